@@ -1,0 +1,1 @@
+"""The autoencoder lecture: data, models, corruption, densities, metrics, training and figures."""

@@ -1,0 +1,38 @@
+"""Finding where a number went wrong: used by operations inside :func:`detect_anomaly`."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+from .backend import Array, array_module, to_numpy
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def user_line() -> str:
+    """The innermost line of code outside this package, as ``file:line, in name: source``."""
+    for frame in reversed(traceback.extract_stack()):
+        if not os.path.abspath(frame.filename).startswith(_PACKAGE):
+            return f"{frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}"
+    return "an unknown line"
+
+
+def require_finite(array: Array, what: str, created: str) -> None:
+    """Raise if an array holds NaN or infinity. Waits for the device.
+
+    Raises
+    ------
+    FloatingPointError
+        Naming ``what``, the first bad index and value, and the line of code.
+    """
+    xp = array_module(array)
+    finite = xp.isfinite(array)
+    if bool(finite.all()):
+        return
+    flat = int(xp.argmin(finite))  # False sorts first
+    index = tuple(int(i) for i in xp.unravel_index(xp.asarray(flat), array.shape))
+    value = to_numpy(array[index])
+    raise FloatingPointError(
+        f"{what} is not finite (first at index {index}: {value}), created at {created}"
+    )

@@ -1,0 +1,285 @@
+"""The backward pass: walk the graph from the result to the leaves, undoing each operation.
+
+For ``y = h(x)`` and a final scalar L, the chain rule says ``dL/dx = (dh/dx)^T dL/dy``. Each
+operation knows how to apply its own ``(dh/dx)^T``; what is left is the order (an operation's turn
+comes when all gradients of its output have arrived) and the sum (a tensor used twice receives two
+gradients, and they add up, because its change reaches L along both ways).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from .anomaly import require_finite
+from .backend import array_module
+from .basic import Add, Reshape, Sum
+from .modes import current_mode, set_grad_enabled
+from .operation import Operation
+from .tensor import Tensor
+
+Node = Operation | Tensor  # a recorded operation, or a leaf
+
+
+def node_of(tensor: Tensor) -> Node:
+    """Where a tensor's gradient is collected: at the operation that made it, or at itself."""
+    return tensor if tensor.grad_fn is None else tensor.grad_fn
+
+
+class Step(NamedTuple):
+    """One operation undone: the gradient that arrived, and those that leave (one an input)."""
+
+    operation: Operation
+    gradient: Tensor
+    input_gradients: tuple[Tensor | None, ...]
+
+
+def walk(
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    targets: Sequence[Tensor] | None,
+    arrived: dict[Node, Tensor],
+    retain_graph: bool,
+) -> Iterator[Step]:
+    """Undo the operations behind ``outputs`` one by one, latest first.
+
+    This is the loop: set a breakpoint at ``operation.backward`` and step. ``arrived`` is filled
+    with the gradients of leaves and targets. Whether the walk is itself recorded is the mode of
+    the caller.
+    """
+    operations = _operations_behind(outputs)
+    wanted = None if targets is None else _wanted(operations, targets)
+    create_graph, checking = current_mode()
+    owned: set[Node] = set()  # nodes whose gradient is a sum made here: safe to add to in place
+    for output, gradient in zip(outputs, gradients):
+        _accumulate(arrived, owned, node_of(output), gradient, create_graph)
+    kept = set() if targets is None else {node_of(target) for target in targets}
+    for operation in reversed(operations):
+        gradient = arrived.get(operation)
+        if gradient is None:
+            continue
+        if operation not in kept:
+            del arrived[operation]
+        owned.discard(operation)
+        inputs = operation.inputs
+        operation.needs_input_grad = tuple(
+            tensor.requires_grad and (wanted is None or node_of(tensor) in wanted)
+            for tensor in inputs
+        )
+        found = operation.backward(gradient)
+        found = found if isinstance(found, tuple) else (found,)
+        if len(found) != len(inputs):
+            raise RuntimeError(
+                f"{operation.name}: backward gave {len(found)} gradients for {len(inputs)} inputs"
+            )
+        left = []
+        for i, tensor in enumerate(inputs):
+            if found[i] is None or not operation.needs_input_grad[i]:
+                left.append(None)
+                continue
+            left.append(_checked(operation, i, tensor, found[i]))
+            if checking:
+                what = f"{operation.name}: the gradient of input {i}"
+                require_finite(left[i].data, what, getattr(operation, "_created", "unknown"))
+            _accumulate(arrived, owned, node_of(tensor), left[i], create_graph)
+        yield Step(operation, gradient, tuple(left))
+        if not retain_graph:
+            operation.release()
+
+
+def _operations_behind(outputs: Sequence[Tensor]) -> list[Operation]:
+    """Every operation the outputs depend on, in the order they were made (no recursion)."""
+    stack = [output.grad_fn for output in outputs if output.grad_fn is not None]
+    seen = set(stack)
+    while stack:
+        operation = stack.pop()
+        if operation.inputs is None:
+            raise RuntimeError(
+                f"backward: the graph was freed by an earlier backward (at {operation.name}); "
+                f"pass retain_graph=True to that one to go through it twice"
+            )
+        for tensor in operation.inputs:
+            parent = tensor.grad_fn
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=attrgetter("_number"))  # an operation is made after its inputs
+
+
+def _wanted(operations: Sequence[Operation], targets: Sequence[Tensor]) -> set[Node]:
+    """The nodes on the way to a target: the others need no gradient."""
+    wanted = {node_of(target) for target in targets}
+    for operation in operations:
+        if any(node_of(tensor) in wanted for tensor in operation.inputs):
+            wanted.add(operation)
+    return wanted
+
+
+def _checked(operation: Operation, index: int, tensor: Tensor, gradient: Tensor) -> Tensor:
+    """Undo broadcasting, then make sure the gradient could be the input's."""
+    if not isinstance(gradient, Tensor):
+        kind = type(gradient).__name__
+        raise TypeError(f"{operation.name}: backward gave a {kind} for input {index}, no Tensor")
+    if gradient.data.shape != tensor.data.shape:
+        gradient = _unbroadcast(operation, index, gradient, tensor.data.shape)
+    if gradient.data.dtype != tensor.data.dtype:
+        raise TypeError(
+            f"{operation.name}: the gradient of input {index} is {gradient.dtype}, "
+            f"the input {tensor.dtype}"
+        )
+    if type(gradient.data) is not type(tensor.data) or gradient.device != tensor.device:
+        raise TypeError(
+            f"{operation.name}: the gradient of input {index} is on {gradient.device}, "
+            f"the input on {tensor.device}"
+        )
+    return gradient
+
+
+def _unbroadcast(
+    operation: Operation, index: int, gradient: Tensor, shape: tuple[int, ...]
+) -> Tensor:
+    """Sum a gradient over the dimensions along which the input was repeated."""
+    extra = gradient.ndim - len(shape)
+    if extra < 0 or any(
+        n not in (1, length) for n, length in zip(shape, gradient.shape[max(extra, 0) :])
+    ):
+        raise ValueError(
+            f"{operation.name}: the gradient of input {index} has shape {gradient.shape}, "
+            f"the input {shape}"
+        )
+    repeated = tuple(
+        axis
+        for axis, length in enumerate(gradient.shape)
+        if axis < extra or (shape[axis - extra] == 1 and length != 1)
+    )
+    return Reshape(shape)(Sum(repeated)(gradient))
+
+
+def _accumulate(
+    arrived: dict[Node, Tensor], owned: set[Node], node: Node, gradient: Tensor, create_graph: bool
+) -> None:
+    """Add a gradient to those that arrived at a node: the first is borrowed, sums are owned."""
+    before = arrived.get(node)
+    if before is None:
+        arrived[node] = gradient
+    elif node in owned:
+        before.data += gradient.data
+    else:
+        arrived[node] = Add()(before, gradient)
+        if not create_graph:
+            owned.add(node)
+
+
+def _landed(gradient: Tensor) -> Tensor:
+    """A gradient with an array of its own, so that no two of them ever share memory."""
+    if gradient.requires_grad and gradient.grad_fn is None:
+        return gradient  # a leaf the caller passed in; a copy would cut it off
+    copy = Tensor._wrap(gradient.data.copy())
+    copy.requires_grad, copy.grad_fn = gradient.requires_grad, gradient.grad_fn
+    return copy
+
+
+def _first_gradient(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
+    """The gradient to start from: what the caller gave, or 1 for a single element."""
+    if not output.requires_grad:
+        raise RuntimeError(f"{name}: the output does not require gradients: nothing was recorded")
+    if gradient is None:
+        if output.size != 1:
+            raise RuntimeError(
+                f"{name}: an output of shape {output.shape} needs a gradient of that shape to "
+                f"start from; only a single element starts from 1"
+            )
+        return Tensor._wrap(array_module(output.data).ones_like(output.data))
+    if not isinstance(gradient, Tensor):
+        gradient = Tensor(gradient, device=output.device, dtype=output.dtype)
+    if gradient.shape != output.shape or gradient.dtype != output.dtype:
+        raise ValueError(
+            f"{name}: the output is {output.dtype} of shape {output.shape}, "
+            f"the gradient to start from {gradient.dtype} of shape {gradient.shape}"
+        )
+    if gradient.device != output.device:
+        raise TypeError(f"{name}: the output is on {output.device}, its gradient {gradient.device}")
+    return gradient
+
+
+def backward(
+    output: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Add the gradients of ``output`` to the ``grad`` of its leaves: see ``Tensor.backward``."""
+    start = _first_gradient("backward", output, gradient)
+    arrived: dict[Node, Tensor] = {}
+    retain = create_graph if retain_graph is None else retain_graph
+    with set_grad_enabled(create_graph):
+        for _ in walk([output], [start], None, arrived, retain):
+            pass
+        for leaf, found in arrived.items():
+            leaf.grad = _landed(found) if leaf.grad is None else Add()(leaf.grad, found)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of outputs with respect to inputs; touches no ``.grad``.
+
+    Parameters
+    ----------
+    outputs, inputs : Tensor or sequence of Tensor
+        Inputs may be leaves or tensors computed on the way.
+    grad_outputs : Tensor or sequence, optional
+        The gradient each output starts from, of its shape; 1 for a single element.
+    retain_graph : bool, optional
+        Keep what was saved for another pass; by default only with ``create_graph``.
+    create_graph : bool
+        Record this pass, so that its results can be differentiated again.
+    allow_unused : bool
+        Give ``None`` for an input the outputs do not depend on, instead of raising.
+
+    Returns
+    -------
+    tuple of Tensor
+        One gradient an input, of its shape and dtype. No two share memory.
+
+    Raises
+    ------
+    RuntimeError
+        If an output was not recorded, the graph was freed, or an input is unused.
+
+    Examples
+    --------
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> (slope,) = grad(x * x * x, x, create_graph=True)
+    >>> slope.item(), grad(slope, x)[0].item()
+    (12.0, 12.0)
+    """
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if grad_outputs is None or isinstance(grad_outputs, Tensor):
+        grad_outputs = [grad_outputs] * len(outputs)
+    if len(grad_outputs) != len(outputs):
+        raise ValueError(f"grad: {len(outputs)} outputs but {len(grad_outputs)} grad_outputs")
+    for i, tensor in enumerate(inputs):
+        if not tensor.requires_grad:
+            raise RuntimeError(f"grad: input {i} of shape {tensor.shape} requires no gradients")
+    starts = [_first_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
+    arrived: dict[Node, Tensor] = {}
+    retain = create_graph if retain_graph is None else retain_graph
+    with set_grad_enabled(create_graph):
+        for _ in walk(outputs, starts, inputs, arrived, retain):
+            pass
+    found = [arrived.get(node_of(tensor)) for tensor in inputs]
+    for i, gradient in enumerate(found):
+        if gradient is None and not allow_unused:
+            raise RuntimeError(
+                f"grad: the outputs do not depend on input {i} of shape {inputs[i].shape}; "
+                f"pass allow_unused=True to get None for it"
+            )
+    return tuple(None if gradient is None else _landed(gradient) for gradient in found)

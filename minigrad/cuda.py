@@ -1,0 +1,86 @@
+"""Finding out whether CUDA works here, and saying in words why it does not."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+OLDEST_CUPY = (14, 0)
+EXTRAS = "pip install 'minigrad[cuda13]' (CUDA 13) or pip install 'minigrad[cuda12]' (CUDA 12)"
+
+
+def import_cupy() -> ModuleType:
+    """Import CuPy, or say which extra installs it.
+
+    Raises
+    ------
+    RuntimeError
+        If CuPy is missing, broken or too old.
+    """
+    try:
+        import cupy
+    except ModuleNotFoundError as error:
+        if error.name != "cupy":
+            raise RuntimeError(f"device 'cuda': CuPy cannot be imported: {error}") from error
+        message = f"device 'cuda': CuPy is not installed: {EXTRAS}"
+        raise RuntimeError(message) from error
+    except ImportError as error:
+        raise RuntimeError(
+            f"device 'cuda': CuPy cannot be imported, perhaps built for another CUDA version: "
+            f"{error}; reinstall with {EXTRAS}"
+        ) from error
+    version = tuple(int(part) for part in cupy.__version__.split(".")[:2])
+    if version < OLDEST_CUPY:
+        raise RuntimeError(
+            f"device 'cuda': CuPy {cupy.__version__} is too old, 14.0 or later is needed: {EXTRAS}"
+        )
+    return cupy
+
+
+def require_device(index: int) -> None:
+    """Make sure that GPU number ``index`` exists and computes.
+
+    An importable CuPy says nothing about a GPU: it imports without a driver. So ask the driver
+    for its devices, then run one small computation.
+
+    Raises
+    ------
+    RuntimeError
+        With what is missing: CuPy, the driver, a device, that device, or a matching CUDA version.
+    """
+    cupy = import_cupy()
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # CuPy raises CUDARuntimeError, or ImportError for a missing library
+        raise RuntimeError(_explain(error)) from error
+    if count == 0:
+        raise RuntimeError("device 'cuda': the driver works but no CUDA device was found")
+    if index >= count:
+        raise RuntimeError(
+            f"device 'cuda:{index}': index out of range, this machine has {count} CUDA device"
+            f"{'s' if count > 1 else ''} (cuda:0 to cuda:{count - 1})"
+        )
+    try:
+        with cupy.cuda.Device(index):
+            probe = int(cupy.ones(2, dtype="float32").sum())
+    except Exception as error:
+        raise RuntimeError(_explain(error)) from error
+    if probe != 2:
+        raise RuntimeError(f"device 'cuda:{index}': 1 + 1 gave {probe}; the device is not usable")
+
+
+def _explain(error: Exception) -> str:
+    """One line for the failures of the CUDA runtime, told apart by the name of the error."""
+    text = str(error)
+    if "NoDevice" in text:
+        return "device 'cuda': the driver works but no CUDA device was found"
+    if "InsufficientDriver" in text:
+        return (
+            "device 'cuda': no NVIDIA driver, or one too old for this CuPy's CUDA version "
+            f"({text}); update the driver, or install CuPy for its CUDA version: {EXTRAS}"
+        )
+    if "NoKernelImage" in text or "nvrtc" in text.lower() or isinstance(error, ImportError):
+        return (
+            f"device 'cuda': CuPy was built for another CUDA version ({text}); "
+            f"install the matching one: {EXTRAS}"
+        )
+    return f"device 'cuda': the CUDA device cannot be used: {text}"

@@ -1,0 +1,138 @@
+"""The Gaussian with independent coordinates: the lecture's density over the latents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy
+from numpy.typing import ArrayLike, DTypeLike
+
+from minigrad.backend import Array, array_module, to_numpy
+
+from .checks import as_indices, as_points, check_sampling
+
+__all__ = ["DiagonalGaussian"]
+
+
+class DiagonalGaussian:
+    """A Gaussian with diagonal covariance.
+
+        log p(x) = -1/2 sum_i [ ((x_i - mean_i) / std_i)^2 + log(2 pi std_i^2) ]
+
+    Parameters
+    ----------
+    mean : array_like (d,), optional
+    std : array_like (d,), optional
+        Standard deviations, positive. Give both parameters, or none and call `fit`.
+
+    Attributes
+    ----------
+    mean, std : numpy.ndarray (d,), float64
+
+    Examples
+    --------
+    >>> density = DiagonalGaussian([0.0, 0.0], [1.0, 2.0])
+    >>> density.log_prob(numpy.zeros((1, 2))).round(4)
+    array([-2.531])
+    """
+
+    def __init__(self, mean: ArrayLike | None = None, std: ArrayLike | None = None) -> None:
+        self.mean: numpy.ndarray | None = None
+        self.std: numpy.ndarray | None = None
+        if (mean is None) != (std is None):
+            raise ValueError("DiagonalGaussian: give mean and std, or neither")
+        if mean is not None and std is not None:
+            self._set(numpy.asarray(mean, dtype=float), numpy.asarray(std, dtype=float))
+
+    def _set(self, mean: numpy.ndarray, std: numpy.ndarray) -> None:
+        if mean.ndim != 1 or mean.shape != std.shape:
+            raise ValueError(
+                f"DiagonalGaussian: mean {mean.shape} and std {std.shape} must both be (d,)"
+            )
+        if not (numpy.isfinite(mean).all() and numpy.isfinite(std).all() and (std > 0).all()):
+            bad = numpy.flatnonzero(~(numpy.isfinite(mean) & numpy.isfinite(std) & (std > 0)))
+            raise ValueError(
+                "DiagonalGaussian: means must be finite and standard deviations positive; "
+                f"coordinates {bad.tolist()} have mean {mean[bad]} and std {std[bad]}"
+            )
+        self.mean, self.std = mean, std
+
+    def _parameters(self, caller: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+        if self.mean is None or self.std is None:
+            raise RuntimeError(f"DiagonalGaussian.{caller}: give parameters or call fit first")
+        return self.mean, self.std
+
+    def fit(self, x: Array, *, jitter: float = 0.0) -> DiagonalGaussian:
+        """The maximum-likelihood fit: mean and variance of each coordinate, divided by N.
+
+        Parameters
+        ----------
+        x : array (N, d)
+        jitter : float
+            Added to each variance; needed where a coordinate is constant.
+
+        Returns
+        -------
+        DiagonalGaussian
+            This object.
+
+        Raises
+        ------
+        ValueError
+            If x has another shape, no rows, values that are not finite or a constant coordinate.
+        """
+        x = as_points(x, None, "DiagonalGaussian.fit")
+        if not len(x):
+            raise ValueError(f"DiagonalGaussian.fit: no points in {x.shape}")
+        mean, variance = to_numpy(x.mean(axis=0)), to_numpy(x.var(axis=0))
+        self._set(mean, numpy.sqrt(variance + jitter))
+        return self
+
+    def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
+        """Draw n points: mean + std * standard normal noise.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        dtype : dtype
+            What the data and the models work in, by default.
+
+        Returns
+        -------
+        numpy.ndarray (n, d)
+        """
+        mean, std = self._parameters("sample")
+        check_sampling(n, rng, "DiagonalGaussian.sample")
+        return (mean + std * rng.standard_normal((n, len(mean)))).astype(dtype)
+
+    def log_prob(self, x: Array) -> Array:
+        """The log density in nats.
+
+        Parameters
+        ----------
+        x : array (N, d)
+
+        Returns
+        -------
+        array (N,), float64
+        """
+        mean, std = self._parameters("log_prob")
+        xp = array_module(x)
+        x = as_points(x, len(mean), "DiagonalGaussian.log_prob")
+        standardised = (x - xp.asarray(mean)) / xp.asarray(std)
+        normaliser = float(numpy.log(std).sum()) + 0.5 * len(mean) * math.log(2 * math.pi)
+        return -0.5 * (standardised**2).sum(axis=1) - normaliser
+
+    def marginal(self, indices: Sequence[int]) -> DiagonalGaussian:
+        """The density of some of the coordinates, in the order given.
+
+        Examples
+        --------
+        >>> DiagonalGaussian([0.0, 5.0], [1.0, 2.0]).marginal([1]).mean
+        array([5.])
+        """
+        mean, std = self._parameters("marginal")
+        kept = as_indices(indices, len(mean), "DiagonalGaussian.marginal")
+        return DiagonalGaussian(mean[kept], std[kept])

@@ -1,0 +1,154 @@
+"""The Gaussian with any covariance matrix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy
+from numpy.typing import ArrayLike, DTypeLike
+
+from minigrad.backend import Array, array_module, to_numpy
+
+from .checks import as_indices, as_points, check_sampling
+
+__all__ = ["FullGaussian"]
+
+
+class FullGaussian:
+    """A Gaussian with full covariance.
+
+    With the Cholesky factor L of the covariance, L L' = covariance, and u = L^(-1) (x - mean):
+
+        log p(x) = -1/2 u'u - sum_i log L_ii - d/2 log(2 pi)
+
+    Parameters
+    ----------
+    mean : array_like (d,), optional
+    covariance : array_like (d, d), optional
+        Symmetric and positive definite. Give both parameters, or none and call `fit`.
+
+    Attributes
+    ----------
+    mean : numpy.ndarray (d,), float64
+    covariance : numpy.ndarray (d, d), float64
+
+    Examples
+    --------
+    >>> density = FullGaussian([0.0, 0.0], [[1.0, 0.0], [0.0, 4.0]])
+    >>> density.log_prob(numpy.zeros((1, 2))).round(4)
+    array([-2.531])
+    """
+
+    def __init__(self, mean: ArrayLike | None = None, covariance: ArrayLike | None = None) -> None:
+        self.mean: numpy.ndarray | None = None
+        self.covariance: numpy.ndarray | None = None
+        if (mean is None) != (covariance is None):
+            raise ValueError("FullGaussian: give mean and covariance, or neither")
+        if mean is not None and covariance is not None:
+            self._set(numpy.asarray(mean, dtype=float), numpy.asarray(covariance, dtype=float))
+
+    def _set(self, mean: numpy.ndarray, covariance: numpy.ndarray) -> None:
+        if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+            raise ValueError(
+                f"FullGaussian: expected mean (d,) and covariance (d, d), "
+                f"got {mean.shape} and {covariance.shape}"
+            )
+        if not (numpy.isfinite(mean).all() and numpy.isfinite(covariance).all()):
+            raise ValueError("FullGaussian: mean and covariance must be finite")
+        if not numpy.allclose(covariance, covariance.T):
+            raise ValueError("FullGaussian: the covariance is not symmetric")
+        try:
+            factor = numpy.linalg.cholesky(covariance)
+        except numpy.linalg.LinAlgError:
+            smallest = numpy.linalg.eigvalsh(covariance)[0]
+            raise ValueError(
+                f"FullGaussian: the covariance {covariance.shape} is not positive definite, its "
+                f"smallest eigenvalue is {smallest:.3g}; more points or fit(x, jitter=1e-6) help"
+            ) from None
+        self.mean, self.covariance, self._factor = mean, covariance, factor
+        self._whitening = numpy.linalg.inv(factor).T  # (x - mean) @ whitening = u
+
+    def _mean(self, caller: str) -> numpy.ndarray:
+        if self.mean is None:
+            raise RuntimeError(f"FullGaussian.{caller}: give parameters or call fit first")
+        return self.mean
+
+    def fit(self, x: Array, *, jitter: float = 0.0) -> FullGaussian:
+        """The maximum-likelihood fit: mean and covariance of the points, divided by N.
+
+        Parameters
+        ----------
+        x : array (N, d)
+        jitter : float
+            Added to the diagonal; needed where the points do not span all directions.
+
+        Returns
+        -------
+        FullGaussian
+            This object.
+
+        Raises
+        ------
+        ValueError
+            If x has another shape, no rows or values that are not finite, or the covariance is
+            singular.
+        """
+        x = as_points(x, None, "FullGaussian.fit")
+        if not len(x):
+            raise ValueError(f"FullGaussian.fit: no points in {x.shape}")
+        mean = x.mean(axis=0)
+        centred = x - mean
+        covariance = to_numpy(centred.T @ centred) / len(x)
+        self._set(to_numpy(mean), covariance + jitter * numpy.eye(len(covariance)))
+        return self
+
+    def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
+        """Draw n points: mean + L * standard normal noise.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        dtype : dtype
+            What the data and the models work in, by default.
+
+        Returns
+        -------
+        numpy.ndarray (n, d)
+        """
+        mean = self._mean("sample")
+        check_sampling(n, rng, "FullGaussian.sample")
+        return (mean + rng.standard_normal((n, len(mean))) @ self._factor.T).astype(dtype)
+
+    def log_prob(self, x: Array) -> Array:
+        """The log density in nats.
+
+        Parameters
+        ----------
+        x : array (N, d)
+
+        Returns
+        -------
+        array (N,), float64
+        """
+        mean = self._mean("log_prob")
+        xp = array_module(x)
+        x = as_points(x, len(mean), "FullGaussian.log_prob")
+        whitened = (x - xp.asarray(mean)) @ xp.asarray(self._whitening)
+        log_determinant = float(numpy.log(numpy.diag(self._factor)).sum())
+        normaliser = log_determinant + 0.5 * len(mean) * math.log(2 * math.pi)
+        return -0.5 * (whitened**2).sum(axis=1) - normaliser
+
+    def marginal(self, indices: Sequence[int]) -> FullGaussian:
+        """The density of some of the coordinates, in the order given.
+
+        Examples
+        --------
+        >>> FullGaussian([0.0, 5.0], [[1.0, 0.5], [0.5, 4.0]]).marginal([1]).covariance
+        array([[4.]])
+        """
+        mean = self._mean("marginal")
+        kept = as_indices(indices, len(mean), "FullGaussian.marginal")
+        assert self.covariance is not None
+        return FullGaussian(mean[kept], self.covariance[numpy.ix_(kept, kept)])

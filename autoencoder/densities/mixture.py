@@ -1,0 +1,286 @@
+"""The Gaussian mixture, its score, and what it becomes under added noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy
+from numpy.typing import ArrayLike, DTypeLike
+
+from minigrad.backend import Array, array_module
+
+from .checks import as_indices, as_points, check_sampling, full_covariances
+from .posterior import Posterior, posterior_of
+
+__all__ = ["GaussianMixture"]
+
+_CHUNK_VALUES = 2**22  # float64 values of an (N, K, d) array worked on at once: 32 MiB
+_SINGULAR = 1e-13  # an eigenvalue this far below the largest is the rounding of a zero
+
+
+class GaussianMixture:
+    """A mixture of K Gaussians with given parameters.
+
+        p(x) = sum_k w_k N(x; m_k, C_k)
+
+    Parameters
+    ----------
+    weights : array_like (K,)
+        Non-negative; they must sum to 1.
+    means : array_like (K, d)
+    covariances : array_like () or (K,) or (K, d, d)
+        One variance for all components and directions, one for each component, or full covariance
+        matrices. A covariance may be singular (a component may be a single point, variance 0);
+        then `log_prob` and `score` refuse, while `sample` and everything about noisy
+        observations still work.
+
+    Attributes
+    ----------
+    weights : numpy.ndarray (K,), float64
+    means : numpy.ndarray (K, d), float64
+    covariances : numpy.ndarray (K, d, d), float64
+
+    Notes
+    -----
+    Each covariance is decomposed once, C_k = E diag(v) E'. In the eigenvectors everything below is
+    a division of numbers, and a covariance that is nearly singular does no harm.
+
+    Examples
+    --------
+    >>> mixture = GaussianMixture([0.5, 0.5], [[-2.0, 0.0], [2.0, 0.0]], 0.25)
+    >>> mixture.posterior_mean(numpy.array([[0.0, 1.0]]), std=0.5).round(3)
+    array([[0. , 0.5]])
+    """
+
+    def __init__(self, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> None:
+        self.weights = numpy.asarray(weights, dtype=float)
+        self.means = numpy.asarray(means, dtype=float)
+        if self.means.ndim != 2 or not self.means.size or self.weights.shape != (len(self.means),):
+            raise ValueError(
+                f"GaussianMixture: expected weights (K,) and means (K, d), "
+                f"got {self.weights.shape} and {self.means.shape}"
+            )
+        if not numpy.isfinite(self.means).all():
+            raise ValueError("GaussianMixture: the means must be finite")
+        if not ((self.weights >= 0).all() and abs(self.weights.sum() - 1) < 1e-6):
+            raise ValueError(
+                "GaussianMixture: the weights must be non-negative and sum to 1, "
+                f"they sum to {self.weights.sum()}"
+            )
+        self.covariances = full_covariances(covariances, *self.means.shape)
+        # (K, d) eigenvalues and (K, d, d) eigenvectors in columns
+        self.variances, self.axes = numpy.linalg.eigh(self.covariances)
+        largest = self.variances.max(axis=1, keepdims=True)
+        if (self.variances < -_SINGULAR * numpy.abs(largest)).any():
+            raise ValueError(
+                "GaussianMixture: a covariance has the negative eigenvalue "
+                f"{self.variances.min():.3g}"
+            )
+        self.variances[self.variances < _SINGULAR * largest] = 0.0
+
+    def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
+        """Draw n points: choose a component, then draw from its Gaussian.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        dtype : dtype
+            What the data and the models work in, by default.
+
+        Returns
+        -------
+        numpy.ndarray (n, d)
+        """
+        check_sampling(n, rng, "GaussianMixture.sample")
+        component = rng.choice(len(self.weights), size=n, p=self.weights / self.weights.sum())
+        noise = rng.standard_normal((n, self.means.shape[1]))
+        stretched = noise * numpy.sqrt(self.variances)[component]
+        points = self.means[component] + numpy.einsum("nij,nj->ni", self.axes[component], stretched)
+        return points.astype(dtype)
+
+    def log_prob(self, x: Array) -> Array:
+        """The log density in nats.
+
+        Parameters
+        ----------
+        x : array (N, d)
+
+        Returns
+        -------
+        array (N,), float64
+
+        Raises
+        ------
+        ValueError
+            If x has another shape, or a covariance is singular.
+        """
+        xp = array_module(x)
+        x = self._points(x, "log_prob")
+        parts = [_log_sum_exp(self.log_joint(x[chunk]))[:, 0] for chunk in self.chunks(len(x))]
+        return xp.concatenate(parts)
+
+    def score(self, x: Array) -> Array:
+        """The gradient of log p with respect to x.
+
+            score(x) = -sum_k r_k(x) C_k^(-1) (x - m_k),    r_k(x) = w_k N(x; m_k, C_k) / p(x)
+
+        Parameters
+        ----------
+        x : array (N, d)
+
+        Returns
+        -------
+        array (N, d), float64
+
+        Raises
+        ------
+        ValueError
+            If x has another shape, or a covariance is singular.
+        """
+        xp = array_module(x)
+        x = self._points(x, "score")
+        axes, variances = xp.asarray(self.axes), xp.asarray(self.variances)
+        parts = []
+        for chunk in self.chunks(len(x)):
+            weighted = self.responsibilities(x[chunk])[:, :, None] * self.project(x[chunk])
+            parts.append(-xp.einsum("kij,nkj->ni", axes, weighted / variances))
+        return xp.concatenate(parts)
+
+    def responsibilities(self, x: Array) -> Array:
+        """How probable it is that component k made the point: r_k(x), (N, K), rows sum to 1.
+
+        Examples
+        --------
+        >>> mixture = GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], 1.0)
+        >>> mixture.responsibilities(numpy.array([[0.0]]))
+        array([[0.5, 0.5]])
+        """
+        xp = array_module(x)
+        log_joint = self.log_joint(self._points(x, "responsibilities"))
+        return xp.exp(log_joint - _log_sum_exp(log_joint))
+
+    def noised(self, std: float) -> GaussianMixture:
+        """The density of x + std * noise, noise standard normal: covariances C_k + std^2 I.
+
+        Examples
+        --------
+        >>> GaussianMixture([1.0], [[0.0]], 1.0).noised(2.0).covariances
+        array([[[5.]]])
+        """
+        _check_noise(std, "noised")
+        added = std**2 * numpy.eye(self.means.shape[1])
+        return GaussianMixture(self.weights, self.means, self.covariances + added)
+
+    def posterior(self, noisy: Array, std: float) -> Posterior:
+        """The density of the clean x given each noisy point x + std * noise: again a mixture.
+
+        Parameters
+        ----------
+        noisy : array (N, d)
+        std : float
+            Positive.
+
+        Returns
+        -------
+        Posterior
+            Responsibilities, means and covariances; see there for the equations.
+        """
+        _check_noise(std, "posterior")
+        return posterior_of(self, self._points(noisy, "posterior"), std)
+
+    def posterior_mean(self, noisy: Array, std: float) -> Array:
+        """E[x | noisy], the minimiser of the squared denoising error.
+
+            E[x | y] = sum_k r_k(y) [ m_k + C_k (C_k + std^2 I)^(-1) (y - m_k) ]
+                     = y + std^2 * score of the noised density at y     (Tweedie's formula)
+
+        Parameters
+        ----------
+        noisy : array (N, d)
+        std : float
+            Positive.
+
+        Returns
+        -------
+        array (N, d), float64
+        """
+        _check_noise(std, "posterior_mean")
+        xp = array_module(noisy)
+        noisy = self._points(noisy, "posterior_mean")
+        parts = [posterior_of(self, noisy[c], std).mean() for c in self.chunks(len(noisy))]
+        return xp.concatenate(parts)
+
+    def sample_posterior(
+        self, noisy: Array, std: float, n: int, rng: numpy.random.Generator
+    ) -> numpy.ndarray:
+        """Draw n clean points for each noisy one.
+
+        Parameters
+        ----------
+        noisy : array (N, d)
+        std : float
+            Positive.
+        n : int
+            Draws for each noisy point.
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        numpy.ndarray (N, n, d), float32
+        """
+        return self.posterior(noisy, std).sample(n, rng)
+
+    def marginal(self, indices: Sequence[int]) -> GaussianMixture:
+        """The density of some of the coordinates, in the order given.
+
+        Examples
+        --------
+        >>> GaussianMixture([1.0], [[0.0, 5.0]], 1.0).marginal([1]).means
+        array([[5.]])
+        """
+        kept = as_indices(indices, self.means.shape[1], "GaussianMixture.marginal")
+        covariances = self.covariances[:, kept[:, None], kept[None, :]]
+        return GaussianMixture(self.weights, self.means[:, kept], covariances)
+
+    def project(self, x: Array) -> Array:
+        """The offsets x - m_k in the axes of each covariance: E_k' (x - m_k), (N, K, d)."""
+        xp = array_module(x)
+        offset = x[:, None, :] - xp.asarray(self.means)
+        return xp.einsum("kij,nki->nkj", xp.asarray(self.axes), offset)
+
+    def log_joint(self, x: Array) -> Array:
+        """log w_k + log N(x; m_k, C_k), (N, K)."""
+        if self.variances.min() <= 0:
+            raise ValueError("GaussianMixture: a covariance is singular, so there is no density")
+        xp = array_module(x)
+        squares = (self.project(x) ** 2 / xp.asarray(self.variances)).sum(axis=2)
+        with numpy.errstate(divide="ignore"):  # a weight of 0 has log -inf, as it should
+            log_weights = numpy.log(self.weights)
+        d = self.means.shape[1]
+        constant = log_weights - 0.5 * (
+            numpy.log(self.variances).sum(axis=1) + d * math.log(2 * math.pi)
+        )
+        return xp.asarray(constant) - 0.5 * squares
+
+    def chunks(self, n: int) -> Iterator[slice]:
+        """Slices of n points small enough to work on at once."""
+        size = max(1, _CHUNK_VALUES // self.means.size)
+        for start in range(0, max(n, 1), size):
+            yield slice(start, start + size)
+
+    def _points(self, x: Array, caller: str) -> Array:
+        return as_points(x, self.means.shape[1], f"GaussianMixture.{caller}")
+
+
+def _log_sum_exp(values: Array) -> Array:
+    """log of the sum of exponentials along axis 1, which is kept; safe from overflow."""
+    xp = array_module(values)
+    largest = values.max(axis=1, keepdims=True)
+    return largest + xp.log(xp.exp(values - largest).sum(axis=1, keepdims=True))
+
+
+def _check_noise(std: float, caller: str) -> None:
+    if not (math.isfinite(std) and std > 0):
+        raise ValueError(f"GaussianMixture.{caller}: std must be positive, got {std}")

@@ -1,5 +1,6 @@
 """minigrad: a small reverse-mode automatic differentiation engine on NumPy and CuPy."""
 
+from . import gradcheck
 from .autograd import grad
 from .backend import Device, device
 from .modes import (
@@ -22,6 +23,7 @@ __all__ = [
     "device",
     "enable_grad",
     "grad",
+    "gradcheck",
     "is_grad_enabled",
     "no_grad",
     "set_grad_enabled",

@@ -1,0 +1,114 @@
+"""What every check needs: its inputs, a random cotangent, one backward pass, and its error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from ..autograd import grad
+from ..backend import HostArray, to_numpy
+from ..tensor import Tensor
+
+Function = Callable[..., Tensor | Sequence[Tensor]]
+
+
+class GradcheckError(AssertionError):
+    """A gradient is wrong, or backward misbehaves. The message names the input and the values."""
+
+
+def verdict(raise_exception: bool, check: Callable[..., None], *arguments: Any) -> bool:
+    """Run a check; raise what it raises, or say so with ``False``."""
+    try:
+        check(*arguments)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradients_of(
+    outputs: list[Tensor],
+    inputs: list[Tensor],
+    cotangents: list[Tensor],
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> list[Tensor | None]:
+    """One gradient an input, ``None`` where it has none; what backward raises becomes our error."""
+    recorded = [k for k, output in enumerate(outputs) if output.requires_grad]
+    wanted = [i for i, tensor in enumerate(inputs) if tensor.requires_grad]
+    gradients: list[Tensor | None] = [None] * len(inputs)
+    if not recorded:
+        return gradients
+    try:
+        found = grad(
+            [outputs[k] for k in recorded],
+            [inputs[i] for i in wanted],
+            [cotangents[k] for k in recorded],
+            retain_graph=retain_graph,
+            create_graph=create_graph,
+            allow_unused=True,
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise GradcheckError(f"backward raised {type(error).__name__}: {error}") from error
+    for i, gradient in zip(wanted, found):
+        gradients[i] = gradient
+    return gradients
+
+
+def as_inputs(
+    name: str, inputs: Tensor | Sequence[Tensor], precisions: Sequence[str] = ("float64",)
+) -> list[Tensor]:
+    """The inputs as a list, after making sure they can be checked."""
+    inputs = as_list(inputs)
+    for i, tensor in enumerate(inputs):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: input {i} is a {type(tensor).__name__}, no Tensor")
+        if tensor.requires_grad and str(tensor.dtype) not in precisions:
+            raise TypeError(
+                f"{name}: input {i} of shape {tensor.shape} is {tensor.dtype}, "
+                f"expected {' or '.join(precisions)}"
+            )
+    if not any(tensor.requires_grad for tensor in inputs):
+        raise ValueError(f"{name}: none of the {len(inputs)} inputs requires gradients")
+    return inputs
+
+
+def as_list(tensors: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """One tensor or several, as a list."""
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def host(tensor: Tensor) -> HostArray:
+    """A copy of the values on the host."""
+    return numpy.array(to_numpy(tensor.data))
+
+
+def moved(values: HostArray, like: Tensor) -> Tensor:
+    """Host values as a tensor of another's dtype and device."""
+    return Tensor(values, like.requires_grad, dtype=like.dtype, device=like.device)
+
+
+def random_like(
+    tensor: Tensor, generator: numpy.random.Generator, requires_grad: bool = False
+) -> Tensor:
+    """Values of either sign, none near 0: every element of the cotangent matters."""
+    sizes = generator.uniform(0.5, 1.5, tensor.shape)
+    signs = generator.choice([-1.0, 1.0], tensor.shape)
+    return Tensor(sizes * signs, requires_grad, dtype=tensor.dtype, device=tensor.device)
+
+
+def same(a: HostArray, b: HostArray) -> bool:
+    """Equal in every bit that matters: NaN equals NaN."""
+    return a.shape == b.shape and numpy.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+def require_unchanged(
+    tensors: Sequence[Tensor], before: Sequence[HostArray], names: Sequence[str], who: str
+) -> None:
+    """Make sure that tensors still hold the values they had before."""
+    for tensor, values, name in zip(tensors, before, names):
+        if not same(host(tensor), values):
+            raise GradcheckError(f"{name} of shape {tensor.shape} was changed by {who}")

@@ -1,0 +1,322 @@
+"""The array class: it holds a NumPy array as its device memory, and is none itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from .counters import counters
+from .indexing import get_item, set_item
+from .layout import check_writable, fill_with_garbage
+from .memory import Block, MemoryPointer, check_toolkit
+from .names import missing
+from .options import state
+
+NO_CONVERSION = (
+    "Implicit conversion to a NumPy array is not allowed. "
+    "Please use `.get()` to construct a NumPy array explicitly."
+)
+
+
+class Flags:
+    """``cupy.ndarray.flags``: contiguity and ownership, nothing about writing."""
+
+    def __init__(self, array: ndarray) -> None:
+        self.c_contiguous = array._host.flags.c_contiguous
+        self.f_contiguous = array._host.flags.f_contiguous
+        self.owndata = array.base is None
+
+    @property
+    def fnc(self) -> bool:
+        """Fortran-contiguous and not C-contiguous."""
+        return self.f_contiguous and not self.c_contiguous
+
+    @property
+    def forc(self) -> bool:
+        """Fortran-contiguous or C-contiguous."""
+        return self.f_contiguous or self.c_contiguous
+
+    def __getitem__(self, name: str) -> bool:
+        if name not in ("C_CONTIGUOUS", "F_CONTIGUOUS", "OWNDATA"):
+            raise KeyError(f"{name} is not defined for cupy.ndarray.flags")
+        return getattr(self, name.lower())
+
+
+class ndarray:
+    """``cupy.ndarray``, on the host.
+
+    ``_host`` is the NumPy array that plays the device memory; nothing outside the stand-in reads
+    it, so whatever reaches the values goes through what is counted and checked.
+    """
+
+    __slots__ = ("__weakref__", "_block", "_host", "base")
+    __array_priority__ = 100
+    __hash__ = None  # type: ignore[assignment]
+    __module__ = "cupy"
+
+    def __init__(
+        self, shape: Any, dtype: Any = float, memptr: Any = None, strides: Any = None, order="C"
+    ) -> None:
+        if memptr is not None or strides is not None:
+            raise NotImplementedError("the stand-in does not model ndarray(memptr=, strides=)")
+        host = numpy.empty(shape, numeric(dtype), order=order or "C")
+        fill_with_garbage(host)
+        self._adopt(host, Block(host.nbytes), None)
+
+    def _adopt(self, host: numpy.ndarray, block: Block, base: ndarray | None) -> None:
+        self._host = host
+        self._block = block
+        self.base = base
+
+    def _view(self, host: numpy.ndarray) -> ndarray:
+        view = ndarray.__new__(ndarray)
+        view._adopt(host, self._block, self if self.base is None else self.base)
+        return view
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing("ndarray", name)
+
+    # what is known without asking the device
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    strides = property(lambda self: self._host.strides)
+    itemsize = property(lambda self: self._host.itemsize)
+    nbytes = property(lambda self: self._host.nbytes)
+    flags = property(Flags)
+    T = property(lambda self: self._view(self._host.T))
+    mT = property(lambda self: self._view(self._host.mT))
+
+    @shape.setter
+    def shape(self, new_shape: Any) -> None:
+        self._host = self._host.view()  # a view made earlier keeps its own shape
+        self._host.shape = new_shape
+
+    @property
+    def data(self) -> MemoryPointer:
+        """The address of the first element."""
+        return MemoryPointer(self._block, self._host.__array_interface__["data"][0])
+
+    @property
+    def device(self) -> Any:
+        """The device the array lives on."""
+        from .cuda import Device
+
+        return Device(self._block.device_id)
+
+    @property
+    def real(self) -> ndarray:
+        """The real part: a view."""
+        return self._view(self._host.real) if self.dtype.kind == "c" else self
+
+    @property
+    def imag(self) -> ndarray:
+        """The imaginary part: a view of complex numbers, zeros otherwise."""
+        return (
+            self._view(self._host.imag)
+            if self.dtype.kind == "c"
+            else launch("imag", numpy.zeros_like(self._host, order="C"))
+        )
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (2, self._block.device_id)
+
+    # NumPy's protocols
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> numpy.ndarray:
+        raise TypeError(NO_CONVERSION)
+
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .protocols import from_numpy_ufunc
+
+        return from_numpy_ufunc(function, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from .protocols import from_numpy_function
+
+        return from_numpy_function(function, args, kwargs)
+
+    # what waits for the device
+
+    def get(
+        self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True
+    ) -> numpy.ndarray:
+        """Copy to the host."""
+        counters.wait()
+        counters.copy_to_host(self.nbytes)
+        order = order.upper()
+        if order == "A":
+            order = "F" if self.flags.f_contiguous else "C"
+        if order not in "CF":
+            raise ValueError(f"unsupported order: {order}")
+        if not (self.flags.c_contiguous if order == "C" else self.flags.f_contiguous):
+            counters.hidden_copy()
+        if out is None:
+            return self._host.copy(order=order)
+        if not isinstance(out, numpy.ndarray):
+            raise TypeError("Only numpy.ndarray can be obtained from cupy.ndarray")
+        if out.dtype != self.dtype:
+            raise TypeError(f"{out.dtype} array cannot be obtained from {self.dtype} array")
+        if out.shape != self.shape:
+            raise ValueError(f"Shape mismatch. Expected {self.shape}, actual {out.shape}")
+        out[...] = self._host
+        return out
+
+    def item(self) -> Any:
+        """The one element as a Python number."""
+        if self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        return self.get().item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self.get().tolist()
+
+    def tobytes(self, order: str = "C") -> bytes:
+        """The raw bytes."""
+        return self.get().tobytes(order)
+
+    def __bool__(self) -> bool:
+        return bool(self.get())
+
+    def __int__(self) -> int:
+        return int(self.get())
+
+    def __float__(self) -> float:
+        return float(self.get())
+
+    def __complex__(self) -> complex:
+        return complex(self.get())
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.get())
+
+    def __repr__(self) -> str:
+        return repr(self.get())
+
+    def __str__(self) -> str:
+        return str(self.get())
+
+    def __format__(self, specification: str) -> str:
+        return format(self.get(), specification)
+
+    def __reduce__(self) -> Any:
+        from .creation import array
+
+        return array, (self.get(),)
+
+    # copies and assignment
+
+    def __copy__(self) -> ndarray:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> ndarray:
+        with self.device:
+            return self.copy()
+
+    def copy(self, order: str = "C") -> ndarray:
+        """A copy on the current device, whichever device the array is on."""
+        return launch("copy", self._host.copy(order=order))
+
+    def astype(
+        self, dtype: Any, order: str = "K", casting: Any = None, subok: Any = None, copy=True
+    ) -> ndarray:
+        """Cast; without ``copy`` an array that has the type already is returned itself."""
+        if casting is not None or subok is not None:
+            raise TypeError("CuPy's astype supports neither casting= nor subok=")
+        check_devices("astype", [self])
+        host = self._host.astype(numeric(dtype), order=order, copy=copy)
+        return self if host is self._host else launch("astype", host)
+
+    def view(self, dtype: Any = None, type: Any = None) -> ndarray:
+        """The same memory, seen as another type."""
+        if type is not None:
+            raise NotImplementedError("the stand-in does not model view(type=)")
+        return self._view(self._host.view() if dtype is None else self._host.view(numeric(dtype)))
+
+    def fill(self, value: Any) -> None:
+        """Set every element; the value is a number, or a NumPy array without dimensions."""
+        if isinstance(value, numpy.ndarray) and value.shape == ():
+            value = value.item()
+        if not isinstance(value, (bool, int, float, complex, numpy.generic)):
+            raise TypeError(f"fill: expected a number, got {type(value)}")
+        self[...] = value
+
+    def set(self, arr: Any, stream: Any = None) -> None:
+        """Copy a NumPy array of the same type and shape into the memory."""
+        if not isinstance(arr, numpy.ndarray):
+            raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
+        if arr.dtype != self.dtype:
+            raise TypeError(f"{arr.dtype} array cannot be set to {self.dtype} array")
+        if arr.shape != self.shape:
+            raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
+        if not self.flags.forc:
+            raise RuntimeError("Cannot set to non-contiguous array")
+        counters.copy_to_device(self.nbytes)
+        self._host[...] = arr
+
+    def __getitem__(self, index: Any) -> ndarray:
+        return get_item(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        set_item(self, index, value)
+
+
+def numeric(dtype: Any) -> numpy.dtype:
+    """A dtype CuPy supports."""
+    dtype = numpy.dtype(dtype)
+    if dtype.kind not in "biufc" or dtype.char in "gG":
+        raise ValueError(f"Unsupported dtype {dtype}")
+    return dtype.newbyteorder("=")
+
+
+def device_array(host: numpy.ndarray) -> ndarray:
+    """Put a NumPy array that nobody else holds into device memory, layout and all."""
+    array = ndarray.__new__(ndarray)
+    array._adopt(host, Block(host.nbytes), None)
+    return array
+
+
+def launch(name: str, host: numpy.ndarray) -> ndarray:
+    """The result of an array call, in fresh device memory; counted."""
+    check_toolkit()
+    result = device_array(host)
+    counters.launch(name)
+    return result
+
+
+def write(name: str, target: ndarray) -> None:
+    """Count a call that writes into an array, after checking that it may be written."""
+    check_toolkit()
+    check_writable(name, target._host)
+    counters.launch(name)
+
+
+def check_devices(name: str, arrays: list[ndarray]) -> None:
+    """Refuse arrays that are not on the current device, as a kernel launch does."""
+    current = state.current.number
+    for array in arrays:
+        if array._block.device_id != current and not state.options.peer_access:
+            raise ValueError(
+                f"{name}: The device where the array resides ({array._block.device_id}) is "
+                f"different from the current device ({current}). Peer access is unavailable "
+                "between these devices."
+            )
+
+
+def is_scalar(value: Any) -> bool:
+    """What CuPy's kernels take as a number: Python's and NumPy's scalars, no arrays."""
+    return isinstance(value, (bool, int, float, complex, numpy.generic))

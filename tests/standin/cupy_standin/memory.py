@@ -1,0 +1,160 @@
+"""Device memory: blocks that are counted, a pool that reports them, and CUDA's errors."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from .counters import counters
+from .options import state
+
+ALLOCATION_UNIT = 512  # CuPy's pool rounds every allocation up to this
+
+CUDA_ERRORS = {
+    2: "cudaErrorMemoryAllocation: out of memory",
+    35: "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version",
+    100: "cudaErrorNoDevice: no CUDA-capable device is detected",
+    101: "cudaErrorInvalidDevice: invalid device ordinal",
+    209: "cudaErrorNoKernelImageForDevice: no kernel image is available for execution on the device",
+}
+
+
+class CUDARuntimeError(RuntimeError):
+    """``cupy.cuda.runtime.CUDARuntimeError``: a call of the CUDA runtime failed."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(CUDA_ERRORS[status])
+
+
+class OutOfMemoryError(MemoryError):
+    """``cupy.cuda.memory.OutOfMemoryError``, with CuPy's wording."""
+
+    def __init__(self, size: int, total: int, limit: int = 0) -> None:
+        message = f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes"
+        message += f", limit set to: {limit:,} bytes)." if limit else ")."
+        super().__init__(message)
+
+
+def check_driver() -> None:
+    """Fail as every call of the CUDA runtime fails on the machine that is played."""
+    failure = state.options.failure
+    if failure in ("no_driver", "driver_too_old"):
+        raise CUDARuntimeError(35)
+    if failure == "no_device" or state.options.device_count == 0:
+        raise CUDARuntimeError(100)
+
+
+def check_toolkit() -> None:
+    """Fail as the first kernel launch fails: no compiler library, or a GPU CuPy was not built for."""
+    if state.options.failure == "no_kernel_image":
+        raise CUDARuntimeError(209)
+    if state.options.failure == "no_toolkit":
+        major = state.options.runtime_version // 1000
+        library = f"libnvrtc.so.{major}"
+        raise RuntimeError(
+            f"CuPy failed to load {library}: OSError: {library}: cannot open shared object "
+            "file: No such file or directory"
+        )
+
+
+class _Ledger:
+    """Bytes in use and bytes held by the pool, one entry a device."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.used: dict[int, int] = {}
+        self.held: dict[int, int] = {}
+        self.pool_limit: dict[int, int] = {}
+
+    def take(self, device: int, size: int) -> None:
+        with self.lock:
+            used = self.used.get(device, 0)
+            pool_limit = self.pool_limit.get(device, 0)
+            if used + size > min(state.options.limit, pool_limit or state.options.limit):
+                raise OutOfMemoryError(size, self.held.get(device, 0), pool_limit)
+            self.used[device] = used + size
+            self.held[device] = max(self.held.get(device, 0), used + size)
+
+    def give(self, device: int, size: int) -> None:
+        with self.lock:
+            self.used[device] = self.used.get(device, 0) - size
+
+    def shrink(self, device: int) -> None:
+        with self.lock:
+            self.held[device] = self.used.get(device, 0)
+
+
+ledger = _Ledger()
+
+
+class Block:
+    """One allocation on one device, given back when the last array over it dies."""
+
+    __slots__ = ("device_id", "size")
+
+    def __init__(self, size: int) -> None:
+        check_driver()
+        self.size = 0
+        self.device_id = state.current.number
+        rounded = -(-size // ALLOCATION_UNIT) * ALLOCATION_UNIT
+        ledger.take(self.device_id, rounded)
+        self.size = rounded
+        counters.allocation()
+
+    def __del__(self) -> None:
+        if self.size:
+            ledger.give(self.device_id, self.size)
+
+
+class MemoryPointer:
+    """``cupy.cuda.MemoryPointer``: an address on a device."""
+
+    def __init__(self, block: Block, ptr: int) -> None:
+        self.mem = block
+        self.ptr = ptr
+        self.device_id = block.device_id
+
+    @property
+    def device(self) -> Any:
+        """The device the memory is on."""
+        from .cuda import Device
+
+        return Device(self.device_id)
+
+
+class MemoryPool:
+    """``cupy.cuda.MemoryPool``: reports on the current device, as CuPy's does."""
+
+    def used_bytes(self) -> int:
+        """Bytes in use by arrays."""
+        check_driver()
+        return ledger.used.get(state.current.number, 0)
+
+    def total_bytes(self) -> int:
+        """Bytes held: in use, and free but not given back to the driver."""
+        check_driver()
+        return ledger.held.get(state.current.number, 0)
+
+    def free_bytes(self) -> int:
+        """Bytes held and not in use."""
+        return self.total_bytes() - self.used_bytes()
+
+    def n_free_blocks(self) -> int:
+        """Number of free blocks; the stand-in keeps them as one."""
+        return int(self.free_bytes() > 0)
+
+    def free_all_blocks(self, stream: object = None) -> None:
+        """Give free blocks back to the driver."""
+        check_driver()
+        ledger.shrink(state.current.number)
+
+    def get_limit(self) -> int:
+        """The limit set by ``set_limit``; 0 for none."""
+        return ledger.pool_limit.get(state.current.number, 0)
+
+    def set_limit(self, size: int | None = None, fraction: float | None = None) -> None:
+        """Limit the bytes the pool may hold on the current device."""
+        if fraction is not None:
+            size = int(fraction * state.options.total_memory)
+        ledger.pool_limit[state.current.number] = size or 0

@@ -126,7 +126,7 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
 
 
 def _reason(error: OSError, folder: str) -> str:
-    if not os.path.isdir(folder):
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and not os.path.isdir(folder):
         return f"the folder {folder!r} does not exist"
     return error.strerror or str(error) or type(error).__name__
 

@@ -125,7 +125,7 @@ def _read(
     if math.prod(max(size, 1) for size in shape) * dtype.itemsize > max_bytes:
         raise IdxError(f"{path}: dimensions: {shape} is more than the limit of {max_bytes} bytes")
     size = math.prod(shape) * dtype.itemsize
-    if size > available:
+    if size > available - 4 - 4 * magic[3]:
         raise IdxError(f"{path}: dimensions: {shape} needs {size} bytes, more than the file holds")
 
     elements = np.empty(size, np.uint8)

@@ -1,0 +1,202 @@
+import errno
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import pytest
+
+from autoencoder import atomic
+from autoencoder.atomic import WriteError, atomic_write, atomic_writer
+
+
+def names(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content", [b"\0\xff bytes\r\n", "gr\u00f6\u00dfe\n", b"", bytearray(b"x")]
+)
+def test_writes_and_replaces(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_bytes(b"earlier and longer than the new content")
+    atomic_write(path, content)
+    expected = content.encode() if isinstance(content, str) else bytes(content)
+    assert path.read_bytes() == expected
+    assert names(tmp_path) == ["file"]
+
+
+def test_other_content_is_refused_before_anything_is_touched(tmp_path):
+    with pytest.raises(TypeError, match="bytes or str, not int"):
+        atomic_write(tmp_path / "file", 5)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt()])
+def test_an_exception_in_the_block_passes_and_leaves_the_earlier_file(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_bytes(b"earlier")
+    with pytest.raises(type(error)) as raised, atomic_writer(path) as file:
+        file.write(b"half of the n")
+        raise error
+    assert raised.value is error
+    assert path.read_bytes() == b"earlier" and names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "open"])
+def test_a_full_disk_at_any_step_is_one_error_with_the_path(tmp_path, monkeypatch, call):
+    path = tmp_path / "file"
+    path.write_bytes(b"earlier")
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(atomic.os, call, full)
+    with pytest.raises(WriteError) as raised:
+        atomic_write(path, b"new")
+    monkeypatch.undo()
+    assert raised.value.errno == errno.ENOSPC and raised.value.filename == str(path)
+    assert str(raised.value) == f"cannot write {str(path)!r}: No space left on device"
+    assert path.read_bytes() == b"earlier" and names(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX file size limits")
+def test_a_really_full_disk_leaves_the_earlier_file(tmp_path):
+    """A child process may write 4096 bytes a file at most, so its write fails in the kernel."""
+    path = tmp_path / "file"
+    path.write_bytes(b"earlier")
+    program = (
+        "import resource, signal, sys\n"
+        "from autoencoder.atomic import WriteError, atomic_write\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try:\n"
+        "    atomic_write(sys.argv[1], bytes(100_000))\n"
+        "except WriteError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"cannot write {str(path)!r}: File too large\n"
+    assert path.read_bytes() == b"earlier" and names(tmp_path) == ["file"]
+
+
+def test_a_vanished_folder_is_named(tmp_path):
+    folder = tmp_path / "gone"
+    with pytest.raises(
+        WriteError, match=r"cannot write .*file': the folder .*gone' does not exist"
+    ):
+        atomic_write(folder / "file", b"new")
+    folder.mkdir()
+    with pytest.raises(WriteError, match="does not exist"), atomic_writer(folder / "file") as file:
+        file.write(b"new")
+        file.flush()
+        for entry in folder.iterdir():
+            entry.unlink()
+        folder.rmdir()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
+def test_a_read_only_folder_is_one_clear_error():
+    """In a child process, which gives up the superuser's rights if it has them."""
+    program = (
+        "import os, sys\n"
+        "from autoencoder.atomic import WriteError, atomic_write\n"
+        "if os.geteuid() == 0:\n"
+        "    os.setuid(65534)\n"
+        "try:\n"
+        "    atomic_write(sys.argv[1], b'new')\n"
+        "except WriteError as error:\n"
+        "    print(error)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "file")
+        with open(path, "wb") as file:
+            file.write(b"earlier")
+        os.chmod(folder, 0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
+        )
+        os.chmod(folder, 0o755)
+        assert done.stdout == f"cannot write {path!r}: Permission denied\n"
+        with open(path, "rb") as file:
+            assert file.read() == b"earlier"
+        assert os.listdir(folder) == ["file"]
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path):
+    with pytest.raises(WriteError, match="a folder has that name"):
+        atomic_write(tmp_path, b"new")
+
+
+def test_a_symbolic_link_is_followed_and_stays(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"earlier")
+    link.symlink_to(target)
+    atomic_write(link, b"new")
+    assert link.is_symlink() and target.read_bytes() == b"new"
+
+
+def test_the_usual_permissions_apply(tmp_path):
+    previous = os.umask(0o027)
+    try:
+        atomic_write(tmp_path / "file", b"")
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_the_file_reaches_the_disk_before_its_name_and_the_folder_after(tmp_path, monkeypatch):
+    order = []
+    fsync, replace = os.fsync, os.replace
+
+    def record_fsync(descriptor):
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        order.append("flush folder" if is_folder else "flush file")
+        fsync(descriptor)
+
+    def record_replace(*arguments):
+        order.append("rename")
+        replace(*arguments)
+
+    monkeypatch.setattr(atomic.os, "fsync", record_fsync)
+    monkeypatch.setattr(atomic.os, "replace", record_replace)
+    atomic_write(tmp_path / "file", b"new")
+    assert order == ["flush file", "rename", "flush folder"]
+
+
+def test_what_killed_writers_left_is_swept_but_not_what_a_live_one_holds(tmp_path):
+    dead, live = tmp_path / ".file.00ff.tmp", tmp_path / ".file.11ee.tmp"
+    other = tmp_path / ".another.00ff.tmp"
+    for leftover in (dead, live, other):
+        leftover.write_bytes(b"half")
+    for leftover in (dead, other):
+        os.utime(leftover, (time.time() - 3600,) * 2)
+    atomic_write(tmp_path / "file", b"new")
+    assert names(tmp_path) == [other.name, live.name, "file"]
+
+
+def test_a_reader_never_sees_anything_but_a_whole_file(tmp_path):
+    path = tmp_path / "file"
+    contents = {bytes([number]) * 200_000 for number in range(30)}
+    atomic_write(path, bytes(200_000))
+    failures = []
+
+    def write():
+        for content in sorted(contents):
+            atomic_write(path, content)
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        seen = path.read_bytes()
+        if seen not in contents:
+            failures.append(len(seen))
+    for writer in writers:
+        writer.join()
+    assert not failures and names(tmp_path) == ["file"]

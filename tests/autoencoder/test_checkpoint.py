@@ -1,0 +1,247 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from autoencoder.atomic import WriteError
+from autoencoder.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from autoencoder.strict_npy import decode_npy, encode_npy
+
+DTYPES = [
+    "?",
+    "i1",
+    "i2",
+    "i4",
+    "i8",
+    "u1",
+    "u2",
+    "u4",
+    "u8",
+    "f2",
+    "f4",
+    "f8",
+    "c8",
+    "c16",
+]
+fuzz = settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+names = st.from_regex(
+    r"[A-Za-z_][A-Za-z0-9_.-]{0,8}(/[A-Za-z0-9_-]{1,8}){0,2}", fullmatch=True
+)
+some_arrays = st.sampled_from(DTYPES).flatmap(
+    lambda dtype: hnp.arrays(
+        dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
+    )
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@fuzz
+@given(
+    arrays=st.dictionaries(names, some_arrays, max_size=4),
+    metadata=st.dictionaries(st.text(), json_values, max_size=3),
+)
+def test_everything_comes_back_bit_for_bit_and_numpy_can_read_it(
+    tmp_path, arrays, metadata
+):
+    path = tmp_path / "checkpoint.npz"
+    save_checkpoint(path, arrays, metadata)
+    back, back_metadata = load_checkpoint(path, expected=arrays)
+    assert back_metadata == metadata and list(back) == list(arrays)
+    with np.load(path, allow_pickle=False) as by_numpy:
+        assert json.loads(by_numpy["metadata.json"]) == metadata
+        for name, array in arrays.items():
+            assert back[name].dtype == by_numpy[name].dtype == array.dtype
+            assert back[name].shape == by_numpy[name].shape == array.shape
+            assert back[name].tobytes() == by_numpy[name].tobytes() == array.tobytes()
+            assert back[name].flags.writeable and back[name].flags.c_contiguous
+
+
+def test_byte_order_and_layout_do_not_matter(tmp_path):
+    array = np.arange(12, dtype=">f4").reshape(3, 4)
+    for index, same in enumerate(
+        [array, array.astype("<f4"), np.asfortranarray(array)]
+    ):
+        save_checkpoint(
+            tmp_path / str(index), {"a": same, "b": np.float32(2)}, {"seed": 2**127}
+        )
+        back, metadata = load_checkpoint(tmp_path / str(index))
+        np.testing.assert_array_equal(back["a"], array)
+        assert (
+            back["a"].dtype.isnative
+            and back["b"].shape == ()
+            and metadata["seed"] == 2**127
+        )
+    contents = {(tmp_path / str(index)).read_bytes() for index in range(3)}
+    assert len(contents) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "arrays", "metadata"),
+    [
+        (ValueError, "name", {"": np.ones(1)}, {}),
+        (ValueError, "name", {"../a": np.ones(1)}, {}),
+        (ValueError, "name", {"/a": np.ones(1)}, {}),
+        (ValueError, "name", {"a\\b": np.ones(1)}, {}),
+        (ValueError, "name", {"a\n": np.ones(1)}, {}),
+        (ValueError, "name", {"metadata.json": np.ones(1)}, {}),
+        (ValueError, "name", {3: np.ones(1)}, {}),
+        (TypeError, "'a' must be a numpy.ndarray, not list", {"a": [1.0]}, {}),
+        (TypeError, "'a': dtype object", {"a": np.array([None])}, {}),
+        (TypeError, "'a': dtype <U1", {"a": np.array(["x"])}, {}),
+        (TypeError, "'a': dtype", {"a": np.zeros(2, "f4,i4")}, {}),
+        (TypeError, "metadata: .*set", {}, {"a": {1}}),
+        (TypeError, "metadata: the key 3", {}, {"a": [{3: 1}]}),
+        (TypeError, "metadata must be a dict, not list", {}, []),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_before_anything_is_written(
+    tmp_path, error, words, arrays, metadata
+):
+    with pytest.raises(error, match=words):
+        save_checkpoint(tmp_path / "c", arrays, metadata)
+    assert not list(tmp_path.iterdir())
+
+
+def test_circular_metadata_is_refused_in_words(tmp_path):
+    circle = {}
+    circle["self"] = circle
+    with pytest.raises(ValueError, match="metadata: Circular"):
+        save_checkpoint(tmp_path / "c", {}, circle)
+
+
+@pytest.mark.parametrize(
+    ("field", "words", "options"),
+    [
+        ("b", "missing .and 1 more", {"expected": {k: np.ones((2, 3)) for k in "abc"}}),
+        ("a", "unexpected", {"expected": {}}),
+        (
+            "a",
+            r"shape \(2, 3\), expected \(3, 2\)",
+            {"expected": {"a": np.ones((3, 2))}},
+        ),
+        (
+            "a",
+            "dtype float64, expected float32",
+            {"expected": {"a": np.ones((2, 3), "f4")}},
+        ),
+        ("a", r"nan at index \(1, 2\)", {"require_finite": True}),
+        (
+            "metadata 'model'",
+            "is 'one', expected 'other'",
+            {"expected_metadata": {"model": "other"}},
+        ),
+        ("metadata 'latent'", "missing", {"expected_metadata": {"latent": 8}}),
+        ("file", "more than 100", {"max_bytes": 100}),
+    ],
+)
+def test_what_was_not_expected_is_refused_by_name(tmp_path, field, words, options):
+    array = np.ones((2, 3))
+    array[1, 2] = np.nan
+    path = tmp_path / "c.npz"
+    save_checkpoint(path, {"a": array}, {"model": "one", "size": (2, 3)})
+    load_checkpoint(path, expected={"a": array}, expected_metadata={"size": (2, 3)})
+    with pytest.raises(CheckpointError, match=words) as raised:
+        load_checkpoint(path, **options)
+    assert raised.value.field == field and raised.value.path == str(path)
+    assert str(raised.value).startswith(f"{path}: {field}: ")
+    assert isinstance(raised.value, ValueError)
+
+
+def test_missing_files_and_things_that_are_no_files(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(tmp_path / "missing")
+    with pytest.raises(CheckpointError, match="not a regular file"):
+        load_checkpoint(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(CheckpointError, match="not a regular file"):
+            load_checkpoint(tmp_path / "pipe")
+
+
+def test_an_archive_numpy_wrote_is_not_taken_for_a_checkpoint(tmp_path):
+    np.savez(tmp_path / "plain.npz", a=np.ones(3))
+    with pytest.raises(CheckpointError, match="seal: is missing"):
+        load_checkpoint(tmp_path / "plain.npz")
+
+
+def test_members_are_stored_uncompressed(tmp_path):
+    save_checkpoint(tmp_path / "c", {"a": np.zeros(10_000)}, {})
+    with zipfile.ZipFile(tmp_path / "c") as archive:
+        assert all(
+            member.compress_type == zipfile.ZIP_STORED for member in archive.infolist()
+        )
+        assert archive.testzip() is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_npy_bytes_are_those_numpy_writes(dtype):
+    array = np.ones((2, 3), dtype)
+    content = encode_npy(array)
+    assert decode_npy(content).tobytes() == array.tobytes()
+    np.testing.assert_array_equal(decode_npy(content), array)
+
+
+def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "c.npz"
+    save_checkpoint(path, {"a": np.ones(3)}, {"epoch": 1})
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        save_checkpoint(path, {"a": np.zeros(3)}, {"epoch": 2})
+    assert load_checkpoint(path)[1] == {"epoch": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.npz"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
+def test_a_writer_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
+    path = tmp_path / "c.npz"
+    program = (
+        "import sys, numpy as np\n"
+        "from autoencoder.checkpoint import save_checkpoint\n"
+        "step = int(sys.argv[2])\n"
+        "while True:\n"
+        "    step += 1\n"
+        "    save_checkpoint(sys.argv[1], {'a': np.full(300_000, step)}, {'step': step})\n"
+        "    print(step, flush=True)\n"
+    )
+    rng = random.Random(0)
+    last = 0
+    for _ in range(6):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", program, path, str(last)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        writer.stdout.readline()
+        time.sleep(rng.uniform(0, 0.05))
+        writer.send_signal(signal.SIGKILL)
+        said = writer.communicate()[0].split()
+        arrays, metadata = load_checkpoint(path)
+        assert (arrays["a"] == metadata["step"]).all()
+        assert metadata["step"] >= max([last + 1, *map(int, said)])
+        last = metadata["step"]

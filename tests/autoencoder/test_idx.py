@@ -1,0 +1,218 @@
+import gzip
+import hashlib
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from autoencoder.idx import IdxError, read_idx, write_idx
+
+DTYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]
+CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+# Every example writes the same file anew, so sharing tmp_path between examples is harmless.
+fuzz = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def by_hand(array):
+    """The format from its definition, element by element."""
+    letter = {"u1": "B", "i1": "b", "i2": "h", "i4": "i", "f4": "f", "f8": "d"}[array.dtype.str[1:]]
+    content = struct.pack(">BBBB", 0, 0, CODES[array.dtype.str[1:]], array.ndim)
+    content += b"".join(struct.pack(">I", size) for size in array.shape)
+    return content + b"".join(struct.pack(">" + letter, value) for value in array.ravel().tolist())
+
+
+arrays = st.sampled_from(DTYPES).flatmap(
+    lambda dtype: hnp.arrays(
+        dtype, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5)
+    )
+)
+
+
+@fuzz
+@given(array=arrays)
+def test_reads_and_writes_the_format_as_defined(tmp_path, array):
+    plain, packed = tmp_path / "a", tmp_path / "a.gz"
+    write_idx(plain, array)
+    write_idx(packed, array)
+    assert plain.read_bytes() == by_hand(array)
+    assert gzip.decompress(packed.read_bytes()) == by_hand(array)
+    for path in (plain, packed):
+        back = read_idx(path)
+        assert back.dtype == array.dtype and back.dtype.isnative and back.shape == array.shape
+        assert back.tobytes() == array.tobytes()
+        assert back.flags.writeable and back.flags.c_contiguous
+
+
+@fuzz
+@given(content=st.binary(max_size=200), compress=st.booleans())
+def test_random_bytes_are_read_or_refused_by_name(tmp_path, content, compress):
+    path = tmp_path / "some file"
+    path.write_bytes(gzip.compress(content) if compress else content)
+    try:
+        array = read_idx(path, max_bytes=10_000)
+    except IdxError as error:
+        assert str(path) in str(error)
+    else:
+        assert by_hand(array) == content
+
+
+@fuzz
+@given(
+    code=st.integers(0, 255),
+    sizes=st.lists(st.integers(0, 2**32 - 1), max_size=40),
+    count=st.integers(0, 255),
+    rest=st.binary(max_size=64),
+    compress=st.booleans(),
+)
+def test_random_headers_are_read_or_refused_without_the_memory_they_claim(
+    tmp_path, code, sizes, count, rest, compress
+):
+    content = bytes([0, 0, code, count]) + b"".join(struct.pack(">I", n) for n in sizes) + rest
+    path = tmp_path / "claims"
+    path.write_bytes(gzip.compress(content, 1) if compress else content)
+    tracemalloc.start()
+    try:
+        read_idx(path)
+    except IdxError as error:
+        assert str(path) in str(error)
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 4_000_000
+
+
+VALID = by_hand(np.arange(24, dtype="u1").reshape(2, 3, 4))
+
+
+@fuzz
+@given(data=st.data())
+def test_truncation_extension_and_gzip_bit_flips_never_change_what_is_read(tmp_path, data):
+    path = tmp_path / "damaged"
+    compress = data.draw(st.booleans())
+    content = bytearray(gzip.compress(VALID, mtime=0) if compress else VALID)
+    kinds = ["cut", "more", "flip"] if compress else ["cut", "more"]
+    kind = data.draw(st.sampled_from(kinds))
+    if kind == "cut":
+        content = content[: data.draw(st.integers(0, len(content) - 1))]
+    elif kind == "more":
+        content += b"\x07" * data.draw(st.integers(1, 20))
+    else:
+        position = data.draw(st.integers(0, len(content) - 1))
+        content[position] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    try:
+        array = read_idx(path)
+    except IdxError as error:
+        assert str(path) in str(error)
+    else:
+        # A flip in the padding behind the last code of the stream changes nothing.
+        assert kind == "flip" and by_hand(array) == VALID
+
+
+@fuzz
+@given(position=st.integers(0, 8 * len(VALID) - 1), compress=st.booleans())
+def test_a_digest_catches_every_single_flipped_bit(tmp_path, position, compress):
+    content = bytearray(VALID)
+    content[position // 8] ^= 1 << position % 8
+    path = tmp_path / "flipped"
+    path.write_bytes(gzip.compress(content, 1) if compress else content)
+    with pytest.raises(IdxError):
+        read_idx(path, sha256=hashlib.sha256(VALID).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (b"", "magic number"),
+        (b"\0\0\x08", "magic number"),
+        (b"\1\0\x08\1\0\0\0\0", "magic number"),
+        (b"<html><body>404</body></html>", "magic number"),
+        (b"\0\0\x0a\1\0\0\0\0", "element type"),
+        (b"\0\0\x08\0\0", "number of dimensions"),
+        (b"\0\0\x08\xff" + b"\0" * 2000, "number of dimensions"),
+        (b"\0\0\x08\3\0\0\0\1\0\0", "dimensions"),
+        (b"\0\0\x08\3" + b"\xff" * 12, "dimensions"),
+        (b"\0\0\x08\3\0\0\0\0" + b"\xff" * 8, "dimensions"),
+        (b"\0\0\x08\1\0\0\0\5abcd", "dimensions"),
+        (b"\0\0\x08\1\0\0\0\3abcd", "elements"),
+        (gzip.compress(b"\0\0\x08\1\0\0\0\5abcd"), "elements"),
+        (gzip.compress(VALID)[:-9], "gzip stream"),
+        (gzip.compress(VALID) + b"junk", "gzip stream"),
+        (b"\x1f\x8b\x08", "gzip stream"),
+        (b"\x1f\x8b\xff\xff\xff\xff", "gzip stream"),
+    ],
+)
+def test_the_refusal_names_file_and_field(tmp_path, content, field):
+    path = tmp_path / "named-file"
+    path.write_bytes(content)
+    with pytest.raises(IdxError) as raised:
+        read_idx(path)
+    assert str(raised.value).startswith(f"{path}: {field}")
+    assert isinstance(raised.value, ValueError)
+
+
+def test_a_decompression_bomb_is_refused_in_bounded_memory(tmp_path):
+    honest_header = b"\0\0\x08\1" + struct.pack(">I", 1000)
+    huge_header = b"\0\0\x08\2" + struct.pack(">II", 2**15, 2**15)
+    path = tmp_path / "bomb.gz"
+    for header, words in ((honest_header, "goes on"), (huge_header, "limit")):
+        with gzip.open(path, "wb", 9) as stream:
+            stream.write(header)
+            for _ in range(100):
+                stream.write(bytes(1 << 20))
+        tracemalloc.start()
+        with pytest.raises(IdxError, match=words):
+            read_idx(path, max_bytes=2**29)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 4_000_000
+
+
+def test_a_wrong_digest_is_refused_and_the_right_one_accepted(tmp_path):
+    path = tmp_path / "a.gz"
+    write_idx(path, np.zeros(3, np.uint8))
+    right = hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+    assert read_idx(path, sha256=right.upper()).shape == (3,)
+    with pytest.raises(IdxError, match="SHA-256"):
+        read_idx(path, sha256="0" * 64)
+
+
+def test_writing_takes_any_byte_order_and_layout_and_is_reproducible(tmp_path):
+    array = np.arange(12, dtype=">i4").reshape(3, 4).T
+    write_idx(tmp_path / "a.gz", array)
+    write_idx(tmp_path / "b.gz", np.ascontiguousarray(array, "<i4"))
+    np.testing.assert_array_equal(read_idx(tmp_path / "a.gz"), array)
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("array", "field"),
+    [
+        (np.zeros(3, np.int64), "element type"),
+        (np.zeros(3, bool), "element type"),
+        (np.array(["a"]), "element type"),
+        (np.array([None]), "element type"),
+        (np.float32(1), "number of dimensions"),
+    ],
+)
+def test_arrays_without_a_place_in_the_format_are_refused(tmp_path, array, field):
+    with pytest.raises(IdxError, match=field):
+        write_idx(tmp_path / "a", array)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_file_and_a_folder_are_system_errors_with_the_path(tmp_path):
+    for path in (tmp_path / "missing", tmp_path):
+        with pytest.raises(OSError) as raised:
+            read_idx(path)
+        assert raised.value.filename == str(path)

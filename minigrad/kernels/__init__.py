@@ -1,0 +1,26 @@
+"""Convolution and ReLU as plain functions on arrays: the definition in loops, and a fast form."""
+
+from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
+from .geometry import Geometry
+from .reference import (
+    conv2d_reference,
+    conv2d_weight_grad_reference,
+    conv_transpose2d_reference,
+    relu_grad_reference,
+    relu_reference,
+)
+from .relu import relu, relu_grad
+
+__all__ = [
+    "Geometry",
+    "conv2d",
+    "conv2d_reference",
+    "conv2d_weight_grad",
+    "conv2d_weight_grad_reference",
+    "conv_transpose2d",
+    "conv_transpose2d_reference",
+    "relu",
+    "relu_grad",
+    "relu_grad_reference",
+    "relu_reference",
+]

@@ -1,0 +1,361 @@
+"""The fast convolution kernels against the definition, scipy, PyTorch and their own adjoints."""
+
+from __future__ import annotations
+
+import math
+
+import numpy
+import pytest
+from scipy import signal
+
+from minigrad.kernels import (
+    Geometry,
+    conv2d,
+    conv2d_reference,
+    conv2d_weight_grad,
+    conv2d_weight_grad_reference,
+    conv_transpose2d,
+    conv_transpose2d_reference,
+)
+
+TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
+
+
+def make(case, dtype="float64", seed=0):
+    """x, weight, y, both biases and the geometry of a case (images, channels, options)."""
+    images, in_group, out_group, options = case
+    geometry = Geometry(**options)
+    rng = numpy.random.default_rng(seed)
+    shapes = (
+        (images, in_group * geometry.groups, *geometry.input_size),
+        (out_group * geometry.groups, in_group, *geometry.kernel_size),
+        (images, out_group * geometry.groups, *geometry.output_size),
+        (in_group * geometry.groups,),
+        (out_group * geometry.groups,),
+    )
+    return *(rng.standard_normal(shape).astype(dtype) for shape in shapes), geometry
+
+
+def random_cases(count):
+    """Geometries of every kind: explicit sizes below, at and above those that fit whole."""
+    rng = numpy.random.default_rng(7)
+    for _ in range(count):
+        pair = lambda low, high: tuple(int(v) for v in rng.integers(low, high, 2))  # noqa: E731
+        options = dict(
+            input_size=pair(1, 8),
+            kernel_size=pair(1, 5),
+            stride=pair(1, 4),
+            padding=pair(0, 4),
+            dilation=pair(1, 4),
+            groups=int(rng.integers(1, 4)),
+        )
+        fitting = Geometry.output(
+            *(
+                options[key]
+                for key in ("input_size", "kernel_size", "stride", "padding", "dilation")
+            )
+        )
+        change = rng.integers(-1, 3, 2)
+        options["output_size"] = tuple(
+            int(max(n + d, 0)) for n, d in zip(fitting, change, strict=True)
+        )
+        channels = [int(rng.choice((1, 2, 3, 40), p=(0.4, 0.3, 0.2, 0.1))) for _ in range(2)]
+        yield int(rng.integers(0, 4)), *channels, options
+
+
+def named_cases():
+    size = dict(input_size=(6, 7), kernel_size=(3, 2), output_size=(4, 6))
+    return {
+        "plain": (2, 3, 4, size),
+        "one image, one channel": (1, 1, 1, size),
+        "wide channels": (2, 33, 5, size),
+        "empty batch": (0, 3, 4, size),
+        "stride leaves a remainder": (2, 2, 3, size | dict(stride=(2, 3), output_size=(2, 2))),
+        "kernel larger than the input": (
+            2,
+            2,
+            3,
+            dict(input_size=(2, 3), kernel_size=(5, 5), output_size=(2, 3), padding=(2, 2)),
+        ),
+        "outputs that see only padding": (
+            2,
+            2,
+            3,
+            dict(input_size=(3, 3), kernel_size=(2, 2), output_size=(9, 8), padding=(4, 3)),
+        ),
+        "inputs no output touches": (
+            2,
+            2,
+            3,
+            dict(input_size=(9, 9), kernel_size=(2, 1), output_size=(2, 3), stride=(4, 3)),
+        ),
+        "no output": (2, 2, 3, size | dict(output_size=(0, 6))),
+        "no input": (
+            2,
+            2,
+            3,
+            dict(input_size=(0, 2), kernel_size=(1, 1), output_size=(2, 2), padding=(1, 0)),
+        ),
+        "padding beyond the kernel's reach": (
+            2,
+            40,
+            3,
+            size | dict(padding=(5, 4), output_size=(8, 9)),
+        ),
+        "depthwise": (2, 1, 1, size | dict(groups=4)),
+        "groups, many channels": (2, 17, 16, size | dict(groups=2)),
+        "dilated rows": (2, 33, 2, size | dict(dilation=(2, 1), output_size=(2, 6))),
+        "dilated columns": (2, 33, 2, size | dict(dilation=(1, 3), output_size=(4, 4))),
+        "asymmetric same padding": (
+            2,
+            3,
+            4,
+            dict(input_size=(5, 6), kernel_size=(4, 2), output_size=(5, 6), padding=(1, 0)),
+        ),
+        "window covers the input": (
+            3,
+            8,
+            4,
+            dict(input_size=(4, 4), kernel_size=(4, 4), output_size=(1, 1)),
+        ),
+    }
+
+
+CASES = named_cases() | {f"random {i}": case for i, case in enumerate(random_cases(80))}
+each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+
+
+@each_case
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_each_map_equals_its_definition_in_loops(case, dtype):
+    x, weight, y, in_bias, out_bias, geometry = make(case, dtype)
+    pairs = {
+        "conv2d": (
+            conv2d(x, weight, geometry, out_bias),
+            conv2d_reference(x, weight, geometry, out_bias),
+        ),
+        "conv_transpose2d": (
+            conv_transpose2d(y, weight, geometry, in_bias),
+            conv_transpose2d_reference(y, weight, geometry, in_bias),
+        ),
+        "conv2d_weight_grad": (
+            conv2d_weight_grad(x, y, geometry),
+            conv2d_weight_grad_reference(x, y, geometry),
+        ),
+    }
+    for name, (fast, slow) in pairs.items():
+        assert fast.dtype == dtype, name
+        assert fast.shape == slow.shape, name
+        numpy.testing.assert_allclose(
+            fast, slow, rtol=TOLERANCE[dtype], atol=10 * TOLERANCE[dtype], err_msg=name
+        )
+
+
+@each_case
+def test_the_three_maps_are_adjoint_to_rounding(case):
+    x, weight, y, _, _, geometry = make(case, seed=1)
+    by_output = float((conv2d(x, weight, geometry) * y).sum())
+    by_input = float((conv_transpose2d(y, weight, geometry) * x).sum())
+    by_weight = float((conv2d_weight_grad(x, y, geometry) * weight).sum())
+    terms = math.sqrt(y.size * weight[0].size)
+    assert by_input == pytest.approx(by_output, rel=1e-11, abs=1e-13 * terms)
+    assert by_weight == pytest.approx(by_output, rel=1e-11, abs=1e-13 * terms)
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 3)])
+def test_conv2d_equals_scipy_correlate(stride):
+    x, weight, *_ = make(
+        (2, 3, 4, dict(input_size=(9, 11), kernel_size=(3, 4), output_size=(7, 8)))
+    )
+    whole = numpy.array(
+        [[signal.correlate(image, kernel, mode="valid")[0] for kernel in weight] for image in x]
+    )
+    expected = whole[:, :, :: stride[0], :: stride[1]]
+    geometry = Geometry((9, 11), (3, 4), expected.shape[2:], stride=stride)
+    numpy.testing.assert_allclose(conv2d(x, weight, geometry), expected, atol=1e-12)
+
+
+def test_conv_transpose2d_equals_scipy_full_convolution():
+    case = (2, 3, 4, dict(input_size=(9, 11), kernel_size=(3, 4), output_size=(7, 8)))
+    _, weight, y, *_, geometry = make(case)
+    expected = numpy.zeros((2, 3, 9, 11))
+    for n in range(2):
+        for c in range(3):
+            for o in range(4):
+                expected[n, c] += signal.convolve2d(y[n, o], weight[o, c], mode="full")
+    numpy.testing.assert_allclose(conv_transpose2d(y, weight, geometry), expected, atol=1e-12)
+
+
+def test_conv2d_weight_grad_equals_scipy_correlate_of_images():
+    case = (2, 3, 4, dict(input_size=(9, 11), kernel_size=(3, 4), output_size=(7, 8)))
+    x, _, y, *_, geometry = make(case)
+    expected = numpy.zeros((4, 3, 3, 4))
+    for o in range(4):
+        for c in range(3):
+            expected[o, c] = sum(
+                signal.correlate2d(x[n, c], y[n, o], mode="valid") for n in range(2)
+            )
+    numpy.testing.assert_allclose(conv2d_weight_grad(x, y, geometry), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("stride", "padding", "dilation", "groups", "output_padding"),
+    [
+        (1, 0, 1, 1, 0),
+        (2, 1, 1, 2, 1),
+        ((2, 3), (1, 2), 1, 1, (0, 2)),
+        (1, (2, 0), (2, 1), 2, 0),
+        (3, 4, 2, 1, 2),
+    ],
+)
+def test_both_layers_equal_pytorch(stride, padding, dilation, groups, output_padding):
+    torch = pytest.importorskip("torch")
+    pairs = [v if isinstance(v, tuple) else (v, v) for v in (stride, padding, dilation)]
+    options = dict(stride=pairs[0], padding=pairs[1], dilation=pairs[2], groups=groups)
+    rng = numpy.random.default_rng(3)
+    weight = torch.from_numpy(rng.standard_normal((4, 6 // groups, 3, 2)))
+    bias, other_bias = torch.from_numpy(rng.standard_normal(4)), torch.ones(6).double()
+
+    x = torch.from_numpy(rng.standard_normal((2, 6, 9, 8))).requires_grad_()
+    weight.requires_grad_()
+    y = torch.nn.functional.conv2d(x, weight, bias, **options)
+    gradient = torch.from_numpy(rng.standard_normal(y.shape))
+    dx, dw = torch.autograd.grad(y, (x, weight), gradient)
+    geometry = Geometry((9, 8), (3, 2), tuple(y.shape[2:]), **options)
+    arrays = [t.detach().numpy() for t in (x, weight, bias, gradient)]
+    close = dict(atol=1e-12, rtol=1e-12)
+    numpy.testing.assert_allclose(
+        conv2d(arrays[0], arrays[1], geometry, arrays[2]), y.detach(), **close
+    )
+    numpy.testing.assert_allclose(conv_transpose2d(arrays[3], arrays[1], geometry), dx, **close)
+    numpy.testing.assert_allclose(conv2d_weight_grad(arrays[0], arrays[3], geometry), dw, **close)
+
+    z = torch.from_numpy(rng.standard_normal((2, 4, 5, 6)))
+    image = torch.nn.functional.conv_transpose2d(
+        z, weight, other_bias, output_padding=output_padding, **options
+    )
+    geometry = Geometry(tuple(image.shape[2:]), (3, 2), (5, 6), **options)
+    ours = conv_transpose2d(z.numpy(), arrays[1], geometry, other_bias.numpy())
+    numpy.testing.assert_allclose(ours, image.detach(), **close)
+
+
+def layouts(array):
+    """The same values in other memory orders: channels last, reversed, strided, broadcast-like."""
+    yield numpy.asfortranarray(array)
+    yield numpy.ascontiguousarray(array.transpose(2, 0, 3, 1)).transpose(1, 3, 0, 2)
+    yield numpy.ascontiguousarray(array[::-1, :, ::-1])[::-1, :, ::-1]
+    wide = numpy.full(tuple(2 * n + 1 for n in array.shape), numpy.nan, dtype=array.dtype)
+    wide[tuple(slice(1, 1 + 2 * n, 2) for n in array.shape)] = array
+    yield wide[tuple(slice(1, 1 + 2 * n, 2) for n in array.shape)]
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "wide channels", "groups, many channels", "stride leaves a remainder"]
+)
+def test_any_memory_layout_gives_the_same_result(name):
+    x, weight, y, _, _, geometry = make(CASES[name])
+    expected = (
+        conv2d(x, weight, geometry),
+        conv_transpose2d(y, weight, geometry),
+        conv2d_weight_grad(x, y, geometry),
+    )
+    for a, w, b in zip(layouts(x), layouts(weight), layouts(y), strict=True):
+        found = (
+            conv2d(a, w, geometry),
+            conv_transpose2d(b, w, geometry),
+            conv2d_weight_grad(a, b, geometry),
+        )
+        for one, other in zip(found, expected, strict=True):
+            numpy.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_a_broadcast_gradient_is_accepted():
+    x, weight, y, _, _, geometry = make(CASES["wide channels"])
+    ones, flat = numpy.ones_like(y), numpy.broadcast_to(numpy.ones(()), y.shape)
+    numpy.testing.assert_array_equal(
+        conv2d_weight_grad(x, flat, geometry), conv2d_weight_grad(x, ones, geometry)
+    )
+    numpy.testing.assert_array_equal(
+        conv_transpose2d(flat, weight, geometry), conv_transpose2d(ones, weight, geometry)
+    )
+
+
+@each_case
+def test_inputs_are_never_written_and_never_shared_with_the_result(case):
+    *arrays, geometry = make(case)
+    for array in arrays:
+        array.flags.writeable = False
+    x, weight, y, in_bias, out_bias = arrays
+    for result in (
+        conv2d(x, weight, geometry, out_bias),
+        conv_transpose2d(y, weight, geometry, in_bias),
+        conv2d_weight_grad(x, y, geometry),
+    ):
+        assert result.flags.writeable
+        assert not any(numpy.shares_memory(result, array) for array in arrays)
+
+
+def test_results_are_ordered_in_memory_as_the_next_layer_reads_them():
+    x, weight, y, _, _, geometry = make(CASES["wide channels"])
+    for result in (conv2d(x, weight, geometry), conv_transpose2d(y, weight, geometry)):
+        assert result.transpose(2, 0, 3, 1).flags.c_contiguous
+    x, weight, y, _, _, geometry = make(CASES["groups, many channels"])
+    for result in (conv2d(x, weight, geometry), conv_transpose2d(y, weight, geometry)):
+        assert result.transpose(2, 0, 3, 1).flags.c_contiguous
+
+
+WRONG = {
+    "x size": (dict(x=(2, 3, 6, 6)), "conv2d"),
+    "x axes": (dict(x=(3, 6, 7)), "conv2d"),
+    "weight size": (dict(weight=(4, 3, 3, 3)), "conv2d"),
+    "weight channels": (dict(weight=(4, 2, 3, 2)), "conv2d"),
+    "bias": (dict(out_bias=(3,)), "conv2d"),
+    "transposed y size": (dict(y=(2, 4, 4, 5)), "conv_transpose2d"),
+    "transposed y channels": (dict(y=(2, 3, 4, 6)), "conv_transpose2d"),
+    "transposed bias": (dict(in_bias=(4,)), "conv_transpose2d"),
+    "images of x and y": (dict(y=(3, 4, 4, 6)), "conv2d_weight_grad"),
+    "y size": (dict(y=(2, 4, 6, 4)), "conv2d_weight_grad"),
+}
+
+
+@pytest.mark.parametrize(("change", "name"), WRONG.values(), ids=WRONG.keys())
+def test_shapes_that_do_not_fit_are_refused_in_words(change, name):
+    x, weight, y, in_bias, out_bias, geometry = make(CASES["plain"])
+    arrays = dict(x=x, weight=weight, y=y, in_bias=in_bias, out_bias=out_bias)
+    arrays |= {key: numpy.zeros(shape) for key, shape in change.items()}
+    calls = {
+        "conv2d": lambda: conv2d(arrays["x"], arrays["weight"], geometry, arrays["out_bias"]),
+        "conv_transpose2d": lambda: conv_transpose2d(
+            arrays["y"], arrays["weight"], geometry, arrays["in_bias"]
+        ),
+        "conv2d_weight_grad": lambda: conv2d_weight_grad(arrays["x"], arrays["y"], geometry),
+    }
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        calls[name]()
+
+
+def test_groups_that_do_not_divide_the_channels_are_refused():
+    geometry = Geometry((6, 7), (3, 2), (4, 6), groups=2)
+    x, y = numpy.zeros((2, 3, 6, 7)), numpy.zeros((2, 4, 4, 6))
+    with pytest.raises(ValueError, match="^conv2d_weight_grad: .*groups"):
+        conv2d_weight_grad(x, y, geometry)
+    with pytest.raises(ValueError, match="^conv2d: .*groups"):
+        conv2d(numpy.zeros((2, 4, 6, 7)), numpy.zeros((3, 2, 3, 2)), geometry)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(kernel_size=(0, 1)),
+        dict(stride=(0, 1)),
+        dict(dilation=(1, 0)),
+        dict(padding=(-1, 0)),
+        dict(output_size=(-1, 2)),
+        dict(groups=0),
+        dict(stride=(1, 1, 1)),
+    ],
+)
+def test_geometry_refuses_numbers_out_of_range(options):
+    valid = dict(input_size=(6, 7), kernel_size=(3, 2), output_size=(4, 6))
+    with pytest.raises(ValueError, match=f"^Geometry: {next(iter(options))}"):
+        Geometry(**(valid | options))

@@ -1,6 +1,6 @@
 """minigrad: a small reverse-mode automatic differentiation engine on NumPy and CuPy."""
 
-from . import gradcheck
+from . import functional, gradcheck, ops
 from .autograd import grad
 from .backend import Device, device
 from .modes import (
@@ -12,16 +12,17 @@ from .modes import (
 )
 from .operation import Operation
 from .tensor import Tensor
-
-__version__ = "0.1.0"
+from .version import __version__
 
 __all__ = [
     "Device",
     "Operation",
     "Tensor",
+    "__version__",
     "detect_anomaly",
     "device",
     "enable_grad",
+    "functional",
     "grad",
     "gradcheck",
     "is_grad_enabled",

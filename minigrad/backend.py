@@ -174,12 +174,9 @@ def as_host_array(value: object) -> numpy.ndarray:
     return numpy.asarray(value)
 
 
-def as_own_array(value: Any, like: Array) -> Array:
-    """Turn what a computation on ``like`` returned into an array of the same library.
-
-    NumPy hands back scalars where CuPy hands back arrays without dimensions.
-    """
-    return numpy.asarray(value) if isinstance(like, numpy.ndarray) else value
+def as_own_array(value: Any) -> Array:
+    """A NumPy scalar as an array without dimensions, as CuPy gives in its place."""
+    return numpy.asarray(value) if isinstance(value, numpy.generic) else value
 
 
 def to_device(array: Array, target: str | Device) -> Array:

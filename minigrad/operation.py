@@ -88,7 +88,7 @@ class Operation:
             wants_grad = wants_grad or tensor.requires_grad
         data = self.forward(*arrays) if on_host else self._forward_elsewhere(inputs, arrays)
         if type(data) is not HostArray:
-            data = as_own_array(data, like=arrays[0])
+            data = as_own_array(data)
         output = Tensor._wrap(data)
         if self.is_view:
             output._version = inputs[0]._version

@@ -13,9 +13,12 @@ from .backend import CPU, Array, Device, as_host_array, device_of, is_array, to_
 
 if TYPE_CHECKING:
     from .operation import Operation
+    from .ops.methods import TensorMethods
+else:
+    TensorMethods = object
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """An array, and how to differentiate with respect to it.
 
     Parameters

@@ -1,0 +1,232 @@
+"""Losses and normalisation: what a network is trained on, made of the operations below.
+
+``reduction`` is ``"none"`` (one loss an element), ``"mean"`` or ``"sum"``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import CPU, array_module
+from ..tensor import Tensor
+from .arithmetic import add, div, mul, neg, sub
+from .elementwise import abs, softplus, sqrt
+from .operands import as_float, as_tensor
+from .reduce import log_softmax, mean, sum
+
+
+def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return loss
+    if reduction == "mean":
+        return mean(loss)
+    if reduction == "sum":
+        return sum(loss)
+    raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+
+
+def _same_shape(name: str, x: Any, target: Any) -> tuple[Tensor, Tensor]:
+    x, target = as_float(name, x, 0), as_float(name, target, 1)
+    if x.shape != target.shape:
+        raise ValueError(f"{name}: input {x.shape} and target {target.shape} differ in shape")
+    return x, target
+
+
+def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """The squared error ``(x - target)^2``.
+
+    Parameters
+    ----------
+    x, target : Tensor
+        Of one shape.
+    reduction : str
+        ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ (nothing is broadcast) or the reduction is unknown.
+
+    Examples
+    --------
+    >>> mse_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(2.)
+    """
+    x, target = _same_shape("mse_loss", x, target)
+    return _reduced("mse_loss", sub(x, target) ** 2, reduction)
+
+
+def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """The absolute error ``|x - target|``.
+
+    Parameters, results and errors as for :func:`mse_loss`.
+
+    Examples
+    --------
+    >>> l1_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(1.)
+    """
+    x, target = _same_shape("l1_loss", x, target)
+    return _reduced("l1_loss", abs(sub(x, target)), reduction)
+
+
+def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """``-t ln s(x) - (1 - t) ln(1 - s(x))`` with s the sigmoid, computed as softplus(x) - t x.
+
+    Since ``-ln s(x) = softplus(-x) = softplus(x) - x``, the sum simplifies, and nothing
+    overflows.
+
+    Parameters
+    ----------
+    x : Tensor
+        Logits, any real number.
+    target : Tensor
+        Probabilities in [0, 1], of the same shape.
+    reduction : str
+        ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the reduction is unknown.
+
+    Examples
+    --------
+    >>> binary_cross_entropy_with_logits(Tensor([0.0]), Tensor([1.0]))
+    Tensor(0.6931472)
+    """
+    name = "binary_cross_entropy_with_logits"
+    x, target = _same_shape(name, x, target)
+    return _reduced(name, sub(softplus(x), mul(target, x)), reduction)
+
+
+def cross_entropy(
+    x: Any,
+    target: Any,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """``-sum_c t_c ln softmax(x)_c``: how badly scores predict a class.
+
+    Parameters
+    ----------
+    x : Tensor
+        Scores (logits), (N, C), (N, C, ...) or (C,).
+    target : Tensor
+        Class numbers, (N,), (N, ...) or (); or probabilities, of the shape of ``x``.
+    reduction : str
+        ``"none"``, ``"mean"`` (over the targets not ignored) or ``"sum"``.
+    ignore_index : int
+        A class number whose places count nothing.
+    label_smoothing : float
+        Share of the probability, in [0, 1], spread evenly over all classes.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, a class number is out of range (looked at on the host only), or
+        an option is out of range.
+
+    Examples
+    --------
+    >>> cross_entropy(Tensor([[0.0, 0.0]]), Tensor([1]))
+    Tensor(0.6931472)
+    """
+    name = "cross_entropy"
+    x, target = as_float(name, x, 0), as_tensor(name, target, 1)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name}: label_smoothing must be in [0, 1], got {label_smoothing}")
+    if x.ndim == 0:
+        raise ValueError(f"{name}: input of shape () has no classes")
+    axis = 0 if x.ndim == 1 else 1
+    classes = x.shape[axis]
+    xp = array_module(x.data, target.data)
+    counted: Any = target.size
+    if target.dtype.kind == "f":
+        if target.shape != x.shape:
+            raise ValueError(f"{name}: probabilities {target.shape} for input {x.shape}")
+        counted = target.size // max(classes, 1)
+        wanted = target
+    else:
+        if target.shape != x.shape[:axis] + x.shape[axis + 1 :]:
+            raise ValueError(f"{name}: class numbers {target.shape} for input {x.shape}")
+        kept = target.data != ignore_index
+        is_class = (target.data >= 0) & (target.data < classes)
+        if x.device == CPU and not (is_class | ~kept).all():
+            raise ValueError(f"{name}: class numbers must be from 0 to {classes - 1}")
+        numbers = xp.arange(classes).reshape((-1,) + (1,) * (x.ndim - axis - 1))
+        hot = (numbers == xp.expand_dims(target.data, axis)) & xp.expand_dims(kept, axis)
+        wanted = Tensor(hot.astype(x.dtype))
+        counted = Tensor(kept.sum().astype(x.dtype))
+    if label_smoothing:
+        share = sum(wanted, axis, keepdim=True)
+        wanted = add(mul(wanted, 1 - label_smoothing), mul(share, label_smoothing / classes))
+    loss = neg(sum(mul(log_softmax(x, axis), wanted), axis))
+    if reduction == "mean":
+        return div(sum(loss), counted)
+    return _reduced(name, loss, reduction)
+
+
+def layer_norm(
+    x: Any,
+    normalized_shape: int | tuple[int, ...],
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Shift and scale the last dimensions to mean 0 and variance 1, then apply weight and bias.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., *normalized_shape).
+    normalized_shape : int or tuple of int
+        The dimensions over which mean and variance are taken.
+    weight, bias : Tensor, optional
+        Of shape ``normalized_shape``.
+    eps : float
+        Added to the variance, which may be 0.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> layer_norm(Tensor([[1.0, 3.0]]), 2, eps=0.0)
+    Tensor([[-1.,  1.]])
+    """
+    name = "layer_norm"
+    x = as_float(name, x)
+    is_several = isinstance(normalized_shape, (tuple, list))
+    shape = tuple(normalized_shape) if is_several else (normalized_shape,)
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise ValueError(f"{name}: input {x.shape} does not end in normalized_shape {shape}")
+    for what, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and parameter.shape != shape:
+            raise ValueError(f"{name}: {what} {parameter.shape} must have shape {shape}")
+    dims = tuple(range(-len(shape), 0))
+    deviation = sub(x, mean(x, dims, keepdim=True))
+    variance = mean(mul(deviation, deviation), dims, keepdim=True)
+    y = div(deviation, sqrt(add(variance, eps)))
+    y = y if weight is None else mul(y, weight)
+    return y if bias is None else add(y, bias)

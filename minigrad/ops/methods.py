@@ -1,0 +1,122 @@
+"""Tensor's operators and methods: the one place where this floor reaches up to ``tensor.py``.
+
+Type checkers read :class:`TensorMethods` as a base class of Tensor; at run time :func:`attach`
+copies its members onto Tensor when ``minigrad.ops`` is imported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Device
+from ..tensor import Tensor
+from . import arithmetic, elementwise, index, linalg, reduce, select, shape
+from .move import to
+
+
+def _reflected(function: Any) -> Any:
+    """``b - a`` for ``a.__rsub__(b)``."""
+
+    def operator(self: Tensor, other: Any) -> Tensor:
+        """The operator with its arguments swapped."""
+        return function(other, self)
+
+    return operator
+
+
+class TensorMethods:
+    """Everything Tensor can do that is an operation: each is the function of the same name."""
+
+    __slots__ = ()
+
+    __add__ = __radd__ = add = arithmetic.add
+    __sub__ = sub = arithmetic.sub
+    __rsub__ = _reflected(arithmetic.sub)
+    __mul__ = __rmul__ = mul = arithmetic.mul
+    __truediv__ = div = arithmetic.div
+    __rtruediv__ = _reflected(arithmetic.div)
+    __pow__ = pow = arithmetic.pow
+    __rpow__ = _reflected(arithmetic.pow)
+    __neg__ = neg = arithmetic.neg
+    __matmul__ = matmul = linalg.matmul
+    __rmatmul__ = _reflected(linalg.matmul)
+    __getitem__ = index.getitem
+
+    __eq__ = eq = select.eq
+    __ne__ = ne = select.ne
+    __lt__ = lt = select.lt
+    __le__ = le = select.le
+    __gt__ = gt = select.gt
+    __ge__ = ge = select.ge
+    __abs__ = abs = elementwise.abs
+
+    log = arithmetic.log
+    exp = elementwise.exp
+    sqrt = elementwise.sqrt
+    sin = elementwise.sin
+    cos = elementwise.cos
+    tanh = elementwise.tanh
+    sigmoid = elementwise.sigmoid
+    softplus = elementwise.softplus
+    relu = elementwise.relu
+    leaky_relu = elementwise.leaky_relu
+    maximum = select.maximum
+    minimum = select.minimum
+    clamp = select.clamp
+
+    sum = reduce.sum
+    mean = reduce.mean
+    amax = reduce.amax
+    amin = reduce.amin
+    var = reduce.var
+    std = reduce.std
+    logsumexp = reduce.logsumexp
+    softmax = reduce.softmax
+    log_softmax = reduce.log_softmax
+
+    reshape = shape.reshape
+    permute = shape.permute
+    transpose = shape.transpose
+    flatten = shape.flatten
+    squeeze = shape.squeeze
+    unsqueeze = shape.unsqueeze
+    expand = shape.expand
+
+    to = to
+
+    def where(self: Any, condition: Any, other: Any) -> Tensor:
+        """This tensor where the condition holds, ``other`` elsewhere: see ``functional.where``."""
+        return select.where(condition, self, other)
+
+    @property
+    def T(self: Any) -> Tensor:
+        """A matrix with rows and columns swapped."""
+        if self.ndim != 2:
+            raise ValueError(f"T: expected a matrix, got shape {self.shape}; use permute")
+        return shape.transpose(self, 0, 1)
+
+    def cpu(self: Any) -> Tensor:
+        """The tensor on the CPU: ``to("cpu")``."""
+        return to(self, "cpu")
+
+    def cuda(self: Any, device: str | Device = "cuda") -> Tensor:
+        """The tensor on a GPU: ``to("cuda")``."""
+        return to(self, device)
+
+    def float(self: Any) -> Tensor:
+        """The tensor in float32: ``to("float32")``."""
+        return to(self, "float32")
+
+    def double(self: Any) -> Tensor:
+        """The tensor in float64: ``to("float64")``."""
+        return to(self, "float64")
+
+    def __iter__(self: Any) -> Any:
+        return (self[i] for i in range(len(self)))
+
+
+def attach() -> None:
+    """Copy the members of TensorMethods onto Tensor."""
+    for name, member in vars(TensorMethods).items():
+        if name not in ("__module__", "__doc__", "__slots__", "__hash__", "__qualname__"):
+            setattr(Tensor, name, member)

@@ -1,0 +1,151 @@
+"""Turning what a caller passes into tensors that an operation can take.
+
+Precision follows the tensors: Python and NumPy *scalars* never change it, whole numbers yield to
+floating point, and of two floating-point precisions the higher one wins.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+from ..backend import as_host_array, is_array
+from ..operation import Operation
+from ..tensor import Tensor
+
+DEFAULT_FLOAT = "float32"
+
+
+class Cast(Operation):
+    """``y = x`` in another floating-point precision; the gradient is cast back."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+
+    def forward(self, x):
+        return x.astype(self.dtype)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return Cast(self.inputs[0].dtype)(gradient)
+
+
+def cast(x: Tensor, dtype: Any) -> Tensor:
+    """A tensor in another precision: the tensor itself if it already has it."""
+    dtype = as_host_array(0).astype(dtype).dtype
+    if x.data.dtype == dtype:
+        return x
+    if x.data.dtype.kind == "f" and dtype.kind == "f":
+        return Cast(dtype)(x)
+    return Tensor(x.data.astype(dtype))
+
+
+def is_number(value: object) -> bool:
+    """A plain number (Python's or NumPy's), as opposed to a tensor, array or list."""
+    if isinstance(value, Tensor):
+        return False
+    if type(value) in (float, int):
+        return True
+    return isinstance(value, numbers.Real) or (hasattr(value, "dtype") and not is_array(value))
+
+
+def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
+    """A tensor and a number to combine it with: the number as Python's, which leaves precision
+    alone, and whole-number tensors made floating point if the number is."""
+    x = as_tensor(name, x)
+    number = number.item() if hasattr(number, "item") else number
+    if isinstance(number, complex):
+        raise TypeError(f"{name}: complex numbers are not supported, got {number!r}")
+    if x.data.dtype.kind != "f" and isinstance(number, float):
+        x = cast(x, DEFAULT_FLOAT)
+    return x, number
+
+
+def as_tensor(name: str, value: Any, position: int = 0) -> Tensor:
+    """A tensor as it is; an array or list wrapped.
+
+    Raises
+    ------
+    TypeError
+        Naming the operation, if the value is no number or array of numbers.
+    """
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (str, bytes)) or value is None or isinstance(value, complex):
+        raise TypeError(f"{name}: argument {position} is {value!r}, expected a tensor")
+    try:
+        return Tensor(value)
+    except TypeError as error:
+        kind = type(value).__name__
+        raise TypeError(f"{name}: argument {position} is a {kind}, expected a tensor") from error
+
+
+def as_float(name: str, value: Any, position: int = 0) -> Tensor:
+    """A tensor of floating point; whole numbers become float32."""
+    tensor = as_tensor(name, value, position)
+    return tensor if tensor.data.dtype.kind == "f" else cast(tensor, DEFAULT_FLOAT)
+
+
+def number_like(name: str, number: Any, tensor: Tensor) -> Tensor:
+    """A number as a tensor without dimensions, of a tensor's precision and device."""
+    tensor, number = with_number(name, tensor, number)
+    return Tensor(as_host_array(number).astype(tensor.dtype), device=tensor.device)
+
+
+def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """Tensors cast to the precision their combination has.
+
+    Examples
+    --------
+    >>> half, whole = Tensor([0.5]), Tensor([1, 2])
+    >>> [str(tensor.dtype) for tensor in same_precision("add", half, whole)]
+    ['float32', 'float32']
+    """
+    dtypes = {tensor.data.dtype for tensor in tensors}
+    if len(dtypes) == 1:
+        return tensors
+    floating = [dtype for dtype in dtypes if dtype.kind == "f"]
+    if floating:
+        result = max(floating, key=lambda dtype: dtype.itemsize)
+    else:
+        result = sum(as_host_array(0).astype(dtype) for dtype in dtypes).dtype
+    return tuple(cast(tensor, result) for tensor in tensors)
+
+
+def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape several shapes broadcast to.
+
+    Raises
+    ------
+    ValueError
+        Naming the operation and the shapes.
+
+    Examples
+    --------
+    >>> broadcast_shape("add", (4, 1), (3,))
+    (4, 3)
+    """
+    result: list[int] = []
+    for k in range(1, max(map(len, shapes)) + 1):
+        lengths = {shape[-k] for shape in shapes if len(shape) >= k} - {1}
+        if len(lengths) > 1:
+            listed = " and ".join(map(str, shapes))
+            raise ValueError(f"{name}: shapes {listed} cannot be broadcast together")
+        result.append(lengths.pop() if lengths else 1)
+    return tuple(reversed(result))
+
+
+def operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Two arguments as tensors of one precision whose shapes broadcast together."""
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        a_is_number, b_is_number = is_number(a), is_number(b)
+        a = a if a_is_number else as_tensor(name, a, 0)
+        b = b if b_is_number else as_tensor(name, b, 1)
+        if a_is_number:
+            a = number_like(name, a, b) if isinstance(b, Tensor) else Tensor(a)
+        if b_is_number:
+            b = number_like(name, b, a)
+    if a.data.dtype is not b.data.dtype:
+        a, b = same_precision(name, a, b)
+    if a.data.shape != b.data.shape:
+        broadcast_shape(name, a.data.shape, b.data.shape)
+    return a, b

@@ -1,0 +1,356 @@
+"""Reductions: sum, mean, amax, amin, var, std, logsumexp, softmax, log_softmax.
+
+``dim`` is a dimension, several, or ``None`` for all; negative ones count from the end. A
+reduction's gradient has fewer dimensions than its input: it is reshaped to length-1 dimensions
+(``_kept``) and left to broadcast.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Array, array_module
+from ..basic import Expand, Reshape, Sum
+from ..operation import Operation
+from ..tensor import Tensor
+from .arithmetic import Mul, ScaleDown, Sub
+from .elementwise import Exp, sqrt
+from .operands import as_float, as_tensor
+from .select import Mask
+
+Dims = int | tuple[int, ...] | list[int] | None
+
+
+def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
+    """``dim`` as a sorted tuple of dimensions that are not negative.
+
+    Raises
+    ------
+    TypeError, IndexError, ValueError
+        If it is no dimension, out of range, or named twice.
+
+    Examples
+    --------
+    >>> normal_dims("sum", (-1, 0), 3)
+    (0, 2)
+    """
+    if dim is None:
+        return tuple(range(ndim))
+    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    for one in dims:
+        if isinstance(one, bool) or not hasattr(one, "__index__"):
+            raise TypeError(f"{name}: dim must be an int or several, got {dim!r}")
+        if not -ndim <= one < ndim:
+            raise IndexError(f"{name}: dim {one} is out of range for {ndim} dimensions")
+    normal = tuple(sorted(int(one) % ndim for one in dims))
+    if len(set(normal)) < len(normal):
+        raise ValueError(f"{name}: dim {dim} names a dimension twice")
+    return normal
+
+
+def _kept(x: Tensor, reduced: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """A reduced tensor with its reduced dimensions back, of length 1."""
+    shape = tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))
+    return reduced if reduced.shape == shape else Reshape(shape)(reduced)
+
+
+class Extremum(Operation):
+    """``y = max of x over axes``: the gradient goes to the largest, shared evenly among equals."""
+
+    def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
+        self.axes = axes
+        self.keepdim = keepdim
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        is_best = x.data == _kept(x, self.output, self.axes).data
+        share = is_best / is_best.sum(axis=self.axes, keepdims=True)
+        spread = Expand(x.shape)(_kept(x, gradient, self.axes))
+        return Mask(share.astype(x.dtype))(spread)
+
+
+class Amax(Extremum):
+    """``y = max of x over axes``: the gradient goes to the largest, shared evenly among equals."""
+
+    saves_output = True
+
+    def forward(self, x: Array) -> Array:
+        return x.max(axis=self.axes, keepdims=self.keepdim)
+
+
+class Amin(Extremum):
+    """``y = min of x over axes``: the gradient goes to the least, shared evenly among equals."""
+
+    saves_output = True
+
+    def forward(self, x: Array) -> Array:
+        return x.min(axis=self.axes, keepdims=self.keepdim)
+
+
+class Logsumexp(Operation):
+    """``y = ln sum e^x`` over axes: dy/dx = e^x / sum e^x = e^(x - y).
+
+    The largest x is taken out first, ``ln sum e^x = m + ln sum e^(x - m)``, so that nothing
+    overflows.
+    """
+
+    saves_output = True
+
+    def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
+        self.axes = axes
+        self.keepdim = keepdim
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        largest = x.max(axis=self.axes, keepdims=True)
+        largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))
+        total = xp.exp(x - largest).sum(axis=self.axes, keepdims=True)
+        y = xp.log(total) + largest
+        return y if self.keepdim else y.squeeze(self.axes)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        y = _kept(x, self.output, self.axes)
+        return Mul()(_kept(x, gradient, self.axes), Exp()(Sub()(x, y)))
+
+
+class Softmax(Operation):
+    """``y_i = e^(x_i) / sum_j e^(x_j)``: dy_i/dx_k = y_i ([i = k] - y_k).
+
+    So the gradient of x_k is ``sum_i g_i y_i ([i = k] - y_k) = y_k (g_k - sum_i g_i y_i)``.
+    """
+
+    saves_output = True
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        self.axes = axes
+
+    def forward(self, x: Array) -> Array:
+        e = array_module(x).exp(x - x.max(axis=self.axes, keepdims=True))
+        return e / e.sum(axis=self.axes, keepdims=True)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        y = self.output
+        mean = Sum(self.axes, keepdim=True)(Mul()(gradient, y))
+        return Mul()(y, Sub()(gradient, mean))
+
+
+class LogSoftmax(Operation):
+    """``y_i = x_i - ln sum_j e^(x_j)``: dy_i/dx_k = [i = k] - e^(y_k).
+
+    So the gradient of x_k is ``g_k - e^(y_k) sum_i g_i``.
+    """
+
+    saves_output = True
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        self.axes = axes
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        shifted = x - x.max(axis=self.axes, keepdims=True)
+        return shifted - xp.log(xp.exp(shifted).sum(axis=self.axes, keepdims=True))
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        total = Sum(self.axes, keepdim=True)(gradient)
+        return Sub()(gradient, Mul()(Exp()(self.output), total))
+
+
+def sum(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The sum over all elements, or over some dimensions.
+
+    Parameters
+    ----------
+    x : Tensor
+    dim : int or tuple of int, optional
+        The dimensions to sum over, negative ones counting from the end; all by default.
+    keepdim : bool
+        Keep those dimensions, with length 1.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    IndexError
+        If a dimension is out of range.
+
+    Examples
+    --------
+    >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
+    Tensor([4., 6.])
+    """
+    x = as_tensor("sum", x)
+    return Sum(normal_dims("sum", dim, x.ndim), keepdim)(x)
+
+
+def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The mean over all elements, or over some dimensions.
+
+    Parameters, result and errors as for :func:`sum`.
+
+    Examples
+    --------
+    >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=-1)
+    Tensor([1.5, 3.5])
+    """
+    x = as_float("mean", x)
+    axes = normal_dims("mean", dim, x.ndim)
+    return ScaleDown(_count(x, axes))(Sum(axes, keepdim)(x))
+
+
+def _count(x: Tensor, axes: tuple[int, ...]) -> int:
+    """How many elements are reduced to one."""
+    count = 1
+    for axis in axes:
+        count *= x.shape[axis]
+    return count
+
+
+def _not_empty(name: str, x: Tensor, axes: tuple[int, ...]) -> None:
+    if _count(x, axes) == 0:
+        raise ValueError(f"{name}: nothing to reduce in shape {x.shape} over dimensions {axes}")
+
+
+def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The largest element, of all or over some dimensions; equals share the gradient evenly.
+
+    Parameters and result as for :func:`sum`.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to take the largest of.
+
+    Examples
+    --------
+    >>> amax(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    Tensor([2., 4.])
+    """
+    x = as_tensor("amax", x)
+    axes = normal_dims("amax", dim, x.ndim)
+    _not_empty("amax", x, axes)
+    return Amax(axes, keepdim)(x)
+
+
+def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The least element, of all or over some dimensions; equals share the gradient evenly.
+
+    Parameters, result and errors as for :func:`amax`.
+
+    Examples
+    --------
+    >>> amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    Tensor([1., 3.])
+    """
+    x = as_tensor("amin", x)
+    axes = normal_dims("amin", dim, x.ndim)
+    _not_empty("amin", x, axes)
+    return Amin(axes, keepdim)(x)
+
+
+def var(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """The variance, ``sum (x - mean)^2 / (n - correction)``.
+
+    Parameters
+    ----------
+    x : Tensor
+    dim : int or tuple of int, optional
+        The dimensions to take it over; all by default.
+    correction : int
+        1 for the unbiased estimate, 0 for the mean squared deviation.
+    keepdim : bool
+        Keep those dimensions, with length 1.
+
+    Returns
+    -------
+    Tensor
+        NaN where ``n`` is not larger than the correction and the deviations are 0.
+
+    Examples
+    --------
+    >>> var(Tensor([1.0, 2.0, 3.0]))
+    Tensor(1.)
+    """
+    x = as_float("var", x)
+    axes = normal_dims("var", dim, x.ndim)
+    count = _count(x, axes)
+    centre = ScaleDown(max(count, 1))(Sum(axes, keepdim=True)(x))
+    deviation = Sub()(x, centre)
+    total = Sum(axes, keepdim)(Mul()(deviation, deviation))
+    divisor = max(count - correction, 0)
+    return ScaleDown(divisor)(total) if divisor else Mask(total.data * float("nan"))(total)
+
+
+def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """The standard deviation: the square root of :func:`var`.
+
+    Parameters and result as for :func:`var`.
+
+    Examples
+    --------
+    >>> std(Tensor([1.0, 2.0, 3.0]))
+    Tensor(1.)
+    """
+    return sqrt(var(as_float("std", x), dim, correction, keepdim))
+
+
+def logsumexp(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """``ln sum exp(x)``, without overflow.
+
+    Parameters, result and errors as for :func:`amax`.
+
+    Examples
+    --------
+    >>> logsumexp(Tensor([1000.0, 1000.0]), dim=0).item() > 1000.69
+    True
+    """
+    x = as_float("logsumexp", x)
+    axes = normal_dims("logsumexp", dim, x.ndim)
+    _not_empty("logsumexp", x, axes)
+    return Logsumexp(axes, keepdim)(x)
+
+
+def softmax(x: Any, dim: int) -> Tensor:
+    """``exp(x) / sum exp(x)`` along a dimension: positive, and summing to 1.
+
+    Parameters
+    ----------
+    x : Tensor
+    dim : int
+        Along which the result sums to 1.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Raises
+    ------
+    IndexError
+        If the dimension is out of range.
+
+    Examples
+    --------
+    >>> softmax(Tensor([0.0, 0.0]), dim=0)
+    Tensor([0.5, 0.5])
+    """
+    x = as_float("softmax", x)
+    axes = normal_dims("softmax", dim, x.ndim)
+    return Softmax(axes)(x) if x.size else x
+
+
+def log_softmax(x: Any, dim: int) -> Tensor:
+    """The logarithm of :func:`softmax`, computed without under- or overflow.
+
+    Parameters, result and errors as for :func:`softmax`.
+
+    Examples
+    --------
+    >>> log_softmax(Tensor([0.0, 0.0]), dim=0)
+    Tensor([-0.6931472, -0.6931472])
+    """
+    x = as_float("log_softmax", x)
+    axes = normal_dims("log_softmax", dim, x.ndim)
+    return LogSoftmax(axes)(x) if x.size else x

@@ -1,0 +1,282 @@
+"""Choosing between values, element by element: where, maximum, minimum, clamp, comparisons.
+
+The choice itself has no derivative: the gradient goes to whichever value was taken. Where two are
+equal, maximum and minimum give half to each, as PyTorch does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Array, array_module
+from ..operation import Operation
+from ..tensor import Tensor
+from .operands import as_tensor, broadcast_shape, is_number, operands, with_number
+
+
+class Where(Operation):
+    """``y = a where condition else b``: the gradient goes to a there, to b elsewhere."""
+
+    def __init__(self, condition: Array) -> None:
+        self.condition = condition
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return array_module(a, b).where(self.condition, a, b)
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        zero = Tensor(array_module(gradient.data).zeros_like(gradient.data, shape=()))
+        return Where(self.condition)(gradient, zero), Where(self.condition)(zero, gradient)
+
+
+class Mask(Operation):
+    """``y = x m`` for an array m of weights that is not differentiated: dy/dx = m."""
+
+    def __init__(self, weights: Array) -> None:
+        self.weights = weights
+
+    def forward(self, x: Array) -> Array:
+        return x * self.weights
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return Mask(self.weights)(gradient)
+
+
+class Maximum(Operation):
+    """``y = max(a, b)``: dy/da = 1 where a > b, 1/2 where a = b, else 0; dy/db = 1 - dy/da."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return array_module(a, b).maximum(a, b)
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = self.saved
+        return _to_larger(gradient, a, b), _to_larger(gradient, b, a)
+
+
+class Minimum(Operation):
+    """``y = min(a, b)``: dy/da = 1 where a < b, 1/2 where a = b, else 0; dy/db = 1 - dy/da."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return array_module(a, b).minimum(a, b)
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = self.saved
+        return _to_larger(gradient, b, a), _to_larger(gradient, a, b)
+
+
+def _to_larger(gradient: Tensor, x: Tensor, other: Tensor) -> Tensor:
+    """The share of the gradient for x in max(x, other)."""
+    share = (x.data > other.data) + 0.5 * (x.data == other.data)
+    return Mask(share.astype(gradient.dtype))(gradient)
+
+
+class Clamp(Operation):
+    """``y = min(max(x, low), high)``: dy/dx = 1 where low <= x <= high, else 0."""
+
+    def __init__(self, low: float | None, high: float | None) -> None:
+        self.low = low
+        self.high = high
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).clip(x, self.low, self.high)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        inside = array_module(x.data).ones_like(x.data, dtype=bool)
+        if self.low is not None:
+            inside &= x.data >= self.low
+        if self.high is not None:
+            inside &= x.data <= self.high
+        return Mask(inside.astype(gradient.dtype))(gradient)
+
+
+def where(condition: Any, a: Any, b: Any) -> Tensor:
+    """Take from ``a`` where the condition holds, from ``b`` elsewhere, with broadcasting.
+
+    Parameters
+    ----------
+    condition : Tensor or array of bool
+    a, b : Tensor or number
+
+    Returns
+    -------
+    Tensor
+        Of the shape all three broadcast to.
+
+    Raises
+    ------
+    TypeError
+        If the condition is not boolean.
+    ValueError
+        If the shapes do not broadcast together.
+
+    Examples
+    --------
+    >>> x = Tensor([-1.0, 2.0])
+    >>> where(x > 0, x, 0.0)
+    Tensor([0., 2.])
+    """
+    condition = as_tensor("where", condition)
+    if condition.dtype.kind != "b":
+        raise TypeError(f"where: the condition must be boolean, got {condition.dtype}")
+    a, b = operands("where", a, b)
+    broadcast_shape("where", condition.shape, a.shape, b.shape)
+    if condition.device != a.device:
+        raise TypeError(f"where: the condition is on {condition.device}, a on {a.device}")
+    return Where(condition.data)(a, b)
+
+
+def maximum(a: Any, b: Any) -> Tensor:
+    """The larger of two tensors, element by element, with broadcasting.
+
+    Parameters
+    ----------
+    a, b : Tensor or number
+        Of shapes that broadcast together.
+
+    Returns
+    -------
+    Tensor
+        Where both are equal, each receives half the gradient.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast together.
+
+    Examples
+    --------
+    >>> maximum(Tensor([1.0, 5.0]), Tensor([3.0, 4.0]))
+    Tensor([3., 5.])
+    """
+    return Maximum()(*operands("maximum", a, b))
+
+
+def minimum(a: Any, b: Any) -> Tensor:
+    """The smaller of two tensors, element by element, with broadcasting.
+
+    Parameters, results and errors as for :func:`maximum`.
+
+    Examples
+    --------
+    >>> minimum(Tensor([1.0, 5.0]), Tensor([3.0, 4.0]))
+    Tensor([1., 4.])
+    """
+    return Minimum()(*operands("minimum", a, b))
+
+
+def clamp(x: Any, min: float | None = None, max: float | None = None) -> Tensor:
+    """Limit every element to an interval.
+
+    Parameters
+    ----------
+    x : Tensor
+    min, max : number, optional
+        The ends of the interval; at least one.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape; the gradient passes where ``min <= x <= max``.
+
+    Raises
+    ------
+    ValueError
+        If both ends are missing.
+
+    Examples
+    --------
+    >>> clamp(Tensor([-1.0, 0.5, 2.0]), 0, 1)
+    Tensor([0. , 0.5, 1. ])
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: give at least one of min and max")
+    x = as_tensor("clamp", x)
+    for end in (min, max):
+        if end is not None:
+            if not is_number(end):
+                raise TypeError(f"clamp: min and max must be numbers, got {end!r}")
+            x, _ = with_number("clamp", x, end)
+    low = None if min is None else with_number("clamp", x, min)[1]
+    high = None if max is None else with_number("clamp", x, max)[1]
+    return Clamp(low, high)(x)
+
+
+def _compare(name: str, a: Any, b: Any) -> tuple[Array, Any]:
+    """Two arguments of a comparison as arrays (or one array and a number)."""
+    if isinstance(a, Tensor) and is_number(b):
+        return a.data, with_number(name, a, b)[1]
+    a, b = operands(name, a, b)
+    array_module(a.data, b.data)  # refuses mixed devices
+    return a.data, b.data
+
+
+def eq(a: Any, b: Any) -> Tensor:
+    """``a == b``, element by element: a boolean tensor, without gradient.
+
+    Examples
+    --------
+    >>> eq(Tensor([1.0, 2.0]), 2)
+    Tensor([False,  True])
+    """
+    a, b = _compare("eq", a, b)
+    return Tensor(a == b)
+
+
+def ne(a: Any, b: Any) -> Tensor:
+    """``a != b``, element by element: a boolean tensor, without gradient.
+
+    Examples
+    --------
+    >>> ne(Tensor([1.0, 2.0]), 2)
+    Tensor([ True, False])
+    """
+    a, b = _compare("ne", a, b)
+    return Tensor(a != b)
+
+
+def lt(a: Any, b: Any) -> Tensor:
+    """``a < b``, element by element: a boolean tensor, without gradient.
+
+    Examples
+    --------
+    >>> lt(Tensor([1.0, 2.0]), 2)
+    Tensor([ True, False])
+    """
+    a, b = _compare("lt", a, b)
+    return Tensor(a < b)
+
+
+def le(a: Any, b: Any) -> Tensor:
+    """``a <= b``, element by element: a boolean tensor, without gradient.
+
+    Examples
+    --------
+    >>> le(Tensor([1.0, 2.0]), 1)
+    Tensor([ True, False])
+    """
+    a, b = _compare("le", a, b)
+    return Tensor(a <= b)
+
+
+def gt(a: Any, b: Any) -> Tensor:
+    """``a > b``, element by element: a boolean tensor, without gradient.
+
+    Examples
+    --------
+    >>> gt(Tensor([1.0, 2.0]), 1)
+    Tensor([False,  True])
+    """
+    a, b = _compare("gt", a, b)
+    return Tensor(a > b)
+
+
+def ge(a: Any, b: Any) -> Tensor:
+    """``a >= b``, element by element: a boolean tensor, without gradient.
+
+    Examples
+    --------
+    >>> ge(Tensor([1.0, 2.0]), 2)
+    Tensor([False,  True])
+    """
+    a, b = _compare("ge", a, b)
+    return Tensor(a >= b)

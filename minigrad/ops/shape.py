@@ -1,0 +1,402 @@
+"""Changing shape: reshape, permute, transpose, flatten, squeeze, expand, cat, stack, pad.
+
+None changes a value, so a gradient only finds its way back to where the value came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..backend import Array, array_module
+from ..basic import Expand, Reshape
+from ..operation import Operation
+from ..tensor import Tensor
+from .index import Index
+from .operands import as_tensor, same_precision
+from .reduce import normal_dims
+
+
+class Permute(Operation):
+    """``y = x`` with its dimensions in another order; the gradient takes the inverse order."""
+
+    is_view = True
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        self.order = order
+
+    def forward(self, x: Array) -> Array:
+        return x.transpose(self.order)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        inverse = sorted(range(len(self.order)), key=self.order.__getitem__)
+        return Permute(tuple(inverse))(gradient)
+
+
+class Cat(Operation):
+    """``y`` = the inputs one after the other along an axis; each gets its part of the gradient."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, *arrays: Array) -> Array:
+        return array_module(*arrays).concatenate(arrays, axis=self.axis)
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor, ...]:
+        parts, start = [], 0
+        for tensor in self.inputs:
+            end = start + tensor.shape[self.axis]
+            parts.append(Index((slice(None),) * self.axis + (slice(start, end),))(gradient))
+            start = end
+        return tuple(parts)
+
+
+class Pad(Operation):
+    """``y = x`` with a constant around it; the gradient is cut out of the middle."""
+
+    def __init__(self, widths: tuple[tuple[int, int], ...], value: float) -> None:
+        self.widths = widths
+        self.value = value
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).pad(x, self.widths, constant_values=self.value)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        shape = self.inputs[0].shape
+        middle = tuple(slice(before, before + n) for (before, _), n in zip(self.widths, shape))
+        return Index(middle)(gradient)
+
+
+def _ints(values: tuple, name: str) -> tuple[int, ...]:
+    """``f(x, 2, 3)`` and ``f(x, (2, 3))`` as the same tuple."""
+    if len(values) == 1 and isinstance(values[0], (tuple, list)):
+        values = tuple(values[0])
+    for value in values:
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise TypeError(f"{name}: expected whole numbers, got {values}")
+    return tuple(int(value) for value in values)
+
+
+def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
+    """The same elements, in order, in another shape.
+
+    Parameters
+    ----------
+    x : Tensor
+    *shape : int or tuple of int
+        The new shape; one length may be -1, which is worked out.
+
+    Returns
+    -------
+    Tensor
+        Sharing memory with ``x`` where possible.
+
+    Raises
+    ------
+    ValueError
+        If the number of elements differs.
+
+    Examples
+    --------
+    >>> reshape(Tensor([1.0, 2.0, 3.0, 4.0]), 2, -1).shape
+    (2, 2)
+    """
+    x = as_tensor("reshape", x)
+    wanted = _ints(shape, "reshape")
+    known = 1
+    for length in wanted:
+        known *= length if length != -1 else 1
+    fits = known == x.size
+    if wanted.count(-1) == 1:
+        fits = known > 0 and x.size % known == 0
+        wanted = tuple(x.size // max(known, 1) if n == -1 else n for n in wanted)
+    if not fits or any(length < 0 for length in wanted):
+        raise ValueError(
+            f"reshape: shape {x.shape} ({x.size} elements) cannot take shape {_ints(shape, '')}"
+        )
+    return Reshape(wanted)(x)
+
+
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Merge the dimensions from ``start_dim`` to ``end_dim`` into one.
+
+    Parameters
+    ----------
+    x : Tensor
+    start_dim, end_dim : int
+        First and last dimension to merge, negative ones counting from the end.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    IndexError
+        If a dimension is out of range.
+    ValueError
+        If ``start_dim`` comes after ``end_dim``.
+
+    Examples
+    --------
+    >>> flatten(Tensor([[[1.0], [2.0]]]), 1).shape
+    (1, 2)
+    """
+    x = as_tensor("flatten", x)
+    if x.ndim == 0:
+        return Reshape((1,))(x)
+    (start,) = normal_dims("flatten", start_dim, x.ndim)
+    (end,) = normal_dims("flatten", end_dim, x.ndim)
+    if start > end:
+        raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    merged = 1
+    for length in x.shape[start : end + 1]:
+        merged *= length
+    return Reshape((*x.shape[:start], merged, *x.shape[end + 1 :]))(x)
+
+
+def permute(x: Any, *dims: int | Sequence[int]) -> Tensor:
+    """The dimensions in another order, without copying.
+
+    Parameters
+    ----------
+    x : Tensor
+    *dims : int or tuple of int
+        Every dimension once: where each new one comes from.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If a dimension is missing or named twice.
+
+    Examples
+    --------
+    >>> permute(Tensor([[1.0, 2.0, 3.0]]), 1, 0).shape
+    (3, 1)
+    """
+    x = as_tensor("permute", x)
+    order = _ints(dims, "permute")
+    if len(order) != x.ndim:
+        raise ValueError(f"permute: {len(order)} dimensions given for shape {x.shape}")
+    normal_dims("permute", order, x.ndim)
+    return Permute(tuple(dim % x.ndim for dim in order))(x)
+
+
+def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
+    """Swap two dimensions, without copying.
+
+    Parameters
+    ----------
+    x : Tensor
+    dim0, dim1 : int
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    IndexError
+        If a dimension is out of range.
+
+    Examples
+    --------
+    >>> transpose(Tensor([[1.0, 2.0]]), 0, 1)
+    Tensor([[1.],
+            [2.]])
+    """
+    x = as_tensor("transpose", x)
+    (first,), (second,) = (normal_dims("transpose", dim, x.ndim) for dim in (dim0, dim1))
+    order = list(range(x.ndim))
+    order[first], order[second] = second, first
+    return Permute(tuple(order))(x)
+
+
+def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Tensor:
+    """Drop dimensions of length 1: all, or those named (others are left alone).
+
+    Examples
+    --------
+    >>> squeeze(Tensor([[1.0], [2.0]])).shape
+    (2,)
+    """
+    x = as_tensor("squeeze", x)
+    dims = normal_dims("squeeze", dim, x.ndim)
+    return Reshape(tuple(n for axis, n in enumerate(x.shape) if axis not in dims or n != 1))(x)
+
+
+def unsqueeze(x: Any, dim: int) -> Tensor:
+    """Insert a dimension of length 1 at a position, counted in the result.
+
+    Raises
+    ------
+    IndexError
+        If the position is out of range.
+
+    Examples
+    --------
+    >>> unsqueeze(Tensor([1.0, 2.0]), -1).shape
+    (2, 1)
+    """
+    x = as_tensor("unsqueeze", x)
+    (axis,) = normal_dims("unsqueeze", dim, x.ndim + 1)
+    return Reshape((*x.shape[:axis], 1, *x.shape[axis:]))(x)
+
+
+def expand(x: Any, *shape: int | Sequence[int]) -> Tensor:
+    """Repeat along new leading dimensions and those of length 1, without copying.
+
+    Parameters
+    ----------
+    x : Tensor
+    *shape : int or tuple of int
+        The new shape; -1 keeps a length.
+
+    Returns
+    -------
+    Tensor
+        A read-only view.
+
+    Raises
+    ------
+    ValueError
+        If the shape cannot be reached.
+
+    Examples
+    --------
+    >>> expand(Tensor([[1.0], [2.0]]), 2, 3).shape
+    (2, 3)
+    """
+    x = as_tensor("expand", x)
+    wanted = _ints(shape, "expand")
+    extra = len(wanted) - x.ndim
+    old = (1,) * extra + x.shape
+    reached = tuple(
+        length if n == -1 and k >= extra else n for k, (n, length) in enumerate(zip(wanted, old))
+    )
+    if extra < 0 or any(n < 0 or length not in (1, n) for n, length in zip(reached, old)):
+        raise ValueError(f"expand: shape {x.shape} cannot be repeated to {wanted}")
+    return Expand(reached)(x)
+
+
+def _sequence(name: str, tensors: Sequence[Any]) -> tuple[Tensor, ...]:
+    if isinstance(tensors, Tensor) or not isinstance(tensors, (tuple, list)) or not tensors:
+        raise TypeError(f"{name}: expected a list or tuple of at least one tensor")
+    return same_precision(name, *(as_tensor(name, t, i) for i, t in enumerate(tensors)))
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
+    """Join tensors along a dimension they have.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        Of equal shape except along ``dim``.
+    dim : int
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If other lengths differ.
+
+    Examples
+    --------
+    >>> cat([Tensor([1.0]), Tensor([2.0, 3.0])])
+    Tensor([1., 2., 3.])
+    """
+    tensors = _sequence("cat", tensors)
+    (axis,) = normal_dims("cat", dim, tensors[0].ndim)
+    rest = {(*tensor.shape[:axis], *tensor.shape[axis + 1 :]) for tensor in tensors}
+    if len(rest) > 1 or len({tensor.ndim for tensor in tensors}) > 1:
+        shapes = ", ".join(str(tensor.shape) for tensor in tensors)
+        raise ValueError(f"cat: shapes {shapes} differ in more than dimension {axis}")
+    return Cat(axis)(*tensors)
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
+    """Join tensors of one shape along a new dimension.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+    dim : int
+        Where the new dimension stands in the result.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])])
+    Tensor([[1., 2.],
+            [3., 4.]])
+    """
+    tensors = _sequence("stack", tensors)
+    if len({tensor.shape for tensor in tensors}) > 1:
+        shapes = ", ".join(str(tensor.shape) for tensor in tensors)
+        raise ValueError(f"stack: shapes {shapes} differ")
+    (axis,) = normal_dims("stack", dim, tensors[0].ndim + 1)
+    return Cat(axis)(*(unsqueeze(tensor, axis) for tensor in tensors))
+
+
+def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
+    """Put a constant around a tensor.
+
+    Parameters
+    ----------
+    x : Tensor
+    pad : sequence of int
+        Pairs (before, after), from the last dimension backwards: ``(left, right, top, bottom)``.
+        Negative numbers cut off.
+    mode : str
+        Only ``"constant"``.
+    value : float
+        What to pad with.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        If the pairs do not fit the shape, or the mode is unknown.
+
+    Examples
+    --------
+    >>> pad(Tensor([1.0, 2.0]), (1, 2))
+    Tensor([0., 1., 2., 0., 0.])
+    """
+    x = as_tensor("pad", x)
+    amounts = _ints((tuple(pad),), "pad")
+    if mode != "constant":
+        raise ValueError(f"pad: mode must be 'constant', got {mode!r}")
+    if len(amounts) % 2 or len(amounts) > 2 * x.ndim:
+        raise ValueError(f"pad: {amounts} is not up to {x.ndim} pairs, for shape {x.shape}")
+    widths = [(0, 0)] * x.ndim
+    for i in range(len(amounts) // 2):
+        widths[-1 - i] = amounts[2 * i], amounts[2 * i + 1]
+    if any(before + n + after < 0 for (before, after), n in zip(widths, x.shape)):
+        raise ValueError(f"pad: {amounts} cuts off more than there is of shape {x.shape}")
+    if min(amounts, default=0) < 0:
+        cut = tuple(
+            slice(max(-before, 0), n - max(-after, 0))
+            for (before, after), n in zip(widths, x.shape)
+        )
+        x = Index(cut)(x)
+        widths = [(max(before, 0), max(after, 0)) for before, after in widths]
+    return Pad(tuple(widths), value)(x)

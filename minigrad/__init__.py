@@ -1,6 +1,6 @@
 """minigrad: a small reverse-mode automatic differentiation engine on NumPy and CuPy."""
 
-from . import functional, gradcheck, ops
+from . import functional, gradcheck
 from .autograd import grad
 from .backend import Device, device
 from .modes import (

@@ -3,20 +3,11 @@
 Each stands with its operation, and the derivation of its gradient, in ``minigrad/ops/``.
 """
 
-from .ops.arithmetic import add, div, log, mul, neg, pow, sub
+from .ops.activation import leaky_relu, relu, sigmoid, softplus, tanh
+from .ops.arithmetic import add, div, mul, neg, sub
 from .ops.conv import conv2d, conv_transpose2d
-from .ops.elementwise import (
-    abs,
-    cos,
-    exp,
-    leaky_relu,
-    relu,
-    sigmoid,
-    sin,
-    softplus,
-    sqrt,
-    tanh,
-)
+from .ops.elementwise import abs, cos, exp, log, sin, sqrt
+from .ops.join import cat, pad, stack
 from .ops.linalg import linear, matmul
 from .ops.loss import (
     binary_cross_entropy_with_logits,
@@ -26,20 +17,11 @@ from .ops.loss import (
     mse_loss,
 )
 from .ops.pool import avg_pool2d, interpolate, max_pool2d
-from .ops.reduce import amax, amin, log_softmax, logsumexp, mean, softmax, std, sum, var
+from .ops.power import pow
+from .ops.reduce import amax, amin, mean, std, sum, var
 from .ops.select import clamp, eq, ge, gt, le, lt, maximum, minimum, ne, where
-from .ops.shape import (
-    cat,
-    expand,
-    flatten,
-    pad,
-    permute,
-    reshape,
-    squeeze,
-    stack,
-    transpose,
-    unsqueeze,
-)
+from .ops.shape import expand, flatten, permute, reshape, squeeze, transpose, unsqueeze
+from .ops.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
     "abs",

@@ -1,4 +1,4 @@
-"""What is true of the code being run: whether operations are recorded, and whether they are checked.
+"""The modes code runs in: whether operations are recorded, and whether they are checked.
 
 The state lives in a context variable: each thread, and each asynchronous task, has its own.
 """
@@ -18,7 +18,7 @@ class Mode(NamedTuple):
     checking: bool = False
 
 
-_mode: ContextVar[Mode] = ContextVar("minigrad_mode", default=Mode())
+_mode: ContextVar[Mode] = ContextVar("minigrad_mode", default=Mode())  # noqa: B039 (a tuple)
 current_mode = _mode.get
 
 

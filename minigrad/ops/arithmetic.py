@@ -1,4 +1,4 @@
-"""Arithmetic, element by element: add, sub, mul, div, neg, pow.
+"""Arithmetic, element by element: add, sub, mul, div, neg.
 
 With ``y = f(a, b)`` and g the gradient arriving at y, the gradients are ``g * df/da`` and
 ``g * df/db``. A plain number is an option of the operation, not an input: it has no gradient, and
@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array
 from ..basic import Add
 from ..operation import Operation
 from ..tensor import Tensor
 from .operands import as_float, as_tensor, is_number, operands, with_number
-from .select import Where
 
 
 class Shift(Operation):
@@ -91,6 +90,22 @@ class Div(Operation):
         return by_a, by_b
 
 
+class Reciprocal(Operation):
+    """``y = c / x`` for a number c: dy/dx = -c / x^2 = -y / x."""
+
+    saves_output = True
+
+    def __init__(self, constant: float) -> None:
+        self.constant = constant
+
+    def forward(self, x: Array) -> Array:
+        return self.constant / x
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        return Neg()(Div()(Mul()(gradient, self.output), x))
+
+
 class Neg(Operation):
     """``y = -x``: dy/dx = -1."""
 
@@ -99,61 +114,6 @@ class Neg(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         return Neg()(gradient)
-
-
-class Power(Operation):
-    """``y = x^n`` for a number n: dy/dx = n x^(n-1), and 0 where n = 0."""
-
-    def __init__(self, exponent: float) -> None:
-        self.exponent = exponent
-
-    def forward(self, x: Array) -> Array:
-        return x * x if self.exponent == 2 else x**self.exponent
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        (x,) = self.saved
-        n = self.exponent
-        if n == 0:
-            return Scale(0.0)(gradient)
-        slope = Scale(n)(x if n == 2 else Power(n - 1)(x))
-        return Mul()(gradient, slope)
-
-
-class Pow(Operation):
-    """``y = a^b``: dy/da = b a^(b-1) (0 where b = 0), dy/db = y ln a (0 where a = 0 and b >= 0).
-
-    The exceptions are where the plain formulas are 0 times infinity: there the masks put in
-    numbers that make the product 0.
-    """
-
-    saves_output = True
-
-    def forward(self, a: Array, b: Array) -> Array:
-        return a**b
-
-    def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        a, b = self.saved
-        needs_a, needs_b = self.needs_input_grad
-        one = Tensor(array_module(a.data).ones_like(a.data, shape=()))
-        by_a = by_b = None
-        if needs_a:
-            exponent = Where(b.data == 0)(one, Shift(-1)(b))
-            by_a = Mul()(gradient, Mul()(b, Pow()(a, exponent)))
-        if needs_b:
-            positive = Where((a.data == 0) & (b.data >= 0))(one, a)  # ln 1 = 0
-            by_b = Mul()(gradient, Mul()(self.output, Log()(positive)))
-        return by_a, by_b
-
-
-class Log(Operation):
-    """``y = ln x``: dy/dx = 1 / x."""
-
-    def forward(self, x: Array) -> Array:
-        return array_module(x).log(x)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        (x,) = self.saved
-        return Div()(gradient, x)
 
 
 def add(a: Any, b: Any) -> Tensor:
@@ -243,7 +203,7 @@ def div(a: Any, b: Any) -> Tensor:
         return ScaleDown(number)(x)
     if is_number(a):
         x, number = with_number("div", as_float("div", b, 1), a)
-        return Scale(number)(Power(-1)(x))
+        return Reciprocal(number)(x)
     return Div()(*operands("div", as_float("div", a), as_float("div", b, 1)))
 
 
@@ -266,44 +226,3 @@ def neg(x: Any) -> Tensor:
     Tensor([-1.,  2.])
     """
     return Neg()(as_tensor("neg", x))
-
-
-def pow(a: Any, b: Any) -> Tensor:
-    """Raise to a power, element by element, with broadcasting; ``a ** b``.
-
-    Parameters, results and errors as for :func:`add`.
-
-    Examples
-    --------
-    >>> pow(Tensor([1.0, 2.0]), 3)
-    Tensor([1., 8.])
-    >>> 2 ** Tensor([1.0, 3.0])
-    Tensor([2., 8.])
-    """
-    if is_number(b):
-        x, number = with_number("pow", a, b)
-        if x.data.dtype.kind != "f" and number < 0:
-            x = as_float("pow", x)
-        return Power(number)(x)
-    return Pow()(*operands("pow", a, b))
-
-
-def log(x: Any) -> Tensor:
-    """The natural logarithm, element by element.
-
-    Parameters
-    ----------
-    x : Tensor
-        Of any shape; positive for a finite result.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape.
-
-    Examples
-    --------
-    >>> log(Tensor([1.0, 2.0]))
-    Tensor([0.       , 0.6931472])
-    """
-    return Log()(as_float("log", x))

@@ -1,7 +1,7 @@
-"""Functions of one tensor, element by element: exp, sqrt, abs, sin, cos and the activations.
+"""Functions of one tensor, element by element: exp, log, sqrt, abs, sin, cos.
 
 With ``y = f(x)`` and g the gradient arriving at y, the gradient of x is ``g f'(x)``. Where f' is
-cheaper in terms of y (exp, sqrt, tanh, sigmoid), backward reads the output.
+cheaper in terms of y, backward reads the output.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import Array, array_module
-from ..kernels import relu as relu_kernel
-from ..kernels import relu_grad
 from ..operation import Operation
 from ..tensor import Tensor
-from .arithmetic import Div, Mul, Neg, Scale, ScaleDown, Shift
+from .arithmetic import Div, Mul, Neg, ScaleDown
 from .operands import as_float
 from .select import Mask
 
@@ -28,6 +26,17 @@ class Exp(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         return Mul()(gradient, self.output)
+
+
+class Log(Operation):
+    """``y = ln x``: dy/dx = 1 / x."""
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).log(x)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        return Div()(gradient, x)
 
 
 class Sqrt(Operation):
@@ -75,88 +84,6 @@ class Cos(Operation):
         return Neg()(Mul()(gradient, Sin()(x)))
 
 
-class Tanh(Operation):
-    """``y = tanh x``: dy/dx = 1 - y^2."""
-
-    saves_output = True
-
-    def forward(self, x: Array) -> Array:
-        return array_module(x).tanh(x)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        y = self.output
-        return Mul()(gradient, Shift(1)(Neg()(Mul()(y, y))))
-
-
-class Sigmoid(Operation):
-    """``y = 1 / (1 + e^-x)``: dy/dx = y (1 - y).
-
-    Computed as ``exp(-ln(1 + e^-x))``, which neither overflows nor loses small values.
-    """
-
-    saves_output = True
-
-    def forward(self, x: Array) -> Array:
-        xp = array_module(x)
-        return xp.exp(-xp.logaddexp(xp.zeros_like(x, shape=()), -x))
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        y = self.output
-        return Mul()(gradient, Mul()(y, Shift(1)(Neg()(y))))
-
-
-class Softplus(Operation):
-    """``y = ln(1 + e^x)``: dy/dx = sigmoid x."""
-
-    def forward(self, x: Array) -> Array:
-        xp = array_module(x)
-        return xp.logaddexp(xp.zeros_like(x, shape=()), x)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        (x,) = self.saved
-        return Mul()(gradient, Sigmoid()(x))
-
-
-class Relu(Operation):
-    """``y = max(x, 0)``: dy/dx = 1 where y > 0, else 0 (0 at 0)."""
-
-    saves_output = True
-
-    def forward(self, x: Array) -> Array:
-        return relu_kernel(x)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        return ReluGrad(self.output.data)(gradient)
-
-
-class ReluGrad(Operation):
-    """``g' = g where y > 0 else 0``: linear in g, so its gradient is the same map."""
-
-    def __init__(self, y: Array) -> None:
-        self.y = y
-
-    def forward(self, gradient: Array) -> Array:
-        return relu_grad(self.y, gradient)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        return ReluGrad(self.y)(gradient)
-
-
-class LeakyRelu(Operation):
-    """``y = x where x > 0 else s x``: dy/dx = 1 or the slope s."""
-
-    def __init__(self, negative_slope: float) -> None:
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Array) -> Array:
-        return array_module(x).where(x > 0, x, x * self.negative_slope)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        (x,) = self.saved
-        slope = array_module(x.data).where(x.data > 0, 1.0, self.negative_slope)
-        return Mask(slope.astype(x.dtype))(gradient)
-
-
 def exp(x: Any) -> Tensor:
     """The exponential, element by element.
 
@@ -176,6 +103,27 @@ def exp(x: Any) -> Tensor:
     Tensor([1.])
     """
     return Exp()(as_float("exp", x))
+
+
+def log(x: Any) -> Tensor:
+    """The natural logarithm, element by element.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape; positive for a finite result.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Examples
+    --------
+    >>> log(Tensor([1.0, 2.0]))
+    Tensor([0.       , 0.6931472])
+    """
+    return Log()(as_float("log", x))
 
 
 def sqrt(x: Any) -> Tensor:
@@ -228,96 +176,3 @@ def cos(x: Any) -> Tensor:
     Tensor([1.])
     """
     return Cos()(as_float("cos", x))
-
-
-def tanh(x: Any) -> Tensor:
-    """The hyperbolic tangent, element by element: between -1 and 1.
-
-    Parameters and result as for :func:`exp`.
-
-    Examples
-    --------
-    >>> tanh(Tensor([0.0]))
-    Tensor([0.])
-    """
-    return Tanh()(as_float("tanh", x))
-
-
-def sigmoid(x: Any) -> Tensor:
-    """The logistic function ``1 / (1 + exp(-x))``, element by element: between 0 and 1.
-
-    Parameters and result as for :func:`exp`.
-
-    Examples
-    --------
-    >>> sigmoid(Tensor([0.0]))
-    Tensor([0.5])
-    """
-    return Sigmoid()(as_float("sigmoid", x))
-
-
-def softplus(x: Any, beta: float = 1.0) -> Tensor:
-    """A smooth relu: ``ln(1 + exp(beta x)) / beta``, element by element.
-
-    Parameters
-    ----------
-    x : Tensor
-        Of any shape.
-    beta : float
-        Larger is closer to relu.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape.
-
-    Raises
-    ------
-    ValueError
-        If ``beta`` is not positive.
-
-    Examples
-    --------
-    >>> softplus(Tensor([0.0]))
-    Tensor([0.6931472])
-    """
-    if beta <= 0:
-        raise ValueError(f"softplus: beta must be positive, got {beta}")
-    x = as_float("softplus", x)
-    return Softplus()(x) if beta == 1 else ScaleDown(beta)(Softplus()(Scale(beta)(x)))
-
-
-def relu(x: Any) -> Tensor:
-    """``max(x, 0)``, element by element; its gradient at 0 is taken as 0.
-
-    Parameters and result as for :func:`exp`.
-
-    Examples
-    --------
-    >>> relu(Tensor([-1.0, 2.0]))
-    Tensor([0., 2.])
-    """
-    return Relu()(as_float("relu", x))
-
-
-def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:
-    """``x`` where positive, ``negative_slope * x`` elsewhere.
-
-    Parameters
-    ----------
-    x : Tensor
-        Of any shape.
-    negative_slope : float
-        The slope below 0.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape.
-
-    Examples
-    --------
-    >>> leaky_relu(Tensor([-1.0, 2.0]), 0.5)
-    Tensor([-0.5,  2. ])
-    """
-    return LeakyRelu(float(negative_slope))(as_float("leaky_relu", x))

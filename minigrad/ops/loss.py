@@ -9,10 +9,12 @@ from typing import Any
 
 from ..backend import CPU, array_module
 from ..tensor import Tensor
+from .activation import softplus
 from .arithmetic import add, div, mul, neg, sub
-from .elementwise import abs, softplus, sqrt
+from .elementwise import abs, sqrt
 from .operands import as_float, as_tensor
-from .reduce import log_softmax, mean, sum
+from .reduce import mean, sum
+from .softmax import log_softmax
 
 
 def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:

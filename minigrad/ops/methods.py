@@ -10,7 +10,8 @@ from typing import Any
 
 from ..backend import Device
 from ..tensor import Tensor
-from . import arithmetic, elementwise, index, linalg, reduce, select, shape
+from . import activation, arithmetic, elementwise, index, linalg, power, reduce, select, shape
+from . import softmax as soft
 from .move import to
 
 
@@ -35,8 +36,8 @@ class TensorMethods:
     __mul__ = __rmul__ = mul = arithmetic.mul
     __truediv__ = div = arithmetic.div
     __rtruediv__ = _reflected(arithmetic.div)
-    __pow__ = pow = arithmetic.pow
-    __rpow__ = _reflected(arithmetic.pow)
+    __pow__ = pow = power.pow
+    __rpow__ = _reflected(power.pow)
     __neg__ = neg = arithmetic.neg
     __matmul__ = matmul = linalg.matmul
     __rmatmul__ = _reflected(linalg.matmul)
@@ -50,16 +51,16 @@ class TensorMethods:
     __ge__ = ge = select.ge
     __abs__ = abs = elementwise.abs
 
-    log = arithmetic.log
+    log = elementwise.log
     exp = elementwise.exp
     sqrt = elementwise.sqrt
     sin = elementwise.sin
     cos = elementwise.cos
-    tanh = elementwise.tanh
-    sigmoid = elementwise.sigmoid
-    softplus = elementwise.softplus
-    relu = elementwise.relu
-    leaky_relu = elementwise.leaky_relu
+    tanh = activation.tanh
+    sigmoid = activation.sigmoid
+    softplus = activation.softplus
+    relu = activation.relu
+    leaky_relu = activation.leaky_relu
     maximum = select.maximum
     minimum = select.minimum
     clamp = select.clamp
@@ -70,9 +71,9 @@ class TensorMethods:
     amin = reduce.amin
     var = reduce.var
     std = reduce.std
-    logsumexp = reduce.logsumexp
-    softmax = reduce.softmax
-    log_softmax = reduce.log_softmax
+    logsumexp = soft.logsumexp
+    softmax = soft.softmax
+    log_softmax = soft.log_softmax
 
     reshape = shape.reshape
     permute = shape.permute

@@ -10,9 +10,9 @@ from ..tensor import Tensor
 from .arithmetic import ScaleDown
 from .conv import Pair, batched, pair, unbatched
 from .index import Index
+from .join import Pad, stack
 from .operands import as_float, as_tensor
 from .select import Mask, Where
-from .shape import Pad, stack
 
 
 def _windows(

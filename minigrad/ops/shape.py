@@ -1,4 +1,4 @@
-"""Changing shape: reshape, permute, transpose, flatten, squeeze, expand, cat, stack, pad.
+"""Changing shape: reshape, flatten, squeeze, unsqueeze, expand, permute, transpose.
 
 None changes a value, so a gradient only finds its way back to where the value came from.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array
 from ..basic import Expand, Reshape
 from ..operation import Operation
 from ..tensor import Tensor
-from .index import Index
-from .operands import as_tensor, same_precision
+from .operands import as_tensor
 from .reduce import normal_dims
 
 
@@ -33,41 +32,7 @@ class Permute(Operation):
         return Permute(tuple(inverse))(gradient)
 
 
-class Cat(Operation):
-    """``y`` = the inputs one after the other along an axis; each gets its part of the gradient."""
-
-    def __init__(self, axis: int) -> None:
-        self.axis = axis
-
-    def forward(self, *arrays: Array) -> Array:
-        return array_module(*arrays).concatenate(arrays, axis=self.axis)
-
-    def backward(self, gradient: Tensor) -> tuple[Tensor, ...]:
-        parts, start = [], 0
-        for tensor in self.inputs:
-            end = start + tensor.shape[self.axis]
-            parts.append(Index((slice(None),) * self.axis + (slice(start, end),))(gradient))
-            start = end
-        return tuple(parts)
-
-
-class Pad(Operation):
-    """``y = x`` with a constant around it; the gradient is cut out of the middle."""
-
-    def __init__(self, widths: tuple[tuple[int, int], ...], value: float) -> None:
-        self.widths = widths
-        self.value = value
-
-    def forward(self, x: Array) -> Array:
-        return array_module(x).pad(x, self.widths, constant_values=self.value)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        shape = self.inputs[0].shape
-        middle = tuple(slice(before, before + n) for (before, _), n in zip(self.widths, shape))
-        return Index(middle)(gradient)
-
-
-def _ints(values: tuple, name: str) -> tuple[int, ...]:
+def whole_numbers(values: tuple, name: str) -> tuple[int, ...]:
     """``f(x, 2, 3)`` and ``f(x, (2, 3))`` as the same tuple."""
     if len(values) == 1 and isinstance(values[0], (tuple, list)):
         values = tuple(values[0])
@@ -102,7 +67,7 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
     (2, 2)
     """
     x = as_tensor("reshape", x)
-    wanted = _ints(shape, "reshape")
+    wanted = whole_numbers(shape, "reshape")
     known = 1
     for length in wanted:
         known *= length if length != -1 else 1
@@ -112,7 +77,8 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
         wanted = tuple(x.size // max(known, 1) if n == -1 else n for n in wanted)
     if not fits or any(length < 0 for length in wanted):
         raise ValueError(
-            f"reshape: shape {x.shape} ({x.size} elements) cannot take shape {_ints(shape, '')}"
+            f"reshape: shape {x.shape} has {x.size} elements and cannot become "
+            f"{whole_numbers(shape, 'reshape')}"
         )
     return Reshape(wanted)(x)
 
@@ -179,7 +145,7 @@ def permute(x: Any, *dims: int | Sequence[int]) -> Tensor:
     (3, 1)
     """
     x = as_tensor("permute", x)
-    order = _ints(dims, "permute")
+    order = whole_numbers(dims, "permute")
     if len(order) != x.ndim:
         raise ValueError(f"permute: {len(order)} dimensions given for shape {x.shape}")
     normal_dims("permute", order, x.ndim)
@@ -272,7 +238,7 @@ def expand(x: Any, *shape: int | Sequence[int]) -> Tensor:
     (2, 3)
     """
     x = as_tensor("expand", x)
-    wanted = _ints(shape, "expand")
+    wanted = whole_numbers(shape, "expand")
     extra = len(wanted) - x.ndim
     old = (1,) * extra + x.shape
     reached = tuple(
@@ -281,122 +247,3 @@ def expand(x: Any, *shape: int | Sequence[int]) -> Tensor:
     if extra < 0 or any(n < 0 or length not in (1, n) for n, length in zip(reached, old)):
         raise ValueError(f"expand: shape {x.shape} cannot be repeated to {wanted}")
     return Expand(reached)(x)
-
-
-def _sequence(name: str, tensors: Sequence[Any]) -> tuple[Tensor, ...]:
-    if isinstance(tensors, Tensor) or not isinstance(tensors, (tuple, list)) or not tensors:
-        raise TypeError(f"{name}: expected a list or tuple of at least one tensor")
-    return same_precision(name, *(as_tensor(name, t, i) for i, t in enumerate(tensors)))
-
-
-def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
-    """Join tensors along a dimension they have.
-
-    Parameters
-    ----------
-    tensors : sequence of Tensor
-        Of equal shape except along ``dim``.
-    dim : int
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    ValueError
-        If other lengths differ.
-
-    Examples
-    --------
-    >>> cat([Tensor([1.0]), Tensor([2.0, 3.0])])
-    Tensor([1., 2., 3.])
-    """
-    tensors = _sequence("cat", tensors)
-    (axis,) = normal_dims("cat", dim, tensors[0].ndim)
-    rest = {(*tensor.shape[:axis], *tensor.shape[axis + 1 :]) for tensor in tensors}
-    if len(rest) > 1 or len({tensor.ndim for tensor in tensors}) > 1:
-        shapes = ", ".join(str(tensor.shape) for tensor in tensors)
-        raise ValueError(f"cat: shapes {shapes} differ in more than dimension {axis}")
-    return Cat(axis)(*tensors)
-
-
-def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
-    """Join tensors of one shape along a new dimension.
-
-    Parameters
-    ----------
-    tensors : sequence of Tensor
-    dim : int
-        Where the new dimension stands in the result.
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-
-    Examples
-    --------
-    >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])])
-    Tensor([[1., 2.],
-            [3., 4.]])
-    """
-    tensors = _sequence("stack", tensors)
-    if len({tensor.shape for tensor in tensors}) > 1:
-        shapes = ", ".join(str(tensor.shape) for tensor in tensors)
-        raise ValueError(f"stack: shapes {shapes} differ")
-    (axis,) = normal_dims("stack", dim, tensors[0].ndim + 1)
-    return Cat(axis)(*(unsqueeze(tensor, axis) for tensor in tensors))
-
-
-def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
-    """Put a constant around a tensor.
-
-    Parameters
-    ----------
-    x : Tensor
-    pad : sequence of int
-        Pairs (before, after), from the last dimension backwards: ``(left, right, top, bottom)``.
-        Negative numbers cut off.
-    mode : str
-        Only ``"constant"``.
-    value : float
-        What to pad with.
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    ValueError
-        If the pairs do not fit the shape, or the mode is unknown.
-
-    Examples
-    --------
-    >>> pad(Tensor([1.0, 2.0]), (1, 2))
-    Tensor([0., 1., 2., 0., 0.])
-    """
-    x = as_tensor("pad", x)
-    amounts = _ints((tuple(pad),), "pad")
-    if mode != "constant":
-        raise ValueError(f"pad: mode must be 'constant', got {mode!r}")
-    if len(amounts) % 2 or len(amounts) > 2 * x.ndim:
-        raise ValueError(f"pad: {amounts} is not up to {x.ndim} pairs, for shape {x.shape}")
-    widths = [(0, 0)] * x.ndim
-    for i in range(len(amounts) // 2):
-        widths[-1 - i] = amounts[2 * i], amounts[2 * i + 1]
-    if any(before + n + after < 0 for (before, after), n in zip(widths, x.shape)):
-        raise ValueError(f"pad: {amounts} cuts off more than there is of shape {x.shape}")
-    if min(amounts, default=0) < 0:
-        cut = tuple(
-            slice(max(-before, 0), n - max(-after, 0))
-            for (before, after), n in zip(widths, x.shape)
-        )
-        x = Index(cut)(x)
-        widths = [(max(before, 0), max(after, 0)) for before, after in widths]
-    return Pad(tuple(widths), value)(x)

@@ -1,0 +1,77 @@
+"""Powers, element by element: ``x ** n`` for a number n, and ``a ** b`` for two tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Array, array_module
+from ..operation import Operation
+from ..tensor import Tensor
+from .arithmetic import Mul, Scale, Shift
+from .elementwise import Log
+from .operands import as_float, is_number, operands, with_number
+from .select import Where
+
+
+class Power(Operation):
+    """``y = x^n`` for a number n: dy/dx = n x^(n-1), and 0 where n = 0."""
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+
+    def forward(self, x: Array) -> Array:
+        return x * x if self.exponent == 2 else x**self.exponent
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        n = self.exponent
+        if n == 0:
+            return Scale(0.0)(gradient)
+        slope = Scale(n)(x if n == 2 else Power(n - 1)(x))
+        return Mul()(gradient, slope)
+
+
+class Pow(Operation):
+    """``y = a^b``: dy/da = b a^(b-1) (0 where b = 0), dy/db = y ln a (0 where a = 0 and b >= 0).
+
+    The exceptions are where the plain formulas are 0 times infinity: there the masks put in
+    numbers that make the product 0.
+    """
+
+    saves_output = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a**b
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        a, b = self.saved
+        needs_a, needs_b = self.needs_input_grad
+        one = Tensor(array_module(a.data).ones_like(a.data, shape=()))
+        by_a = by_b = None
+        if needs_a:
+            exponent = Where(b.data == 0)(one, Shift(-1)(b))
+            by_a = Mul()(gradient, Mul()(b, Pow()(a, exponent)))
+        if needs_b:
+            positive = Where((a.data == 0) & (b.data >= 0))(one, a)  # ln 1 = 0
+            by_b = Mul()(gradient, Mul()(self.output, Log()(positive)))
+        return by_a, by_b
+
+
+def pow(a: Any, b: Any) -> Tensor:
+    """Raise to a power, element by element, with broadcasting; ``a ** b``.
+
+    Parameters, results and errors as for :func:`add`.
+
+    Examples
+    --------
+    >>> pow(Tensor([1.0, 2.0]), 3)
+    Tensor([1., 8.])
+    >>> 2 ** Tensor([1.0, 3.0])
+    Tensor([2., 8.])
+    """
+    if is_number(b):
+        x, number = with_number("pow", a, b)
+        if x.data.dtype.kind != "f" and number < 0:
+            x = as_float("pow", x)
+        return Power(number)(x)
+    return Pow()(*operands("pow", a, b))

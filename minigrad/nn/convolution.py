@@ -1,0 +1,273 @@
+"""Convolution, and the layer that runs it backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import functional
+from ..backend import Device
+from ..tensor import Tensor
+from .arguments import pair, whole_number
+from .init import fan_in_uniform
+from .module import Module
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+
+class _Convolution(Module):
+    """What both layers share: checking options, drawing weights, and ``repr``."""
+
+    weight: Any
+    bias: Any
+    output_padding: tuple[int, int] = (0, 0)
+
+    def _set_options(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int],
+        dilation: int | tuple[int, int],
+        groups: int,
+        padding_mode: str,
+    ) -> None:
+        layer = type(self).__name__
+        self.in_channels = whole_number(layer, "in_channels", in_channels)
+        self.out_channels = whole_number(layer, "out_channels", out_channels)
+        self.kernel_size = pair(layer, "kernel_size", kernel_size)
+        self.stride = pair(layer, "stride", stride)
+        self.dilation = pair(layer, "dilation", dilation)
+        self.groups = whole_number(layer, "groups", groups)
+        for name in ("in_channels", "out_channels"):
+            channels = getattr(self, name)
+            if channels % self.groups:
+                raise ValueError(f"{layer}: {name} {channels} is no multiple of groups {groups}")
+        if padding_mode != "zeros":
+            raise ValueError(f"{layer}: padding_mode must be 'zeros', got {padding_mode!r}")
+
+    def _draw(
+        self,
+        channels: tuple[int, int],
+        bias: bool,
+        generator: Generator | None,
+        dtype: Any,
+        device: str | Device | None,
+    ) -> None:
+        """Draw the weight, its first two dimensions given, and the bias."""
+        shape = (channels[0], channels[1] // self.groups, *self.kernel_size)
+        fan_in = shape[1] * shape[2] * shape[3]  # PyTorch's reading, transposed or not
+        self.weight = fan_in_uniform(shape, fan_in, generator, dtype, device)
+        self.bias = None
+        if bias:
+            self.bias = fan_in_uniform((self.out_channels,), fan_in, generator, dtype, device)
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
+        text += f", stride={self.stride}"
+        defaults = {"padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1}
+        for name, default in defaults.items():
+            value = getattr(self, name)
+            text += f", {name}={value}" if value != default else ""
+        return text if self.bias is not None else text + ", bias=False"
+
+
+class Conv2d(_Convolution):
+    """Slide a bank of kernels over images: :func:`minigrad.functional.conv2d` with learnt weights.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride : int or pair of int
+        Height and width.
+    padding : int, pair of int, ``"same"`` or ``"valid"``
+        Zeros added on each side; ``"same"`` (at stride 1) as many as keep the image's size.
+    dilation : int or pair of int
+        The distance between the kernel's taps.
+    groups : int
+        Channels are split into so many groups that do not see each other.
+    bias : bool
+        Whether to add a learnt bias to each output channel.
+    padding_mode : str
+        Only ``"zeros"``.
+    device : str or Device, optional
+    dtype : numpy dtype, optional
+        Of the parameters; float32 by default.
+    generator : numpy.random.Generator, optional
+        Where initial values are drawn, from U(-b, b) with
+        ``b = 1 / sqrt(in_channels / groups * kernel height * kernel width)``.
+
+    Attributes
+    ----------
+    weight : Parameter (out_channels, in_channels / groups, kernel height, kernel width)
+    bias : Parameter (out_channels,) or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is no whole number, out of its range, or does not go with another.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> layer = nn.Conv2d(1, 32, kernel_size=5)
+    >>> layer
+    Conv2d(1, 32, kernel_size=(5, 5), stride=(1, 1))
+    >>> layer(Tensor([[[[0.0] * 28] * 28]])).shape
+    (1, 32, 24, 24)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: str | Device | None = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        self._set_options(
+            in_channels, out_channels, kernel_size, stride, dilation, groups, padding_mode
+        )
+        if isinstance(padding, str):
+            if padding not in ("same", "valid"):
+                raise ValueError(
+                    f"Conv2d: padding must be numbers, 'same' or 'valid', got {padding!r}"
+                )
+            if padding == "same" and self.stride != (1, 1):
+                raise ValueError(f"Conv2d: padding 'same' needs stride 1, got {self.stride}")
+            self.padding: tuple[int, int] | str = padding
+        else:
+            self.padding = pair("Conv2d", "padding", padding, minimum=0)
+        self._draw((self.out_channels, self.in_channels), bias, generator, dtype, device)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, in_channels, H, W), or one image without N, to (N, out_channels, P, Q)."""
+        return functional.conv2d(
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+class ConvTranspose2d(_Convolution):
+    """The transpose of a convolution: what :class:`Conv2d` does to gradients, with learnt weights.
+
+    With the same options it turns the sizes a ``Conv2d`` makes back into those it was given.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride : int or pair of int
+        Height and width.
+    padding : int or pair of int
+        Rows and columns cut off on each side of the result.
+    output_padding : int or pair of int
+        Rows and columns added at the end of the result, where a convolution of this stride makes
+        one size of several. Less than the stride or the dilation.
+    groups : int
+    bias : bool
+    dilation : int or pair of int
+    padding_mode : str
+        Only ``"zeros"``.
+    device : str or Device, optional
+    dtype : numpy dtype, optional
+        Of the parameters; float32 by default.
+    generator : numpy.random.Generator, optional
+        Where initial values are drawn, from U(-b, b) with
+        ``b = 1 / sqrt(out_channels / groups * kernel height * kernel width)``.
+
+    Attributes
+    ----------
+    weight : Parameter (in_channels, out_channels / groups, kernel height, kernel width)
+    bias : Parameter (out_channels,) or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is no whole number, out of its range, or does not go with another.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> layer = nn.ConvTranspose2d(8, 32, kernel_size=4, stride=2)
+    >>> layer
+    ConvTranspose2d(8, 32, kernel_size=(4, 4), stride=(2, 2))
+    >>> layer(Tensor([[[[0.0] * 9] * 9] * 8])).shape
+    (1, 32, 20, 20)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        output_padding: int | tuple[int, int] = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: int | tuple[int, int] = 1,
+        padding_mode: str = "zeros",
+        device: str | Device | None = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        self._set_options(
+            in_channels, out_channels, kernel_size, stride, dilation, groups, padding_mode
+        )
+        self.padding = pair("ConvTranspose2d", "padding", padding, minimum=0)
+        self.output_padding = pair("ConvTranspose2d", "output_padding", output_padding, minimum=0)
+        limits = tuple(map(max, self.stride, self.dilation))
+        if any(extra >= limit for extra, limit in zip(self.output_padding, limits)):
+            raise ValueError(
+                f"ConvTranspose2d: output_padding {self.output_padding} must be less than "
+                f"the stride {self.stride} or the dilation {self.dilation}"
+            )
+        self._draw((self.in_channels, self.out_channels), bias, generator, dtype, device)
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """(N, in_channels, P, Q), or one image without N, to (N, out_channels, H, W).
+
+        Parameters
+        ----------
+        input : Tensor
+        output_size : sequence of int, optional
+            The H and W wanted, one of those this stride allows, in place of ``output_padding``.
+        """
+        output_padding = self.output_padding
+        if output_size is not None:
+            output_padding = self._padding_for(input.shape[-2:], tuple(output_size)[-2:])
+        return functional.conv_transpose2d(
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            output_padding,
+            self.groups,
+            self.dilation,
+        )
+
+    def _padding_for(self, size: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...]:
+        smallest = tuple(
+            (length - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1
+            for length, stride, padding, dilation, kernel in zip(
+                size, self.stride, self.padding, self.dilation, self.kernel_size
+            )
+        )
+        extra = tuple(target - least for target, least in zip(wanted, smallest))
+        if len(extra) != 2 or any(not 0 <= e < stride for e, stride in zip(extra, self.stride)):
+            largest = tuple(least + stride - 1 for least, stride in zip(smallest, self.stride))
+            raise ValueError(
+                f"ConvTranspose2d: output_size {wanted} for an input of {size} must lie "
+                f"between {smallest} and {largest}"
+            )
+        return extra

@@ -1,0 +1,54 @@
+"""Initial weights, as PyTorch draws them by default."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ..backend import Device
+from ..random import default_generator
+from .parameter import Parameter
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+
+def fan_in_uniform(
+    shape: tuple[int, ...],
+    fan_in: int,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: str | Device | None = None,
+) -> Parameter:
+    """A parameter drawn from U(-b, b) with ``b = 1 / sqrt(fan_in)``.
+
+    If x has ``fan_in`` independent elements of variance 1, each weight's variance
+    ``b^2 / 3 = 1 / (3 fan_in)`` gives ``w . x`` the variance 1/3: activations neither blow up nor
+    vanish from layer to layer. PyTorch writes the same bound as ``kaiming_uniform_(a=sqrt(5))``:
+    ``sqrt(6 / ((1 + a^2) fan_in)) = 1 / sqrt(fan_in)``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    fan_in : int
+        How many inputs each output adds up, the bias not counted.
+    generator : numpy.random.Generator, optional
+        Where to draw; by default what :func:`minigrad.manual_seed` seeds.
+    dtype : numpy dtype, optional
+        float32 by default. Whatever it is, the numbers drawn are the same.
+    device : str or Device, optional
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015, section 2.2.
+
+    Examples
+    --------
+    >>> weight = fan_in_uniform((10, 4), fan_in=4)
+    >>> bool(abs(weight.data).max() <= 0.5)
+    True
+    """
+    generator = default_generator() if generator is None else generator
+    bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0
+    values = generator.uniform(-bound, bound, shape).astype("float32")
+    return Parameter(values, dtype=dtype, device=device)

@@ -171,12 +171,18 @@ def _accumulate(
             owned.add(node)
 
 
-def _landed(gradient: Tensor) -> Tensor:
-    """A gradient with an array of its own, so that no two of them ever share memory."""
-    if gradient.requires_grad and gradient.grad_fn is None:
-        return gradient  # a leaf the caller passed in; a copy would cut it off
+def _landed(gradient: Tensor, create_graph: bool) -> Tensor:
+    """A gradient with an array of its own, so that no two of them ever share memory.
+
+    It is part of a graph only if the pass was recorded, even where the gradient it started from
+    was part of one.
+    """
+    if create_graph and gradient.requires_grad and gradient.grad_fn is None:
+        # A leaf the caller passed in: a bare copy would cut it off, adding 0 does not.
+        return Add()(gradient, Tensor._wrap(array_module(gradient.data).zeros_like(gradient.data)))
     copy = Tensor._wrap(gradient.data.copy())
-    copy.requires_grad, copy.grad_fn = gradient.requires_grad, gradient.grad_fn
+    if create_graph:
+        copy.requires_grad, copy.grad_fn = gradient.requires_grad, gradient.grad_fn
     return copy
 
 
@@ -217,7 +223,10 @@ def backward(
         for _ in walk([output], [start], None, arrived, retain):
             pass
         for leaf, found in arrived.items():
-            leaf.grad = _landed(found) if leaf.grad is None else Add()(leaf.grad, found)
+            if leaf.grad is None:
+                leaf.grad = _landed(found, create_graph)
+            else:
+                leaf.grad = Add()(leaf.grad, found)
 
 
 def grad(
@@ -282,4 +291,5 @@ def grad(
                 f"grad: the outputs do not depend on input {i} of shape {inputs[i].shape}; "
                 f"pass allow_unused=True to get None for it"
             )
-    return tuple(None if gradient is None else _landed(gradient) for gradient in found)
+    with set_grad_enabled(create_graph):
+        return tuple(None if one is None else _landed(one, create_graph) for one in found)

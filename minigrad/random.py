@@ -6,8 +6,11 @@ starts from the same weights on every device.
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import numpy
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 _lock = threading.Lock()
+_shard: ContextVar[tuple[ShardGenerators, int] | None] = ContextVar("minigrad_shard", default=None)
 _generator: Generator | None = None  # made when first needed: `numpy.random` takes time to import
 
 
@@ -74,7 +78,55 @@ def default_generator() -> Generator:
     True
     """
     global _generator
+    shard = _shard.get()
+    if shard is not None:
+        generators, index = shard
+        return generators.generator(index)
     with _lock:
         if _generator is None:
             _generator = numpy.random.default_rng()
         return _generator
+
+
+class ShardGenerators:
+    """One generator for each shard of a batch, so that randomness inside a model does not depend
+    on which worker computes the shard.
+
+    All are seeded by one number drawn from the default generator, the first time any is asked
+    for: a model that draws nothing leaves the default generator alone.
+
+    Examples
+    --------
+    >>> seeded = manual_seed(0)
+    >>> generators = ShardGenerators()
+    >>> with generators.use(3):
+    ...     a = default_generator().random()
+    >>> b = default_generator().random()
+    >>> a == b
+    False
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seed: int | None = None
+        self._made: dict[int, Generator] = {}
+
+    @contextlib.contextmanager
+    def use(self, index: int) -> Iterator[None]:
+        """Make shard ``index``'s generator the default one inside the block, in this context."""
+        token = _shard.set((self, index))
+        try:
+            yield
+        finally:
+            _shard.reset(token)
+
+    def generator(self, index: int) -> Generator:
+        """The generator of one shard."""
+        with self._lock:
+            if self._seed is None:
+                token = _shard.set(None)  # the number comes from outside the shards
+                self._seed = int(default_generator().integers(2**63))
+                _shard.reset(token)
+            if index not in self._made:
+                self._made[index] = numpy.random.default_rng([self._seed, index])
+            return self._made[index]

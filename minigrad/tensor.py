@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .backend import CPU, Array, Device, as_host_array, device_of, is_array, to_device
+from .modes import current_mode
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -231,6 +232,7 @@ class Tensor(TensorMethods):
         >>> Tensor([1.0, 2.0]).copy_([3.0, 4.0])
         Tensor([3., 4.])
         """
+        self._require_writable("copy_")
         source = source if isinstance(source, Tensor) else Tensor(source, device=self.device)
         if source.shape != self.shape:
             raise ValueError(f"copy_: expected shape {self.shape}, got {source.shape}")
@@ -247,9 +249,18 @@ class Tensor(TensorMethods):
         >>> Tensor([1.0, 2.0]).zero_()
         Tensor([0., 0.])
         """
+        self._require_writable("zero_")
         self.data.fill(0)
         self._version[0] += 1
         return self
+
+    def _require_writable(self, name: str) -> None:
+        """Writing is not recorded, so a recorded result would no longer be what its graph says."""
+        if self.grad_fn is not None and current_mode().recording:
+            raise RuntimeError(
+                f"{name}: the tensor of shape {self.shape} is the recorded result of "
+                f"{self.grad_fn.name}; write to its detach(), or inside no_grad()"
+            )
 
     def __len__(self) -> int:
         if self.ndim == 0:

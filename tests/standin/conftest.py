@@ -4,3 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from fixtures import cupy, used
+
+__all__ = ["cupy", "used"]

@@ -21,6 +21,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+LAZY = ("Generator",)  # what cupy.random finds only when asked for it
 OUTPUT = Path(__file__).parent / "cupy_standin" / "cupy_names.json"
 
 
@@ -105,8 +106,10 @@ def describe(value: Any, name: str) -> dict[str, Any]:
 
 def table(owner: Any, private: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
     """Every public name of a module or a class, and the special methods asked for."""
-    names = [name for name in dir(owner) if not name.startswith("_") or name in private]
-    return {name: describe(inspect.getattr_static(owner, name, None), name) for name in names}
+    names = {name for name in dir(owner) if not name.startswith("_") or name in private}
+    names |= {name for name in LAZY if isinstance(owner, types.ModuleType) and hasattr(owner, name)}
+    get = getattr if isinstance(owner, types.ModuleType) else inspect.getattr_static
+    return {name: describe(get(owner, name, None), name) for name in sorted(names)}
 
 
 def read() -> dict[str, Any]:

@@ -93,6 +93,7 @@ def build() -> dict[str, ModuleType]:
         "ufunc": ufunc,
         "AxisError": numpy.exceptions.AxisError,
         "get_default_memory_pool": cuda.get_default_memory_pool,
+        "get_default_pinned_memory_pool": cuda.get_default_pinned_memory_pool,
         "is_available": cuda.is_available,
         "__version__": state.options.version,
     }
@@ -106,6 +107,8 @@ def build() -> dict[str, ModuleType]:
         "cupy.cuda": {
             **{name: getattr(cuda, name) for name in ("Device", "is_available", "get_device_id")},
             **{name: getattr(cuda, name) for name in EVENTS},
+            "get_local_runtime_version": cuda.get_local_runtime_version,
+            "PinnedMemoryPool": cuda.PinnedMemoryPool,
             "MemoryPool": memory.MemoryPool,
             "MemoryPointer": memory.MemoryPointer,
         },

@@ -8,7 +8,7 @@ import numpy
 
 from .counters import counters
 from .indexing import get_item, set_item
-from .layout import check_writable, fill_with_garbage
+from .layout import Flags, check_writable, fill_with_garbage, numeric, saturate
 from .memory import Block, MemoryPointer, check_toolkit
 from .names import missing
 from .options import state
@@ -17,30 +17,6 @@ NO_CONVERSION = (
     "Implicit conversion to a NumPy array is not allowed. "
     "Please use `.get()` to construct a NumPy array explicitly."
 )
-
-
-class Flags:
-    """``cupy.ndarray.flags``: contiguity and ownership, nothing about writing."""
-
-    def __init__(self, array: ndarray) -> None:
-        self.c_contiguous = array._host.flags.c_contiguous
-        self.f_contiguous = array._host.flags.f_contiguous
-        self.owndata = array.base is None
-
-    @property
-    def fnc(self) -> bool:
-        """Fortran-contiguous and not C-contiguous."""
-        return self.f_contiguous and not self.c_contiguous
-
-    @property
-    def forc(self) -> bool:
-        """Fortran-contiguous or C-contiguous."""
-        return self.f_contiguous or self.c_contiguous
-
-    def __getitem__(self, name: str) -> bool:
-        if name not in ("C_CONTIGUOUS", "F_CONTIGUOUS", "OWNDATA"):
-            raise KeyError(f"{name} is not defined for cupy.ndarray.flags")
-        return getattr(self, name.lower())
 
 
 class ndarray:
@@ -238,7 +214,7 @@ class ndarray:
         if casting is not None or subok is not None:
             raise TypeError("CuPy's astype supports neither casting= nor subok=")
         check_devices("astype", [self])
-        host = self._host.astype(numeric(dtype), order=order, copy=copy)
+        host = saturate(self._host, numeric(dtype)).astype(dtype, order=order, copy=copy)
         return self if host is self._host else launch("astype", host)
 
     def view(self, dtype: Any = None, type: Any = None) -> ndarray:
@@ -273,14 +249,6 @@ class ndarray:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         set_item(self, index, value)
-
-
-def numeric(dtype: Any) -> numpy.dtype:
-    """A dtype CuPy supports."""
-    dtype = numpy.dtype(dtype)
-    if dtype.kind not in "biufc" or dtype.char in "gG":
-        raise ValueError(f"Unsupported dtype {dtype}")
-    return dtype.newbyteorder("=")
 
 
 def device_array(host: numpy.ndarray) -> ndarray:

@@ -1,4 +1,4 @@
-"""Counting what costs time on a GPU: launches, waits of the host, copies between host and device."""
+"""Counting what costs time on a GPU: launches, waits of the host, copies to it and from it."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy
 
-from .core import check_devices, device_array, is_scalar, launch, ndarray, numeric
+from .core import check_devices, device_array, is_scalar, launch, ndarray
 from .counters import counters
-from .layout import fill_with_garbage
+from .layout import fill_with_garbage, numeric
 from .memory import check_driver
 from .names import bind
 from .options import state
@@ -125,7 +125,7 @@ def size(a: ndarray, axis: int | None = None) -> int:
 
 
 def _maker(name: str, garbage: bool = False) -> Callable:
-    """A function that makes an array on the current device: ``zeros``, ``arange``, ``empty_like``."""
+    """A function that makes an array on the current device: ``zeros``, ``empty_like``."""
 
     def make(*args: Any, **kwargs: Any) -> Any:
         given = bind("cupy", name, args, kwargs)

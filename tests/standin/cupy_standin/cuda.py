@@ -37,7 +37,7 @@ class Device:
         _check_ordinal(self.id)
         state.current.number = self.id
 
-    def __enter__(self) -> Device:
+    def __enter__(self):
         check_driver()
         previous = state.current.number
         self.use()
@@ -158,7 +158,7 @@ class Stream:
         if not null:
             check_driver()
 
-    def __enter__(self) -> Stream:
+    def __enter__(self):
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -224,9 +224,31 @@ def get_current_stream(device_id: int = -1) -> Stream:
     return Stream.null
 
 
+def get_local_runtime_version() -> int:
+    """The CUDA version found on the machine."""
+    return state.options.runtime_version
+
+
+class PinnedMemoryPool:
+    """``cupy.cuda.PinnedMemoryPool``: host memory for copies; the stand-in keeps none."""
+
+    def free_all_blocks(self) -> None:
+        """Give free blocks back."""
+
+    def n_free_blocks(self) -> int:
+        """Number of free blocks."""
+        return 0
+
+
 pool = MemoryPool()
+pinned_pool = PinnedMemoryPool()
 
 
 def get_default_memory_pool() -> MemoryPool:
     """``cupy.get_default_memory_pool``."""
     return pool
+
+
+def get_default_pinned_memory_pool() -> PinnedMemoryPool:
+    """``cupy.get_default_pinned_memory_pool``."""
+    return pinned_pool

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 def get_item(array: ndarray, index: Any) -> ndarray:
     """``array[index]``: a view for basic indices, a new array for integer arrays and masks."""
-    from .core import launch
+    from .core import check_devices, launch
 
     index, kinds = _prepare(array, index)
     if not kinds:
         return array._view(array._host[_with_ellipsis(index)])
+    check_devices("getitem", [array])
     if "b" in kinds:
         counters.wait()
     return launch("getitem", numpy.asarray(array._host[index], order="C"))

@@ -1,10 +1,57 @@
-"""Memory: what a fresh allocation holds, and which views may be written."""
+"""Memory: its types and flags, what a fresh allocation holds, which views may be written."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy
 
 GARBAGE_BYTE = 0xA5
+
+
+def numeric(dtype: Any) -> numpy.dtype:
+    """A dtype CuPy supports."""
+    dtype = numpy.dtype(dtype)
+    if dtype.kind not in "biufc" or dtype.char in "gG":
+        raise ValueError(f"Unsupported dtype {dtype}")
+    return dtype.newbyteorder("=")
+
+
+def saturate(host: numpy.ndarray, dtype: numpy.dtype) -> numpy.ndarray:
+    """Floats to be cast to integers, with what does not fit moved to the nearest that does.
+
+    NumPy leaves such casts to the processor; a GPU saturates and makes NaN zero.
+    """
+    if host.dtype.kind != "f" or dtype.kind not in "iu":
+        return host
+    limits = numpy.iinfo(dtype)
+    largest = numpy.nextafter(float(limits.max) + 1, 0.0)  # the last float below 2**bits
+    finite = numpy.nan_to_num(host.astype(float), nan=0.0, posinf=largest, neginf=limits.min)
+    return finite.clip(limits.min, largest)
+
+
+class Flags:
+    """``cupy.ndarray.flags``: contiguity and ownership, nothing about writing."""
+
+    def __init__(self, array: Any) -> None:
+        self.c_contiguous = array._host.flags.c_contiguous
+        self.f_contiguous = array._host.flags.f_contiguous
+        self.owndata = array.base is None
+
+    @property
+    def fnc(self) -> bool:
+        """Fortran-contiguous and not C-contiguous."""
+        return self.f_contiguous and not self.c_contiguous
+
+    @property
+    def forc(self) -> bool:
+        """Fortran-contiguous or C-contiguous."""
+        return self.f_contiguous or self.c_contiguous
+
+    def __getitem__(self, name: str) -> bool:
+        if name not in ("C_CONTIGUOUS", "F_CONTIGUOUS", "OWNDATA"):
+            raise KeyError(f"{name} is not defined for cupy.ndarray.flags")
+        return getattr(self, name.lower())
 
 
 def fill_with_garbage(host: numpy.ndarray) -> None:

@@ -15,7 +15,7 @@ CUDA_ERRORS = {
     35: "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version",
     100: "cudaErrorNoDevice: no CUDA-capable device is detected",
     101: "cudaErrorInvalidDevice: invalid device ordinal",
-    209: "cudaErrorNoKernelImageForDevice: no kernel image is available for execution on the device",
+    209: "cudaErrorNoKernelImageForDevice: no kernel image is available for execution",
 }
 
 
@@ -46,7 +46,7 @@ def check_driver() -> None:
 
 
 def check_toolkit() -> None:
-    """Fail as the first kernel launch fails: no compiler library, or a GPU CuPy was not built for."""
+    """Fail as the first kernel launch fails: no compiler library, or an unknown GPU."""
     if state.options.failure == "no_kernel_image":
         raise CUDARuntimeError(209)
     if state.options.failure == "no_toolkit":

@@ -1,4 +1,4 @@
-"""How the stand-in behaves, and which device is current: the state that CuPy keeps in the driver."""
+"""How the stand-in behaves, and which device is current: what CuPy keeps in the driver."""
 
 from __future__ import annotations
 

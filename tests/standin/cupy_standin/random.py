@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy
 
-from .core import launch, ndarray, numeric
+from .core import launch, ndarray
+from .layout import numeric
 from .names import bind, missing
 
 APART = 0xC0DA  # mixed into every seed

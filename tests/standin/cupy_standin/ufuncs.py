@@ -178,6 +178,8 @@ def matmul(*args: Any, **kwargs: Any) -> ndarray:
             raise TypeError(f"matmul: Unsupported type {type(value)}")
     a, b = (value._host for value in operands)
     check_devices("matmul", [*operands, *([] if out is None else [out])])
+    if a.ndim == 0 or b.ndim == 0:
+        raise ValueError("Scalar operands are not allowed, use '*' instead")
     if max(a.ndim, b.ndim) > 2:
         for host in (a, b):
             if not host.flags.c_contiguous:

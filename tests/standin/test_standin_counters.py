@@ -1,0 +1,145 @@
+"""What is counted: launches, waits of the host, copies.
+
+"What makes CuPy wait": https://docs.cupy.dev/en/stable/user_guide/performance.html
+"""
+
+import numpy
+import pytest
+from cupy_standin import counters
+
+WAITS = {
+    "item": lambda a: a.sum().item(),
+    "float": lambda a: float(a.sum()),
+    "int": lambda a: int(a.sum()),
+    "complex": lambda a: complex(a.sum()),
+    "bool": lambda a: bool(a.sum() > 0),
+    "if": lambda a: 1 if a.sum() > 0 else 0,
+    "in": lambda a: 3.0 in a[:1],
+    "get": lambda a: a.get(),
+    "tolist": lambda a: a.tolist(),
+    "tobytes": lambda a: a.tobytes(),
+    "repr": repr,
+    "str": str,
+    "format": lambda a: f"{a.sum():.3f}",
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_every_look_at_a_value_waits_and_copies(cupy, name):
+    a = cupy.ones(3)
+    with counters.measure() as used:
+        WAITS[name](a)
+    assert used.waits == used.device_to_host == 1
+
+
+def test_asnumpy_waits_and_counts_bytes(cupy, used):
+    cupy.asnumpy(cupy.ones((4, 5), "float32"))
+    assert (used.waits, used.device_to_host_bytes) == (1, 80)
+
+
+@pytest.mark.parametrize(
+    "look", [lambda a: a.shape, len, lambda a: a.dtype, lambda a: a.device, lambda a: list(a)]
+)
+def test_shapes_types_and_iteration_do_not_wait(cupy, look):
+    a = cupy.ones(3)
+    with counters.measure() as used:
+        look(a)
+    assert used.waits == used.launches == 0
+
+
+def test_synchronising_waits(cupy, used):
+    cupy.cuda.Device(0).synchronize()
+    cupy.cuda.Stream.null.synchronize()
+    cupy.cuda.runtime.deviceSynchronize()
+    assert used.waits == 3
+
+
+def test_copies_to_the_device_are_counted_with_their_size(cupy, used):
+    cupy.asarray(numpy.zeros((2, 3), "float32"))
+    cupy.array([1.0, 2.0])
+    cupy.zeros(3).set(numpy.ones(3))
+    assert used.host_to_device == 3
+    assert used.host_to_device_bytes == 24 + 16 + 24
+
+
+def test_one_array_call_that_writes_is_one_launch(cupy):
+    a = cupy.ones((3, 4))
+    calls = [
+        lambda: a + 1,
+        lambda: a.sum(),
+        lambda: cupy.zeros(3),
+        lambda: a.T.copy(),
+        lambda: a.T.reshape(12),
+        lambda: a.fill(2),
+        lambda: a.__setitem__(0, 1.0),
+        lambda: a.__iadd__(1),
+        lambda: cupy.add(a, 1, out=a),
+        lambda: cupy.concatenate([a, a]),
+        lambda: cupy.pad(a, 1),
+        lambda: a @ a.T,
+        lambda: cupy.einsum("ij->i", a),
+        lambda: a[[0, 1]],
+        lambda: cupy.divmod(a, 2)[0].shape and None,
+    ]
+    for call in calls[:-1]:
+        with counters.measure() as used:
+            call()
+        assert used.launches == 1
+
+
+def test_views_and_allocations_launch_nothing(cupy):
+    a = cupy.ones((3, 4))
+    with counters.measure() as used:
+        a.T, a[1:], a.reshape(-1), a.ravel(), a[None], cupy.broadcast_to(a, (2, 3, 4))
+        cupy.transpose(a), cupy.squeeze(a[None]), cupy.split(a, 3), a.view(), cupy.moveaxis(a, 0, 1)
+        cupy.asarray(a), a.astype(a.dtype, copy=False), cupy.ascontiguousarray(a)
+        cupy.empty((3, 4)), cupy.empty_like(a)
+        cupy.lib.stride_tricks.as_strided(a, (2, 2), (8, 8))
+    assert used.launches == used.waits == 0
+    assert used.allocations == 2
+
+
+def test_checking_a_window_on_the_device_waits_for_each_of_its_sizes(cupy, used):
+    """cupy/lib/stride_tricks.py: ``for dim in window_shape_array: if dim < 0``."""
+    cupy.lib.stride_tricks.sliding_window_view(cupy.ones((4, 4)), (2, 2))
+    assert (used.waits, used.host_to_device) == (2, 1)
+
+
+def test_an_input_overlapping_the_output_is_copied_first(cupy, used):
+    """_kernel.pyx, ``_copy_in_args_if_needed``."""
+    a = cupy.arange(6.0)
+    cupy.add(a[:-1], 1.0, out=a[1:])
+    assert used.hidden_copies == 1
+    cupy.add(a, 1.0, out=a)
+    assert used.hidden_copies == 1
+
+
+def test_batched_products_copy_operands_of_other_layouts(cupy, used):
+    """_routines_linalg.pyx, ``matmul``: ``a = ascontiguousarray(a, dtype)`` above two axes."""
+    a = cupy.ones((2, 3, 4))
+    a @ a.transpose(0, 2, 1)
+    assert used.hidden_copies == 1
+    a[0] @ a[0].T
+    assert used.hidden_copies == 1
+
+
+def test_measurements_nest_and_reset_clears(cupy):
+    with counters.measure() as outer:
+        cupy.zeros(1)
+        with counters.measure() as inner:
+            cupy.zeros(1).item()
+    cupy.zeros(1)
+    assert (outer.launches, inner.launches) == (2, 1)
+    assert outer.calls == {"zeros": 2}
+    assert [place.split(":")[0] for place in inner.wait_places] == ["test_standin_counters.py"]
+    counters.reset()
+    assert counters.launches == counters.waits == 0
+
+
+def test_waits_can_be_forbidden(cupy):
+    a = cupy.ones(2)
+    with counters.no_waits():
+        a += 1
+        with pytest.raises(AssertionError, match="host waits for the device at test_standin"):
+            a.sum().item()
+    assert a.sum().item() == 4

@@ -1,0 +1,202 @@
+"""Devices, memory and what a machine without a working GPU does.
+
+Devices: https://docs.cupy.dev/en/stable/user_guide/basic.html#current-device
+Memory: https://docs.cupy.dev/en/stable/user_guide/memory.html
+Messages of failures were read from CuPy 14.2 on a machine without a GPU.
+"""
+
+import gc
+import importlib
+import sys
+import threading
+
+import numpy
+import pytest
+from cupy_standin import FAILURES, installed
+
+
+def test_arrays_live_on_the_device_that_was_current(cupy):
+    """Basics: "All CuPy operations ... are performed on the currently active device"."""
+    with cupy.cuda.Device(1):
+        a = cupy.ones(3)
+        assert cupy.cuda.runtime.getDevice() == 1
+    assert a.device == cupy.cuda.Device(1)
+    assert cupy.ones(3).device.id == 0
+    assert int(cupy.cuda.Device()) == 0
+
+
+def test_an_array_of_another_device_is_refused(cupy):
+    """_kernel.pyx, ``_check_peer_access``: "Peer access is unavailable between these devices."."""
+    with cupy.cuda.Device(1):
+        far = cupy.ones(3)
+    near = cupy.ones(3)
+    for call in (
+        lambda: far + near,
+        lambda: far + 1,
+        lambda: far.sum(),
+        lambda: cupy.exp(far),
+        lambda: far.astype("float32"),
+        lambda: cupy.concatenate([near, far]),
+        lambda: far[[0]],
+        lambda: near.__setitem__(slice(None), far),
+        lambda: cupy.where(near > 0, near, far),
+    ):
+        with pytest.raises(ValueError, match="Peer access is unavailable"):
+            call()
+    with cupy.cuda.Device(1):
+        assert (far + 1).device.id == 1
+
+
+def test_views_and_copies_to_the_host_work_from_any_device(cupy):
+    """``ndarray.get`` enters the array's own device."""
+    with cupy.cuda.Device(1):
+        far = cupy.ones((2, 3))
+    assert far.T[0].shape == (2,)
+    assert far.get().sum() == 6
+
+
+def test_asarray_and_copy_bring_an_array_to_the_current_device(cupy):
+    """Basics, "Move arrays to a device": ``cupy.asarray()`` "can be used to move"."""
+    with cupy.cuda.Device(1):
+        far = cupy.arange(3.0)
+    for near in (cupy.asarray(far), cupy.array(far), far.copy()):
+        assert near.device.id == 0
+        assert near.tolist() == [0, 1, 2]
+
+
+def test_peer_access_can_be_allowed():
+    with installed(peer_access=True) as cupy:
+        with cupy.cuda.Device(1):
+            far = cupy.ones(3)
+        assert (far + cupy.ones(3)).device.id == 0
+
+
+def test_the_current_device_is_one_a_thread(cupy):
+    found = []
+    with cupy.cuda.Device(1):
+        thread = threading.Thread(target=lambda: found.append(cupy.ones(1).device.id))
+        thread.start()
+        thread.join()
+    assert found == [0]
+
+
+def test_a_device_that_does_not_exist_raises_when_used(cupy):
+    device = cupy.cuda.Device(2)
+    with pytest.raises(cupy.cuda.runtime.CUDARuntimeError, match="cudaErrorInvalidDevice"):
+        device.use()
+    with pytest.raises(cupy.cuda.runtime.CUDARuntimeError, match="invalid device ordinal"):
+        cupy.cuda.runtime.getDeviceProperties(2)
+    assert cupy.cuda.runtime.getDevice() == 0
+
+
+def test_device_properties(cupy):
+    properties = cupy.cuda.runtime.getDeviceProperties(0)
+    assert properties["name"] == b"Stand-in GPU"
+    assert cupy.cuda.Device(0).mem_info == cupy.cuda.runtime.memGetInfo()
+    assert properties["totalGlobalMem"] == cupy.cuda.Device(0).mem_info[1]
+
+
+def test_the_pool_reports_memory_and_keeps_what_was_freed(cupy):
+    """Memory, "Memory Pool Operations", its example; blocks are multiples of 512 bytes."""
+    pool = cupy.get_default_memory_pool()
+    gc.collect()
+    pool.free_all_blocks()
+    used, total = pool.used_bytes(), pool.total_bytes()
+    a = cupy.empty(100, dtype="float32")
+    view = a[:10]
+    assert pool.used_bytes() == used + 512
+    del a
+    assert pool.used_bytes() == used + 512
+    del view
+    assert pool.used_bytes() == used
+    assert pool.total_bytes() == total + 512
+    assert cupy.cuda.Device(0).mem_info[0] == 16 * 2**30 - pool.total_bytes()
+    pool.free_all_blocks()
+    assert pool.total_bytes() == total
+
+
+def test_memory_runs_out():
+    """``OutOfMemoryError(size, total, limit)`` is a ``MemoryError`` with this wording."""
+    with installed(memory_limit=10_000) as cupy:
+        error = cupy.cuda.memory.OutOfMemoryError
+        assert issubclass(error, MemoryError)
+        a = cupy.zeros(1000)
+        with pytest.raises(
+            error, match=r"Out of memory allocating 8,192 bytes \(allocated so far:"
+        ):
+            a + 1
+        del a
+        assert cupy.ones(1000).sum().item() == 1000
+        with cupy.cuda.Device(1):
+            cupy.zeros(1000)
+
+
+def test_the_pool_can_be_limited(cupy):
+    pool = cupy.get_default_memory_pool()
+    pool.set_limit(size=pool.used_bytes() + 1024)
+    assert pool.get_limit() > 0
+    with pytest.raises(cupy.cuda.memory.OutOfMemoryError, match="limit set to"):
+        cupy.zeros(1000)
+
+
+FAILED = {
+    "no_driver": "cudaErrorInsufficientDriver: CUDA driver version is insufficient",
+    "driver_too_old": "cudaErrorInsufficientDriver: CUDA driver version is insufficient",
+    "no_device": "cudaErrorNoDevice: no CUDA-capable device is detected",
+    "no_toolkit": r"CuPy failed to load libnvrtc\.so",
+    "no_kernel_image": "cudaErrorNoKernelImageForDevice",
+}
+
+
+@pytest.mark.parametrize("failure", FAILED)
+def test_cupy_imports_without_a_gpu_and_every_array_call_fails(failure):
+    with installed(failure=failure):
+        cupy = importlib.import_module("cupy")
+        for call in (lambda: cupy.ones(2), lambda: cupy.asarray([1.0]) + 1):
+            with pytest.raises(RuntimeError, match=FAILED[failure]):
+                call()
+        assert cupy.cuda.is_available() == (failure in ("no_toolkit", "no_kernel_image"))
+        versions = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion()
+        assert (versions[0] == 0) == (failure == "no_driver")
+        assert (0 < versions[0] < versions[1]) == (failure == "driver_too_old")
+
+
+def test_a_missing_or_broken_cupy_fails_at_import():
+    with installed(failure="missing"), pytest.raises(ModuleNotFoundError) as missing:
+        importlib.import_module("cupy")
+    assert missing.value.name == "cupy"
+    with installed(failure="broken_import"), pytest.raises(ImportError, match="not correctly"):
+        importlib.import_module("cupy")
+
+
+def test_an_unknown_failure_is_refused():
+    with pytest.raises(ValueError, match="failure must be one of"), installed(failure="fire"):
+        pass
+    assert set(FAILED) < set(FAILURES)
+
+
+def test_installing_nests_and_leaves_no_trace():
+    before = {name: module for name, module in sys.modules.items() if name.startswith("cupy.")}
+    with installed() as outer:
+        with installed(version="13.6.0") as inner:
+            assert sys.modules["cupy"] is inner
+            assert inner.__version__ == "13.6.0"
+        assert sys.modules["cupy"] is outer
+        assert isinstance(outer.ones(1), inner.ndarray)
+    after = {name: module for name, module in sys.modules.items() if name.startswith("cupy.")}
+    assert after == before
+
+
+def test_submodules_can_be_imported(cupy):
+    stride_tricks = importlib.import_module("cupy.lib.stride_tricks")
+    assert stride_tricks is cupy.lib.stride_tricks
+    assert importlib.import_module("cupy.cuda.runtime") is cupy.cuda.runtime
+
+
+def test_events_measure_time(cupy):
+    start, end = cupy.cuda.Event(), cupy.cuda.Event()
+    start.record()
+    numpy.ones(10).sum()
+    end.record()
+    end.synchronize()
+    assert cupy.cuda.get_elapsed_time(start, end) > 0

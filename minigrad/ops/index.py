@@ -17,8 +17,9 @@ class Index(Operation):
     """
 
     def __init__(self, key: tuple) -> None:
-        self.key = key
         self.is_view = not any(is_array(part) for part in key)
+        # With "..." a single element is a view too, not a NumPy scalar.
+        self.key = (*key, ...) if self.is_view and Ellipsis not in key else key
 
     def forward(self, x: Array) -> Array:
         return x[self.key]
@@ -94,6 +95,8 @@ def _part(part: Any, x: Tensor) -> Any:
     if hasattr(part, "__index__") and not isinstance(part, (bool, Tensor)) and not is_array(part):
         return int(part)
     array = as_tensor("index", part).data
+    if is_array(part) or isinstance(part, Tensor):
+        array = array.copy()  # backward needs it as it is now, whatever the caller does with it
     if array.dtype.kind == "f" and array.size == 0:
         array = array.astype("int64")  # an empty list
     if array.dtype.kind not in "iub":

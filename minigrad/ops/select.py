@@ -122,7 +122,8 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     broadcast_shape("where", condition.shape, a.shape, b.shape)
     if condition.device != a.device:
         raise TypeError(f"where: the condition is on {condition.device}, a on {a.device}")
-    return Where(condition.data)(a, b)
+    # A copy: backward needs the condition as it is now, whatever the caller does with it.
+    return Where(condition.data.copy())(a, b)
 
 
 def maximum(a: Any, b: Any) -> Tensor:

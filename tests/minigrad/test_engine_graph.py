@@ -1,0 +1,313 @@
+"""The backward pass: order, accumulation, aliasing, freeing, any order of derivative."""
+
+import itertools
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad import Tensor, grad
+
+
+def arrays_apart(*tensors):
+    return not any(np.shares_memory(a.data, b.data) for a, b in itertools.combinations(tensors, 2))
+
+
+def test_a_chain_of_100_000_operations_differentiates_and_is_deallocated():
+    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    y = x
+    for _ in range(100_000):
+        y = y + 1.0
+    y.backward(Tensor(np.array([1.0, 3.0])))
+    np.testing.assert_array_equal(y.data, [100_001, 100_002])
+    np.testing.assert_array_equal(x.grad.data, [1, 3])
+
+
+def test_a_long_chain_never_differentiated_is_deallocated_without_a_crash():
+    code = (
+        "from minigrad import Tensor\n"
+        "x = y = Tensor([1.0], requires_grad=True)\n"
+        "for _ in range(100_000): y = y * 1.0\n"
+        "del y\n"
+        "z = x\n"
+        "for _ in range(100_000): z = z.exp() * 0.0\n"
+        "z.backward(retain_graph=True)\n"
+        "del z\n"
+        "print('alive', x.grad.item())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["alive", "0.0"]
+
+
+def test_a_long_chain_is_differentiated_twice():
+    x = Tensor(1.1, requires_grad=True, dtype="float64")
+    y = x
+    for _ in range(3_000):
+        y = y * 1.0
+    (slope,) = grad(y * y, x, create_graph=True)
+    (curvature,) = grad(slope, x)
+    assert slope.item() == pytest.approx(2.2)
+    assert curvature.item() == pytest.approx(2.0)
+
+
+def test_the_gradients_of_a_sum_do_not_alias(tensor):
+    a, b = tensor([1.0, 2.0], requires_grad=True), tensor([3.0, 4.0], requires_grad=True)
+    (a + b).sum().backward()
+    assert a.grad is not b.grad
+    assert arrays_apart(a.grad, b.grad)
+    a.grad.zero_()
+    np.testing.assert_array_equal(b.grad.numpy(), [1, 1])
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("seed_needs_grad", [False, True])
+def test_grad_results_alias_neither_each_other_nor_the_seed(tensor, create_graph, seed_needs_grad):
+    a, b = tensor([1.0, 2.0], requires_grad=True), tensor([3.0, 4.0], requires_grad=True)
+    seed = tensor([5.0, 6.0], requires_grad=seed_needs_grad)
+    results = grad(a + b, [a, b, a], seed, create_graph=create_graph)
+    assert arrays_apart(seed, *results)
+    for result in results:
+        np.testing.assert_array_equal(result.detach().numpy(), [5, 6])
+
+
+@pytest.mark.parametrize("seed_needs_grad", [False, True])
+def test_backward_leaves_the_seed_gradient_alone(tensor, seed_needs_grad):
+    a = tensor([1.0, 2.0], requires_grad=True)
+    seed = tensor([5.0, 6.0], requires_grad=seed_needs_grad)
+    a.backward(seed)
+    (a + a).backward(seed)
+    assert arrays_apart(a.grad, seed)
+    np.testing.assert_array_equal(a.grad.detach().numpy(), [15, 18])
+    np.testing.assert_array_equal(seed.detach().numpy(), [5, 6])
+
+
+def test_without_create_graph_results_are_cut_off_even_from_a_seed_that_wants_gradients(tensor):
+    a = tensor([1.0, 2.0], requires_grad=True)
+    seed = tensor([5.0, 6.0], requires_grad=True)
+    for start in (seed, seed * 2.0):
+        (found,) = grad(a + a.detach(), a, start)
+        assert not found.requires_grad
+        assert found.grad_fn is None
+
+
+def test_with_create_graph_results_can_be_differentiated_by_the_seed(tensor):
+    a, b = tensor([1.0, 2.0], requires_grad=True), tensor([3.0, 4.0], requires_grad=True)
+    seed = tensor([5.0, 6.0], requires_grad=True)
+    by_a, by_b = grad(a + b, [a, b], seed, create_graph=True)
+    (found,) = grad((by_a + by_b * 2.0).sum(), seed)
+    np.testing.assert_array_equal(found.numpy(), [3, 3])
+
+
+def test_grads_of_views_do_not_share_memory(tensor):
+    a = tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    b = tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    results = grad(a.reshape(4) + b, [a, b], tensor([1.0, 2.0, 3.0, 4.0]))
+    assert arrays_apart(*results)
+
+
+def test_a_diamond_adds_what_arrives_along_both_sides(tensor):
+    x = tensor([3.0], requires_grad=True)
+    left, right = x * 2.0, x * x
+    (left * right).sum().backward()  # 2 x^3
+    assert x.grad.item() == 54
+
+
+def test_a_deep_ladder_of_diamonds_visits_each_operation_once(tensor):
+    class CountingDouble(minigrad.Operation):
+        calls = 0
+
+        def forward(self, a, b):
+            return a + b
+
+        def backward(self, gradient):
+            CountingDouble.calls += 1
+            return gradient, gradient
+
+    x = tensor([1.0], requires_grad=True)
+    y = x
+    for _ in range(40):  # 2^40 paths
+        y = CountingDouble()(y, y)
+    y.backward()
+    assert CountingDouble.calls == 40
+    assert x.grad.item() == 2.0**40
+
+
+def test_a_tensor_used_several_times_receives_the_sum_and_inner_results_are_not_spoilt(tensor):
+    x = tensor([2.0], requires_grad=True)
+    y = x * x
+    total = y + y + y * y + x
+    by_y, by_x = grad(total.sum(), [y, x])
+    assert by_y.item() == 2 + 2 * 4
+    assert by_x.item() == (2 + 2 * 4) * 4 + 1
+
+
+def test_repeated_backward_accumulates_on_leaves_in_new_arrays(tensor):
+    x = tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    first = x.grad
+    kept = first.numpy().copy()
+    (x * x).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [4, 8])
+    np.testing.assert_array_equal(first.numpy(), kept)
+
+
+def test_interior_tensors_collect_no_grad_and_grad_gives_it_each_time_afresh(tensor):
+    x = tensor([1.0, 2.0], requires_grad=True)
+    y = x * 3.0
+    loss = (y * y).sum()
+    for _ in range(3):
+        (by_y,) = grad(loss, y, retain_graph=True)
+        np.testing.assert_array_equal(by_y.numpy(), [6, 12])
+    loss.backward()
+    assert y.grad is None
+    assert loss.grad is None
+    np.testing.assert_array_equal(x.grad.numpy(), [18, 36])
+
+
+def test_the_gradient_of_an_output_by_itself_is_the_seed(tensor):
+    x = tensor([1.0, 2.0], requires_grad=True)
+    y = x * 2.0
+    seed = tensor([7.0, 8.0])
+    by_y, by_x = grad(y, [y, x], seed)
+    np.testing.assert_array_equal(by_y.numpy(), [7, 8])
+    np.testing.assert_array_equal(by_x.numpy(), [14, 16])
+
+
+def test_several_outputs_with_a_common_part_add_up(tensor):
+    x = tensor([2.0], requires_grad=True)
+    y = x * x
+    z = y * 3.0
+    (found,) = grad([y, z], x, [tensor([1.0]), tensor([10.0])])
+    assert found.item() == 4 * 31
+
+
+def test_the_walk_order_survives_an_operation_made_early_and_used_late(tensor):
+    x = tensor([2.0], requires_grad=True)
+    early = x * 5.0
+    y = x
+    for _ in range(10):
+        y = y * 1.0
+    (y * early).sum().backward()
+    assert x.grad.item() == 20
+
+
+@pytest.mark.parametrize("first", ["backward", "grad"])
+def test_a_second_backward_over_a_freed_graph_says_so_in_words(tensor, first):
+    x = tensor([2.0], requires_grad=True)
+    y = (x * x).sum()
+    if first == "backward":
+        y.backward()
+    else:
+        grad(y, x)
+    with pytest.raises(RuntimeError, match=r"freed by an earlier backward.*retain_graph=True"):
+        y.backward()
+    with pytest.raises(RuntimeError, match="freed"):
+        grad(y, x)
+
+
+def test_a_graph_partly_freed_says_so_too(tensor):
+    x = tensor([2.0], requires_grad=True)
+    shared = x * x
+    (shared * 2.0).sum().backward()
+    with pytest.raises(RuntimeError, match="freed"):
+        (shared * 3.0).sum().backward()
+
+
+def test_retain_graph_allows_it_and_create_graph_implies_it(tensor):
+    x = tensor([2.0], requires_grad=True)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.item() == 8
+    y = (x * x).sum()
+    grad(y, x, create_graph=True)
+    (found,) = grad(y, x)
+    assert found.item() == 4
+
+
+def test_the_first_four_derivatives_of_sin_times_exp(tensor):
+    at = 0.7
+    x = tensor(np.array(at), requires_grad=True)
+    y = x.sin() * x.exp()
+    for order in range(1, 5):
+        (y,) = grad(y, x, create_graph=order < 4)
+        # (d/dx)^n e^x sin x = sqrt(2)^n e^x sin(x + n pi / 4)
+        expected = 2 ** (order / 2) * math.exp(at) * math.sin(at + order * math.pi / 4)
+        assert y.item() == pytest.approx(expected, rel=1e-12)
+    assert not y.requires_grad
+
+
+def test_a_hessian_vector_product_matches_the_closed_form(tensor):
+    generator = np.random.default_rng(0)
+    values, direction = generator.standard_normal((2, 5))
+    x, v = tensor(values, requires_grad=True), tensor(direction)
+    (slope,) = grad((x * x * x).sum() * x.sum(), x, create_graph=True)
+    (product,) = grad((slope * v).sum(), x)
+    ones = np.ones(5)
+    hessian = np.diag(6 * values * values.sum())
+    hessian += np.outer(3 * values**2, ones) + np.outer(ones, 3 * values**2)
+    np.testing.assert_allclose(product.numpy(), hessian @ direction, rtol=1e-12)
+
+
+def test_backward_with_create_graph_gives_a_grad_that_can_be_differentiated(tensor):
+    x = tensor([3.0], requires_grad=True)
+    (x * x * x).sum().backward(create_graph=True)
+    (found,) = grad(x.grad.sum(), x)
+    assert found.item() == 18
+
+
+def test_without_create_graph_backward_records_nothing(tensor):
+    x = tensor([3.0], requires_grad=True)
+    (x * x).sum().backward()
+    assert x.grad.grad_fn is None
+    assert not x.grad.requires_grad
+
+
+def test_unused_inputs_raise_or_give_none(tensor):
+    x, unused = tensor([1.0], requires_grad=True), tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"do not depend on input 1 of shape \(2,\)"):
+        grad(x * 2.0, [x, unused])
+    assert grad(x * 2.0, [x, unused], allow_unused=True)[1] is None
+
+
+def test_grad_touches_no_grad_attribute_and_asks_only_for_what_is_needed(tensor):
+    asked = []
+
+    class AskedProduct(minigrad.Operation):
+        def forward(self, a, b):
+            return a * b
+
+        def backward(self, gradient):
+            asked.append(self.needs_input_grad)
+            a, b = self.saved
+            return gradient * b, gradient * a
+
+    a, b = tensor([2.0], requires_grad=True), tensor([3.0], requires_grad=True)
+    grad(AskedProduct()(a, b), a)
+    AskedProduct()(a, b.detach()).backward()
+    assert asked == [(True, False), (True, False)]
+    assert b.grad is None
+    assert a.grad.item() == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x, y: y.backward(), r"shape \(2,\) needs a gradient"),
+        (lambda x, y: y.backward(Tensor([1.0])), r"shape \(2,\).*shape \(1,\)"),
+        (lambda x, y: y.backward(Tensor(np.ones(2))), "float32.*float64"),
+        (lambda x, y: x.detach().backward(), "nothing was recorded"),
+        (lambda x, y: grad(y, x.detach(), Tensor([1.0, 1.0])), "requires no gradients"),
+        (lambda x, y: grad([y, y], x, [Tensor([1.0, 1.0])]), "2 outputs but 1 grad_outputs"),
+        (lambda x, y: (y * 2.0).requires_grad_(False), "only leaves"),
+    ],
+)
+def test_a_backward_that_cannot_start_says_why(call, words):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = x * 2.0
+    with pytest.raises((RuntimeError, ValueError), match=words):
+        call(x, y)

@@ -1,0 +1,39 @@
+"""Figures for slides, all in one house style. NumPy arrays, on the host; needs matplotlib.
+
+Every figure is a ``matplotlib.figure.Figure`` made without pyplot: nothing opens a window, nothing
+global is changed, and a figure that is let go of is freed.
+"""
+
+from .charts import line_chart
+from .images import image_grid, rows_of_images
+from .latents import latent_marginals, latent_pairs
+from .plane import (
+    draw_arrows,
+    draw_curve,
+    draw_density,
+    draw_points,
+    draw_points_by_value,
+    plane_figure,
+    shared_legend,
+)
+from .style import COLOURS, CYCLE, house_style, new_figure, save
+
+__all__ = [
+    "COLOURS",
+    "CYCLE",
+    "draw_arrows",
+    "draw_curve",
+    "draw_density",
+    "draw_points",
+    "draw_points_by_value",
+    "house_style",
+    "image_grid",
+    "latent_marginals",
+    "latent_pairs",
+    "line_chart",
+    "new_figure",
+    "plane_figure",
+    "rows_of_images",
+    "save",
+    "shared_legend",
+]

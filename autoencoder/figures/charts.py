@@ -1,0 +1,111 @@
+"""Curves with axes and a legend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from numpy.typing import ArrayLike
+
+from .style import COLOURS, in_house_style, new_figure
+
+__all__ = ["line_chart"]
+
+_MARKERS = "osD^vP"
+_LINES = ("-", "--", "-.", ":")
+_MOST_MARKERS = 25  # a curve of more points is drawn without markers
+
+
+@in_house_style
+def line_chart(
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    x_label: str,
+    y_label: str,
+    *,
+    title: str | None = None,
+    levels: Mapping[str, float] | None = None,
+    log_x: bool = False,
+    log_y: bool = False,
+    x_ticks: Sequence[float] | None = None,
+    axes: Axes | None = None,
+) -> Figure:
+    """Curves over a common axis, with a legend beside them that never covers one.
+
+    Parameters
+    ----------
+    series : mapping of str to (x, y)
+        What each curve is called, and its points. Curves differ in colour, marker and dashes, so
+        that they can be told apart in print too.
+    x_label, y_label : str
+        With the unit: ``"mean squared error a pixel"``, ``"PSNR (dB)"``.
+    title : str, optional
+    levels : mapping of str to float, optional
+        Horizontal lines to compare with: a floor, a baseline.
+    log_x, log_y : bool
+        Logarithmic axes.
+    x_ticks : sequence of float, optional
+        Where to number the x axis: the values that were tried.
+    axes : matplotlib axes, optional
+        Draw there instead of in a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no series, or one has not as many x as y.
+
+    Examples
+    --------
+    >>> figure = line_chart(
+    ...     {"PCA": ([2, 4, 8], [0.056, 0.048, 0.037])},
+    ...     "latent size d",
+    ...     "mean squared error a pixel",
+    ...     log_y=True,
+    ... )
+    """
+    if not series and not levels:
+        raise ValueError("line_chart: there is nothing to draw")
+    if axes is None:
+        axes = new_figure(width=12.0, height=6.0)[1][0, 0]
+    for i, (name, (x, y)) in enumerate(series.items()):
+        x, y = numpy.asarray(x), numpy.asarray(y)
+        if x.shape != y.shape or x.ndim != 1:
+            raise ValueError(f"line_chart: {name!r} has x {x.shape} and y {y.shape}")
+        # After all colours are used once, dashes change.
+        style = _LINES[(i // len(_MARKERS)) % len(_LINES)]
+        marker = _MARKERS[i % len(_MARKERS)] if len(x) <= _MOST_MARKERS else ""
+        axes.plot(x, y, style, marker=marker, label=name)
+    for i, (name, level) in enumerate((levels or {}).items()):
+        dashes = (0, (5, 2 + 2 * i))
+        axes.axhline(level, color=COLOURS["grey"], linestyle=dashes, linewidth=2, label=name)
+    if log_x:
+        axes.set_xscale("log")
+    if log_y:
+        axes.set_yscale("log")
+        _number_log_axis(axes)
+    if x_ticks is not None:
+        axes.set_xticks(x_ticks, [f"{tick:g}" for tick in x_ticks])
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel=x_label, ylabel=y_label)
+    if title is not None:
+        axes.set_title(title)
+    if len(series) + len(levels or {}) > 1:
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
+    return axes.figure
+
+
+def _number_log_axis(axes: Axes) -> None:
+    """Number a logarithmic axis so that a room can read it: 0.02 where 2 x 10^-2 would stand."""
+    low, high = axes.get_ylim()
+    if low >= 1e-4 and high <= 1e5:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if high / low < 100:  # too few powers of ten to read a value by
+        subs = (1, 2, 5) if high / low > 5 else range(1, 10)
+        axes.yaxis.set_major_locator(LogLocator(subs=subs))
+        axes.yaxis.set_minor_locator(NullLocator())

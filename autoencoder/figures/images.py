@@ -1,0 +1,163 @@
+"""Figures made of small images: rows to compare, and grids."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy
+from matplotlib.figure import Figure
+
+from .style import in_house_style, new_figure
+
+__all__ = ["image_grid", "rows_of_images"]
+
+_WIDTH = 12.0  # inches
+_TALLEST = 9.0
+_TITLE_WIDTH = 0.145  # inches a character of a row's title takes, roughly
+
+
+@in_house_style
+def rows_of_images(
+    rows: Sequence[numpy.ndarray],
+    titles: Sequence[str],
+    *,
+    column_titles: Sequence[str] | None = None,
+    title: str | None = None,
+    value_range: tuple[float, float] = (0.0, 1.0),
+) -> Figure:
+    """Rows of images under one another: originals above, reconstructions below.
+
+    Parameters
+    ----------
+    rows : sequence of arrays (N, H, W), (N, 1, H, W) or (N, 3, H, W)
+        All of one shape. One channel is drawn in grey, three in colour.
+    titles : sequence of str
+        One for each row, drawn at its left.
+    column_titles : sequence of str, optional
+        One for each of the N columns, drawn above.
+    title : str, optional
+    value_range : (float, float)
+        What is drawn black and white; values beyond are clipped.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If shapes or numbers of titles do not match.
+
+    Examples
+    --------
+    >>> images = numpy.random.default_rng(0).random((8, 1, 28, 28))
+    >>> figure = rows_of_images([images, images], ["original", "reconstruction"])
+    """
+    colours = [_as_colour(row, value_range) for row in rows]
+    if not rows or len({row.shape for row in colours}) != 1:
+        raise ValueError(f"rows_of_images: shapes differ, {[row.shape for row in rows]}")
+    if len(titles) != len(rows):
+        raise ValueError(f"rows_of_images: {len(rows)} rows and {len(titles)} titles")
+    n, height, width, _ = colours[0].shape
+    if column_titles is not None and len(column_titles) != n:
+        raise ValueError(f"rows_of_images: {n} columns and {len(column_titles)} titles")
+
+    gap = max(1, width // 14)
+    mosaic = _mosaic(colours, gap, row_gap=2 * gap)
+    longest = max(len(line) for text in titles for line in text.split("\n"))
+    figure = _mosaic_figure(mosaic, n, title, longest * _TITLE_WIDTH)
+    axes = figure.axes[0]
+    axes.set_yticks([height / 2 - 0.5 + i * (height + 2 * gap) for i in range(len(rows))], titles)
+    if column_titles is not None:
+        centres = [width / 2 - 0.5 + i * (width + gap) for i in range(n)]
+        axes.set_xticks(centres, column_titles)
+        axes.xaxis.tick_top()
+    axes.tick_params(length=0, pad=8)
+    return figure
+
+
+@in_house_style
+def image_grid(
+    images: numpy.ndarray,
+    *,
+    columns: int | None = None,
+    title: str | None = None,
+    value_range: tuple[float, float] = (0.0, 1.0),
+) -> Figure:
+    """Images side by side in a grid, filled row by row.
+
+    Parameters
+    ----------
+    images : array (N, H, W), (N, 1, H, W) or (N, 3, H, W)
+    columns : int, optional
+        By default about as wide as a slide is.
+    title : str, optional
+    value_range : (float, float)
+        What is drawn black and white; values beyond are clipped.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no image or the shape is another.
+
+    Examples
+    --------
+    >>> figure = image_grid(numpy.zeros((10, 28, 28)), columns=5, title="nothing yet")
+    """
+    colour = _as_colour(images, value_range)
+    n = len(colour)
+    columns = columns or math.ceil(math.sqrt(n * 16 / 9))
+    missing = -n % columns
+    blank = numpy.full((missing, *colour.shape[1:]), 255, dtype="uint8")
+    filled = numpy.concatenate([colour, blank])
+    gap = max(1, colour.shape[2] // 14)
+    rows = [filled[start : start + columns] for start in range(0, len(filled), columns)]
+    return _mosaic_figure(_mosaic(rows, gap, row_gap=gap), columns, title, 0.0)
+
+
+def _as_colour(images: numpy.ndarray, value_range: tuple[float, float]) -> numpy.ndarray:
+    """The images as bytes, channels last: (N, H, W, 3)."""
+    images = numpy.asarray(images)
+    if images.ndim == 3:
+        images = images[:, None]
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or not images.size:
+        raise ValueError(f"expected images (N, 1 or 3, H, W) or (N, H, W), got {images.shape}")
+    low, high = value_range
+    unit = numpy.clip((images.astype("float64") - low) / (high - low), 0.0, 1.0)
+    levels = numpy.rint(255 * unit).astype("uint8").transpose(0, 2, 3, 1)
+    return numpy.broadcast_to(levels, (*levels.shape[:3], 3))
+
+
+def _mosaic(rows: Sequence[numpy.ndarray], gap: int, row_gap: int) -> numpy.ndarray:
+    """All images in one, white between them: one picture in the file instead of hundreds."""
+    n, height, width, _ = rows[0].shape
+    shape = (len(rows) * (height + row_gap) - row_gap, n * (width + gap) - gap, 3)
+    mosaic = numpy.full(shape, 255, dtype="uint8")
+    for i, row in enumerate(rows):
+        for j, image in enumerate(row):
+            top, left = i * (height + row_gap), j * (width + gap)
+            mosaic[top : top + height, left : left + width] = image
+    return mosaic
+
+
+def _mosaic_figure(
+    mosaic: numpy.ndarray, columns: int, title: str | None, title_width: float
+) -> Figure:
+    height, width, _ = mosaic.shape
+    # An image is at most 1.5 inches wide: few images shall not fill the wall.
+    inches = min(_WIDTH - title_width, 1.5 * columns, _TALLEST * width / height)
+    figure, axes = new_figure(
+        width=inches + title_width + 0.3,
+        height=inches * height / width + (0.8 if title else 0.4),
+        title=title,
+    )
+    axes[0, 0].imshow(mosaic)
+    axes[0, 0].set(xticks=[], yticks=[])
+    axes[0, 0].grid(False)
+    axes[0, 0].spines[:].set_visible(False)
+    return figure

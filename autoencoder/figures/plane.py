@@ -1,0 +1,300 @@
+"""Pictures of the plane: points, curves, densities and arrows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from .style import COLOURS, in_house_style, new_figure
+
+__all__ = [
+    "draw_arrows",
+    "draw_curve",
+    "draw_density",
+    "draw_points",
+    "draw_points_by_value",
+    "plane_figure",
+    "shared_legend",
+]
+
+
+class Density(Protocol):
+    """Anything with ``log_prob``."""
+
+    def log_prob(self, x: numpy.ndarray) -> numpy.ndarray: ...
+
+
+@in_house_style
+def plane_figure(
+    titles: Sequence[str],
+    limit: float | tuple[float, float, float, float] = 2.0,
+    *,
+    title: str | None = None,
+    labels: tuple[str, str] = ("$x_1$", "$x_2$"),
+) -> tuple[Figure, list[Axes]]:
+    """Square pictures of the plane side by side, at one scale.
+
+    Parameters
+    ----------
+    titles : sequence of str
+        One for each picture.
+    limit : float or (left, right, bottom, top)
+        A number stands for a square about the origin.
+    title : str, optional
+        Above all.
+    labels : (str, str)
+        Names of the axes.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : list of matplotlib axes
+
+    Examples
+    --------
+    >>> figure, (left, right) = plane_figure(["data", "decoded"], 1.5)
+    """
+    edges = (-limit, limit, -limit, limit) if isinstance(limit, (int, float)) else limit
+    left, right, bottom, top = edges
+    side = min(6.0, 15.0 / len(titles))
+    figure, grid = new_figure(
+        1,
+        len(titles),
+        width=side * len(titles) + 0.6,
+        height=side * (top - bottom) / (right - left) + (1.6 if title else 0.9),
+        title=title,
+        share_y=True,
+    )
+    axes = list(grid[0])
+    for ax, name in zip(axes, titles, strict=True):
+        ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel=labels[0])
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        ax.set_title(name)
+    axes[0].set_ylabel(labels[1])
+    return figure, axes
+
+
+@in_house_style
+def draw_points(
+    axes: Axes,
+    points: numpy.ndarray,
+    label: str | None = None,
+    *,
+    colour: str = COLOURS["grey"],
+    size: float = 12.0,
+    opacity: float = 0.6,
+) -> None:
+    """Points (N, 2) as dots; size in points squared.
+
+    Examples
+    --------
+    >>> figure, (axes,) = plane_figure(["a square"])
+    >>> draw_points(axes, numpy.array([[-1, -1], [-1, 1], [1, -1], [1, 1]]), "corners")
+    """
+    # Thousands of dots would make a vector file of many megabytes: they go in as one picture.
+    axes.scatter(
+        points[:, 0],
+        points[:, 1],
+        s=size,
+        color=colour,
+        alpha=opacity,
+        linewidths=0,
+        label=label,
+        rasterized=len(points) > 2000,
+    )
+
+
+@in_house_style
+def draw_points_by_value(
+    axes: Axes,
+    points: numpy.ndarray,
+    values: numpy.ndarray,
+    value_label: str | None = None,
+    *,
+    size: float = 14.0,
+    value_range: tuple[float, float] | None = None,
+) -> None:
+    """Points (N, 2) coloured by a number each (N,).
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    points : array (N, 2)
+    values : array (N,)
+    value_label : str, optional
+        Adds a colour bar with this label; beside the last of several pictures, say.
+    size : float
+        Of a dot, in points squared.
+    value_range : (float, float), optional
+        The ends of the colour scale; give them where several pictures share it.
+
+    Examples
+    --------
+    >>> figure, (axes,) = plane_figure(["a line"])
+    >>> draw_points_by_value(axes, numpy.zeros((3, 2)), numpy.arange(3), "latent z")
+    """
+    low, high = value_range or (None, None)
+    dots = axes.scatter(
+        points[:, 0],
+        points[:, 1],
+        s=size,
+        c=values,
+        cmap="viridis",
+        vmin=low,
+        vmax=high,
+        linewidths=0,
+        rasterized=len(points) > 2000,
+    )
+    if value_label is not None:
+        beside = axes.inset_axes((1.03, 0.0, 0.045, 1.0))  # as high as the picture, however square
+        bar = axes.figure.colorbar(dots, cax=beside)
+        bar.set_label(value_label)
+        bar.outline.set_visible(False)
+
+
+@in_house_style
+def draw_curve(
+    axes: Axes,
+    lines: Sequence[numpy.ndarray] | numpy.ndarray,
+    label: str | None = None,
+    *,
+    colour: str = COLOURS["black"],
+    width: float = 3.0,
+    style: str = "-",
+) -> None:
+    """A curve: points (m, 2) in order, or a list of such pieces.
+
+    Examples
+    --------
+    >>> from autoencoder.curves import two_moons
+    >>> figure, (axes,) = plane_figure(["two moons"])
+    >>> draw_curve(axes, two_moons.lines(), "without noise")
+    """
+    pieces = [lines] if isinstance(lines, numpy.ndarray) else lines
+    for i, piece in enumerate(pieces):
+        axes.plot(
+            piece[:, 0],
+            piece[:, 1],
+            style,
+            color=colour,
+            linewidth=width,
+            label=label if i == 0 else None,
+        )
+
+
+@in_house_style
+def draw_density(
+    axes: Axes,
+    density: Density,
+    label: str | None = None,
+    *,
+    masses: Sequence[float] = (0.5, 0.9, 0.99),
+    colour: str = COLOURS["vermilion"],
+    resolution: int = 240,
+) -> None:
+    """Contours of a density over the plane, each around a stated share of its mass.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+        With their limits set; mass beyond them is not seen.
+    density : object with log_prob
+    label : str, optional
+    masses : sequence of float
+        Shares in (0, 1) that the contours enclose, the innermost being the smallest.
+    colour : str
+    resolution : int
+        The density is evaluated on this many points across and down.
+
+    Examples
+    --------
+    >>> from autoencoder.densities import FullGaussian
+    >>> figure, (axes,) = plane_figure(["a Gaussian"], 4.0)
+    >>> draw_density(axes, FullGaussian([0, 0], [[1, 0.8], [0.8, 1]]), "50, 90, 99 % of the mass")
+    """
+    x = numpy.linspace(*axes.get_xlim(), resolution)
+    y = numpy.linspace(*axes.get_ylim(), resolution)
+    grid = numpy.stack(numpy.meshgrid(x, y), axis=-1)  # (resolution, resolution, 2)
+    log_prob = density.log_prob(grid.reshape(-1, 2)).reshape(resolution, resolution)
+    probability = numpy.exp(log_prob - log_prob.max())
+    descending = numpy.sort(probability, axis=None)[::-1]
+    enclosed = numpy.cumsum(descending) / descending.sum()
+    levels = sorted({float(descending[numpy.searchsorted(enclosed, mass)]) for mass in masses})
+    widths = numpy.linspace(1.4, 2.8, len(levels))  # the innermost is the boldest
+    axes.contour(x, y, probability, levels=levels, colors=[colour], linewidths=widths)
+    if label is not None:
+        axes.add_line(Line2D([], [], color=colour, linewidth=2.2, label=label))
+
+
+@in_house_style
+def draw_arrows(
+    axes: Axes,
+    start: numpy.ndarray,
+    end: numpy.ndarray,
+    label: str | None = None,
+    *,
+    colour: str = COLOURS["blue"],
+) -> None:
+    """Arrows from start (N, 2) to end (N, 2), to scale: from noisy to denoised.
+
+    Examples
+    --------
+    >>> figure, (axes,) = plane_figure(["towards the origin"])
+    >>> start = numpy.random.default_rng(0).normal(size=(50, 2))
+    >>> draw_arrows(axes, start, 0.5 * start, "denoising")
+    """
+    if start.shape != end.shape:
+        raise ValueError(f"draw_arrows: starts {start.shape} and ends {end.shape}")
+    along = end - start
+    axes.quiver(
+        start[:, 0],
+        start[:, 1],
+        along[:, 0],
+        along[:, 1],
+        color=colour,
+        angles="xy",
+        scale_units="xy",
+        scale=1.0,
+        width=0.004,
+        headwidth=4.5,
+        headlength=5.0,
+        headaxislength=4.5,
+        zorder=3,
+    )
+    if label is not None:  # a quiver puts nothing readable into a legend
+        axes.add_line(
+            Line2D([], [], color=colour, linewidth=2.2, marker=">", markersize=8, label=label)
+        )
+
+
+@in_house_style
+def shared_legend(figure: Figure, columns: int = 4) -> None:
+    """One legend below all axes, each name once, dots large and opaque enough to be seen.
+
+    Examples
+    --------
+    >>> figure, (axes,) = plane_figure(["a point"])
+    >>> draw_points(axes, numpy.zeros((1, 2)), "the origin")
+    >>> shared_legend(figure)
+    """
+    entries = {}
+    for axes in figure.axes:
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(name, handle)
+    legend = figure.legend(
+        entries.values(),
+        entries.keys(),
+        loc="outside lower center",
+        ncols=min(columns, max(1, len(entries))),
+    )
+    for handle in legend.legend_handles:
+        if hasattr(handle, "set_sizes"):
+            handle.set_sizes([90])
+            handle.set_alpha(1.0)

@@ -1,0 +1,185 @@
+"""The house style, and writing figures to files."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import matplotlib
+import numpy
+from matplotlib.figure import Figure
+
+from autoencoder.atomic import atomic_write
+
+__all__ = ["COLOURS", "CYCLE", "house_style", "in_house_style", "new_figure", "save"]
+
+COLOURS = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "black": "#000000",
+    "grey": "#767676",
+}
+"""Okabe and Ito's palette, told apart with every common colour vision, and a grey."""
+
+CYCLE = [COLOURS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky")]
+"""The order in which series take their colours."""
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same on every machine
+    "font.size": 16,
+    "axes.titlesize": 18,
+    "axes.titlepad": 10,
+    "axes.labelsize": 17,
+    "xtick.labelsize": 15,
+    "ytick.labelsize": 15,
+    "legend.fontsize": 15,
+    "legend.frameon": False,
+    "figure.titlesize": 20,
+    "figure.facecolor": "white",
+    "figure.dpi": 100,
+    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 1.2,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 2.6,
+    "lines.markersize": 9,
+    "image.interpolation": "none",
+    "savefig.dpi": 160,
+    "svg.hashsalt": "minigrad",  # element names in the file follow from it: the same every time
+    "svg.fonttype": "path",
+    "axes.formatter.use_mathtext": True,
+}
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def house_style() -> Iterator[None]:
+    """Matplotlib's settings as this project wants them, put back at the end of the block.
+
+    Starts from matplotlib's own defaults, so that a user's matplotlibrc changes nothing. Every
+    function of this package works inside it; a demo needs it only around drawing of its own.
+
+    Examples
+    --------
+    >>> with house_style():
+    ...     matplotlib.rcParams["font.size"]
+    16.0
+    """
+    with matplotlib.rc_context():
+        defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
+        matplotlib.rcParams.update({**defaults, **_STYLE})
+        yield
+
+
+def in_house_style(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Decorator: run the function inside :func:`house_style`."""
+
+    @functools.wraps(function)
+    def styled(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        with house_style():
+            return function(*args, **kwargs)
+
+    return styled
+
+
+@in_house_style
+def new_figure(
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: float = 12.0,
+    height: float = 6.75,
+    title: str | None = None,
+    share_x: bool = False,
+    share_y: bool = False,
+) -> tuple[Figure, numpy.ndarray]:
+    """A figure of the shape of a slide, with axes that make room for their labels.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Of the grid of axes.
+    width, height : float
+        In inches; the fonts are sized for 12 inches across a slide.
+    title : str, optional
+        Above all axes.
+    share_x, share_y : bool
+        Give all axes the same range.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : numpy.ndarray (rows, columns) of matplotlib axes
+
+    Examples
+    --------
+    >>> figure, axes = new_figure(1, 2)
+    >>> axes.shape
+    (1, 2)
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.15)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y)
+    if title is not None:
+        figure.suptitle(title)
+    return figure, axes
+
+
+@in_house_style
+def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Write a figure as PNG, for pages, and as SVG, for slides.
+
+    Each file is written whole or not at all, and the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    stem : path-like
+        The path without ``.png`` or ``.svg``; its folder is made if it is missing.
+
+    Returns
+    -------
+    png, svg : pathlib.Path
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> figure, _ = new_figure()
+    >>> [path.name for path in save(figure, Path(tempfile.mkdtemp()) / "empty")]
+    ['empty.png', 'empty.svg']
+    """
+    stem = Path(stem)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    # Without the entries set to None the files would hold the date and matplotlib's version.
+    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+    paths = []
+    for suffix, entries in metadata.items():
+        content = io.BytesIO()
+        figure.savefig(
+            content, format=suffix, metadata=entries, bbox_inches="tight", pad_inches=0.15
+        )
+        path = stem.with_name(f"{stem.name}.{suffix}")
+        atomic_write(path, content.getvalue())
+        paths.append(path)
+    return paths[0], paths[1]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from ..backend import array_module
+from ..backend import array_module, device_of
 from .geometry import Geometry
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
+
+# Below about a million multiply-adds OpenBLAS multiplies in place instead of repacking both
+# matrices first; many such products run at the speed of one large square product.
+SMALL_PRODUCT = 1_000_000
 
 
 def pad(x: Array, geometry: Geometry) -> Array:
@@ -26,91 +31,95 @@ def pad(x: Array, geometry: Geometry) -> Array:
     inside = x[:, :, : max(read[0] - top, 0), : max(read[1] - left, 0)]
     if inside.shape[2:] == read:
         return inside
-    padded = _zeros(x, read)
+    padded = zero_images(x, read)
     padded[:, :, top : top + inside.shape[2], left : left + inside.shape[3]] = inside
     return padded
 
 
-def spread(y: Array, geometry: Geometry) -> Array:
-    """y's pixels ``stride`` apart with zeros between and around, as the transposed map reads them.
+def zero_images(like: Array, size: tuple[int, int]) -> Array:
+    """Zeros (N, C, *size), N, C and dtype those of ``like``, in memory H, N, W, C."""
+    images, channels = like.shape[:2]
+    zeros = array_module(like).zeros((size[0], images, size[1], channels), dtype=like.dtype)
+    return zeros.transpose(1, 3, 0, 2)
 
-    Correlating the result with the flipped kernel, at stride 1, gives ``conv_transpose2d``: input
-    row h sums ``y[p] * w[i]`` over ``stride * p = h + padding - dilation * i``.
 
-    Parameters
-    ----------
-    y : array (N, O, P, Q)
+def unfolds_fully(x: Array, geometry: Geometry) -> bool:
+    """Whether whole windows are copied (kh * kw times the input) or their width only (kw times).
 
-    Returns
-    -------
-    array (N, O, H + dilation * (kh - 1), W + dilation * (kw - 1))
-        Row ``stride * p + dilation * (kh - 1) - padding`` is y's row p.
+    Fully on a GPU, where few launches count for more than memory, and where dilation keeps the
+    rows of a window apart.
     """
-    everything = (slice(None), slice(None))
-    target, source, size = everything, everything, geometry.transposed().read_size()
-    for axis in (0, 1):
-        stride = geometry.stride[axis]
-        reach = geometry.dilation[axis] * (geometry.kernel_size[axis] - 1)
-        first = reach - geometry.padding[axis]  # where y's row 0 belongs
-        skipped = max(-(first // stride), 0)  # rows that meet the kernel in the padding only
-        first += stride * skipped
-        count = max(-((first - size[axis]) // stride), 0)  # rows that fit before the end
-        count = min(count, max(geometry.output_size[axis] - skipped, 0))
-        source += (slice(skipped, skipped + count),)
-        target += (slice(first, first + stride * count, stride),)
-    result = _zeros(y, size)
-    result[target] = y[source]
-    return result
+    return geometry.dilation[0] > 1 or device_of(x).type != "cpu"
 
 
-def unfold(x: Array, geometry: Geometry, fully: bool) -> Array:
-    """The windows of a padded x as matrix rows, one matrix for each group and output row.
+def unfold(x: Array, geometry: Geometry) -> Array:
+    """The windows of a padded x as rows of matrices.
+
+    Unfolding by width only, a window of kh rows is one run of memory, since the rows of an image
+    lie below each other; windows one row apart share all but a row of it. Three columns of a 4 x 4
+    image, a 3 x 3 kernel::
+
+        image a b c d     unfolded   h = 0   h = 1   h = 2   h = 3
+              e f g h       q = 0    a b c   e f g   i j k   m n o
+              i j k l       q = 1    b c d   f g h   j k l   n o p
+              m n o p                \\___ window p = 0 ____/
+                                             \\___ window p = 1 ____/
+
+    Each letter stands for the C channels of a pixel. With few channels those runs are short: then
+    the pixels (n, q) go last in memory, and each matrix is stored transposed.
 
     Parameters
     ----------
     x : array (N, C, *geometry.read_size())
-    fully : bool
-        Copy whole windows, kh * kw times the input; else unfold the width only, kw times the
-        input, and let the windows of neighbouring output rows overlap in memory.
 
     Returns
     -------
-    array (G, P, N * Q, kh * kw * C / G)
-        Columns are ordered (i, j, c). Not to be written to.
+    array (G, P, N * Q, K), or (G, 1, P * N * Q, K) where :func:`unfolds_fully`
+        K = kh * kw * C / G, ordered (i, j, c). Rows may overlap in memory: only to be read.
     """
     xp, groups = array_module(x), geometry.groups
     images, channels = x.shape[0], x.shape[1] // groups
-    (kernel_height, kernel_width), (height, width) = geometry.kernel_size, geometry.output_size
-    read_height = x.shape[2]
-    (stride, across), (down, along) = geometry.stride, geometry.dilation
-    image, channel, row, column = x.strides
-    as_strided = xp.lib.stride_tricks.as_strided
-    window = kernel_height * kernel_width * channels
-    if fully:
-        windows = as_strided(
-            x,
-            (groups, height, images, width, kernel_height, kernel_width, channels),
-            (channels * channel, stride * row, image, across * column)
-            + (down * row, along * column, channel),
+    (rows, columns), (height, width) = geometry.kernel_size, geometry.output_size
+    image, channel, row, column = x.strides  # in bytes, as are all steps below
+    (down, right), (apart, along) = geometry.stride, geometry.dilation
+    steps = dict(n=image, h=row, q=right * column, j=along * column, c=channel, g=channels * channel)
+    sizes = dict(n=images, h=x.shape[2], q=width, j=columns, c=channels, g=groups)
+    pixels, window = images * width, rows * columns * channels
+
+    def copy(order: str) -> Array:
+        view = xp.lib.stride_tricks.as_strided(
+            x, [sizes[axis] for axis in order], [steps[axis] for axis in order]
         )
-        return xp.ascontiguousarray(windows).reshape(groups, height, images * width, window)
-    unfolded = xp.ascontiguousarray(
-        as_strided(
-            x,
-            (groups, images, width, read_height, kernel_width, channels),
-            (channels * channel, image, across * column, row, along * column, channel),
-        )
-    )
-    group, _, line, step, _, item = unfolded.strides
-    return as_strided(
-        unfolded,
-        (groups, height, images * width, window),
-        (group, stride * step, line, item),
+        return xp.ascontiguousarray(view)
+
+    if unfolds_fully(x, geometry):
+        steps |= dict(p=down * row, i=apart * row)
+        sizes |= dict(p=height, i=rows)
+        return copy("gpnqijc").reshape(groups, 1, height * pixels, window)
+    if channels < width:
+        unfolded = copy("ghjcnq")
+        group, line, _, item, _, pixel = unfolded.strides
+    else:
+        unfolded = copy("gnqhjc")
+        group, _, pixel, line, _, item = unfolded.strides
+    return xp.lib.stride_tricks.as_strided(
+        unfolded, (groups, height, pixels, window), (group, down * line, pixel, item)
     )
 
 
-def _zeros(like: Array, size: tuple[int, int]) -> Array:
-    """Zeros (N, C, *size), in memory H, N, W, C."""
-    images, channels = like.shape[:2]
-    zeros = array_module(like).zeros((size[0], images, size[1], channels), dtype=like.dtype)
-    return zeros.transpose(1, 3, 0, 2)
+@lru_cache(maxsize=1024)
+def product_rows(rows: int, multiply_adds: int) -> int:
+    """Into how many rows to cut a product of so many rows, each costing so many multiply-adds.
+
+    Returns
+    -------
+    int
+        The largest divisor of ``rows`` that makes a small product, if that is not too thin.
+
+    Examples
+    --------
+    >>> product_rows(160, 800 * 32)
+    32
+    """
+    most = min(SMALL_PRODUCT // max(multiply_adds, 1), rows)
+    return next((n for n in range(most, 15, -1) if rows % n == 0), max(rows, 1))

@@ -45,9 +45,7 @@ _MAX_MEMBERS = 2**16
 _DIGEST_SIZE = 64
 _SEAL = re.compile(rb"minigrad checkpoint, format (\d{1,4}), sha256 ([0-9a-f]{64})")
 # Letters, digits, "_", "-", "." and single "/"; no part of dots alone: such a name is a path.
-_NAME = re.compile(
-    r"(?!\.+(?:/|$))[\w.-]{1,200}(?:/(?!\.+(?:/|$))[\w.-]{1,200}){0,20}", re.ASCII
-)
+_NAME = re.compile(r"(?!\.+(?:/|$))[\w.-]{1,200}(?:/(?!\.+(?:/|$))[\w.-]{1,200}){0,20}", re.ASCII)
 # All that the zip reader raises when an archive contradicts itself.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -102,9 +100,7 @@ def save_checkpoint(
     members = {_METADATA: _encode_metadata(metadata)}
     for name, array in arrays.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name == _METADATA:
-            raise ValueError(
-                f"save_checkpoint: {name!r} cannot be the name of an array"
-            )
+            raise ValueError(f"save_checkpoint: {name!r} cannot be the name of an array")
         if not isinstance(array, np.ndarray | np.generic):
             raise TypeError(
                 f"save_checkpoint: {name!r} must be a numpy.ndarray, not {type(array).__name__}"
@@ -116,9 +112,7 @@ def save_checkpoint(
     with atomic_writer(path) as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for name, content in members.items():
-                member = zipfile.ZipInfo(
-                    name
-                )  # dated 1980: the bytes depend on the content alone
+                member = zipfile.ZipInfo(name)  # dated 1980: the bytes depend on the content alone
                 member.create_system = 3
                 archive.writestr(member, content)
             seal = f"minigrad checkpoint, format {FORMAT_VERSION}, sha256 {'0' * _DIGEST_SIZE}"
@@ -174,9 +168,7 @@ def load_checkpoint(
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > max_bytes:
-            raise CheckpointError(
-                path, "file", f"{size} bytes are more than {max_bytes}"
-            )
+            raise CheckpointError(path, "file", f"{size} bytes are more than {max_bytes}")
         _check_seal(file, path, size)
         try:
             with zipfile.ZipFile(file) as archive:
@@ -207,9 +199,7 @@ def _check_seal(file: BinaryIO, path: str, size: int) -> None:
     tail = file.read(tail_size)
     seal = _SEAL.fullmatch(tail[tail.rfind(b"minigrad checkpoint") :]) if tail else None
     if seal is None:
-        raise CheckpointError(
-            path, "seal", "is missing: not a checkpoint, or cut short"
-        )
+        raise CheckpointError(path, "seal", "is missing: not a checkpoint, or cut short")
     version = int(seal[1])
     if version != FORMAT_VERSION:
         raise CheckpointError(
@@ -250,18 +240,14 @@ def _read_members(archive: zipfile.ZipFile, path: str, size: int) -> dict[str, b
         if name in contents:
             raise CheckpointError(path, name, "is there twice")
         stem = name.removesuffix(".npy")
-        if name != _METADATA and (
-            stem in (name, _METADATA) or not _NAME.fullmatch(stem)
-        ):
+        if name != _METADATA and (stem in (name, _METADATA) or not _NAME.fullmatch(stem)):
             raise CheckpointError(path, ascii(name), "is not the name of an array")
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits:
             raise CheckpointError(path, name, "is compressed or encrypted")
         if member.compress_size != member.file_size:
             raise CheckpointError(path, name, "has two different sizes")
         if name == _METADATA and member.file_size > _MAX_METADATA_BYTES:
-            raise CheckpointError(
-                path, name, f"is larger than {_MAX_METADATA_BYTES} bytes"
-            )
+            raise CheckpointError(path, name, f"is larger than {_MAX_METADATA_BYTES} bytes")
         contents[name] = archive.read(member)
         if len(contents[name]) != member.file_size:
             raise CheckpointError(path, name, "is cut short")
@@ -270,16 +256,12 @@ def _read_members(archive: zipfile.ZipFile, path: str, size: int) -> dict[str, b
 
 def _encode_metadata(metadata: Mapping[str, Any]) -> bytes:
     if not isinstance(metadata, Mapping):
-        raise TypeError(
-            f"save_checkpoint: metadata must be a dict, not {type(metadata).__name__}"
-        )
+        raise TypeError(f"save_checkpoint: metadata must be a dict, not {type(metadata).__name__}")
 
     def check_keys(value: Any) -> None:
         if isinstance(value, dict):
             for key in value:
-                if not isinstance(
-                    key, str
-                ):  # json would turn it into text without a word
+                if not isinstance(key, str):  # json would turn it into text without a word
                     raise TypeError(f"the key {key!r} is not a str")
         if isinstance(value, dict | list | tuple):
             for item in value.values() if isinstance(value, dict) else value:
@@ -292,9 +274,7 @@ def _encode_metadata(metadata: Mapping[str, Any]) -> bytes:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"save_checkpoint: metadata: {error}") from None
     if len(content) > _MAX_METADATA_BYTES:
-        raise ValueError(
-            f"save_checkpoint: metadata takes more than {_MAX_METADATA_BYTES} bytes"
-        )
+        raise ValueError(f"save_checkpoint: metadata takes more than {_MAX_METADATA_BYTES} bytes")
     return content
 
 

@@ -56,10 +56,10 @@ def check_arrays(
 
     Examples
     --------
-    >>> check_arrays({"weight": np.ones(2)}, {"weight": np.ones(3)}, "run/model.npz")
+    >>> check_arrays({"weight": np.ones(2)}, {"weight": np.ones(3)}, "c.npz")
     Traceback (most recent call last):
         ...
-    autoencoder.checkpoint_spec.CheckpointError: run/model.npz: weight: has shape (2,), expected (3,)
+    autoencoder.checkpoint_spec.CheckpointError: c.npz: weight: has shape (2,), expected (3,)
     """
     path = os.fspath(path)
     if expected is not None:
@@ -68,26 +68,18 @@ def check_arrays(
         if missing:
             raise CheckpointError(path, missing[0], f"is missing{_others(missing)}")
         if unexpected:
-            raise CheckpointError(
-                path, unexpected[0], f"is unexpected{_others(unexpected)}"
-            )
+            raise CheckpointError(path, unexpected[0], f"is unexpected{_others(unexpected)}")
         for name, want in expected.items():
             array, shape, dtype = arrays[name], tuple(want.shape), np.dtype(want.dtype)
             if array.shape != shape:
-                raise CheckpointError(
-                    path, name, f"has shape {array.shape}, expected {shape}"
-                )
+                raise CheckpointError(path, name, f"has shape {array.shape}, expected {shape}")
             if array.dtype != dtype:
-                raise CheckpointError(
-                    path, name, f"has dtype {array.dtype}, expected {dtype}"
-                )
+                raise CheckpointError(path, name, f"has dtype {array.dtype}, expected {dtype}")
     if require_finite:
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-                raise CheckpointError(
-                    path, name, f"holds {array[index]} at index {index}"
-                )
+                raise CheckpointError(path, name, f"holds {array[index]} at index {index}")
 
 
 def check_metadata(

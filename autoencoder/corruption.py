@@ -18,13 +18,13 @@ dtype('float32')
 from __future__ import annotations
 
 import math
-import numbers
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["EraseBlock", "EraseHalf", "ErasePixels", "GaussianNoise", "MaskedCorruption"]
 
+_NUMBER = (int, float, np.integer, np.floating)
 _SIDES = ("left", "right", "top", "bottom")
 
 
@@ -50,7 +50,7 @@ class GaussianNoise:
     """
 
     def __init__(self, std: float, clip: bool = False) -> None:
-        if not isinstance(std, numbers.Real) or isinstance(std, bool):
+        if not isinstance(std, _NUMBER) or isinstance(std, bool):
             raise TypeError(f"GaussianNoise: std must be a number, not {type(std).__name__}")
         if not (math.isfinite(std) and std >= 0):
             raise ValueError(f"GaussianNoise: std must be finite and at least 0, not {std}")
@@ -159,7 +159,7 @@ class ErasePixels(MaskedCorruption):
 
     def __init__(self, share: float, fill: npt.ArrayLike = 0.0) -> None:
         super().__init__(fill)
-        if not isinstance(share, numbers.Real) or isinstance(share, bool):
+        if not isinstance(share, _NUMBER) or isinstance(share, bool):
             raise TypeError(f"ErasePixels: share must be a number, not {type(share).__name__}")
         if not 0 <= share <= 1:
             raise ValueError(f"ErasePixels: share must be between 0 and 1, not {share}")
@@ -200,7 +200,7 @@ class EraseBlock(MaskedCorruption):
         super().__init__(fill)
         width = height if width is None else width
         for name, value in (("height", height), ("width", width)):
-            if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+            if not isinstance(value, int | np.integer) or isinstance(value, bool):
                 raise TypeError(f"EraseBlock: {name} must be an integer, not {value!r}")
             if value < 1:
                 raise ValueError(f"EraseBlock: {name} must be at least 1, not {value}")

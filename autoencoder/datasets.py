@@ -11,14 +11,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
 
+from autoencoder.download import fetch
 from autoencoder.idx import IdxError, read_idx
-from autoencoder.sources import FILES, Source, find_source
+from autoencoder.sources import FILES, Source, find_source, read_published
 
 __all__ = ["Dataset", "load", "load_folder"]
 
@@ -90,16 +90,24 @@ class Dataset:
         )
 
 
-def load(name: str = "mnist", folder: str | os.PathLike[str] | None = None) -> Dataset:
+def load(
+    name: str = "mnist",
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    offline: bool | None = None,
+) -> Dataset:
     """Load a published set; its files' digests are checked every time.
 
     Parameters
     ----------
     name : {"mnist", "fashion-mnist", "kmnist"}
-        MNIST comes with the package.
+        MNIST comes with the package. The others are downloaded at first use and kept; see
+        `autoencoder.download`.
     folder : path-like, optional
-        Where the four IDX files are, plain or with ``.gz``. KMNIST needs the published ``.gz``
-        files, since only their digests are known.
+        Where the four IDX files are, plain or with ``.gz``; nothing is downloaded then. KMNIST
+        needs the published ``.gz`` files, since only their digests are known.
+    offline : bool, optional
+        Do not download; by default what the environment variable ``MINIGRAD_OFFLINE`` says.
 
     Returns
     -------
@@ -110,7 +118,9 @@ def load(name: str = "mnist", folder: str | os.PathLike[str] | None = None) -> D
     ValueError
         If the name is unknown (with a suggestion), or a file is not the published one (IdxError).
     FileNotFoundError
-        If a file is missing.
+        If a file is missing from `folder`.
+    DownloadError
+        If a file is missing and cannot be downloaded; says how to place it by hand.
 
     Examples
     --------
@@ -119,7 +129,8 @@ def load(name: str = "mnist", folder: str | os.PathLike[str] | None = None) -> D
     """
     source = find_source(name)
     if folder is None:
-        folder = _PACKAGED / source.name
+        packaged = _PACKAGED / source.name
+        folder = packaged if packaged.is_dir() else fetch(source.name, offline=offline)
     return _load(Path(folder), source.name, source)
 
 
@@ -158,11 +169,7 @@ def _load(folder: Path, name: str, source: Source | None) -> Dataset:
     arrays, paths = [], []
     for file in FILES:
         path = _find(folder, file, archive_only=source is not None and bool(source.archive_md5))
-        digest = None
-        if source is not None:
-            _check_archive(path, source.archive_md5.get(file))
-            digest = source.sha256.get(file)
-        array = read_idx(path, sha256=digest)
+        array = read_idx(path) if source is None else read_published(path, file, source)
         _check_form(path, array, images="images" in file)
         arrays.append(array)
         paths.append(path)
@@ -187,18 +194,6 @@ def _find(folder: Path, file: str, archive_only: bool) -> Path:
         if (folder / candidate).is_file():
             return folder / candidate
     raise FileNotFoundError(f"the folder {str(folder)!r} holds no {' or '.join(candidates)}")
-
-
-def _check_archive(path: Path, expected: str | None) -> None:
-    if expected is None:
-        return
-    digest = hashlib.md5(usedforsecurity=False)
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    found = digest.hexdigest()
-    if found != expected:
-        raise IdxError(f"{path}: content: the MD5 of the file is {found}, expected {expected}")
 
 
 def _check_form(path: Path, array: np.ndarray, images: bool) -> None:

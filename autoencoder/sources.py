@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import hashlib
+import os
 from collections.abc import Mapping
 
-__all__ = ["FILES", "SOURCES", "Source", "find_source"]
+import numpy as np
+
+from autoencoder.idx import IdxError, read_idx
+
+__all__ = ["FILES", "SOURCES", "Source", "find_source", "read_published"]
 
 FILES = (
     "train-images-idx3-ubyte",
@@ -125,3 +131,34 @@ fashion-mnist, kmnist
     near = difflib.get_close_matches(name.lower().replace("_", "-"), SOURCES, n=1)
     suggestion = f" did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"unknown data set {name!r}:{suggestion} Known: {', '.join(SOURCES)}")
+
+
+def read_published(path: str | os.PathLike[str], file: str, source: Source) -> np.ndarray:
+    """Read an IDX file and make sure it is the published one.
+
+    Parameters
+    ----------
+    path : path-like
+        Where it is.
+    file : str
+        Which of `FILES` it should be.
+    source : Source
+        The set it should belong to.
+
+    Raises
+    ------
+    IdxError
+        If it is no IDX file, or its digest is another.
+    """
+    expected = source.archive_md5.get(file)
+    if expected is not None:
+        digest = hashlib.md5(usedforsecurity=False)
+        with open(path, "rb") as archive:
+            while chunk := archive.read(1 << 20):
+                digest.update(chunk)
+        if digest.hexdigest() != expected:
+            raise IdxError(
+                f"{os.fspath(path)}: content: the MD5 of the file is {digest.hexdigest()}, "
+                f"expected {expected}"
+            )
+    return read_idx(path, sha256=source.sha256.get(file))

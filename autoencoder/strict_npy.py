@@ -81,9 +81,7 @@ def decode_npy(content: bytes) -> np.ndarray:
         If anything is not as it should be; the message says what.
     """
     if content[:8] != _MAGIC:
-        raise ValueError(
-            f"NPY header: starts with {content[:8]!r}, expected {_MAGIC!r}"
-        )
+        raise ValueError(f"NPY header: starts with {content[:8]!r}, expected {_MAGIC!r}")
     if len(content) < 10:
         raise ValueError("NPY header: cut short")
     start = 10 + struct.unpack("<H", content[8:10])[0]
@@ -99,13 +97,8 @@ def decode_npy(content: bytes) -> np.ndarray:
         raise ValueError(f"NPY header: shape {shape} is too large")
     claimed, held = math.prod(shape) * dtype.itemsize, len(content) - start
     if claimed != held:
-        raise ValueError(
-            f"NPY header: {dtype} {shape} needs {claimed} bytes, but {held} follow"
-        )
-    if (
-        dtype == bool
-        and np.frombuffer(content, np.uint8, offset=start).max(initial=0) > 1
-    ):
+        raise ValueError(f"NPY header: {dtype} {shape} needs {claimed} bytes, but {held} follow")
+    if dtype.kind == "b" and np.frombuffer(content, np.uint8, offset=start).max(initial=0) > 1:
         raise ValueError("elements: a truth value is neither 0 nor 1")
     stored = np.frombuffer(content, dtype.newbyteorder("<"), offset=start)
     return stored.reshape(shape).astype(dtype)

@@ -39,11 +39,17 @@ def test_other_content_is_refused_before_anything_is_touched(tmp_path):
 def test_an_exception_in_the_block_passes_and_leaves_the_earlier_file(tmp_path, error):
     path = tmp_path / "file"
     path.write_bytes(b"earlier")
-    with pytest.raises(type(error)) as raised, atomic_writer(path) as file:
-        file.write(b"half of the n")
-        raise error
+
+    def write_half():
+        with atomic_writer(path) as file:
+            file.write(b"half of the n")
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        write_half()
     assert raised.value is error
-    assert path.read_bytes() == b"earlier" and names(tmp_path) == ["file"]
+    assert path.read_bytes() == b"earlier"
+    assert names(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "open"])
@@ -58,9 +64,11 @@ def test_a_full_disk_at_any_step_is_one_error_with_the_path(tmp_path, monkeypatc
     with pytest.raises(WriteError) as raised:
         atomic_write(path, b"new")
     monkeypatch.undo()
-    assert raised.value.errno == errno.ENOSPC and raised.value.filename == str(path)
+    assert raised.value.errno == errno.ENOSPC
+    assert raised.value.filename == str(path)
     assert str(raised.value) == f"cannot write {str(path)!r}: No space left on device"
-    assert path.read_bytes() == b"earlier" and names(tmp_path) == ["file"]
+    assert path.read_bytes() == b"earlier"
+    assert names(tmp_path) == ["file"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX file size limits")
@@ -82,7 +90,8 @@ def test_a_really_full_disk_leaves_the_earlier_file(tmp_path):
         [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"cannot write {str(path)!r}: File too large\n"
-    assert path.read_bytes() == b"earlier" and names(tmp_path) == ["file"]
+    assert path.read_bytes() == b"earlier"
+    assert names(tmp_path) == ["file"]
 
 
 def test_a_vanished_folder_is_named(tmp_path):
@@ -92,12 +101,16 @@ def test_a_vanished_folder_is_named(tmp_path):
     ):
         atomic_write(folder / "file", b"new")
     folder.mkdir()
-    with pytest.raises(WriteError, match="does not exist"), atomic_writer(folder / "file") as file:
-        file.write(b"new")
-        file.flush()
-        for entry in folder.iterdir():
-            entry.unlink()
-        folder.rmdir()
+
+    def write_while_it_vanishes():
+        with atomic_writer(folder / "file") as file:
+            file.write(b"new")
+            for entry in folder.iterdir():
+                entry.unlink()
+            folder.rmdir()
+
+    with pytest.raises(WriteError, match="does not exist"):
+        write_while_it_vanishes()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
@@ -138,7 +151,8 @@ def test_a_symbolic_link_is_followed_and_stays(tmp_path):
     target.write_bytes(b"earlier")
     link.symlink_to(target)
     atomic_write(link, b"new")
-    assert link.is_symlink() and target.read_bytes() == b"new"
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
 
 
 def test_the_usual_permissions_apply(tmp_path):
@@ -199,4 +213,5 @@ def test_a_reader_never_sees_anything_but_a_whole_file(tmp_path):
             failures.append(len(seen))
     for writer in writers:
         writer.join()
-    assert not failures and names(tmp_path) == ["file"]
+    assert not failures
+    assert names(tmp_path) == ["file"]

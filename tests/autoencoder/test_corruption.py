@@ -29,7 +29,8 @@ def test_keeps_dtype_and_shape_and_leaves_the_input_alone(corruption, dtype):
     before = x.copy()
     x.flags.writeable = False
     corrupted = corruption(x, np.random.default_rng(0))
-    assert corrupted.dtype == dtype and corrupted.shape == x.shape
+    assert corrupted.dtype == dtype
+    assert corrupted.shape == x.shape
     np.testing.assert_array_equal(x, before)
     assert not np.shares_memory(corrupted, x)
 
@@ -53,7 +54,10 @@ def test_mask_names_exactly_the_pixels_a_call_fills(corruption):
     x = images(channels=2)
     mask = corruption.mask(x, np.random.default_rng(3))
     corrupted = corruption(x, np.random.default_rng(3))
-    assert mask.dtype == bool and mask.shape == x.shape and mask.any() and not mask.all()
+    assert mask.dtype == bool
+    assert mask.shape == x.shape
+    assert mask.any()
+    assert not mask.all()
     np.testing.assert_array_equal(corrupted[mask], np.float32(corruption.fill))
     np.testing.assert_array_equal(corrupted[~mask], x[~mask])
     np.testing.assert_array_equal(mask[:, 0], mask[:, 1])
@@ -78,7 +82,8 @@ def test_noise_leaves_zero_std_exact_and_clips_only_when_told():
     np.testing.assert_array_equal(GaussianNoise(0)(x, np.random.default_rng(0)), x)
     free = GaussianNoise(0.5)(x, np.random.default_rng(0))
     clipped = GaussianNoise(0.5, clip=True)(x, np.random.default_rng(0))
-    assert free.min() < 0 and free.max() > 1
+    assert free.min() < 0
+    assert free.max() > 1
     np.testing.assert_array_equal(clipped, np.clip(free, 0, 1))
 
 
@@ -96,7 +101,8 @@ def test_erase_block_is_one_rectangle_inside_with_every_position_alike():
     for one in mask:
         rows, columns = np.nonzero(one.any(axis=1))[0], np.nonzero(one.any(axis=0))[0]
         top, left = rows[0], columns[0]
-        assert one[top : top + 26, left : left + 25].all() and one.sum() == 26 * 25
+        assert one[top : top + 26, left : left + 25].all()
+        assert one.sum() == 26 * 25
         counts[top, left] += 1
     expected = 6000 / 12
     # 99.9 % quantile of chi squared with 11 degrees of freedom.
@@ -112,8 +118,10 @@ def test_opposite_halves_are_complements(size):
     x = images(height=size, width=size)
     for first, second in (("left", "right"), ("top", "bottom")):
         a, b = EraseHalf(first).mask(x), EraseHalf(second).mask(x)
-        assert (a ^ b).all() and not (a & b).any()
-    assert EraseHalf("left").mask(x)[..., 0].all() and EraseHalf("top").mask(x)[..., 0, :].all()
+        assert (a ^ b).all()
+        assert not (a & b).any()
+    assert EraseHalf("left").mask(x)[..., 0].all()
+    assert EraseHalf("top").mask(x)[..., 0, :].all()
     assert EraseHalf("right").mask(x)[..., -1].all()
     assert EraseHalf("bottom").mask(x)[..., -1, :].all()
 

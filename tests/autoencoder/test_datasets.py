@@ -32,7 +32,8 @@ def test_mnist_ships_with_the_package_and_is_the_published_one():
     start = time.perf_counter()
     digits = load("mnist")
     assert time.perf_counter() - start < 5
-    assert digits.train_images.shape == (60_000, 28, 28) and digits.train_images.dtype == np.uint8
+    assert digits.train_images.shape == (60_000, 28, 28)
+    assert digits.train_images.dtype == np.uint8
     assert digits.test_images.shape == (10_000, 28, 28)
     # Facts published with the data: the first labels, and how often each digit occurs.
     assert digits.train_labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
@@ -54,7 +55,8 @@ def test_images_are_float32_in_the_unit_interval_and_exact(small_set):
     dataset = load_folder(small_set)
     for split, pixels in (("train", dataset.train_images), ("test", dataset.test_images)):
         images = dataset.images(split)
-        assert images.shape == (len(pixels), 1, 5, 7) and images.dtype == np.float32
+        assert images.shape == (len(pixels), 1, 5, 7)
+        assert images.dtype == np.float32
         np.testing.assert_array_equal(images[:, 0], (pixels / 255).astype(np.float32))
     assert repr(dataset) == "Dataset('tiny', 6 training and 4 test images of 5 x 7)"
     with pytest.raises(ValueError, match="'train' or 'test', not 'validation'"):

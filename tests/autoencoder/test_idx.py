@@ -31,6 +31,14 @@ def by_hand(array):
     return content + b"".join(struct.pack(">" + letter, value) for value in array.ravel().tolist())
 
 
+def read_or_refusal(path, **options):
+    """Give the array and None, or None and the refusal; any other exception is a failure."""
+    try:
+        return read_idx(path, **options), None
+    except IdxError as error:
+        return None, error
+
+
 arrays = st.sampled_from(DTYPES).flatmap(
     lambda dtype: hnp.arrays(
         dtype, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5)
@@ -48,9 +56,12 @@ def test_reads_and_writes_the_format_as_defined(tmp_path, array):
     assert gzip.decompress(packed.read_bytes()) == by_hand(array)
     for path in (plain, packed):
         back = read_idx(path)
-        assert back.dtype == array.dtype and back.dtype.isnative and back.shape == array.shape
+        assert back.dtype == array.dtype
+        assert back.dtype.isnative
+        assert back.shape == array.shape
         assert back.tobytes() == array.tobytes()
-        assert back.flags.writeable and back.flags.c_contiguous
+        assert back.flags.writeable
+        assert back.flags.c_contiguous
 
 
 @fuzz
@@ -58,12 +69,8 @@ def test_reads_and_writes_the_format_as_defined(tmp_path, array):
 def test_random_bytes_are_read_or_refused_by_name(tmp_path, content, compress):
     path = tmp_path / "some file"
     path.write_bytes(gzip.compress(content) if compress else content)
-    try:
-        array = read_idx(path, max_bytes=10_000)
-    except IdxError as error:
-        assert str(path) in str(error)
-    else:
-        assert by_hand(array) == content
+    array, refusal = read_or_refusal(path, max_bytes=10_000)
+    assert str(path) in str(refusal) if refusal else by_hand(array) == content
 
 
 @fuzz
@@ -81,13 +88,10 @@ def test_random_headers_are_read_or_refused_without_the_memory_they_claim(
     path = tmp_path / "claims"
     path.write_bytes(gzip.compress(content, 1) if compress else content)
     tracemalloc.start()
-    try:
-        read_idx(path)
-    except IdxError as error:
-        assert str(path) in str(error)
-    finally:
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+    array, refusal = read_or_refusal(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert str(path) in str(refusal) if refusal else by_hand(array) == content
     assert peak < 4_000_000
 
 
@@ -110,13 +114,13 @@ def test_truncation_extension_and_gzip_bit_flips_never_change_what_is_read(tmp_p
         position = data.draw(st.integers(0, len(content) - 1))
         content[position] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(content)
-    try:
-        array = read_idx(path)
-    except IdxError as error:
-        assert str(path) in str(error)
+    array, refusal = read_or_refusal(path)
+    if refusal:
+        assert str(path) in str(refusal)
     else:
         # A flip in the padding behind the last code of the stream changes nothing.
-        assert kind == "flip" and by_hand(array) == VALID
+        assert kind == "flip"
+        assert by_hand(array) == VALID
 
 
 @fuzz
@@ -213,6 +217,6 @@ def test_arrays_without_a_place_in_the_format_are_refused(tmp_path, array, field
 
 def test_a_missing_file_and_a_folder_are_system_errors_with_the_path(tmp_path):
     for path in (tmp_path / "missing", tmp_path):
-        with pytest.raises(OSError) as raised:
+        with pytest.raises((FileNotFoundError, IsADirectoryError, PermissionError)) as raised:
             read_idx(path)
         assert raised.value.filename == str(path)

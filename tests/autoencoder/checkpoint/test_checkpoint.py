@@ -40,9 +40,7 @@ fuzz = settings(
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-names = st.from_regex(
-    r"[A-Za-z_][A-Za-z0-9_.-]{0,8}(/[A-Za-z0-9_-]{1,8}){0,2}", fullmatch=True
-)
+names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,8}(/[A-Za-z0-9_-]{1,8}){0,2}", fullmatch=True)
 some_arrays = st.sampled_from(DTYPES).flatmap(
     lambda dtype: hnp.arrays(
         dtype, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
@@ -50,9 +48,7 @@ some_arrays = st.sampled_from(DTYPES).flatmap(
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
 
@@ -62,37 +58,31 @@ json_values = st.recursive(
     arrays=st.dictionaries(names, some_arrays, max_size=4),
     metadata=st.dictionaries(st.text(), json_values, max_size=3),
 )
-def test_everything_comes_back_bit_for_bit_and_numpy_can_read_it(
-    tmp_path, arrays, metadata
-):
+def test_everything_comes_back_bit_for_bit_and_numpy_can_read_it(tmp_path, arrays, metadata):
     path = tmp_path / "checkpoint.npz"
     save_checkpoint(path, arrays, metadata)
     back, back_metadata = load_checkpoint(path, expected=arrays)
-    assert back_metadata == metadata and list(back) == list(arrays)
+    assert back_metadata == metadata
+    assert list(back) == list(arrays)
     with np.load(path, allow_pickle=False) as by_numpy:
         assert json.loads(by_numpy["metadata.json"]) == metadata
         for name, array in arrays.items():
             assert back[name].dtype == by_numpy[name].dtype == array.dtype
             assert back[name].shape == by_numpy[name].shape == array.shape
             assert back[name].tobytes() == by_numpy[name].tobytes() == array.tobytes()
-            assert back[name].flags.writeable and back[name].flags.c_contiguous
+            assert back[name].flags.writeable
+            assert back[name].flags.c_contiguous
 
 
 def test_byte_order_and_layout_do_not_matter(tmp_path):
     array = np.arange(12, dtype=">f4").reshape(3, 4)
-    for index, same in enumerate(
-        [array, array.astype("<f4"), np.asfortranarray(array)]
-    ):
-        save_checkpoint(
-            tmp_path / str(index), {"a": same, "b": np.float32(2)}, {"seed": 2**127}
-        )
+    for index, same in enumerate([array, array.astype("<f4"), np.asfortranarray(array)]):
+        save_checkpoint(tmp_path / str(index), {"a": same, "b": np.float32(2)}, {"seed": 2**127})
         back, metadata = load_checkpoint(tmp_path / str(index))
         np.testing.assert_array_equal(back["a"], array)
-        assert (
-            back["a"].dtype.isnative
-            and back["b"].shape == ()
-            and metadata["seed"] == 2**127
-        )
+        assert back["a"].dtype.isnative
+        assert back["b"].shape == ()
+        assert metadata["seed"] == 2**127
     contents = {(tmp_path / str(index)).read_bytes() for index in range(3)}
     assert len(contents) == 1
 
@@ -164,7 +154,8 @@ def test_what_was_not_expected_is_refused_by_name(tmp_path, field, words, option
     load_checkpoint(path, expected={"a": array}, expected_metadata={"size": (2, 3)})
     with pytest.raises(CheckpointError, match=words) as raised:
         load_checkpoint(path, **options)
-    assert raised.value.field == field and raised.value.path == str(path)
+    assert raised.value.field == field
+    assert raised.value.path == str(path)
     assert str(raised.value).startswith(f"{path}: {field}: ")
     assert isinstance(raised.value, ValueError)
 
@@ -189,9 +180,7 @@ def test_an_archive_numpy_wrote_is_not_taken_for_a_checkpoint(tmp_path):
 def test_members_are_stored_uncompressed(tmp_path):
     save_checkpoint(tmp_path / "c", {"a": np.zeros(10_000)}, {})
     with zipfile.ZipFile(tmp_path / "c") as archive:
-        assert all(
-            member.compress_type == zipfile.ZIP_STORED for member in archive.infolist()
-        )
+        assert all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
         assert archive.testzip() is None
 
 

@@ -1,0 +1,206 @@
+"""Checkpoints made wrong on purpose, with the right digest over them.
+
+Only the checks behind the seal stand between these files and the program; each must refuse by
+name, in bounded memory.
+"""
+
+import io
+import json
+import random
+import struct
+import warnings
+import zipfile
+
+import numpy as np
+
+from autoencoder.checkpoint import load_checkpoint
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+def npy_claiming(header, data=b""):
+    header = header.encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+class Forger:
+    """Builds the archive of a checkpoint from parts, as its maker pleases."""
+
+    def __init__(self, arrays, metadata, seal):
+        self.arrays, self.metadata, self.seal = arrays, metadata, seal
+
+    def __call__(
+        self, changes=None, *, metadata=None, again=None, version=1, compression=zipfile.ZIP_STORED
+    ):
+        """Members replaced, added (bytes) or removed (None); one of them put in `again`."""
+        metadata = self.metadata if metadata is None else metadata
+        members = {"metadata.json": json.dumps(metadata).encode()}
+        members |= {f"{name}.npy": npy(array) for name, array in self.arrays.items()}
+        members |= changes or {}
+        entries = [(name, content) for name, content in members.items() if content is not None]
+        file = io.BytesIO()
+        with warnings.catch_warnings(), zipfile.ZipFile(file, "w", compression) as archive:
+            warnings.simplefilter("ignore")  # of a name used twice
+            for name, content in entries if again is None else [*entries, again]:
+                archive.writestr(zipfile.ZipInfo(name), content, compression)
+        return self.seal(file.getvalue(), version)
+
+
+def forgeries(arrays, forged):
+    rng = random.Random(2)
+    for version in (0, 2, 3, 17, 9999):
+        yield "other format version", forged(version=version), "format version"
+    for name in arrays:
+        member, array = f"{name}.npy", arrays[name]
+        yield "missing field", forged({member: None}), name
+        for dtype in ("f8", "f2", "i2", "u1", "c8"):
+            yield (
+                "wrong dtype",
+                forged({member: npy(array.astype(dtype))}),
+                name,
+            )
+        for shape in ((5,), (3, 4), (1, 1, 1, 1, 1), (0,)):
+            wrong = npy(np.zeros(shape, array.dtype))
+            yield "wrong shape", forged({member: wrong}), name
+        for other in arrays:
+            if arrays[other].shape != arrays[name].shape:
+                swap = {member: npy(arrays[other]), f"{other}.npy": npy(array)}
+                yield (
+                    "swapped fields",
+                    forged(swap),
+                    min(name, other, key=list(arrays).index),
+                )
+        for kind in (None, {"a": 1}, "text", print):
+            pickled = npy(np.array([kind] * 3, dtype=object))
+            yield "pickled objects", forged({member: pickled}), name
+        for code in (
+            "<U5",
+            "|S3",
+            "<M8[s]",
+            "|V8",
+            "|O",
+            ">f4",
+            "<f16",
+            "f4",
+            "<f40",
+            "__import__",
+        ):
+            header = f"{{'descr': '{code}', 'fortran_order': False, 'shape': (3,), }}"
+            yield (
+                "dtype not allowed",
+                forged({member: npy_claiming(header, b"x" * 12)}),
+                name,
+            )
+        for shape in (
+            "(1000000000,)",
+            "(9999999999999999999, 9999999999999999999)",
+            "(0, 9999999999999999999, 9999999999999999999)",
+            "(4294967296, 4294967296, 0)",
+            "(-1,)",
+            "(2,)",
+            "(" + "1, " * 40 + "1)",
+            "(3.0,)",
+            "(" + "(" * 5000 + ")" * 5000 + ")",
+            "(9**9**9,)",
+        ):
+            header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
+            yield (
+                "claimed shape",
+                forged({member: npy_claiming(header, bytes(12))}),
+                name,
+            )
+        fortran = "{'descr': '<f4', 'fortran_order': True, 'shape': (3,), }"
+        code = "{'descr': '<f4', 'fortran_order': False, 'shape': (print(1),), }"
+        for content in (
+            b"",
+            b"\x93NUMPY",
+            b"\x93NUMPY\x01\x00",
+            b"\x93NUMPY\x01\x00\xff\xff",
+            b"\x93NUMPY\x02\x00\x10\0\0\0" + bytes(16),
+            b"<html></html>",
+            npy(array)[:-1],
+            npy(array) + b"\0",
+            npy_claiming(fortran, bytes(12)),
+            npy_claiming(code, bytes(12)),
+        ):
+            yield "broken NPY", forged({member: content}), name
+        if array.dtype == np.float32:
+            for value in (np.nan, np.inf, -np.inf):
+                spoilt = array.copy()
+                spoilt[np.unravel_index(rng.randrange(array.size), array.shape)] = value
+                yield "not finite", forged({member: npy(spoilt)}), name
+        yield "twice", forged(again=(member, npy(array))), member
+    truth = npy(np.zeros(7, bool))[:-1] + b"\x02"
+    yield "truth value of 2", forged({"done.npy": truth}), "done"
+    for name in ("model/extra", "unknown", "a.b-c_d"):
+        yield "unexpected field", forged({f"{name}.npy": npy(np.ones(2))}), name
+    for name in (
+        "../evil.npy",
+        "/etc/passwd.npy",
+        "a/../../b.npy",
+        "./a.npy",
+        "a//b.npy",
+        "C:\\evil.npy",
+        "a\\b.npy",
+        "new\nline.npy",
+        "bell\a.npy",
+        "escape\x1b[31m.npy",
+        "sp ace.npy",
+        "\u202eright.npy",
+        ".npy",
+        "...npy",
+        "noend",
+        "evil.py",
+        "folder/",
+        "metadata.json.npy",
+        "x" * 300 + ".npy",
+    ):
+        yield "member name", forged({name: npy(np.ones(2))}), None
+    for content in (
+        b"",
+        b"{",
+        b"[]",
+        b"3",
+        b"null",
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b"__import__('os')",
+    ):
+        yield "metadata", forged({"metadata.json": content}), "metadata.json"
+    yield "metadata", forged({"metadata.json": None}), "metadata.json"
+    for other in ({"model": "large"}, {"model": ["small"]}, {"model": None}, {}):
+        yield "another model", forged(metadata=other), "metadata 'model'"
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        bomb = {"order.npy": npy(np.zeros(2_000_000, np.int32))}
+        yield "compressed bomb", forged(bomb, compression=method), "archive"
+        yield "compressed", forged(compression=method), None
+
+
+def checks(small_arrays):
+    return {
+        "expected": small_arrays,
+        "expected_metadata": {"model": "small"},
+        "require_finite": True,
+    }
+
+
+def test_an_honest_forgery_is_accepted(tmp_path, small_arrays, small_metadata, seal):
+    """Otherwise the refusals of this file would prove nothing."""
+    (tmp_path / "c").write_bytes(Forger(small_arrays, small_metadata, seal)())
+    back, metadata = load_checkpoint(tmp_path / "c", **checks(small_arrays))
+    assert metadata == small_metadata
+    for name, array in small_arrays.items():
+        assert back[name].tobytes() == array.tobytes()
+
+
+def test_forgeries_are_refused_and_named(sweep, small_arrays, small_metadata, seal):
+    forged = Forger(small_arrays, small_metadata, seal)
+    refused = sweep(forgeries(small_arrays, forged), **checks(small_arrays))
+    assert len(refused) >= 18
+    assert sum(refused.values()) >= 415

@@ -1,0 +1,188 @@
+"""A server on this machine that goes wrong in every way a server can, over real TLS."""
+
+import contextlib
+import gzip
+import hashlib
+import http.server
+import ssl
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoencoder import sources
+from autoencoder.idx import write_idx
+from autoencoder.sources import FILES, Source
+
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """The first part of the path says how the answer goes wrong."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_arguments):
+        pass
+
+    def do_GET(self):
+        self.close_connection = True
+        _, behaviour, file = self.path.split("/")
+        first = (behaviour, file) not in [entry[:2] for entry in self.server.log]
+        self.server.log.append((behaviour, file, self.headers.get("Range")))
+        with contextlib.suppress(OSError):  # the client may hang up at any time
+            getattr(self, behaviour)(self.server.files[file], first)
+
+    def answer(self, content, status=200, length=None, **headers):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content) if length is None else length))
+        for name, value in ({"Content_Type": "application/gzip"} | headers).items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
+    def rest(self, content):
+        """What a well-behaved server sends for a range, and with which headers."""
+        start = int((self.headers.get("Range") or "bytes=0-")[6:-1])
+        if start == 0:
+            return content, 200, {}
+        if start >= len(content):
+            return b"", 416, {}
+        span = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        return content[start:], 206, {"Content_Range": span}
+
+    def good(self, content, first):
+        body, status, headers = self.rest(content)
+        self.answer(body, status, **headers)
+
+    def without_ranges(self, content, first):
+        self.answer(content)
+
+    def wrong_range(self, content, first):
+        body, status, headers = self.rest(content)
+        headers = {"Content_Range": "bytes 1-2/3"} if status == 206 else {}
+        self.answer(body, status, **headers)
+
+    def flaky(self, content, first):
+        self.answer(b"", 503) if first else self.good(content, first)
+
+    def broken(self, content, first):
+        self.answer(b"", 500)
+
+    def missing(self, content, first):
+        self.answer(b"", 404)
+
+    def web_page(self, content, first):
+        self.answer(b"<html>log in</html>", Content_Type="text/html; charset=utf-8")
+
+    def disguised_web_page(self, content, first):
+        self.answer(b"<html>log in</html>")
+
+    def no_http(self, content, first):
+        self.wfile.write(b"220 ready for mail\r\n\r\n")
+
+    def silent(self, content, first):
+        self.server.closing.wait(5)
+
+    def stalling(self, content, first):
+        self.answer(content[: len(content) // 2], length=len(content))
+        self.server.closing.wait(5)
+
+    def trickling(self, content, first):
+        self.answer(b"", length=len(content))
+        for position in range(60):
+            self.wfile.write(content[position : position + 1])
+            self.wfile.flush()
+            if self.server.closing.wait(0.05):
+                break
+
+    def dying(self, content, first):
+        body, status, headers = self.rest(content)
+        body, length = (body[: len(body) // 2], len(body)) if first else (body, len(body))
+        self.answer(body, status, length=length, **headers)
+
+    def always_dying(self, content, first):
+        self.answer(content[: len(content) // 2], length=len(content))
+
+    def too_long_announced(self, content, first):
+        self.answer(content, length=len(content) + 100)
+
+    def too_short_announced(self, content, first):
+        self.answer(content[:-10])
+
+    def huge_announced(self, content, first):
+        self.answer(content, length=10**12)
+
+    def endless(self, content, first):
+        self.send_response(200)
+        self.end_headers()
+        while not self.server.closing.is_set():
+            self.wfile.write(content + bytes(10_000))
+
+    def other_content(self, content, first):
+        self.answer(gzip.compress(gzip.decompress(content)[:-1] + b"\xaa"))
+
+    def bomb(self, content, first):
+        self.answer(gzip.compress(b"\0\0\x08\1\x7f\xff\xff\xff" + bytes(10_000_000)))
+
+    def to_plain_http(self, content, first):
+        self.answer(b"", 302, Location=f"http://127.0.0.1:{self.server.server_port}{self.path}")
+
+    def to_a_local_file(self, content, first):
+        self.answer(b"", 302, Location="file:///etc/hostname")
+
+    def to_itself(self, content, first):
+        self.answer(b"", 302, Location=self.path)
+
+    def to_good(self, content, first):
+        self.answer(b"", 302, Location="/good/" + self.path.split("/")[2])
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def finish_request(self, request, client_address):
+        # The handshake belongs to the connection's own thread: a slow client blocks nobody.
+        with contextlib.suppress(OSError):
+            request = self.tls.wrap_socket(request, server_side=True)
+            super().finish_request(request, client_address)
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A published set of random pixels, and the bytes of its four files."""
+    folder = tmp_path_factory.mktemp("published")
+    rng = np.random.default_rng(0)
+    contents, digests = {}, {}
+    for file in FILES:
+        images = "images" in file
+        array = rng.integers(0, 256, (20, 28, 28) if images else (20,), dtype=np.uint8)
+        write_idx(folder / f"{file}.gz", array)
+        contents[f"{file}.gz"] = (folder / f"{file}.gz").read_bytes()
+        digests[file] = hashlib.sha256(gzip.decompress(contents[f"{file}.gz"])).hexdigest()
+    source = Source("tiny", "Tiny", "none", "https://example.org/tiny", (), sha256=digests)
+    return source, contents
+
+
+@pytest.fixture
+def server(tiny, monkeypatch):
+    source, contents = tiny
+    monkeypatch.setitem(sources.SOURCES, "tiny", source)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.delenv("MINIGRAD_OFFLINE", raising=False)
+    server = Server(("127.0.0.1", 0), Handler)
+    server.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.tls.load_cert_chain(CERTIFICATE)
+    server.files, server.log, server.closing = contents, [], threading.Event()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.closing.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()

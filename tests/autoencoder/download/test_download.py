@@ -1,0 +1,281 @@
+import gzip
+import hashlib
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from autoencoder import download, sources, transfer
+from autoencoder.atomic import WriteError
+from autoencoder.datasets import load
+from autoencoder.download import DownloadError, Limits, cache_folder, fetch
+from autoencoder.file_lock import file_lock
+from autoencoder.idx import IdxError
+from autoencoder.sources import FILES, Source
+
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
+QUICK = Limits(timeout=0.3, attempts=3, backoff=0.01, max_bytes=100_000, lock_timeout=10)
+
+
+def trusted():
+    return ssl.create_default_context(cafile=CERTIFICATE)
+
+
+def try_fetch(server, folder, *behaviours, limits=QUICK, context=None):
+    mirrors = [f"https://127.0.0.1:{server.server_port}/{behaviour}/" for behaviour in behaviours]
+    return fetch("tiny", folder, mirrors=mirrors, limits=limits, context=context or trusted())
+
+
+def assert_complete(server, folder):
+    for file, content in server.files.items():
+        assert gzip.decompress((folder / file).read_bytes()) == gzip.decompress(content)
+    assert sorted(os.listdir(folder)) == sorted([".lock", *server.files])
+
+
+FAILING = {
+    "broken": "500",
+    "missing": "404",
+    "web_page": "web page",
+    "disguised_web_page": "no gzip file",
+    "no_http": "220 ready",
+    "silent": "timed out",
+    "stalling": "timed out",
+    "trickling": "only",
+    "always_dying": "the connection ends after",
+    "too_long_announced": "the connection ends after",
+    "too_short_announced": "gzip stream",
+    "huge_announced": "announced",
+    "endless": "more than the limit of 100000 bytes arrives",
+    "other_content": "SHA-256",
+    "bomb": "content|elements|dimensions",
+    "to_plain_http": "'http://.*' is not an HTTPS address",
+    "to_a_local_file": "'file:///etc/hostname' is not (allowed|an HTTPS address)",
+    "to_itself": "redirect|infinite loop",
+}
+
+
+@pytest.mark.parametrize(("behaviour", "words"), FAILING.items())
+def test_a_mirror_that_fails_is_named_and_the_next_one_serves(server, tmp_path, behaviour, words):
+    alone = tmp_path / "alone"
+    start = time.monotonic()
+    with pytest.raises(DownloadError, match=words) as raised:
+        try_fetch(server, alone, behaviour)
+    assert time.monotonic() - start < 4
+    assert f"/{behaviour}/{FILES[0]}.gz" in str(raised.value)
+    assert not [name for name in os.listdir(alone) if not name.startswith(".")]
+    assert all(path.stat().st_size <= QUICK.max_bytes for path in alone.iterdir())
+    assert len(server.log) <= 12  # three attempts; urllib follows a loop ten times at most
+
+    one_try = Limits(timeout=0.1, attempts=1, backoff=0, max_bytes=100_000)
+    folder = try_fetch(server, tmp_path / "both", behaviour, "good", limits=one_try)
+    assert_complete(server, folder)
+
+
+def test_hopeless_answers_are_not_asked_for_again(server, tmp_path):
+    for behaviour, tries in {"missing": 1, "web_page": 1, "to_plain_http": 1, "broken": 3}.items():
+        server.log.clear()
+        with pytest.raises(DownloadError):
+            try_fetch(server, tmp_path, behaviour)
+        assert len(server.log) == tries, behaviour
+
+
+@pytest.mark.parametrize("behaviour", ["good", "without_ranges", "flaky", "dying", "to_good"])
+def test_a_mirror_that_recovers_serves_the_whole_set(server, tmp_path, behaviour):
+    assert_complete(server, try_fetch(server, tmp_path / "new" / "folder", behaviour))
+
+
+def test_a_broken_download_is_continued_where_it_ended(server, tmp_path):
+    try_fetch(server, tmp_path, "dying")
+    half = len(server.files[f"{FILES[0]}.gz"]) // 2
+    assert server.log[:2] == [
+        ("dying", f"{FILES[0]}.gz", None),
+        ("dying", f"{FILES[0]}.gz", f"bytes={half}-"),
+    ]
+
+
+def test_an_interrupted_run_is_continued_by_the_next(server, tmp_path):
+    once = Limits(timeout=0.2, attempts=1, backoff=0, max_bytes=100_000)
+    with pytest.raises(DownloadError):
+        try_fetch(server, tmp_path, "dying", limits=once)
+    server.log.clear()
+    assert_complete(server, try_fetch(server, tmp_path, "dying"))
+    assert server.log[0][2].startswith("bytes=")
+
+
+@pytest.mark.parametrize("behaviour", ["good", "without_ranges", "wrong_range"])
+@pytest.mark.parametrize("size", [500, 1_000_000 // 20])
+def test_a_wrong_beginning_is_thrown_away_not_continued_for_ever(server, tmp_path, behaviour, size):
+    url = f"https://127.0.0.1:{server.server_port}/{behaviour}/{FILES[0]}.gz"
+    part = tmp_path / f".{FILES[0]}.gz.{hashlib.sha256(url.encode()).hexdigest()[:12]}.part"
+    part.write_bytes(b"\x1f\x8b" + bytes(size))
+    assert_complete(server, try_fetch(server, tmp_path, behaviour))
+    assert server.log[0][2] == f"bytes={size + 2}-"
+
+
+def test_the_wait_between_attempts_doubles(server, tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr(download.time, "sleep", waits.append)
+    with pytest.raises(DownloadError):
+        try_fetch(server, tmp_path, "broken", limits=Limits(timeout=1, attempts=4, backoff=3))
+    assert waits == [3, 6, 12]
+
+
+def test_an_untrusted_certificate_is_refused_at_once(server, tmp_path):
+    with pytest.raises(DownloadError, match=r"certificate: self.signed"):
+        try_fetch(server, tmp_path, "good", context=ssl.create_default_context())
+    assert server.log == []
+
+
+def test_plain_http_mirrors_are_refused_without_a_connection(server, tmp_path):
+    with pytest.raises(DownloadError, match="not an HTTPS address"):
+        fetch("tiny", tmp_path, mirrors=["http://127.0.0.1:1/"], limits=QUICK)
+
+
+def test_a_refused_connection_is_a_clear_error(server, tmp_path):
+    with pytest.raises(DownloadError, match="refused"):
+        fetch("tiny", tmp_path, mirrors=["https://127.0.0.1:1/"], limits=QUICK)
+
+
+def test_the_message_tells_how_to_place_the_files_by_hand(server, tmp_path):
+    with pytest.raises(DownloadError) as raised:
+        try_fetch(server, tmp_path, "missing", "broken")
+    text = str(raised.value)
+    for file in FILES:
+        assert f"{file}.gz" in text
+    for words in (
+        "/missing/",
+        "/broken/",
+        "by hand",
+        "https://example.org/tiny",
+        repr(str(tmp_path)),
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("how", ["argument", "environment"])
+def test_offline_mode_touches_no_network(server, tmp_path, monkeypatch, how):
+    if how == "environment":
+        monkeypatch.setenv("MINIGRAD_OFFLINE", "1")
+    offline = {"argument": True, "environment": None}[how]
+    monkeypatch.setattr(download, "transfer", lambda *_: pytest.fail("network used"))
+    mirrors = [f"https://127.0.0.1:{server.server_port}/good"]
+    with pytest.raises(DownloadError, match=r"offline mode.*\n.*by hand"):
+        fetch("tiny", tmp_path / "a", offline=offline, mirrors=mirrors)
+    assert not (tmp_path / "a").exists()
+    assert server.log == []
+    for file, content in server.files.items():
+        (tmp_path / file).write_bytes(content)
+    assert fetch("tiny", tmp_path, offline=offline) == tmp_path
+
+
+def test_files_already_there_are_kept_and_only_the_missing_fetched(server, tmp_path):
+    (tmp_path / FILES[0]).write_bytes(gzip.decompress(server.files[f"{FILES[0]}.gz"]))
+    (tmp_path / f"{FILES[1]}.gz").write_bytes(server.files[f"{FILES[1]}.gz"])
+    try_fetch(server, tmp_path, "good")
+    assert [entry[1] for entry in server.log] == [f"{FILES[2]}.gz", f"{FILES[3]}.gz"]
+
+
+def test_load_downloads_then_verifies_on_every_load(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIGRAD_DATA", str(tmp_path))
+    assert cache_folder("tiny") == tmp_path / "tiny"
+    with pytest.raises(DownloadError, match="no mirror"):
+        load("tiny")
+    try_fetch(server, None, "good")
+    assert load("tiny", offline=True).train_images.shape == (20, 28, 28)
+    (tmp_path / "tiny" / f"{FILES[0]}.gz").write_bytes(server.files[f"{FILES[2]}.gz"])
+    with pytest.raises(IdxError, match="SHA-256"):
+        load("tiny")
+
+
+def test_a_set_known_by_the_md5_of_its_archives_is_verified_too(server, tmp_path, monkeypatch):
+    digests = {file: hashlib.md5(server.files[f"{file}.gz"]).hexdigest() for file in FILES}
+    source = Source("tiny", "Tiny", "none", "https://example.org", (), archive_md5=digests)
+    monkeypatch.setitem(sources.SOURCES, "tiny", source)
+    assert_complete(server, try_fetch(server, tmp_path / "a", "good"))
+    with pytest.raises(DownloadError, match="MD5"):
+        try_fetch(server, tmp_path / "b", "other_content")
+
+
+def test_a_full_disk_is_reported_at_once_with_the_path(server, tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(transfer.os, "fsync", full)
+    with pytest.raises(WriteError, match=r"cannot write .*part': No space left on device"):
+        try_fetch(server, tmp_path, "good")
+    assert len(server.log) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_reported(server, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(WriteError, match=r"cannot write .*file"):
+        try_fetch(server, tmp_path / "file" / "folder", "good")
+
+
+def test_several_processes_download_each_file_once(server, tiny, tmp_path):
+    program = (
+        "import json, ssl, sys\n"
+        "from autoencoder import sources\n"
+        "from autoencoder.download import fetch\n"
+        "mirror, folder, certificate, digests = sys.argv[1:]\n"
+        "tiny = sources.Source('tiny', '', '', '', (mirror,), json.loads(digests))\n"
+        "sources.SOURCES['tiny'] = tiny\n"
+        "fetch('tiny', folder, context=ssl.create_default_context(cafile=certificate))\n"
+    )
+    mirror = f"https://127.0.0.1:{server.server_port}/good/"
+    arguments = [mirror, tmp_path, CERTIFICATE, json.dumps(tiny[0].sha256)]
+    command = [sys.executable, "-c", program, *arguments]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+    for process in processes:
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors.decode()
+    assert_complete(server, tmp_path)
+    assert sorted(entry[1] for entry in server.log) == sorted(server.files)
+
+
+def test_threads_of_one_process_exclude_each_other_too(server, tmp_path):
+    threads = [
+        threading.Thread(target=try_fetch, args=(server, tmp_path, "good")) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert_complete(server, tmp_path)
+    assert len(server.log) == 4
+
+
+def test_a_lock_that_is_never_freed_ends_in_an_error(server, tmp_path):
+    limits = Limits(lock_timeout=0.1)
+    with (
+        file_lock(tmp_path / ".lock", 1),
+        pytest.raises(OSError, match="another process has held"),
+    ):
+        try_fetch(server, tmp_path, "good", limits=limits)
+    assert server.log == []
+
+
+@pytest.mark.parametrize("wrong", [{"timeout": 0}, {"attempts": 0}, {"max_bytes": 0}])
+def test_limits_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match="must be positive"):
+        Limits(**wrong)
+
+
+def test_an_unknown_set_is_refused_with_a_suggestion(tmp_path):
+    with pytest.raises(ValueError, match="did you mean 'fashion-mnist'"):
+        fetch("fashion-minst", tmp_path)
+
+
+def test_all_known_mirrors_are_https_and_all_sets_have_digests():
+    for source in sources.SOURCES.values():
+        assert source.mirrors
+        assert all(mirror.startswith("https://") for mirror in source.mirrors)
+        digests = source.sha256 or source.archive_md5
+        assert set(digests) == set(FILES)
+        assert {len(digest) for digest in digests.values()} <= {32, 64}

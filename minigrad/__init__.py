@@ -1,6 +1,6 @@
 """minigrad: a small reverse-mode automatic differentiation engine on NumPy and CuPy."""
 
-from . import functional, gradcheck
+from . import functional, gradcheck, nn, optim
 from .autograd import grad
 from .backend import Device, device
 from .modes import (
@@ -11,6 +11,7 @@ from .modes import (
     set_grad_enabled,
 )
 from .operation import Operation
+from .random import manual_seed
 from .tensor import Tensor
 from .version import __version__
 
@@ -26,6 +27,9 @@ __all__ = [
     "grad",
     "gradcheck",
     "is_grad_enabled",
+    "manual_seed",
+    "nn",
     "no_grad",
+    "optim",
     "set_grad_enabled",
 ]

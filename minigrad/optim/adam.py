@@ -1,0 +1,158 @@
+"""Adam, and AdamW."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from ..backend import Array, array_module
+from .groups import Group, require_number
+from .optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """Steps of about ``lr`` in every element, whatever the size of its gradient.
+
+    With gradient g, parameter p, running means m of g and v of g squared, and step number t::
+
+        g <- g + weight_decay p
+        m <- beta1 m + (1 - beta1) g
+        v <- beta2 v + (1 - beta2) g^2
+        p <- p - lr m' / (sqrt(v') + eps)       m' = m / (1 - beta1^t)   v' = v / (1 - beta2^t)
+
+    m and v start at 0 and so are too small at first, by exactly the factors m' and v' undo.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dicts
+        See :class:`Optimizer`.
+    lr : float
+        The learning rate.
+    betas : pair of float
+        beta1 and beta2, in [0, 1).
+    eps : float
+        Keeps the division from blowing up.
+    weight_decay : float
+        The factor of ``p^2 / 2`` added to the loss, for each element.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no parameters, or an option is out of range.
+
+    References
+    ----------
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, optim
+    >>> x = Tensor([1.0, 1000.0], requires_grad=True)
+    >>> optimizer = optim.Adam([x], lr=0.5)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> [round(value, 3) for value in x.data.tolist()]
+    [0.5, 999.5]
+    """
+
+    memories: ClassVar[tuple[str, ...]] = ("exp_avg", "exp_avg_sq")  # m and v
+    decoupled: ClassVar[bool] = False  # whether weight decay leaves the gradient alone
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, options)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise ValueError or TypeError if an option is out of its range."""
+        for name in ("lr", "eps", "weight_decay"):
+            require_number(self.name, name, options[name])
+        betas = options["betas"]
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise TypeError(f"{self.name}: betas must be a pair of numbers, got {betas!r}")
+        for name, beta in zip(("beta1", "beta2"), betas):
+            require_number(self.name, name, beta, below=1.0)
+
+    def update(
+        self, group: Group, step: int, values: Array, gradient: Array, memory: dict[str, Array]
+    ) -> None:
+        """The four lines above, the corrections gathered into two numbers.
+
+        ``m' / (sqrt(v') + eps) = c m / (sqrt(v) + r eps)`` with ``r = sqrt(1 - beta2^t)`` and
+        ``c = r / (1 - beta1^t)``.
+        """
+        xp = array_module(values)
+        lr, decay = float(group["lr"]), float(group["weight_decay"])
+        beta1, beta2 = map(float, group["betas"])
+        root = math.sqrt(1 - beta2**step)
+        if decay and self.decoupled:
+            values *= 1 - lr * decay
+        elif decay:
+            gradient = gradient + decay * values
+        mean, mean_square = memory["exp_avg"], memory["exp_avg_sq"]
+        mean *= beta1
+        mean += (1 - beta1) * gradient
+        mean_square *= beta2
+        mean_square += (1 - beta2) * gradient * gradient
+        denominator = xp.sqrt(mean_square)
+        denominator += root * float(group["eps"])
+        change = mean / denominator
+        change *= lr * root / (1 - beta1**step)
+        values -= change
+
+
+class AdamW(Adam):
+    """Adam with weight decay outside the gradient: ``p <- (1 - lr weight_decay) p``, then Adam.
+
+    In :class:`Adam` the decay is divided by ``sqrt(v)`` with the gradient, so elements with large
+    gradients hardly decay; here all decay alike.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dicts
+        See :class:`Optimizer`.
+    lr : float
+        The learning rate.
+    betas : pair of float
+        beta1 and beta2, in [0, 1).
+    eps : float
+        Keeps the division from blowing up.
+    weight_decay : float
+        The share of each parameter lost a step, as a multiple of ``lr``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no parameters, or an option is out of range.
+
+    References
+    ----------
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, optim
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optim.AdamW([x], lr=0.5, weight_decay=0.5).step([Tensor([0.0])])
+    >>> x.detach()
+    Tensor([0.75])
+    """
+
+    decoupled: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)

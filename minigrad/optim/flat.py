@@ -1,0 +1,184 @@
+"""Many parameters in one array, so that an optimiser's step is a handful of array operations.
+
+A model has tens of parameters, most of them small. Updating each by itself costs a dozen array
+operations a parameter: on a CPU mostly the interpreter's time, on a GPU a launch each. So their
+values move, one after the other, into one long array; each ``parameter.data`` becomes a view of
+its stretch; and what the optimiser remembers lies in arrays of the same length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..backend import Array, array_module, device_of, to_device, use_device
+from ..tensor import Tensor
+
+
+class Stretch(NamedTuple):
+    """Neighbouring elements that are updated together: a slice, and their step's number."""
+
+    where: slice
+    step: int
+
+
+class FlatParameters:
+    """Parameters of one dtype on one device, their values in one array.
+
+    Parameters
+    ----------
+    parameters : sequence of Tensor
+        At least one.
+
+    Attributes
+    ----------
+    values : array (total size,)
+        Every ``parameter.data`` is a view of it.
+    state : dict of str to array (total size,)
+        What the optimiser remembers of each element, by name; see :meth:`memory`.
+    steps : list of int
+        How many steps each parameter has taken.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        self.parameters = list(parameters)
+        self.dtype, self.device = parameters[0].dtype, parameters[0].device
+        self.steps = [0] * len(self.parameters)
+        self.state: dict[str, Array] = {}
+        self.places: list[slice] = []
+        size = 0
+        for parameter in self.parameters:
+            self.places.append(slice(size, size + parameter.size))
+            size += parameter.size
+        with use_device(self.device):
+            self.values = array_module(parameters[0].data).zeros(size, self.dtype)
+            self._gradient: Array | None = None  # made when first needed
+            self._views = self._views_of_values()
+            self.gather()
+
+    def _views_of_values(self) -> list[Array]:
+        return [
+            self.values[place].reshape(parameter.shape)
+            for place, parameter in zip(self.places, self.parameters)
+        ]
+
+    def gather(self) -> bool:
+        """Take over the values of every parameter whose ``data`` is another array by now.
+
+        Returns
+        -------
+        bool
+            False, and nothing done, if one has another dtype or device by now.
+
+        Raises
+        ------
+        ValueError
+            If one has another shape.
+        """
+        moved = [
+            (parameter, view)
+            for parameter, view in zip(self.parameters, self._views)
+            if parameter.data is not view
+        ]
+        for parameter, view in moved:
+            if parameter.shape != view.shape:
+                raise ValueError(
+                    f"optimiser: a parameter of shape {view.shape} has become "
+                    f"{parameter.shape}; make a new optimiser for it"
+                )
+            if (parameter.dtype, parameter.device) != (self.dtype, self.device):
+                return False
+        for parameter, view in moved:
+            view[...] = parameter.data
+            parameter.data = view
+        return True
+
+    def memory(self, name: str) -> Array:
+        """What is remembered under a name, one number an element: zeros to begin with."""
+        if name not in self.state:
+            self.state[name] = array_module(self.values).zeros_like(self.values)
+        return self.state[name]
+
+    def flatten(self, gradients: Sequence[Array | None]) -> Array:
+        """The gradients one after the other, as the values are; zero launches if there is one.
+
+        Where there is none, what stands in the result is of no meaning.
+        """
+        present = [gradient.reshape(-1) for gradient in gradients if gradient is not None]
+        if len(present) == 1 == len(gradients):
+            return present[0]
+        xp = array_module(self.values)
+        if self._gradient is None:
+            self._gradient = xp.zeros_like(self.values)
+        if len(present) == len(gradients):
+            xp.concatenate(present, out=self._gradient)
+            return self._gradient
+        for place, gradient in zip(self.places, gradients):
+            if gradient is not None:
+                self._gradient[place] = gradient.reshape(-1)
+        return self._gradient
+
+    def advance(self, present: Sequence[bool]) -> Iterator[Stretch]:
+        """Count a step of every parameter that has a gradient; give what to update together.
+
+        As a rule this is one stretch of everything. Parameters without a gradient interrupt it,
+        and so do those that have missed a step before, since formulas depend on its number.
+        """
+        start, stop, step = 0, 0, None
+        for index, (place, has_gradient) in enumerate(zip(self.places, present)):
+            number = None
+            if has_gradient:
+                self.steps[index] += 1
+                self.parameters[index]._version[0] += 1
+                number = self.steps[index]
+            if number != step:
+                if step is not None:
+                    yield Stretch(slice(start, stop), step)
+                start, step = place.start, number
+            stop = place.stop
+        if step is not None:
+            yield Stretch(slice(start, stop), step)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copied or unpickled view is an array of its own: views are made anew.
+        return {**self.__dict__, "_views": None, "_gradient": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._views = self._views_of_values()
+
+    def state_of(self, index: int, names: Sequence[str]) -> dict[str, Any]:
+        """What is remembered of one parameter, in its shape: views; and its number of steps."""
+        place, shape = self.places[index], self._views[index].shape
+        with use_device(self.device):
+            memories = {name: self.memory(name)[place].reshape(shape) for name in names}
+        return {"step": self.steps[index], **memories}
+
+    def set_state_of(self, index: int, state: dict[str, Any], names: Sequence[str]) -> None:
+        """Take over what :meth:`state_of` gave, from any device and precision."""
+        self.steps[index] = state["step"]
+        for name in names:
+            with use_device(self.device):
+                memory = self.memory(name)[self.places[index]]
+                if name in state:
+                    array = to_device(state[name], self.device).reshape(-1)
+                    memory[...] = array.astype(self.dtype, copy=False)
+                else:
+                    memory[...] = 0
+
+
+def flat_parameters(parameters: Sequence[Tensor]) -> list[tuple[list[int], FlatParameters]]:
+    """Sort parameters by dtype and device, and flatten each kind.
+
+    Returns
+    -------
+    list of (list of int, FlatParameters)
+        With the positions, in ``parameters``, of those in each.
+    """
+    kinds: dict[Any, list[int]] = {}
+    for index, parameter in enumerate(parameters):
+        kinds.setdefault((parameter.dtype, device_of(parameter.data)), []).append(index)
+    return [
+        (indices, FlatParameters([parameters[index] for index in indices]))
+        for indices in kinds.values()
+    ]

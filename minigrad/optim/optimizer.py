@@ -1,0 +1,244 @@
+"""Optimizer: what all optimisers share; subclasses write the formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ..backend import Array, is_array, use_device
+from ..tensor import Tensor
+from .flat import FlatParameters, flat_parameters
+from .gradients import one_gradient, single_gradients
+from .groups import Group, checked_group
+from .saved import checked_state, saved_state
+
+
+class Optimizer:
+    """Improves parameters, step by step, from their gradients.
+
+    A subclass sets ``memories`` and writes ``check_options`` and ``update``. Parameters with
+    options of their own come as dicts: ``[{"params": encoder, "lr": 1e-4}, {"params": decoder}]``.
+
+    The values move into one long array (see ``flat.py``), and each ``parameter.data`` becomes a
+    view of it. So an array taken from ``parameter.data`` before the optimiser was made is no
+    longer the parameter's. Assigning to ``parameter.data``, ``load_state_dict`` and
+    ``module.to(...)`` stay possible at any time: the next step takes the new values over.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dicts
+        Leaves; ``model.parameters()``.
+    options : dict
+        What holds for groups that do not say otherwise.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        Each with ``"params"`` and the options, which may be changed between steps.
+
+    Raises
+    ------
+    TypeError
+        If something is no Tensor, or an option is unknown.
+    ValueError
+        If there is no parameter, one comes twice or is no leaf, or an option is out of range.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, grad, optim
+    >>> x = Tensor([4.0], requires_grad=True)
+    >>> optimizer = optim.SGD([x], lr=0.25)
+    >>> for step in range(3):
+    ...     loss = (x * x).sum()
+    ...     optimizer.step(grad(loss, optimizer.parameters))
+    >>> x.detach()
+    Tensor([0.5])
+    """
+
+    memories: ClassVar[tuple[str, ...]] = ()  # names of what is remembered of each element
+
+    def __init__(self, params: Iterable[Any], options: dict[str, Any]) -> None:
+        self.defaults = options
+        self.param_groups: list[Group] = []
+        self._flat: list[list[tuple[list[int], FlatParameters]]] = []  # of each group
+        if isinstance(params, (Tensor, Mapping, str)) or not isinstance(params, Iterable):
+            raise TypeError(
+                f"{self.name}: expected an iterable of parameters or of groups, "
+                f"got {type(params).__name__}"
+            )
+        entries = list(params)
+        if not entries:
+            raise ValueError(f"{self.name}: there are no parameters")
+        are_groups = [isinstance(entry, Mapping) for entry in entries]
+        if any(are_groups) and not all(are_groups):
+            raise TypeError(f"{self.name}: expected parameters or groups, not both")
+        groups: list[Group] = []
+        for entry in entries if are_groups[0] else [{"params": entries}]:
+            others = [parameter for group in groups for parameter in group["params"]]
+            groups.append(checked_group(self.name, entry, self.defaults, others))
+            self.check_options(groups[-1])
+        for group in groups:
+            self._add(group)
+
+    @property
+    def name(self) -> str:
+        """What error messages call the optimiser."""
+        return type(self).__name__
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All parameters, in the order ``step`` takes their gradients."""
+        return [parameter for group in self.param_groups for parameter in group["params"]]
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise ValueError or TypeError if an option is out of its range."""
+
+    def memories_of(self, group: Group) -> tuple[str, ...]:
+        """The names of what is remembered with a group's options."""
+        return self.memories
+
+    def update(
+        self, group: Group, step: int, values: Array, gradient: Array, memory: dict[str, Array]
+    ) -> None:
+        """Write better ``values``, and the ``memory``, in place.
+
+        Parameters
+        ----------
+        group : dict
+            The options.
+        step : int
+            The number of this step, from 1.
+        values, gradient : array (n,)
+            ``gradient`` must not be written.
+        memory : dict of str to array (n,)
+            Zeros at step 1.
+        """
+        raise NotImplementedError(f"{self.name}: update is not written")
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add parameters, with options of their own, to those improved.
+
+        Parameters
+        ----------
+        group : dict
+            ``"params"`` and any options.
+        """
+        complete = checked_group(self.name, group, self.defaults, self.parameters)
+        self.check_options(complete)
+        self._add(complete)
+
+    def zero_grad(self) -> None:
+        """Forget every parameter's ``grad``."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def step(self, gradients: Sequence[Any] | Tensor | Array | None = None) -> None:
+        """Improve the parameters once. Does not wait for the device.
+
+        Parameters
+        ----------
+        gradients : sequence of (Tensor, array or None), or one array, optional
+            One gradient a parameter, in the order of :attr:`parameters`, as
+            :func:`minigrad.grad` returns them; or one array (total size,) with all of them, in
+            row-major order, end to end, which saves the copying. By default each ``grad``.
+            A parameter whose gradient is None is left as it is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a gradient's shape, dtype or device is not its parameter's, or their number is not
+            that of the parameters. Nothing was changed then.
+        """
+        self._gather()
+        if isinstance(gradients, Tensor) or is_array(gradients):
+            whole, single = one_gradient(self.name, self.parameters, gradients), None
+        else:
+            whole, single = None, single_gradients(self.name, self.parameters, gradients)
+        first, start = 0, 0
+        for group, flats in zip(self.param_groups, self._flat):
+            for indices, flat in flats:
+                with use_device(flat.device):
+                    if single is None:
+                        stop = start + flat.values.size
+                        gradient, present = whole[start:stop], [True] * len(indices)
+                        start = stop
+                    else:
+                        mine = [single[first + index] for index in indices]
+                        gradient = flat.flatten(mine)
+                        present = [part is not None for part in mine]
+                    self._improve(group, flat, gradient, present)
+            first += len(group["params"])
+
+    def _improve(
+        self, group: Group, flat: FlatParameters, gradient: Array, present: Sequence[bool]
+    ) -> None:
+        names = self.memories_of(group)
+        for where, step in flat.advance(present):
+            memory = {name: flat.memory(name)[where] for name in names}
+            self.update(group, step, flat.values[where], gradient[where], memory)
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy, on the host, of what is remembered and of the options: to go on from later.
+
+        Returns
+        -------
+        dict
+            ``"state"``: for each parameter that has taken a step, by its position, ``"step"`` and
+            the remembered arrays; ``"param_groups"``: the options, with positions for parameters.
+            Names and structure are PyTorch's.
+        """
+        self._gather()
+        return saved_state(self.param_groups, self._flat, self.memories_of)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what ``state_dict`` saved of an optimiser of the same parameters.
+
+        Everything is checked first: if an error is raised, nothing was changed. Positions may be
+        strings and tuples lists, as they come back from JSON.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If groups, options, shapes or dtypes do not fit.
+        """
+        self._gather()
+        options, states = checked_state(
+            self.name, self.param_groups, self.memories_of, self.check_options, state_dict
+        )
+        first = 0
+        for group, new_options, flats in zip(self.param_groups, options, self._flat):
+            group.update(new_options)
+            names = self.memories_of(group)
+            for indices, flat in flats:
+                for place, index in enumerate(indices):
+                    flat.set_state_of(place, states.get(first + index, {"step": 0}), names)
+            first += len(group["params"])
+
+    def __repr__(self) -> str:
+        lines = [f"{self.name} ("]
+        for index, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {index}")
+            options = sorted((key, value) for key, value in group.items() if key != "params")
+            lines += [f"    {key}: {value}" for key, value in options]
+        return "\n".join([*lines, ")"])
+
+    def _add(self, group: Group) -> None:
+        self.param_groups.append(group)
+        self._flat.append(flat_parameters(group["params"]))
+
+    def _gather(self) -> None:
+        """See to it that all values are in the flat arrays, whatever was done to ``data``."""
+        for position, flats in enumerate(self._flat):
+            if all(flat.gather() for _, flat in flats):
+                continue
+            group = self.param_groups[position]
+            names = self.memories_of(group)
+            states = {
+                index: flat.state_of(place, names)
+                for indices, flat in flats
+                for place, index in enumerate(indices)
+            }
+            self._flat[position] = flat_parameters(group["params"])
+            for indices, flat in self._flat[position]:
+                for place, index in enumerate(indices):
+                    flat.set_state_of(place, states[index], names)

@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fixtures import cupy, used
+from standin_fixtures import cupy, used
 
 __all__ = ["cupy", "used"]

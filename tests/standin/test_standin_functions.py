@@ -200,6 +200,23 @@ def test_matmul_writes_into_an_output(cupy, used):
         cupy.matmul(a, cupy.asarray(2.0))
 
 
+def test_sums_are_rounded_in_another_order_than_numpys(cupy):
+    """Differences, "NaN handling": "the reduction is performed in a strided fashion"."""
+    host = RNG.normal(size=(1000, 5)).astype("float32")
+    a = cupy.asarray(host)
+    for ours, theirs in (
+        (a.sum(axis=0), host.sum(axis=0)),
+        (cupy.sum(a), host.sum()),
+        (a.mean(axis=(0, 1)), host.mean()),
+    ):
+        assert (ours.get() != theirs).any()
+        numpy.testing.assert_allclose(ours.get(), theirs, rtol=1e-4)
+    assert (a.sum() == a.sum()).item()
+    assert a[0, 0].sum().shape == ()
+    with pytest.raises(numpy.exceptions.AxisError):
+        a.sum(axis=2)
+
+
 def test_nan_makes_no_warning(cupy):
     """CuPy has no floating-point error state."""
     with numpy.errstate(all="raise"):

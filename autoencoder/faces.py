@@ -163,7 +163,7 @@ def _draw(values: numpy.ndarray, size: int) -> numpy.ndarray:
 
     nose_end = -0.12 + 0.44 * factor["nose_length"]
     along = numpy.clip(y, -0.14, nose_end)
-    canvas.paint(numpy.hypot(x, y - along) - 0.11, skin * numpy.float32(_NOSE_SHADE))
+    canvas.paint(numpy.hypot(x, y - along) - 0.11, skin * numpy.array(_NOSE_SHADE, dtype="float32"))
 
     # A parabola's stroke: the ends go up for a smile, the middle goes down.
     half_width = 0.14 + 0.20 * factor["lip_width"]
@@ -180,7 +180,7 @@ class _Canvas:
     """Images under construction, (N, 3, size, size), and one soft brush."""
 
     def __init__(self, n: int, size: int) -> None:
-        background = numpy.float32(_BACKGROUND)[:, None, None]
+        background = numpy.array(_BACKGROUND, dtype="float32")[:, None, None]
         self.image = numpy.tile(background, (n, 1, size, size))
         self.pixel = 2 / size
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike
 
-from minigrad.backend import Array
+from minigrad.backend import Array, to_numpy
 
-__all__ = ["as_indices", "as_points", "check_sampling", "full_covariances"]
+__all__ = ["as_indices", "as_points", "check_sampling", "finite_mean", "full_covariances"]
 
 
 def as_points(x: Array, dimension: int | None, caller: str) -> Array:
@@ -41,6 +41,26 @@ def as_points(x: Array, dimension: int | None, caller: str) -> Array:
         expected = "d" if dimension is None else dimension
         raise ValueError(f"{caller}: expected points (N, {expected}), got {x.shape}")
     return x.astype("float64", copy=False)
+
+
+def finite_mean(x: Array, caller: str) -> Array:
+    """The mean point (d,), or an error if there is no point or one is not finite.
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> finite_mean(numpy.array([[0.0, 2.0], [1.0, 4.0]]), "fit")
+    array([0.5, 3. ])
+    """
+    if not len(x):
+        raise ValueError(f"{caller}: no points in {x.shape}")
+    mean = x.mean(axis=0)
+    if not numpy.isfinite(to_numpy(mean)).all():
+        raise ValueError(f"{caller}: the points {x.shape} are not all finite")
+    return mean
 
 
 def as_indices(indices: Sequence[int], dimension: int, caller: str) -> numpy.ndarray:

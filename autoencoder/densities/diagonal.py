@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.backend import Array, array_module, to_numpy
 
-from .checks import as_indices, as_points, check_sampling
+from .checks import as_indices, as_points, check_sampling, finite_mean
 
 __all__ = ["DiagonalGaussian"]
 
@@ -83,10 +83,9 @@ class DiagonalGaussian:
             If x has another shape, no rows, values that are not finite or a constant coordinate.
         """
         x = as_points(x, None, "DiagonalGaussian.fit")
-        if not len(x):
-            raise ValueError(f"DiagonalGaussian.fit: no points in {x.shape}")
-        mean, variance = to_numpy(x.mean(axis=0)), to_numpy(x.var(axis=0))
-        self._set(mean, numpy.sqrt(variance + jitter))
+        mean = finite_mean(x, "DiagonalGaussian.fit")
+        variance = to_numpy(((x - mean) ** 2).mean(axis=0))
+        self._set(to_numpy(mean), numpy.sqrt(variance + jitter))
         return self
 
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:

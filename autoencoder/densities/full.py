@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from minigrad.backend import Array, array_module, to_numpy
 
-from .checks import as_indices, as_points, check_sampling
+from .checks import as_indices, as_points, check_sampling, finite_mean
 
 __all__ = ["FullGaussian"]
 
@@ -95,9 +95,7 @@ class FullGaussian:
             singular.
         """
         x = as_points(x, None, "FullGaussian.fit")
-        if not len(x):
-            raise ValueError(f"FullGaussian.fit: no points in {x.shape}")
-        mean = x.mean(axis=0)
+        mean = finite_mean(x, "FullGaussian.fit")
         centred = x - mean
         covariance = to_numpy(centred.T @ centred) / len(x)
         self._set(to_numpy(mean), covariance + jitter * numpy.eye(len(covariance)))

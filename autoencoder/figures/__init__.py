@@ -5,12 +5,11 @@ global is changed, and a figure that is let go of is freed.
 """
 
 from .charts import line_chart
+from .fields import draw_arrows, draw_density
 from .images import image_grid, rows_of_images
 from .latents import latent_marginals, latent_pairs
 from .plane import (
-    draw_arrows,
     draw_curve,
-    draw_density,
     draw_points,
     draw_points_by_value,
     plane_figure,

@@ -72,7 +72,10 @@ def line_chart(
     if not series and not levels:
         raise ValueError("line_chart: there is nothing to draw")
     if axes is None:
-        axes = new_figure(width=12.0, height=6.0)[1][0, 0]
+        figure, grid = new_figure(width=12.0, height=6.0)
+        axes = grid[0, 0]
+    else:
+        figure = axes.figure  # type: ignore[assignment]  # a subfigure does as well
     for i, (name, (x, y)) in enumerate(series.items()):
         x, y = numpy.asarray(x), numpy.asarray(y)
         if x.shape != y.shape or x.ndim != 1:
@@ -97,7 +100,7 @@ def line_chart(
         axes.set_title(title)
     if len(series) + len(levels or {}) > 1:
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
-    return axes.figure
+    return figure
 
 
 def _number_log_axis(axes: Axes) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from .plane import draw_density, draw_points, shared_legend
+from .fields import draw_density
+from .plane import draw_points, shared_legend
 from .style import COLOURS, in_house_style, new_figure
 
 __all__ = ["latent_marginals", "latent_pairs"]
@@ -113,6 +115,7 @@ def latent_pairs(
                 _draw_marginal(axes, latents[:, row], density.marginal([row]), _CONTOURS)
                 axes.set_yticks([])
             else:
+                axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
                 axes.set(xlim=_limits(latents[:, column]), ylim=_limits(latents[:, row]))
                 pair = points[:, [column, row]]
                 draw_points(axes, pair, _DATA, colour=COLOURS["blue"], size=5, opacity=0.35)
@@ -133,6 +136,7 @@ def _draw_marginal(axes: Any, values: numpy.ndarray, density: Any, label: str = 
     axes.hist(values, bins, density=True, color=COLOURS["blue"], alpha=0.45, label=_DATA)
     axes.plot(x, numpy.exp(density.log_prob(x[:, None])), color=COLOURS["vermilion"], label=label)
     axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
 def _limits(values: numpy.ndarray) -> tuple[float, float]:

@@ -1,33 +1,25 @@
-"""Pictures of the plane: points, curves, densities and arrows."""
+"""Pictures of the plane: points and curves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from .style import COLOURS, in_house_style, new_figure
 
 __all__ = [
-    "draw_arrows",
     "draw_curve",
-    "draw_density",
     "draw_points",
     "draw_points_by_value",
     "plane_figure",
     "shared_legend",
 ]
-
-
-class Density(Protocol):
-    """Anything with ``log_prob``."""
-
-    def log_prob(self, x: numpy.ndarray) -> numpy.ndarray: ...
 
 
 @in_house_style
@@ -190,91 +182,6 @@ def draw_curve(
 
 
 @in_house_style
-def draw_density(
-    axes: Axes,
-    density: Density,
-    label: str | None = None,
-    *,
-    masses: Sequence[float] = (0.5, 0.9, 0.99),
-    colour: str = COLOURS["vermilion"],
-    resolution: int = 240,
-) -> None:
-    """Contours of a density over the plane, each around a stated share of its mass.
-
-    Parameters
-    ----------
-    axes : matplotlib axes
-        With their limits set; mass beyond them is not seen.
-    density : object with log_prob
-    label : str, optional
-    masses : sequence of float
-        Shares in (0, 1) that the contours enclose, the innermost being the smallest.
-    colour : str
-    resolution : int
-        The density is evaluated on this many points across and down.
-
-    Examples
-    --------
-    >>> from autoencoder.densities import FullGaussian
-    >>> figure, (axes,) = plane_figure(["a Gaussian"], 4.0)
-    >>> draw_density(axes, FullGaussian([0, 0], [[1, 0.8], [0.8, 1]]), "50, 90, 99 % of the mass")
-    """
-    x = numpy.linspace(*axes.get_xlim(), resolution)
-    y = numpy.linspace(*axes.get_ylim(), resolution)
-    grid = numpy.stack(numpy.meshgrid(x, y), axis=-1)  # (resolution, resolution, 2)
-    log_prob = density.log_prob(grid.reshape(-1, 2)).reshape(resolution, resolution)
-    probability = numpy.exp(log_prob - log_prob.max())
-    descending = numpy.sort(probability, axis=None)[::-1]
-    enclosed = numpy.cumsum(descending) / descending.sum()
-    levels = sorted({float(descending[numpy.searchsorted(enclosed, mass)]) for mass in masses})
-    widths = numpy.linspace(1.4, 2.8, len(levels))  # the innermost is the boldest
-    axes.contour(x, y, probability, levels=levels, colors=[colour], linewidths=widths)
-    if label is not None:
-        axes.add_line(Line2D([], [], color=colour, linewidth=2.2, label=label))
-
-
-@in_house_style
-def draw_arrows(
-    axes: Axes,
-    start: numpy.ndarray,
-    end: numpy.ndarray,
-    label: str | None = None,
-    *,
-    colour: str = COLOURS["blue"],
-) -> None:
-    """Arrows from start (N, 2) to end (N, 2), to scale: from noisy to denoised.
-
-    Examples
-    --------
-    >>> figure, (axes,) = plane_figure(["towards the origin"])
-    >>> start = numpy.random.default_rng(0).normal(size=(50, 2))
-    >>> draw_arrows(axes, start, 0.5 * start, "denoising")
-    """
-    if start.shape != end.shape:
-        raise ValueError(f"draw_arrows: starts {start.shape} and ends {end.shape}")
-    along = end - start
-    axes.quiver(
-        start[:, 0],
-        start[:, 1],
-        along[:, 0],
-        along[:, 1],
-        color=colour,
-        angles="xy",
-        scale_units="xy",
-        scale=1.0,
-        width=0.004,
-        headwidth=4.5,
-        headlength=5.0,
-        headaxislength=4.5,
-        zorder=3,
-    )
-    if label is not None:  # a quiver puts nothing readable into a legend
-        axes.add_line(
-            Line2D([], [], color=colour, linewidth=2.2, marker=">", markersize=8, label=label)
-        )
-
-
-@in_house_style
 def shared_legend(figure: Figure, columns: int = 4) -> None:
     """One legend below all axes, each name once, dots large and opaque enough to be seen.
 
@@ -284,17 +191,17 @@ def shared_legend(figure: Figure, columns: int = 4) -> None:
     >>> draw_points(axes, numpy.zeros((1, 2)), "the origin")
     >>> shared_legend(figure)
     """
-    entries = {}
+    entries: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(name, handle)
     legend = figure.legend(
-        entries.values(),
-        entries.keys(),
+        list(entries.values()),
+        list(entries),
         loc="outside lower center",
         ncols=min(columns, max(1, len(entries))),
     )
-    for handle in legend.legend_handles:
-        if hasattr(handle, "set_sizes"):
-            handle.set_sizes([90])
-            handle.set_alpha(1.0)
+    for drawn in legend.legend_handles:
+        if isinstance(drawn, PathCollection):
+            drawn.set_sizes([90])
+            drawn.set_alpha(1.0)

@@ -8,11 +8,13 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy
+from cycler import cycler
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from autoencoder.atomic import atomic_write
 
@@ -33,7 +35,7 @@ COLOURS = {
 CYCLE = [COLOURS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky")]
 """The order in which series take their colours."""
 
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same on every machine
     "font.size": 16,
@@ -47,7 +49,7 @@ _STYLE = {
     "figure.titlesize": 20,
     "figure.facecolor": "white",
     "figure.dpi": 100,
-    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "axes.prop_cycle": cycler(color=CYCLE),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 1.2,
@@ -82,8 +84,10 @@ def house_style() -> Iterator[None]:
     16.0
     """
     with matplotlib.rc_context():
-        defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
-        matplotlib.rcParams.update({**defaults, **_STYLE})
+        settings: dict[Any, Any] = dict(matplotlib.rcParamsDefault)
+        del settings["backend"]  # reading or setting it would choose one for the whole process
+        settings.update(_STYLE)
+        matplotlib.rcParams.update(settings)
         yield
 
 
@@ -133,8 +137,8 @@ def new_figure(
     >>> axes.shape
     (1, 2)
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.15)
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.15)
+    figure = Figure(figsize=(width, height), layout=layout)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y)
     if title is not None:
         figure.suptitle(title)

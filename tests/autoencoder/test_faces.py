@@ -1,0 +1,101 @@
+"""Faces are smooth in every factor, every factor shows, and nothing else varies."""
+
+import numpy
+import pytest
+
+from autoencoder.faces import FACTORS, render_faces, sample_faces
+
+NEUTRAL = numpy.full((1, len(FACTORS)), 0.5)
+
+
+def sweep(name, steps):
+    values = numpy.repeat(NEUTRAL, steps, axis=0)
+    values[:, FACTORS.index(name)] = numpy.linspace(0, 1, steps)
+    return render_faces(values)
+
+
+def test_images_have_the_promised_shape_range_and_seed():
+    images, values = sample_faces(40, numpy.random.default_rng(0), factors=6)
+    again, _ = sample_faces(40, numpy.random.default_rng(0), factors=6)
+    assert images.shape == (40, 3, 32, 32)
+    assert images.dtype == "float32"
+    assert values.shape == (40, 6)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    numpy.testing.assert_array_equal(images, again)
+    numpy.testing.assert_array_equal(images, render_faces(values))
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_each_factor_is_clearly_visible(name):
+    low, *_, high = sweep(name, 5)
+    changed = numpy.abs(high - low).max(axis=0) > 0.1
+    assert changed.sum() >= 15  # pixels of 1024
+    # Anywhere along its range, not only at the ends:
+    steps = [numpy.abs(b - a).max() for a, b in zip(sweep(name, 5), sweep(name, 5)[1:])]
+    assert min(steps) > 0.05
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_images_are_continuous_in_each_factor(name):
+    # Ten times finer steps must give about ten times smaller changes: no jump anywhere.
+    coarse = numpy.abs(numpy.diff(sweep(name, 101), axis=0)).max()
+    fine = numpy.abs(numpy.diff(sweep(name, 1001), axis=0)).max()
+    assert coarse < 0.1
+    assert fine < 0.15 * coarse
+
+
+def test_edges_are_soft():
+    images, _ = sample_faces(200, numpy.random.default_rng(1), factors=3)
+    # A hard-edged face moves pixels by whole steps; here in-between values are common at the rim.
+    red = images[:, 0, 16, :]
+    steps = numpy.abs(numpy.diff(red, axis=1))
+    assert numpy.median(steps.max(axis=1)) < 0.45
+
+
+def test_nuisances_do_not_vary_and_factors_can_be_named():
+    images, values = sample_faces(20, numpy.random.default_rng(2), factors=["lip_curve"])
+    assert values.shape == (20, 1)
+    assert numpy.ptp(images[:, :, :16], axis=0).max() == 0.0  # the upper half is the same in all
+    assert numpy.ptp(images[:, :, 16:], axis=0).max() > 0.3
+
+
+def test_k_factors_make_a_k_dimensional_set_of_images():
+    # The images near one face fill exactly K directions: the rank of the derivative.
+    for count in (3, 6):
+        centre = numpy.full((1, count), 0.37)
+        steps = 1e-2 * numpy.eye(count)
+        derivative = (render_faces(centre + steps) - render_faces(centre - steps)).reshape(
+            count, -1
+        )
+        singular = numpy.linalg.svd(derivative, compute_uv=False)
+        assert singular[-1] > 0.05 * singular[0]
+
+
+def test_chunks_and_sizes():
+    values = numpy.random.default_rng(3).random((600, 3))
+    together = render_faces(values)
+    numpy.testing.assert_array_equal(together[550], render_faces(values[550:551])[0])
+    large = render_faces(values[:1], size=64)[0]
+    halved = large.reshape(3, 32, 2, 32, 2).mean(axis=(2, 4))
+    assert numpy.abs(halved - together[0]).mean() < 0.02
+
+
+def test_bad_arguments_are_named():
+    rng = numpy.random.default_rng(0)
+    with pytest.raises(ValueError, match="between 1 and 8 factors, got 9"):
+        sample_faces(1, rng, factors=9)
+    with pytest.raises(ValueError, match="distinct names"):
+        sample_faces(1, rng, factors=["ear_size"])
+    with pytest.raises(ValueError, match="distinct names"):
+        sample_faces(1, rng, factors=["skin_tone", "skin_tone"])
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        render_faces(numpy.array([[1.5]]))
+    with pytest.raises(ValueError, match="as many columns"):
+        render_faces(numpy.zeros((1, 2)), 3)
+    with pytest.raises(ValueError, match=r"\(N, K\), got \(2,\)"):
+        render_faces(numpy.zeros(2))
+    with pytest.raises(ValueError, match="size"):
+        render_faces(numpy.zeros((1, 3)), size=4)
+    with pytest.raises(TypeError, match="Generator"):
+        sample_faces(1, 0)

@@ -1,0 +1,205 @@
+"""Figures: the pixels drawn are the data, files repeat bit for bit, nothing global is touched."""
+
+import re
+import subprocess
+import sys
+
+import matplotlib
+import numpy
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.image import imread
+
+from autoencoder import figures
+from autoencoder.densities import DiagonalGaussian, FullGaussian
+
+RNG = numpy.random.default_rng(0)
+IMAGES = RNG.random((6, 1, 28, 28)).astype("float32")
+LATENTS = RNG.normal(size=(400, 5)) * [1, 2, 3, 4, 5]
+
+
+def mosaic_of(figure):
+    return numpy.asarray(figure.axes[0].images[0].get_array())
+
+
+def texts_overlap(figure):
+    """Pairs of texts whose boxes intersect, as drawn."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    found = []
+    for axes in figure.axes:
+        found += [axes.title, axes.xaxis.label, axes.yaxis.label]
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())  # ticks beyond are not drawn
+            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            found += [text for tick in ticks for text in (tick.label1, tick.label2)]
+        if axes.get_legend():
+            found += axes.get_legend().get_texts()
+    if figure._suptitle:
+        found.append(figure._suptitle)
+    for legend in figure.legends:
+        found += legend.get_texts()
+    boxes = [
+        (t.get_text(), t.get_window_extent(renderer).shrunk(0.98, 0.9))
+        for t in found
+        if t.get_text() and t.get_visible()
+    ]
+    return [
+        (a, b)
+        for i, (a, first) in enumerate(boxes)
+        for b, second in boxes[:i]
+        if first.overlaps(second)
+    ]
+
+
+def an_arrow_figure():
+    figure, (left, right) = figures.plane_figure(["noisy", "denoised"], 3.0, title="two pictures")
+    points = LATENTS[:, :2]
+    figures.draw_points(left, points, "noisy")
+    figures.draw_points_by_value(right, points, points[:, 0], "position")
+    figures.draw_curve(right, points[:5], "curve")
+    figures.draw_arrows(left, points[:20], points[:20] * 0.5, "noisy to denoised")
+    figures.draw_density(left, FullGaussian().fit(points), "density")
+    figures.shared_legend(figure)
+    return figure
+
+
+MAKERS = {
+    "rows": lambda: figures.rows_of_images(
+        [IMAGES, IMAGES], ["original", "reconstruction"], title="rows"
+    ),
+    "columns": lambda: figures.rows_of_images(
+        [IMAGES], ["interpolation\nin latents"], column_titles=list("abcdef")
+    ),
+    "grid": lambda: figures.image_grid(IMAGES, title="grid"),
+    "chart": lambda: figures.line_chart(
+        {
+            f"model {i}": ([2, 4, 8, 16, 32], numpy.geomspace(0.06, 0.004 + i / 100, 5))
+            for i in (1, 2)
+        },
+        "latent size d",
+        "mean squared error a pixel",
+        title="error",
+        levels={"mean image": 0.067},
+        log_x=True,
+        log_y=True,
+        x_ticks=[2, 4, 8, 16, 32],
+    ),
+    "plane": an_arrow_figure,
+    "marginals": lambda: figures.latent_marginals(LATENTS, DiagonalGaussian().fit(LATENTS)),
+    "pairs": lambda: figures.latent_pairs(LATENTS, DiagonalGaussian().fit(LATENTS), title="pairs"),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_both_files_repeat_bit_for_bit_and_hold_no_date(make, tmp_path):
+    first = figures.save(make(), tmp_path / "new folder" / "d=0.5")
+    second = figures.save(make(), tmp_path / "again")
+    assert [path.name for path in first] == ["d=0.5.png", "d=0.5.svg"]
+    for a, b in zip(first, second, strict=True):
+        assert a.read_bytes() == b.read_bytes()
+    assert not re.search(r"dc:date|20\d\d-\d\d", first[1].read_text())
+    assert imread(first[0]).shape[1] > 600
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_no_two_texts_overlap(make):
+    assert texts_overlap(make()) == []
+
+
+@pytest.mark.parametrize("name", ["rows", "chart", "plane"])
+def test_settings_are_put_back_and_a_users_settings_change_nothing(name, tmp_path):
+    make = MAKERS[name]
+    expected = figures.save(make(), tmp_path / "plain")[0].read_bytes()
+    with matplotlib.rc_context({"font.size": 5, "axes.facecolor": "red", "image.cmap": "jet"}):
+        before = dict(matplotlib.rcParams)
+        drawn = figures.save(make(), tmp_path / "users")[0].read_bytes()
+        assert dict(matplotlib.rcParams) == before
+    assert drawn == expected
+
+
+def test_rows_show_each_image_where_its_title_says():
+    figure = figures.rows_of_images([IMAGES, 1 - IMAGES], ["original", "negative"])
+    mosaic = mosaic_of(figure)
+    expected = numpy.rint(255 * IMAGES[:, 0]).astype("uint8")
+    numpy.testing.assert_array_equal(mosaic[:28, 30:58, 0], expected[1])  # the second, gap 2
+    numpy.testing.assert_array_equal(mosaic[32:60, 30:58, 2], 255 - expected[1])  # row gap 4
+    assert (mosaic[28:32] == 255).all()
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["original", "negative"]
+    numpy.testing.assert_allclose(figure.axes[0].get_yticks(), [13.5, 45.5])
+
+
+def test_grids_fill_row_by_row_and_keep_colour_and_range():
+    faces = RNG.random((5, 3, 28, 28))
+    mosaic = mosaic_of(figures.image_grid(faces, columns=3))
+    numpy.testing.assert_array_equal(
+        mosaic[30:58, 30:58], numpy.rint(255 * faces[4]).astype("uint8").transpose(1, 2, 0)
+    )
+    assert (mosaic[30:, 60:] == 255).all()  # the sixth place is left blank
+    wide = figures.image_grid(
+        numpy.array([[[-3.0, 0.0, 3.0, 9.0]]]), columns=1, value_range=(-3.0, 3.0)
+    )
+    assert mosaic_of(wide)[0, :, 0].tolist() == [0, 128, 255, 255]
+
+
+def test_chart_lines_hold_the_data_under_their_names():
+    figure = MAKERS["chart"]()
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.lines}
+    assert lines["model 1"].get_xdata().tolist() == [2, 4, 8, 16, 32]
+    assert lines["mean image"].get_ydata()[0] == 0.067
+    assert len({line.get_color() for line in axes.lines}) == 3
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == list(lines)
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["2", "4", "8", "16", "32"]
+
+
+def test_density_contours_enclose_the_stated_mass():
+    # In two dimensions a Gaussian holds the mass q inside the radius sqrt(-2 log(1 - q)).
+    _, (axes,) = figures.plane_figure(["standard normal"], 5.0)
+    figures.draw_density(axes, FullGaussian([0, 0], numpy.eye(2)), masses=(0.5, 0.99))
+    paths = axes.collections[0].get_paths()
+    radii = [numpy.hypot(*path.vertices.T).max() for path in paths]  # levels ascend: outer first
+    expected = [numpy.sqrt(-2 * numpy.log(1 - q)) for q in (0.99, 0.5)]
+    numpy.testing.assert_allclose(radii, expected, rtol=0.02)
+
+
+def test_arrows_start_and_end_at_the_points():
+    _, (axes,) = figures.plane_figure(["arrows"])
+    start, end = LATENTS[:7, :2], LATENTS[7:14, :2]
+    figures.draw_arrows(axes, start, end)
+    (arrows,) = axes.collections
+    numpy.testing.assert_allclose(arrows.XY, start)
+    numpy.testing.assert_allclose(numpy.stack([arrows.U, arrows.V], axis=1), end - start)
+    assert (arrows.scale, arrows.angles, arrows.scale_units) == (1.0, "xy", "xy")
+
+
+def test_importing_the_package_loads_no_matplotlib_and_figures_no_pyplot():
+    code = (
+        "import sys, autoencoder, autoencoder.pca, autoencoder.densities, autoencoder.metrics, "
+        "autoencoder.curves, autoencoder.faces; "
+        "assert 'matplotlib' not in sys.modules and 'scipy' not in sys.modules; "
+        "import autoencoder.figures; assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="shapes differ"):
+        figures.rows_of_images([IMAGES, IMAGES[:3]], ["a", "b"])
+    with pytest.raises(ValueError, match="2 rows and 1 titles"):
+        figures.rows_of_images([IMAGES, IMAGES], ["a"])
+    with pytest.raises(ValueError, match="6 columns and 1 titles"):
+        figures.rows_of_images([IMAGES], ["a"], column_titles=["x"])
+    with pytest.raises(ValueError, match="expected images"):
+        figures.image_grid(numpy.zeros((2, 5, 28, 28)))
+    with pytest.raises(ValueError, match="'a' has x"):
+        figures.line_chart({"a": ([1, 2], [1])}, "x", "y")
+    with pytest.raises(ValueError, match="nothing to draw"):
+        figures.line_chart({}, "x", "y")
+    with pytest.raises(ValueError, match="draw_arrows"):
+        figures.draw_arrows(None, LATENTS[:3], LATENTS[:2])
+    with pytest.raises(ValueError, match="two coordinates"):
+        figures.latent_pairs(LATENTS[:, :1], DiagonalGaussian())

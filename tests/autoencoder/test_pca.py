@@ -1,0 +1,198 @@
+"""PCA against the eigenvectors of the covariance, and the filling of holes against conditioning."""
+
+import numpy
+import pytest
+
+from autoencoder import pca as pca_module
+from autoencoder.metrics import principal_angles
+from autoencoder.pca import PCA
+
+
+@pytest.fixture
+def points():
+    rng = numpy.random.default_rng(0)
+    mixing = rng.normal(size=(7, 7)) * numpy.array([5.0, 3, 2, 1, 0.5, 0.3, 0.1])[:, None]
+    return rng.normal(size=(300, 7)) @ mixing + rng.normal(size=7) * 4
+
+
+def by_eigenvectors(points, centre=True):
+    centred = points - points.mean(axis=0) if centre else points
+    values, vectors = numpy.linalg.eigh(centred.T @ centred)
+    return values[::-1], vectors.T[::-1]
+
+
+@pytest.mark.parametrize("centre", [True, False])
+def test_components_and_variances_are_the_eigenvectors_and_values_of_the_scatter(points, centre):
+    values, vectors = by_eigenvectors(points, centre)
+    pca = PCA(4, centre=centre).fit(points)
+    signs = numpy.sign((pca.components_ * vectors[:4]).sum(axis=1, keepdims=True))
+    numpy.testing.assert_allclose(pca.components_, signs * vectors[:4], atol=1e-10)
+    numpy.testing.assert_allclose(pca.singular_values_**2, values[:4], rtol=1e-10)
+    count = len(points) - 1 if centre else len(points)
+    numpy.testing.assert_allclose(pca.explained_variance_, values[:4] / count, rtol=1e-10)
+    numpy.testing.assert_allclose(
+        pca.explained_variance_ratio_, values[:4] / values.sum(), rtol=1e-10
+    )
+    assert pca.noise_variance_ == pytest.approx(values[4:].mean() / count)
+
+
+def test_stacking_chunks_gives_the_same_as_one_decomposition(points, monkeypatch):
+    whole = PCA(5).fit(points)
+    monkeypatch.setattr(pca_module, "_CHUNK", 11)
+    chunked = PCA(5).fit(points)
+    numpy.testing.assert_allclose(chunked.components_, whole.components_, atol=1e-12)
+    numpy.testing.assert_allclose(chunked.singular_values_, whole.singular_values_, rtol=1e-12)
+
+
+def test_small_singular_values_survive_that_the_covariance_would_lose():
+    rng = numpy.random.default_rng(1)
+    left, _ = numpy.linalg.qr(rng.normal(size=(50, 3)))
+    right, _ = numpy.linalg.qr(rng.normal(size=(6, 3)))
+    exact = numpy.array([1.0, 1e-5, 1e-10])
+    pca = PCA(3, centre=False).fit(left * exact @ right.T)
+    numpy.testing.assert_allclose(pca.singular_values_, exact, rtol=1e-4)
+
+
+def test_no_other_linear_autoencoder_of_the_size_has_less_error(points):
+    pca = PCA(3).fit(points)
+    best = ((points - pca.inverse_transform(pca.transform(points))) ** 2).sum()
+    values, _ = by_eigenvectors(points)
+    assert best == pytest.approx(values[3:].sum())
+    centred = points - points.mean(axis=0)
+    rng = numpy.random.default_rng(2)
+    for step in (1e-3, 0.1, 10.0):
+        basis = pca.components_.T + step * rng.normal(size=(7, 3))
+        projected = basis @ numpy.linalg.lstsq(basis, centred.T, rcond=None)[0]
+        assert ((centred.T - projected) ** 2).sum() > best
+
+
+def test_all_components_reconstruct_exactly_and_keep_shape_and_dtype(points):
+    images = points.reshape(300, 1, 7, 1)
+    pca = PCA().fit(images)
+    assert pca.components_.shape == (7, 7)
+    assert pca.noise_variance_ == 0.0
+    back = pca.inverse_transform(pca.transform(images))
+    numpy.testing.assert_allclose(back, images, atol=1e-10)
+    single = images.astype("float32")
+    assert pca.transform(single).dtype == "float32"
+    assert pca.inverse_transform(pca.transform(single)).dtype == "float32"
+    numpy.testing.assert_allclose(pca.fit_transform(images), pca.transform(images))
+
+
+def test_unsigned_bytes_are_not_subtracted_as_bytes():
+    images = numpy.random.default_rng(3).integers(0, 256, (40, 3, 3), dtype="uint8")
+    expected = PCA(2).fit(images.astype(float)).transform(images.astype(float))
+    numpy.testing.assert_allclose(PCA(2).fit(images).transform(images), expected)
+
+
+def test_fewer_samples_than_features():
+    points = numpy.random.default_rng(4).normal(size=(5, 20))
+    pca = PCA(4).fit(points)
+    numpy.testing.assert_allclose(
+        pca.inverse_transform(pca.transform(points)), points, atol=1e-12
+    )  # five centred points span four directions
+
+
+def test_signs_do_not_depend_on_the_order_of_the_samples(points):
+    order = numpy.random.default_rng(5).permutation(len(points))
+    first, second = PCA(3).fit(points), PCA(3).fit(points[order])
+    numpy.testing.assert_allclose(first.components_, second.components_, atol=1e-10)
+    largest = numpy.abs(first.components_).argmax(axis=1)
+    assert (first.components_[numpy.arange(3), largest] > 0).all()
+
+
+def test_the_uncentred_subspace_is_another_one(points):
+    centred = PCA(2).fit(points)
+    uncentred = PCA(2, centre=False).fit(points)
+    assert not uncentred.mean_.any()
+    assert principal_angles(centred.components_.T, uncentred.components_.T)[0] > 0.1
+
+
+def test_truncating_equals_fitting_with_fewer_components(points):
+    cut, direct = PCA(6).fit(points).truncate(2), PCA(2).fit(points)
+    for name in ("components_", "explained_variance_", "explained_variance_ratio_", "mean_"):
+        numpy.testing.assert_array_equal(getattr(cut, name), getattr(direct, name))
+    assert cut.noise_variance_ == direct.noise_variance_
+    assert cut.n_components == 2
+
+
+def test_filled_entries_are_the_conditional_mean_under_the_model_covariance(points):
+    # The oracle conditions the Gaussian N(mean, W W' + s I) the long way, entry by entry.
+    pca = PCA(3).fit(points)
+    noise = pca.noise_variance_
+    loadings = pca.components_.T * numpy.sqrt(pca.explained_variance_ - noise)
+    covariance = loadings @ loadings.T + noise * numpy.eye(7)
+    rng = numpy.random.default_rng(6)
+    mask = rng.random((20, 7)) < 0.5
+    mask[0], mask[1] = True, False  # nothing visible; nothing missing
+    holed = numpy.where(mask, numpy.nan, points[:20])
+    filled = pca.fill_missing(holed, mask)
+    for row, missing, result in zip(points, mask, filled, strict=False):
+        expected = row.copy()
+        gain = covariance[numpy.ix_(missing, ~missing)] @ numpy.linalg.pinv(
+            covariance[numpy.ix_(~missing, ~missing)]
+        )
+        expected[missing] = pca.mean_[missing] + gain @ (row - pca.mean_)[~missing]
+        numpy.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9)
+    numpy.testing.assert_allclose(filled[0], pca.mean_)
+
+
+def test_without_noise_filling_is_least_squares_on_the_visible_entries(points):
+    pca = PCA(2).fit(points)
+    missing = numpy.array([True, False, False, True, False, False, False])
+    filled = pca.fill_missing(points, missing, noise_variance=0.0)
+    basis = pca.components_.T
+    latents = numpy.linalg.lstsq(basis[~missing], (points - pca.mean_)[:, ~missing].T, rcond=None)
+    expected = (basis @ latents[0]).T + pca.mean_
+    numpy.testing.assert_allclose(filled[:, missing], expected[:, missing], atol=1e-5)
+    numpy.testing.assert_array_equal(filled[:, ~missing], points[:, ~missing])
+
+
+def test_one_shared_mask_gives_the_same_as_one_mask_a_sample(points):
+    images = points.astype("float32").reshape(-1, 1, 7, 1)
+    pca = PCA(3).fit(images)
+    missing = numpy.zeros((1, 1, 7, 1), dtype=bool)
+    missing[:, :, 2:5] = True
+    shared = pca.fill_missing(images, missing)
+    each = pca.fill_missing(images, numpy.broadcast_to(missing, images.shape))
+    assert shared.shape == images.shape
+    assert shared.dtype == "float32"
+    numpy.testing.assert_allclose(shared, each, rtol=1e-5, atol=1e-5)
+    numpy.testing.assert_array_equal(shared, pca.fill_missing(images, missing[0]))
+
+
+def test_filling_stays_bounded_when_almost_nothing_is_visible(points):
+    pca = PCA(6).fit(points)
+    missing = numpy.ones(7, dtype=bool)
+    missing[0] = False
+    for noise in (None, 0.0):
+        filled = pca.fill_missing(points, missing, noise_variance=noise)
+        assert numpy.isfinite(filled).all()
+        assert numpy.abs(filled).max() < 10 * numpy.abs(points).max()
+
+
+def test_errors_name_the_operation_and_the_shapes(points):
+    pca = PCA(2).fit(points)
+    with pytest.raises(ValueError, match=r"n_components must be at least 1, got 0"):
+        PCA(0)
+    with pytest.raises(ValueError, match=r"PCA.fit: 8 components .* \(300, 7\)"):
+        PCA(8).fit(points)
+    with pytest.raises(ValueError, match=r"PCA.fit: expected at least 2 samples .* \(1, 7\)"):
+        PCA(1).fit(points[:1])
+    with pytest.raises(ValueError, match=r"PCA.fit: .* not finite"):
+        PCA(1).fit(numpy.where(points > 5, numpy.nan, points))
+    with pytest.raises(ValueError, match=r"PCA.transform: fitted on samples \(7,\), got \(3, 6\)"):
+        pca.transform(numpy.zeros((3, 6)))
+    with pytest.raises(ValueError, match=r"expected latents \(N, 2\), got \(3, 3\)"):
+        pca.inverse_transform(numpy.zeros((3, 3)))
+    with pytest.raises(RuntimeError, match="call fit first"):
+        PCA(2).transform(points)
+    with pytest.raises(ValueError, match="truncate"):
+        pca.truncate(8)
+    with pytest.raises(TypeError, match="must be boolean, got float64"):
+        pca.fill_missing(points, numpy.zeros((300, 7)))
+    for shape in ((300, 6), (5, 7)):
+        with pytest.raises(ValueError, match="mask"):
+            pca.fill_missing(points, numpy.zeros(shape, dtype=bool))
+    with pytest.raises(ValueError, match="noise variance"):
+        pca.fill_missing(points, numpy.zeros(7, dtype=bool), noise_variance=-1.0)

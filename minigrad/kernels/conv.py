@@ -36,10 +36,10 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     check_shapes("conv2d_weight_grad", geometry, x, y=y)
     xp, groups, (height, width) = array_module(x, y), geometry.groups, geometry.kernel_size
     channels, deep = x.shape[1] // groups, y.shape[1] // groups
-    windows = unfold(pad(x, geometry), geometry)  # (G, P, Q * N, K)
+    windows = unfold(pad(x, geometry), geometry)  # (G, P, N * Q, K)
     _, blocks, pixels, window = windows.shape
-    y = y.transpose(2, 3, 0, 1).reshape(blocks, pixels, groups, deep)
-    y = y.transpose(2, 0, 1, 3)[:, :, None]  # (G, P, 1, Q * N, O / G)
+    y = y.transpose(2, 0, 3, 1).reshape(blocks, pixels, groups, deep)
+    y = y.transpose(2, 0, 1, 3)[:, :, None]  # (G, P, 1, N * Q, O / G)
     work = pixels * window * deep
     parts = height if work > SMALL_PRODUCT >= work // height else 1
     windows = windows.reshape(groups, blocks, pixels, parts, window // parts)
@@ -54,18 +54,18 @@ def _correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Arra
     xp, groups = array_module(x, weight), geometry.groups
     (height, width), images, channels = geometry.output_size, x.shape[0], weight.shape[0]
     deep = channels // groups
-    windows = unfold(x, geometry)  # (G, P, Q * N, K)
+    windows = unfold(x, geometry)  # (G, P, N * Q, K)
     _, blocks, pixels, window = windows.shape
     matrix = weight.reshape(groups, deep, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
     matrix = matrix.reshape(groups, 1, 1, window, deep)  # rows ordered (i, j, c)
     rows = pixels or 1 if blocks == 1 else product_rows(pixels, window * deep)
     windows = windows.reshape(groups, blocks, pixels // rows, rows, window)
-    y = xp.matmul(windows, matrix)  # (G, P, Q * N / rows, rows, O / G)
-    y = y.reshape(groups, height, width, images, deep).transpose(1, 2, 3, 0, 4)
-    y = y.reshape(height, width, images, channels)
+    y = xp.matmul(windows, matrix)  # (G, P, N * Q / rows, rows, O / G)
+    y = y.reshape(groups, height, images, width, deep).transpose(1, 2, 3, 0, 4)
+    y = y.reshape(height, images, width, channels)
     if bias is not None:
         y += _bias_row(bias, y)
-    return y.transpose(2, 3, 0, 1)
+    return y.transpose(1, 3, 0, 2)
 
 
 def _bias_row(bias: Array, y: Array) -> Array:

@@ -35,11 +35,11 @@ def overlap_add(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Arr
     cut = product_rows(pixels, kernel.shape[2] * deep * columns)
     rows = rows.reshape(groups, 1, pixels // cut, cut, tall * deep)
 
-    x = xp.empty((height, width, images, groups, channels), dtype=y.dtype)
-    x[...] = 0 if bias is None else bias.reshape(groups, channels)
+    x = xp.empty((height, images, width, groups, channels), dtype=y.dtype)
     high = max(PRODUCTS_AT_ONCE // max(pixels * kernel_width * channels * groups, 1), 1)
     for top in range(0, height, high):
-        band = x[top : top + high]
+        band = xp.empty((min(high, height - top), width, images, groups, channels), dtype=y.dtype)
+        band[...] = 0 if bias is None else bias.reshape(groups, channels)
         if few:
             shape = (len(band), groups, parts, columns, pixels // cut, cut)
             products = xp.empty(shape, dtype=y.dtype)
@@ -52,7 +52,7 @@ def overlap_add(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Arr
             terms = products.reshape(len(band), groups, kernel_width, wide, images, channels)
             terms = terms.transpose(2, 0, 3, 4, 1, 5)
         for phase in range(geometry.stride[0]):
-            _gather_rows(rows, kernel, geometry, phase, top, products)
+            _gather_rows(rows, kernel, geometry, phase, top, products, few)
         for j, term in enumerate(terms):  # (rows, Q, N, G, C / G)
             first = max(-((j - left) // right), 0)
             stop = min(-((j - left - width) // right), wide)
@@ -60,11 +60,12 @@ def overlap_add(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Arr
                 v = right * first + j - left
                 target = band[:, v : v + right * (stop - first - 1) + 1 : right]
                 xp.add(target, term[:, first:stop], out=target)
-    return x.reshape(height, width, images, groups * channels).transpose(2, 3, 0, 1)
+        x[top : top + high] = band.swapaxes(1, 2)
+    return x.reshape(height, images, width, groups * channels).transpose(1, 3, 0, 2)
 
 
 def _gather_rows(
-    rows: Array, kernel: Array, geometry: Geometry, phase: int, top: int, band: Array
+    rows: Array, kernel: Array, geometry: Geometry, phase: int, top: int, band: Array, few: bool
 ) -> None:
     """Fill the input rows of a band that are ``phase`` modulo the stride (padding counted).
 
@@ -77,6 +78,8 @@ def _gather_rows(
     kernel = kernel[:, :, phase::stride][:, :, ::-1]
     reach = kernel.shape[2]
     kernel = kernel.reshape(groups, parts, 1, reach * deep, columns)
+    if few:
+        kernel = xp.ascontiguousarray(kernel.swapaxes(3, 4)).swapaxes(3, 4)
     offset = padding + top - phase
     first, stop = -(-offset // stride), -(-(offset + len(band)) // stride)
     results = band[stride * first - offset :: stride]  # of u = first, ..., stop - 1

@@ -37,10 +37,10 @@ def pad(x: Array, geometry: Geometry) -> Array:
 
 
 def zero_images(like: Array, size: tuple[int, int]) -> Array:
-    """Zeros (N, C, *size), N, C and dtype those of ``like``, in memory H, W, N, C."""
+    """Zeros (N, C, *size), N, C and dtype those of ``like``, in memory H, N, W, C."""
     images, channels = like.shape[:2]
-    zeros = array_module(like).zeros((*size, images, channels), dtype=like.dtype)
-    return zeros.transpose(2, 3, 0, 1)
+    zeros = array_module(like).zeros((size[0], images, size[1], channels), dtype=like.dtype)
+    return zeros.transpose(1, 3, 0, 2)
 
 
 def unfolds_fully(x: Array, geometry: Geometry) -> bool:
@@ -71,7 +71,7 @@ def unfold(x: Array, geometry: Geometry) -> Array:
                                              \\___ window p = 1 ____/
 
     Each letter stands for the C channels of a pixel. With few channels those runs are short: then
-    the pixels (q, n) go last in memory, and each matrix is stored transposed.
+    the pixels (n, q) go last in memory, and each matrix is stored transposed.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def unfold(x: Array, geometry: Geometry) -> Array:
 
     Returns
     -------
-    array (G, P, Q * N, K), or (G, 1, P * Q * N, K) where :func:`unfolds_fully`
+    array (G, P, N * Q, K), or (G, 1, P * N * Q, K) where :func:`unfolds_fully`
         K = kh * kw * C / G, ordered (i, j, c). Rows may overlap in memory: only to be read.
     """
     xp, groups = array_module(x), geometry.groups
@@ -100,12 +100,12 @@ def unfold(x: Array, geometry: Geometry) -> Array:
     if unfolds_fully(x, geometry):
         steps |= dict(p=down * row, i=apart * row)
         sizes |= dict(p=height, i=rows)
-        return copy("gpqnijc").reshape(groups, 1, height * pixels, window)
+        return copy("gpnqijc").reshape(groups, 1, height * pixels, window)
     if few_channels(channels, width):
-        unfolded = copy("ghjcqn")
+        unfolded = copy("ghjcnq")
         group, line, _, item, _, pixel = unfolded.strides
     else:
-        unfolded = copy("gqnhjc")
+        unfolded = copy("gnqhjc")
         group, _, pixel, line, _, item = unfolded.strides
     return xp.lib.stride_tricks.as_strided(
         unfolded, (groups, height, pixels, window), (group, down * line, pixel, item)

@@ -298,10 +298,10 @@ def test_inputs_are_never_written_and_never_shared_with_the_result(case):
 def test_results_are_ordered_in_memory_as_the_next_layer_reads_them():
     x, weight, y, _, _, geometry = make(CASES["wide channels"])
     for result in (conv2d(x, weight, geometry), conv_transpose2d(y, weight, geometry)):
-        assert result.transpose(2, 3, 0, 1).flags.c_contiguous
+        assert result.transpose(2, 0, 3, 1).flags.c_contiguous
     x, weight, y, _, _, geometry = make(CASES["groups, many channels"])
     for result in (conv2d(x, weight, geometry), conv_transpose2d(y, weight, geometry)):
-        assert result.transpose(2, 3, 0, 1).flags.c_contiguous
+        assert result.transpose(2, 0, 3, 1).flags.c_contiguous
 
 
 WRONG = {

@@ -14,6 +14,7 @@ from .arithmetic import add, div, mul, neg, sub
 from .elementwise import abs, sqrt
 from .operands import as_float, as_tensor
 from .reduce import mean, sum
+from .select import Where
 from .softmax import log_softmax
 
 
@@ -176,7 +177,12 @@ def cross_entropy(
     if label_smoothing:
         share = sum(wanted, axis, keepdim=True)
         wanted = add(mul(wanted, 1 - label_smoothing), mul(share, label_smoothing / classes))
-    loss = neg(sum(mul(log_softmax(x, axis), wanted), axis))
+    logarithms = log_softmax(x, axis)
+    if target.dtype.kind != "f":
+        # A class that does not count may have score -inf: 0 times its logarithm would be NaN.
+        zero = Tensor(xp.zeros_like(x.data, shape=()))
+        logarithms = Where(wanted.data != 0)(logarithms, zero)
+    loss = neg(sum(mul(logarithms, wanted), axis))
     if reduction == "mean":
         return div(sum(loss), counted)
     return _reduced(name, loss, reduction)

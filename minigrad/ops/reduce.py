@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array
+from ..backend import Array, array_module
 from ..basic import Expand, Reshape, Sum
 from ..operation import Operation
 from ..tensor import Tensor
 from .arithmetic import Mul, ScaleDown, Sub
 from .elementwise import sqrt
-from .operands import as_float, as_tensor
-from .select import Mask
+from .operands import as_float, as_tensor, cast
+from .select import Mask, Where
 
 Dims = int | tuple[int, ...] | list[int] | None
 
@@ -101,6 +101,7 @@ def sum(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     Returns
     -------
     Tensor
+        Whole numbers and booleans are summed, and counted, in int64.
 
     Raises
     ------
@@ -113,6 +114,8 @@ def sum(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     Tensor([4., 6.])
     """
     x = as_tensor("sum", x)
+    if x.dtype.kind != "f":
+        x = cast(x, "int64")  # so that counting booleans counts, and small integers do not wrap
     return Sum(normal_dims("sum", dim, x.ndim), keepdim)(x)
 
 
@@ -217,11 +220,16 @@ def var(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
 def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
     """The standard deviation: the square root of :func:`var`.
 
-    Parameters and result as for :func:`var`.
+    Parameters and result as for :func:`var`. Where all elements are equal the gradient, which
+    does not exist, is taken as 0.
 
     Examples
     --------
     >>> std(Tensor([1.0, 2.0, 3.0]))
     Tensor(1.)
     """
-    return sqrt(var(as_float("std", x), dim, correction, keepdim))
+    variance = var(as_float("std", x), dim, correction, keepdim)
+    is_zero = variance.data == 0
+    xp = array_module(variance.data)
+    zero, one = (Tensor(f(variance.data, shape=())) for f in (xp.zeros_like, xp.ones_like))
+    return Where(is_zero)(zero, sqrt(Where(is_zero)(one, variance)))

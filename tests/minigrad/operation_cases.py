@@ -1,0 +1,262 @@
+"""One table of calls through the public functions, from which the operation tests draw.
+
+A case is written once for minigrad and for PyTorch: its function takes the library's functions
+``F`` and the input tensors. ``torch=False`` marks what PyTorch has no like of (operations that
+appear only in gradients, applied directly).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from operation_case import Case, apart, normal, off_zero, positive
+
+from minigrad.gradcheck import away_from
+from minigrad.kernels import Geometry
+
+SHAPES = [(), (1,), (5,), (3, 4), (2, 1, 3), (0,), (2, 0, 3)]
+PAIRS = [
+    ((3, 4), (3, 4)),
+    ((3, 4), (4,)),
+    ((3, 1), (1, 4)),
+    ((2, 1, 3), (4, 1)),
+    ((), (2, 3)),
+    ((2, 3), ()),
+    ((), ()),
+    ((1,), (3,)),
+    ((0, 3), (1, 3)),
+    ((1,), (0,)),
+]
+
+
+def elementwise():
+    one = {
+        "neg": (lambda F, x: F.neg(x), normal),
+        "exp": (lambda F, x: F.exp(x), normal),
+        "log": (lambda F, x: F.log(x), positive),
+        "sqrt": (lambda F, x: F.sqrt(x), positive),
+        "abs": (lambda F, x: F.abs(x), off_zero),
+        "sin": (lambda F, x: F.sin(x), normal),
+        "cos": (lambda F, x: F.cos(x), normal),
+        "tanh": (lambda F, x: F.tanh(x), normal),
+        "sigmoid": (lambda F, x: F.sigmoid(x), normal),
+        "softplus": (lambda F, x: F.softplus(x), normal),
+        "softplus-beta": (lambda F, x: F.softplus(x, 3.0), normal),
+        "relu": (lambda F, x: F.relu(x), off_zero),
+        "leaky_relu": (lambda F, x: F.leaky_relu(x), off_zero),
+        "leaky_relu-slope": (lambda F, x: F.leaky_relu(x, -0.3), off_zero),
+        "clamp": (lambda F, x: F.clamp(x, -0.5, 0.7), _off_ends),
+        "clamp-min": (lambda F, x: F.clamp(x, min=-0.5), _off_ends),
+        "clamp-max": (lambda F, x: F.clamp(x, max=0.7), _off_ends),
+        "add-number": (lambda F, x: 2.5 + (x + 1.5), normal),
+        "sub-number": (lambda F, x: 2.5 - (x - 1.5), normal),
+        "mul-number": (lambda F, x: 2.5 * (x * -1.5), normal),
+        "div-number": (lambda F, x: x / 2.5, normal),
+        "number-div": (lambda F, x: 2.5 / x, off_zero),
+        "pow-2": (lambda F, x: x**2, normal),
+        "pow-3": (lambda F, x: F.pow(x, 3), normal),
+        "pow-0": (lambda F, x: F.pow(x, 0) * x, normal),
+        "pow-1": (lambda F, x: x**1, normal),
+        "pow-fraction": (lambda F, x: x**-1.5, positive),
+        "number-pow": (lambda F, x: 2.5**x, normal),
+    }
+    for name, (function, values) in one.items():
+        for shape in SHAPES:
+            yield Case(f"{name}-{shape}", function, (values(*shape),))
+    two = {
+        "add": (lambda F, a, b: a + b, normal, normal),
+        "sub": (lambda F, a, b: a - b, normal, normal),
+        "mul": (lambda F, a, b: a * b, normal, normal),
+        "div": (lambda F, a, b: a / b, normal, off_zero),
+        "pow": (lambda F, a, b: a**b, positive, normal),
+        "maximum": (lambda F, a, b: F.maximum(a, b), _even, _odd),
+        "minimum": (lambda F, a, b: F.minimum(a, b), _even, _odd),
+        "where": (lambda F, a, b: F.where(a * 0 + b > 0, a, b), normal, off_zero),
+    }
+    for name, (function, first, second) in two.items():
+        for left, right in PAIRS:
+            inputs = first(*left), second(*right, seed=1)
+            yield Case(f"{name}-{left}-{right}", function, inputs)
+    yield Case("mul-itself", lambda F, x: x * x * x, (normal(3, 2),))
+    yield Case("where-number", lambda F, x: F.where(x > 0, x * x, 0.5), (off_zero(3, 4),))
+
+
+def _off_ends(*shape, seed=0):
+    return away_from(normal(*shape, seed=seed), (-0.5, 0.7))
+
+
+def _even(*shape, seed=0):
+    return 0.5 * np.round(2 * normal(*shape, seed=seed))
+
+
+def _odd(*shape, seed=0):
+    return 0.25 + _even(*shape, seed=seed)
+
+
+DIMS = [None, 0, -1, 1, (0, 2), (-1, 0), (0, 1, 2)]
+
+
+def reductions():
+    for name in ("sum", "mean", "amax", "amin", "var", "std", "logsumexp"):
+        values = apart if name in ("amax", "amin") else normal
+        for dim in DIMS:
+            for keepdim in (False, True):
+                function = _reduction(name, dim, keepdim)
+                yield Case(f"{name}-{dim}-{keepdim}", function, (values(2, 3, 4),))
+        if name not in ("var", "std"):  # of one number they are NaN
+            yield Case(f"{name}-one", _reduction(name, 0, False), (values(1, 3),))
+            yield Case(f"{name}-0-d", _reduction(name, None, False), (values(),))
+        yield Case(f"{name}-nothing-left", _reduction(name, 1, False), (values(0, 3),))
+    yield Case("sum-empty", _reduction("sum", 0, False), (normal(0, 3),))
+    yield Case("var-correction", lambda F, x: F.var(x, 1, correction=0), (normal(3, 4),))
+    yield Case("std-correction", lambda F, x: F.std(x, (0, 1), correction=2), (normal(3, 4),))
+    for name in ("softmax", "log_softmax"):
+        for dim in (0, 1, -1):
+            function = _along(name, dim)
+            yield Case(f"{name}-{dim}", function, (normal(2, 3, 4),))
+            yield Case(f"{name}-{dim}-size-1", function, (normal(1, 1, 3),))
+            yield Case(f"{name}-{dim}-size-0", function, (normal(0, 2, 3),))
+
+
+def _along(name, dim):
+    return lambda F, x: getattr(F, name)(x, dim)
+
+
+def _reduction(name, dim, keepdim):
+    def function(F, x):
+        if dim is None and not keepdim:
+            return getattr(F, name)(x) if name != "logsumexp" else F.logsumexp(x, _all(x))
+        return getattr(F, name)(x, dim=_all(x) if dim is None else dim, keepdim=keepdim)
+
+    return function
+
+
+def _all(x):
+    return tuple(range(x.ndim))
+
+
+def shapes():
+    x = normal(2, 3, 4)
+    yield from (
+        Case("reshape", lambda F, x: F.reshape(x, (4, 6)), (x,)),
+        Case("reshape-rest", lambda F, x: x.reshape(-1, 2), (x,)),
+        Case("reshape-0-d", lambda F, x: F.reshape(x, ()), (normal(1, 1),)),
+        Case("reshape-from-0-d", lambda F, x: F.reshape(x, (1, 1)), (normal(),)),
+        Case("reshape-size-0", lambda F, x: F.reshape(x, (3, 0)), (normal(0, 2),)),
+        Case("permute", lambda F, x: F.permute(x, (2, 0, 1)), (x,)),
+        Case("permute-negative", lambda F, x: x.permute(-1, 0, 1), (x,)),
+        Case("permute-0-d", lambda F, x: F.permute(x, ()), (normal(),)),
+        Case("transpose", lambda F, x: F.transpose(x, 0, -1), (x,)),
+        Case("T", lambda F, x: x.T, (normal(2, 3),)),
+        Case("flatten", lambda F, x: F.flatten(x), (x,)),
+        Case("flatten-some", lambda F, x: F.flatten(x, 1, -1), (x,)),
+        Case("flatten-0-d", lambda F, x: F.flatten(x), (normal(),)),
+        Case("flatten-size-0", lambda F, x: F.flatten(x, 1), (normal(0, 2, 3),)),
+        Case("squeeze", lambda F, x: F.squeeze(x), (normal(1, 3, 1),)),
+        Case("squeeze-one", lambda F, x: F.squeeze(x, 0), (normal(1, 3, 1),)),
+        Case("squeeze-several", lambda F, x: F.squeeze(x, (0, 1)), (normal(1, 3, 1),)),
+        Case("unsqueeze", lambda F, x: F.unsqueeze(x, -1), (x,)),
+        Case("unsqueeze-0-d", lambda F, x: F.unsqueeze(x, 0), (normal(),)),
+        Case("expand", lambda F, x: F.expand(x, (2, 3, 4)), (normal(3, 1),)),
+        Case("expand-keep", lambda F, x: x.expand(2, -1, 3), (normal(4, 1),)),
+        Case("expand-0-d", lambda F, x: F.expand(x, (2, 2)), (normal(),)),
+        Case("expand-size-0", lambda F, x: F.expand(x, (0, 3)), (normal(1, 3),)),
+        Case("cat", lambda F, a, b: F.cat([a, b], 1), (normal(2, 3), normal(2, 1))),
+        Case("cat-negative", lambda F, a, b: F.cat((a, b, a), dim=-1), (x, normal(2, 3, 2))),
+        Case("cat-size-0", lambda F, a, b: F.cat([a, b]), (normal(0, 3), normal(2, 3))),
+        Case("stack", lambda F, a, b: F.stack([a, b, a]), (normal(2, 3), normal(2, 3, seed=1))),
+        Case("stack-last", lambda F, a, b: F.stack([a, b], -1), (normal(2), normal(2, seed=1))),
+        Case("stack-0-d", lambda F, a, b: F.stack([a, b]), (normal(), normal(seed=1))),
+        Case("pad", lambda F, x: F.pad(x, (1, 2)), (x,)),
+        Case("pad-value", lambda F, x: F.pad(x, (1, 0, 0, 2), value=1.5), (x,)),
+        Case("pad-negative", lambda F, x: F.pad(x, (-1, 2, 1, -1)), (x,)),
+        Case("pad-size-0", lambda F, x: F.pad(x, (1, 1)), (normal(2, 0),)),
+    )
+
+
+def indexing():
+    x = normal(3, 4, 5)
+    keys = {
+        "int": 1,
+        "negative": (-1, 2),
+        "element": (1, 2, 3),
+        "slice": slice(1, None),
+        "steps": (slice(None, None, 2), slice(0, 4, 3)),
+        "empty": slice(2, 2),
+        "none": (None, slice(None), None, 1),
+        "ellipsis": (..., 0),
+        "ellipsis-middle": (0, ..., slice(1, 3)),
+        "list": [0, 2, 0, 0],
+        "lists": ([0, 2, 0], [1, 1, 1]),
+        "lists-broadcast": ([[0], [2]], [1, 3]),
+        "list-slice": (slice(None), [3, 0, 3], slice(1, 4, 2)),
+        "lists-apart": ([0, 1], slice(None), [2, 2]),
+        "list-empty": np.zeros(0, "int64"),
+        "boolean": np.arange(3) != 1,
+        "boolean-all": np.arange(60).reshape(3, 4, 5) % 7 == 0,
+        "boolean-none": np.zeros(3, bool),
+        "boolean-and-slice": (slice(None), np.arange(4) > 1, 0),
+    }
+    for name, key in keys.items():
+        yield Case(f"index-{name}", _taking(key), (x,))
+    yield Case("index-0-d", lambda F, x: x[...], (normal(),))
+    yield Case("index-0-d-none", lambda F, x: x[None], (normal(),))
+    yield Case("index-size-0", lambda F, x: x[:, 1:], (normal(0, 3),))
+
+
+def _taking(key):
+    return lambda F, x: x[_native(F, key)]
+
+
+def _native(F, key):
+    """Arrays in a key as the library's own tensors (PyTorch refuses NumPy's)."""
+    parts = key if isinstance(key, tuple) else (key,)
+    parts = tuple(F.index_tensor(p) if isinstance(p, np.ndarray) else p for p in parts)
+    return parts if isinstance(key, tuple) else parts[0]
+
+
+def linear_algebra():
+    products = [
+        ((3, 4), (4, 2)),
+        ((4,), (4,)),
+        ((4,), (4, 2)),
+        ((3, 4), (4,)),
+        ((2, 3, 4), (4, 2)),
+        ((3, 4), (2, 4, 2)),
+        ((2, 1, 3, 4), (5, 4, 2)),
+        ((1, 3, 4), (2, 4, 1)),
+        ((2, 3, 4), (4,)),
+        ((4,), (2, 4, 3)),
+        ((1, 1), (1, 1)),
+        ((0, 4), (4, 2)),
+        ((3, 0), (0, 2)),
+        ((2, 0, 4), (4, 3)),
+    ]
+    for left, right in products:
+        inputs = normal(*left), normal(*right, seed=1)
+        yield Case(f"matmul-{left}-{right}", lambda F, a, b: F.matmul(a, b), inputs)
+    weight, bias = normal(3, 4, seed=1), normal(3, seed=2)
+    for shape in ((2, 4), (4,), (2, 5, 4), (0, 4), (1, 4)):
+        x = normal(*shape)
+        yield Case(f"linear-{shape}", lambda F, x, w: F.linear(x, w), (x, weight))
+        yield Case(f"linear-bias-{shape}", lambda F, x, w, b: F.linear(x, w, b), (x, weight, bias))
+
+
+def gradients_only():
+    """Operations that only gradients are made of, applied directly."""
+    geometry = Geometry((5, 4), (2, 2), (2, 3), (2, 1), (0, 0), (2, 1), 1)
+
+    def unindex(F, x):
+        return F.operation("unindex", (3, 4), (F.index_tensor([0, 2, 0]).data, slice(1, 3)))(x)
+
+    def with_array(name):
+        array = off_zero(3, 4)
+        return lambda F, x: F.operation(name, F.index_tensor(array.astype(x.dtype)).data)(x)
+
+    def weight_grad(F, x, y):
+        return F.operation("conv2d_weight_grad", geometry)(x, y)
+
+    inputs = normal(2, 3, 5, 4), normal(2, 2, 2, 3, seed=1)
+    yield Case("unindex", unindex, (normal(3, 2),), torch=False)
+    yield Case("relu_grad", with_array("relu_grad"), (normal(3, 4),), torch=False)
+    yield Case("mask", with_array("mask"), (normal(3, 4),), torch=False)
+    yield Case("conv2d_weight_grad", weight_grad, inputs, torch=False)

@@ -1,0 +1,18 @@
+"""All cases: the whole table of ``operation_cases.py`` and ``operation_cases_images.py``."""
+
+import operation_cases as cases
+import operation_cases_images as image_cases
+
+GROUPS = [
+    cases.elementwise,
+    cases.reductions,
+    cases.shapes,
+    cases.indexing,
+    cases.linear_algebra,
+    cases.gradients_only,
+    image_cases.convolutions,
+    image_cases.pooling,
+    image_cases.losses,
+    image_cases.moves,
+]
+CASES = [case for group in GROUPS for case in group()]

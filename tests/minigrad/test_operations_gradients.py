@@ -1,0 +1,166 @@
+"""Every operation's first and second derivatives, and a guard that none is forgotten."""
+
+import sys
+
+import numpy as np
+import pytest
+from operation_case import Functions
+from operation_table import CASES
+
+import minigrad
+from minigrad import Operation, Tensor
+from minigrad.basic import Add
+from minigrad.gradcheck import adjoint_check, gradcheck, gradgradcheck
+
+
+def strided(array):
+    """The same values, neither C- nor Fortran-contiguous where there is a choice."""
+    if array.ndim == 0:
+        return array
+    order = tuple(reversed(range(array.ndim)))
+    doubled = np.repeat(array.transpose(order), 2, axis=-1)
+    return doubled[..., ::2].transpose(order)
+
+
+@pytest.mark.parametrize("layout", [np.array, strided], ids=["contiguous", "strided"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_first_and_second_derivatives(case, layout, device, tensor):
+    functions = Functions(device)
+    inputs = [tensor(layout(values), requires_grad=True) for values in case.inputs]
+
+    def f(*tensors):
+        return case.function(functions, *tensors)
+
+    assert gradcheck(f, inputs, step=case.step, max_elements=40)
+    assert gradgradcheck(f, inputs, step=case.step, max_elements=20, directions=2)
+
+
+LINEAR = [
+    case
+    for case in CASES
+    if case.name.startswith(("conv", "matmul", "sum", "index", "permute", "avg_pool", "unindex"))
+    and not case.name.endswith(("-bias", "-single", "-empty-batch"))
+    and "output_padding" not in case.name
+]
+
+
+@pytest.mark.parametrize("case", LINEAR, ids=lambda case: case.name)
+def test_linear_maps_and_their_gradients_are_adjoint_in_float32(case, device, tensor):
+    functions = Functions(device)
+    inputs = [tensor(values, requires_grad=True, dtype="float32") for values in case.inputs]
+    assert adjoint_check(lambda *tensors: case.function(functions, *tensors), inputs)
+
+
+def operations_behind(*outputs):
+    """The names of all operations in the graph of some tensors."""
+    found, stack = {}, [output.grad_fn for output in outputs]
+    while stack:
+        operation = stack.pop()
+        if operation is not None and id(operation) not in found:
+            found[id(operation)] = operation
+            stack += [tensor.grad_fn for tensor in operation.inputs]
+    return {operation.name for operation in found.values()}
+
+
+def shipped_operations():
+    """Every operation of the package that can be applied (not test classes, nor base classes)."""
+    return {
+        name
+        for name, cls in Operation.registry.items()
+        if cls.__module__.startswith("minigrad.")
+        and getattr(sys.modules[cls.__module__], cls.__name__, None) is cls
+        and cls.forward is not Operation.forward
+    }
+
+
+def cases_by_operation():
+    """For each operation, the cases whose graph it is part of."""
+    found = {}
+    functions = Functions(minigrad.device("cpu"))
+    for case in CASES:
+        inputs = [minigrad.Tensor(values, requires_grad=True) for values in case.inputs]
+        for name in operations_behind(case.function(functions, *inputs)):
+            found.setdefault(name, []).append(case)
+    return found
+
+
+def test_every_registered_operation_has_a_first_and_second_order_check():
+    shipped = shipped_operations()
+    assert len(shipped) > 30
+    missing = shipped - cases_by_operation().keys()
+    assert not missing, f"operations in no case of operation_cases: {sorted(missing)}"
+
+
+def off_by_little(gradient):
+    return Add()(gradient, Tensor(gradient.data * 1e-3, device=gradient.device))
+
+
+def cut_off(gradient):
+    return gradient.detach()
+
+
+@pytest.mark.parametrize(("check", "plant"), [(gradcheck, off_by_little), (gradgradcheck, cut_off)])
+def test_the_cases_of_each_operation_notice_a_planted_mistake(check, plant, monkeypatch, device):
+    functions = Functions(device)
+    by_operation = cases_by_operation()
+    unnoticed = []
+    for name in sorted(shipped_operations()):
+        cls = Operation.registry[name]
+        with monkeypatch.context() as patch:
+            patch.setattr(cls, "backward", planted(cls.backward, plant))
+            if all(passes(check, functions, case) for case in by_operation[name]):
+                unnoticed.append(name)
+    assert not unnoticed
+
+
+def planted(backward, plant):
+    def wrong(operation, gradient):
+        found = backward(operation, gradient)
+        found = found if isinstance(found, tuple) else (found,)
+        return tuple(None if one is None else plant(one) for one in found)
+
+    return wrong
+
+
+def passes(check, functions, case):
+    inputs = [Tensor(values, requires_grad=True, device=functions.device) for values in case.inputs]
+
+    def f(*tensors):
+        return case.function(functions, *tensors)
+
+    return check(f, inputs, step=case.step, max_elements=0, directions=1, raise_exception=False)
+
+
+def test_an_operation_registered_without_a_case_would_be_noticed(monkeypatch):
+    class Forgotten(Operation):
+        def forward(self, x):
+            return x
+
+    monkeypatch.setattr(minigrad.operation, "Forgotten", Forgotten, raising=False)
+    Forgotten.__module__ = "minigrad.operation"
+    try:
+        assert shipped_operations() - cases_by_operation().keys() == {"forgotten"}
+    finally:
+        del Operation.registry["forgotten"]
+
+
+def test_every_public_function_is_in_some_case():
+    used = set()
+
+    class Watching(Functions):
+        def __getattr__(self, name):
+            used.add(name)
+            return super().__getattr__(name)
+
+    functions = Watching(minigrad.device("cpu"))
+    for case in CASES:
+        inputs = [minigrad.Tensor(values) for values in case.inputs]
+        case.function(functions, *inputs)
+    without_gradient = {"eq", "ne", "lt", "le", "gt", "ge"}
+    by_operator = {"add", "sub", "mul", "div"}
+    assert set(minigrad.functional.__all__) - used == without_gradient | by_operator
+
+
+def test_case_names_are_unique():
+    names = [case.name for case in CASES]
+    assert len(names) == len(set(names))

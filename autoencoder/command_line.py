@@ -1,0 +1,201 @@
+"""The options every demo takes, and presets that set them together."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+__all__ = [
+    "PRESETS",
+    "Option",
+    "Parser",
+    "build_parser",
+    "fraction",
+    "not_negative",
+    "parse",
+    "positive",
+    "positive_number",
+]
+
+PRESETS = ("smoke", "default", "lecture", "full")
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option whose value comes from the preset unless it is given.
+
+    Parameters
+    ----------
+    name : str
+        As typed after ``--``.
+    type : callable
+        From text to value; raises ValueError for what it does not take.
+    help : str
+        What it sets, with units.
+    choices : sequence, optional
+        The values allowed.
+
+    Examples
+    --------
+    >>> Option("noise-std", float, "standard deviation of the noise").key
+    'noise_std'
+    """
+
+    name: str
+    type: Callable[[str], Any]
+    help: str
+    choices: Sequence[Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """The name in Python."""
+        return self.name.replace("-", "_")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def not_negative(text: str) -> int:
+    """A whole number from 0."""
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def positive_number(text: str) -> float:
+    """A finite number above 0."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+def fraction(text: str) -> float:
+    """A number between 0 and 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError
+    return number
+
+
+# What argparse says of a value that a type refuses: "invalid ... value".
+positive.__name__ = "whole number from 1"
+not_negative.__name__ = "whole number from 0"
+positive_number.__name__ = "positive number"
+fraction.__name__ = "number between 0 and 1"
+
+EPOCHS = Option("epochs", positive, "passes through the training samples")
+BATCH_SIZE = Option("batch-size", positive, "samples in a step")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, with a suggestion for a misspelt name."""
+
+    def error(self, message: str) -> NoReturn:
+        words = message.split()
+        known = [text for action in self._actions for text in action.option_strings]
+        if message.startswith("unrecognized arguments: "):
+            close = difflib.get_close_matches(words[2].partition("=")[0], known, n=1)
+            message += f"; did you mean {close[0]}?" if close else ""
+        if "invalid choice: " in message:
+            wrong = message.split("invalid choice: ")[1].split("'")
+            choices = [str(c) for action in self._actions for c in action.choices or ()]
+            close = difflib.get_close_matches(wrong[1], choices, n=1) if len(wrong) > 1 else []
+            message += f"; did you mean {close[0]}?" if close else ""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def build_parser(
+    program: str,
+    description: str,
+    presets: Mapping[str, Mapping[str, Any]],
+    options: Sequence[Option] = (),
+) -> Parser:
+    """A parser with the common options and those of one demo.
+
+    Parameters
+    ----------
+    program : str
+        What the user typed: the demo's file name.
+    description : str
+        What the demo does.
+    presets : mapping
+        For each of ``smoke``, ``default``, ``lecture`` and ``full``, a value for every key of
+        ``options`` (and of ``epochs`` and ``batch_size``, if the demo has them).
+    options : sequence of Option
+        The demo's own.
+
+    Returns
+    -------
+    Parser
+    """
+    parser = Parser(
+        prog=program,
+        description=f"{description} Defaults listed with slashes are those of the presets "
+        f"{' / '.join(PRESETS)}.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "--preset",
+        choices=PRESETS,
+        default="default",
+        help="sets the options at the end of this list together (default: default)",
+    )
+    add("--device", default="cpu", help="cpu (the default), cuda (the first GPU) or cuda:N")
+    add("--seed", type=not_negative, default=0, help="fixes every random number (default: 0)")
+    add(
+        "--workers",
+        type=positive,
+        help="threads on the CPU (default: one a core); results do not depend on it",
+        default=None,
+    )
+    add("--data", metavar="FOLDER", help="folder of four IDX files to use in place of MNIST")
+    add("--out", metavar="FOLDER", help="where results go (default: a new folder under runs/)")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--resume", action="store_true", help="go on with the last run, or that in --out"
+    )
+    group.add_argument("--replot", action="store_true", help="draw the figures of that run again")
+    for option in (EPOCHS, BATCH_SIZE, *options):
+        if option.key in presets["default"]:
+            values = [str(presets[name][option.key]) for name in PRESETS]
+            is_same = len(set(values)) == 1
+            values = "default: " + (values[0] if is_same else " / ".join(values))
+            parser.add_argument(
+                f"--{option.name}",
+                type=option.type,
+                choices=option.choices,
+                default=argparse.SUPPRESS,
+                help=f"{option.help} ({values})",
+            )
+    return parser
+
+
+def parse(
+    parser: Parser, presets: Mapping[str, Mapping[str, Any]], arguments: Sequence[str] | None
+) -> tuple[argparse.Namespace, set[str]]:
+    """Read a command line; what it does not say comes from the preset.
+
+    Returns
+    -------
+    options : argparse.Namespace
+    given : set of str
+        The names of the preset's options that were given explicitly.
+    """
+    options = parser.parse_args(arguments)
+    given = {key for key in presets[options.preset] if hasattr(options, key)}
+    for key, value in presets[options.preset].items():
+        if key not in given:
+            setattr(options, key, value)
+    return options, given

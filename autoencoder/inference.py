@@ -1,0 +1,80 @@
+"""Applying a trained model to arrays: in shards, without recording, back on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy
+
+from minigrad import Tensor, nn
+from minigrad.backend import Device, to_device, to_numpy
+from minigrad.parallel import map_shards
+
+__all__ = ["decode", "device_of_model", "encode", "reconstruct"]
+
+
+def device_of_model(model: nn.Module) -> Device:
+    """The device a model's parameters live on."""
+    return next(iter(model.parameters())).device
+
+
+def _apply(
+    function: Callable[[Tensor], Tensor], model: nn.Module, x: numpy.ndarray, workers: int | None
+) -> numpy.ndarray:
+    place = device_of_model(model)
+    parts = []
+    for start in range(0, len(x), 4096):  # bounds what is on the device at once
+        part = to_device(numpy.asarray(x[start : start + 4096], dtype="float32"), place)
+        parts.append(to_numpy(map_shards(function, [part], workers=workers)))
+    # Convolutions compute in a memory order of their own; arrays that leave them are in C order.
+    return numpy.ascontiguousarray(numpy.concatenate(parts))
+
+
+def reconstruct(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+    """What a model makes of samples: g(f(x)).
+
+    Parameters
+    ----------
+    model : nn.Module
+        On any device.
+    x : numpy.ndarray
+        (N, ...) samples, on the host, N at least 1.
+    workers : int, optional
+        Threads on the CPU.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, ...) float32, on the host.
+
+    Examples
+    --------
+    >>> from autoencoder.models import AutoEncoder
+    >>> reconstruct(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
+    (3, 1, 28, 28)
+    """
+    return _apply(model, model, x, workers)
+
+
+def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+    """The latents of samples: z = f(x). Parameters as for :func:`reconstruct`; gives (N, d).
+
+    Examples
+    --------
+    >>> from autoencoder.models import AutoEncoder
+    >>> encode(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
+    (3, 2)
+    """
+    return _apply(model.encode, model, x, workers)
+
+
+def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+    """The samples that latents (N, d) stand for: g(z). Parameters as for :func:`reconstruct`.
+
+    Examples
+    --------
+    >>> from autoencoder.models import AutoEncoder
+    >>> decode(AutoEncoder(2), numpy.zeros((3, 2))).shape
+    (3, 1, 28, 28)
+    """
+    return _apply(model.decode, model, z, workers)

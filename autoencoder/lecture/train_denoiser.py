@@ -1,0 +1,153 @@
+"""Training a denoiser: noisy digits in, clean digits out, mean squared error between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.command_line import Option, positive, positive_number
+from autoencoder.corruption import GaussianNoise
+from autoencoder.inference import reconstruct
+from autoencoder.metrics import psnr
+from autoencoder.models import AutoEncoder
+from autoencoder.results import Results
+from autoencoder.run import Run
+from autoencoder.section import Section
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+PRESETS = {
+    "smoke": {"epochs": 1, "train_images": 1_000, "test_images": 200},
+    "default": {"epochs": 2, "train_images": 60_000, "test_images": 10_000},
+    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 10_000},
+    "full": {"epochs": 25, "train_images": 60_000, "test_images": 10_000},
+}
+for preset in PRESETS.values():
+    preset.update(batch_size=100, latent_size=32, noise_std=0.5)
+
+OPTIONS = (
+    Option("train-images", positive, "training images to use"),
+    Option("test-images", positive, "test images to measure on"),
+    Option("latent-size", positive, "d, the size of the bottleneck"),
+    Option("noise-std", positive_number, "standard deviation of the noise; pixels are in [0, 1]"),
+)
+
+SHOWN = 10
+NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+def compute(run: Run) -> Results:
+    """Train the denoiser, then measure it at the noise it was trained on and at others."""
+    options = run.options
+    noise = GaussianNoise(options.noise_std)
+    clean = run.images("test", options.test_images)
+    # The noise of the test set is drawn once: every epoch is measured on the same images.
+    noisy = noise(clean, random_generator(options.seed, "evaluation"))
+
+    def evaluate(model: AutoEncoder) -> dict[str, float]:
+        return {"test_psnr_db": psnr(reconstruct(model, noisy, options.workers), clean)}
+
+    model, rows = run.trained(
+        "denoiser",
+        lambda: AutoEncoder(options.latent_size),
+        run.images("train", options.train_images),
+        corruption=noise,
+        evaluate=evaluate,
+        own=True,
+    )
+    measured, few = [], clean[: min(1_000, len(clean))]
+    for level in NOISE_LEVELS:
+        drawn = GaussianNoise(level)(few, random_generator(options.seed, "evaluation", 1))
+        measured.append((psnr(drawn, few), psnr(reconstruct(model, drawn, options.workers), few)))
+    shown = _one_of_each(run.dataset.labels("test")[: len(clean)])
+    arrays = {
+        "clean": clean[shown],
+        "noisy": noisy[shown],
+        "denoised": reconstruct(model, noisy[shown], options.workers),
+        "noise_levels": numpy.array(NOISE_LEVELS),
+        "psnr_by_level": numpy.array(measured),  # (levels, noisy and denoised)
+    }
+    numbers = {
+        "noise_std": options.noise_std,
+        "latent_size": options.latent_size,
+        "epochs": options.epochs,
+        "train_images": options.train_images,
+        "noisy_psnr_db": psnr(noisy, clean),
+        "denoised_psnr_db": rows[-1]["test_psnr_db"],
+    }
+    return Results(arrays, numbers, rows)
+
+
+def _one_of_each(labels: numpy.ndarray) -> numpy.ndarray:
+    """The place of the first image of each class, up to ten; others fill up."""
+    first = [int(numpy.flatnonzero(labels == label)[0]) for label in numpy.unique(labels)[:SHOWN]]
+    rest = [i for i in range(len(labels)) if i not in first]
+    return numpy.array((first + rest)[:SHOWN])
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Clean, noisy and denoised digits; PSNR after each epoch and at each noise level."""
+    from autoencoder.figures import line_chart, rows_of_images
+
+    arrays, numbers = results.arrays, results.numbers
+    noise = f"noise of standard deviation {numbers['noise_std']:g}"
+    digits = rows_of_images(
+        [arrays["clean"], arrays["noisy"], arrays["denoised"]],
+        [
+            "clean",
+            f"noisy\n{numbers['noisy_psnr_db']:.1f} dB",
+            f"denoised\n{numbers['denoised_psnr_db']:.1f} dB",
+        ],
+    )
+    epochs = [row["epoch"] for row in results.rows]
+    by_epoch = line_chart(
+        {"denoised": (epochs, [row["test_psnr_db"] for row in results.rows])},
+        "epoch",
+        "PSNR on test images (dB)",
+        levels={"noisy input": numbers["noisy_psnr_db"]},
+        title=f"Denoising, {noise}",
+        x_ticks=epochs if len(epochs) <= 12 else None,
+    )
+    levels, measured = arrays["noise_levels"], arrays["psnr_by_level"]
+    by_level = line_chart(
+        {"denoised": (levels, measured[:, 1]), "noisy input": (levels, measured[:, 0])},
+        "standard deviation of the test noise (pixels in [0, 1])",
+        "PSNR on test images (dB)",
+        title=f"One denoiser, trained on {noise}",
+    )
+    return {"digits": digits, "psnr_by_epoch": by_epoch, "psnr_by_noise": by_level}
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    gain = numbers["denoised_psnr_db"] - numbers["noisy_psnr_db"]
+    return [
+        f"PSNR on the test images: {numbers['noisy_psnr_db']:.2f} dB noisy, "
+        f"{numbers['denoised_psnr_db']:.2f} dB denoised, trained on {numbers['train_images']} images, "
+        f"{numbers['epochs']} times each (noise of standard deviation "
+        f"{numbers['noise_std']:g}, d = {numbers['latent_size']}): a gain of {gain:.2f} dB.",
+        "digits: the strokes come back where the noise hid them, a little soft: squared loss "
+        "gives the mean of all digits that could lie under the noise.",
+        "psnr_by_noise: best near the noise it was trained on. With little noise the bottleneck "
+        "costs more than the noise does, and the noisy input can be the better image.",
+    ]
+
+
+section = Section(
+    name="train_denoiser",
+    title="Denoising images",
+    equation=r"\min_{\phi}\ \frac{1}{N}\sum_{n=1}^{N}"
+    r"\left\|x_n-\phi(x_n+\epsilon_n)\right\|^2,\quad \epsilon_n\sim\mathcal{N}(0,\sigma^2 I)",
+    description="Trains the lecture's autoencoder to remove Gaussian noise from digits.",
+    presets=PRESETS,
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    options=OPTIONS,
+)

@@ -1,0 +1,187 @@
+"""A run of a demo: its options, its folder, its data and the models it trains."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from autoencoder import datasets
+from autoencoder.atomic import atomic_write
+from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
+from autoencoder.training.loop import Corruption
+from minigrad import manual_seed, nn
+
+__all__ = ["Run", "last_folder", "new_folder"]
+
+CONFIGURATION = "config.json"
+# Options that say how to run, not what to compute.
+_HOW = ("device", "workers", "out", "resume", "replot")
+
+
+class Run:
+    """What a section's computation works with.
+
+    Parameters
+    ----------
+    name : str
+        The demo's name.
+    options : argparse.Namespace
+        Common options, and the section's own.
+    folder : path-like
+        Where its files go; made if missing.
+    models : path-like
+        Where trained models are kept, for all sections that use the same.
+    quiet : bool
+        Show no progress.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: argparse.Namespace,
+        folder: str | os.PathLike[str],
+        models: str | os.PathLike[str],
+        quiet: bool = False,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.folder = Path(folder)
+        self.models = Path(models)
+        self.quiet = quiet
+        self._dataset: datasets.Dataset | None = None
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The options that decide what is computed, exactly."""
+        values = {key: value for key, value in vars(self.options).items() if key not in _HOW}
+        return {"demo": self.name, **values}
+
+    def write_configuration(self) -> None:
+        """Make the folder and write ``config.json`` into it.
+
+        Raises
+        ------
+        OSError
+            If that cannot be done.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**self.configuration, "device": self.options.device}, indent=2)
+        atomic_write(self.folder / CONFIGURATION, text + "\n")
+
+    @property
+    def dataset(self) -> datasets.Dataset:
+        """MNIST, or the set in ``--data``."""
+        if self._dataset is None:
+            data = self.options.data
+            self._dataset = datasets.load() if data is None else datasets.load_folder(data)
+        return self._dataset
+
+    def images(self, split: str, count: int | None = None) -> numpy.ndarray:
+        """The first ``count`` images of a split, (N, 1, H, W) float32 in [0, 1]."""
+        return self.dataset.images(split)[:count]
+
+    def settings(self, **changes: Any) -> TrainingSettings:
+        """Training settings from the options, with changes."""
+        options = self.options
+        values = {
+            "seed": options.seed,
+            "device": options.device,
+            "workers": options.workers,
+            **{key: vars(options)[key] for key in ("epochs", "batch_size") if key in options},
+            **changes,
+        }
+        return TrainingSettings(**values)
+
+    def trained(
+        self,
+        name: str,
+        make_model: Callable[[], nn.Module],
+        samples: numpy.ndarray,
+        settings: TrainingSettings | None = None,
+        *,
+        corruption: Corruption | None = None,
+        evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+        own: bool = False,
+    ) -> tuple[nn.Module, list[Row]]:
+        """A trained model: trained now, gone on with, or read if it is there already.
+
+        Models are kept by name and by everything that decides the result, so sections that need
+        the same model share it, and a run that was stopped goes on where it was.
+
+        Parameters
+        ----------
+        name : str
+            What it is called, in its folder's name and the progress bar.
+        make_model : callable
+            Gives the model; its weights are drawn from the settings' seed.
+        samples : numpy.ndarray
+            (N, ...) training samples.
+        settings : TrainingSettings, optional
+            By default those of the options.
+        corruption, evaluate
+            As for :func:`autoencoder.training.train`.
+        own : bool
+            Keep it in the run's own folder rather than among the shared models.
+
+        Returns
+        -------
+        model : nn.Module
+        rows : list of dict
+            The metrics of its epochs.
+        """
+        settings = settings or self.settings()
+        manual_seed(settings.seed)
+        model = make_model()
+        folder = self.folder
+        if not own:
+            identity = {
+                "model": repr(model),
+                "settings": dataclasses.asdict(settings),
+                "corruption": repr(corruption),
+                "samples": hashlib.sha256(numpy.ascontiguousarray(samples)).hexdigest(),
+            }
+            for how in ("device", "workers", "save_seconds", "log_steps"):
+                del identity["settings"][how]
+            digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+            folder = self.models / f"{name}-{digest[:12]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / CHECKPOINT).exists() and not self.quiet:
+            print(f"{name}: going on from {folder / CHECKPOINT}")
+        rows = train(
+            model,
+            samples,
+            settings,
+            corruption=corruption,
+            evaluate=evaluate,
+            folder=folder,
+            resume=True,
+            title=name,
+            quiet=self.quiet,
+        )
+        return model, rows
+
+
+def new_folder(name: str, root: str | os.PathLike[str] = "runs") -> Path:
+    """The next free folder for a demo, such as ``runs/train_denoiser/002``; not made yet."""
+    return Path(root) / name / f"{_last_number(name, root) + 1:03d}"
+
+
+def last_folder(name: str, root: str | os.PathLike[str] = "runs") -> Path | None:
+    """The newest folder of a demo, or None if there is none."""
+    number = _last_number(name, root)
+    return Path(root) / name / f"{number:03d}" if number else None
+
+
+def _last_number(name: str, root: str | os.PathLike[str]) -> int:
+    parent = Path(root) / name
+    if not parent.is_dir():
+        return 0
+    return max((int(path.name) for path in parent.iterdir() if path.name.isdecimal()), default=0)

@@ -1,0 +1,209 @@
+"""A section of the lecture as a command: compute, save, draw, say what to see."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autoencoder.atomic import atomic_write
+from autoencoder.checkpoint import CheckpointError
+from autoencoder.command_line import Option, Parser, build_parser, parse
+from autoencoder.results import Results
+from autoencoder.run import CONFIGURATION, Run, last_folder, new_folder
+from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
+from minigrad import device
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Section", "guarded", "main", "perform", "prepare"]
+
+RESULTS = "results.npz"
+SUMMARY = "summary.txt"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One system of the lecture.
+
+    Parameters
+    ----------
+    name : str
+        The demo's name: ``demos/<name>.py``.
+    title : str
+        The heading on the page.
+    equation : str
+        The equation it is about, in matplotlib's mathtext (a subset of TeX), without dollars.
+    description : str
+        What it shows, in a sentence or two.
+    presets : mapping
+        For each preset, the value of each option.
+    compute : callable
+        From a Run to Results. Long; may be interrupted and resumed.
+    draw : callable
+        From Results to figures by name. Quick; the first is the section's main figure.
+    summary : callable
+        From Results to lines that say what the viewer should see, with the measured numbers.
+    options : sequence of Option
+        Those it has beside the common ones.
+    """
+
+    name: str
+    title: str
+    equation: str
+    description: str
+    presets: Mapping[str, Mapping[str, Any]]
+    compute: Callable[[Run], Results]
+    draw: Callable[[Results], dict[str, Figure]]
+    summary: Callable[[Results], list[str]]
+    options: Sequence[Option] = ()
+
+    def parser(self) -> Parser:
+        """The parser of the section's command line."""
+        return build_parser(f"{self.name}.py", self.description, self.presets, self.options)
+
+
+def perform(section: Section, run: Run, replot: bool = False) -> Results:
+    """Compute a section (or read what was computed), then write its files.
+
+    Into the run's folder go ``config.json``, ``results.npz``, ``metrics.csv``, ``summary.txt`` and
+    a PNG and an SVG of every figure.
+
+    Parameters
+    ----------
+    section : Section
+    run : Run
+    replot : bool
+        Only draw what an earlier run of the same configuration computed.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing was computed yet that could be replotted.
+    """
+    from autoencoder.figures import save  # here, because matplotlib takes long to import
+
+    if replot:
+        results = Results.load(run.folder / RESULTS)
+    else:
+        run.write_configuration()
+        results = section.compute(run)
+        results.save(run.folder / RESULTS, run.configuration)
+    write_rows(run.folder / METRICS, results.rows)
+    for name, figure in section.draw(results).items():
+        save(figure, run.folder / name)
+    atomic_write(run.folder / SUMMARY, "\n".join(section.summary(results)) + "\n")
+    return results
+
+
+def main(section: Section, arguments: Sequence[str] | None = None) -> int:
+    """Run a section from the command line.
+
+    Parameters
+    ----------
+    section : Section
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 1 if the run failed, 2 for a mistake on the command line (one line on
+        standard error says which), 130 or 143 after Ctrl-C or SIGTERM.
+    """
+    parser = section.parser()
+    options, given = parse(parser, section.presets, arguments)
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
+    try:
+        run = prepare(section, parser, options, given)
+    except (ValueError, RuntimeError, OSError) as error:
+        parser.error(str(error))
+    return guarded(parser, run, lambda: _perform_and_report(section, run, options.replot))
+
+
+def prepare(section: Section, parser: Parser, options: argparse.Namespace, given: set[str]) -> Run:
+    """Choose the run's folder, and find out what cannot work before anything is written.
+
+    Raises
+    ------
+    ValueError, RuntimeError, OSError
+        For options that conflict, a device that cannot be used, data that cannot be read, a
+        folder that cannot be written.
+    """
+    device(options.device)
+    if options.resume or options.replot:
+        folder = last_folder(section.name) if options.out is None else Path(options.out)
+        what = "--resume" if options.resume else "--replot"
+        if folder is None or not (folder / CONFIGURATION).is_file():
+            raise ValueError(f"{what}: there is no earlier run in {folder or 'runs/'}")
+        _take_over(options, given, folder / CONFIGURATION, section, what)
+    else:
+        folder = new_folder(section.name) if options.out is None else Path(options.out)
+        if (folder / CONFIGURATION).exists():
+            raise ValueError(
+                f"--out: {folder} holds an earlier run; use --resume, --replot or another folder"
+            )
+    models = Path("runs") / "models" if options.out is None else folder / "models"
+    run = Run(section.name, options, folder, models)
+    if options.data is not None:
+        _ = run.dataset
+    if not options.replot:
+        run.write_configuration()
+    return run
+
+
+def _take_over(
+    options: argparse.Namespace, given: set[str], path: Path, section: Section, what: str
+) -> None:
+    """Give the options the values of an earlier run; explicit ones must not contradict it."""
+    try:
+        earlier = json.loads(path.read_text())
+        if earlier.pop("demo") != section.name:
+            raise ValueError(f"{what}: {path} is of another demo")
+    except (KeyError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{what}: {path} is damaged: {error}") from None
+    earlier.pop("device", None)
+    for key, value in earlier.items():
+        is_new = key not in vars(options)
+        if is_new or (key in given and getattr(options, key) != value):
+            name = key.replace("_", "-")
+            raise ValueError(f"{what}: --{name} was {value!r} in {path.parent}")
+        setattr(options, key, value)
+
+
+def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:
+    """Do the work of a command; what goes wrong becomes one line and an exit status."""
+    try:
+        work()
+    except Interrupted as stop:
+        print(f"\n{stop}; everything is saved.", file=sys.stderr)
+        print(
+            f"Go on with: python demos/{parser.prog} --resume --out {run.folder}", file=sys.stderr
+        )
+        return 128 + (stop.signal_number or signal.SIGINT)
+    except (TrainingDiverged, CheckpointError, OSError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if type(error).__name__ != "OutOfMemoryError":  # CuPy's
+            raise
+        print(f"{parser.prog}: the GPU is out of memory; lower --batch-size", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _perform_and_report(section: Section, run: Run, replot: bool) -> None:
+    results = perform(section, run, replot)
+    print("\n".join(section.summary(results)))
+    print(f"Figures and metrics are in {run.folder}")

@@ -1,0 +1,312 @@
+"""The training loop: corrupt, compare, step; with progress, metrics, checkpoints and resuming."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy
+from tqdm import tqdm
+
+from autoencoder.training.history import Row, write_rows
+from autoencoder.training.interrupts import Interrupted, StopRequest, stop_request
+from autoencoder.training.settings import TrainingSettings, random_generator
+from autoencoder.training.state import TrainingState, load_state, save_state
+from minigrad import Tensor, detect_anomaly, device, nn, optim
+from minigrad import functional as F
+from minigrad.backend import to_device
+from minigrad.blas import one_blas_thread
+from minigrad.parallel import shard_gradients, suggest_shard_size
+
+__all__ = ["CHECKPOINT", "METRICS", "TrainingDiverged", "train"]
+
+CHECKPOINT = "checkpoint.npz"
+METRICS = "metrics.csv"
+LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
+
+Corruption = Callable[[numpy.ndarray, numpy.random.Generator], numpy.ndarray]
+
+
+class TrainingDiverged(FloatingPointError):
+    """A loss or gradient was not finite; training stopped before the step was taken."""
+
+
+def train(
+    model: nn.Module,
+    samples: numpy.ndarray,
+    settings: TrainingSettings,
+    *,
+    corruption: Corruption | None = None,
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    title: str = "training",
+    quiet: bool = False,
+) -> list[Row]:
+    """Train a model to give back clean samples, from the samples or from corrupted ones.
+
+    Minimises the mean of ``loss(model(corrupt(x)), x)`` over samples and components with Adam.
+    The lecture's loss is the sum over a sample's components; it differs by their number, and both
+    scales are logged.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Maps (N, ...) to the same shape. Changed in place, and moved to the settings' device.
+    samples : numpy.ndarray
+        (N, ...) float32, on the host.
+    settings : TrainingSettings
+    corruption : callable, optional
+        ``(samples, rng) -> samples``, drawn afresh for every batch.
+    evaluate : callable, optional
+        From the model to metrics by name, after every epoch.
+    folder : path-like, optional
+        Where ``checkpoint.npz`` and ``metrics.csv`` go; by default nothing is written.
+    resume : bool
+        Go on from the folder's checkpoint, if there is one.
+    title : str
+        What the progress bar says.
+    quiet : bool
+        Show no progress.
+
+    Returns
+    -------
+    list of dict
+        One row an epoch: ``epoch, train_loss`` (a component), ``train_loss_per_sample``,
+        ``seconds, images_per_second`` and what ``evaluate`` gave.
+
+    Raises
+    ------
+    Interrupted
+        After Ctrl-C or SIGTERM; the state is saved.
+    TrainingDiverged
+        If a loss or gradient is not finite; the last checkpoint is kept.
+    CheckpointError
+        If resuming from a checkpoint that is damaged or of another run.
+
+    Examples
+    --------
+    >>> from autoencoder.models import mlp
+    >>> points = numpy.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    >>> rows = train(mlp(2, 8, 2), points, TrainingSettings(epochs=3), quiet=True)
+    >>> [row["epoch"] for row in rows], rows[2]["train_loss"] < rows[0]["train_loss"]
+    ([1, 2, 3], True)
+    """
+    run = _Run(model, samples, settings, corruption, evaluate, folder, title, quiet)
+    if resume and run.checkpoint is not None and run.checkpoint.exists():
+        run.load()
+    with stop_request() as stop, one_blas_thread():
+        for epoch in range(run.state.epoch, settings.epochs):
+            run.epoch(epoch, stop)
+    return run.state.rows
+
+
+class _Run:
+    """One training run: what it works on, and how far it has got."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        samples: numpy.ndarray,
+        settings: TrainingSettings,
+        corruption: Corruption | None,
+        evaluate: Callable[[nn.Module], dict[str, float]] | None,
+        folder: str | os.PathLike[str] | None,
+        title: str,
+        quiet: bool,
+    ) -> None:
+        if len(samples) == 0:
+            raise ValueError("train: there are no samples")
+        self.place = device(settings.device)
+        self.model = model.to(self.place)
+        self.samples = samples
+        self.settings = settings
+        self.corruption = corruption
+        self.evaluate = evaluate
+        self.title = title
+        self.quiet = quiet
+        self.folder = None if folder is None else Path(folder)
+        self.checkpoint = None if folder is None else Path(folder) / CHECKPOINT
+        self.state = TrainingState()
+        self.loss_function = LOSSES[settings.loss]
+        self.steps = math.ceil(len(samples) / settings.batch_size)
+        self.optimizer = optim.Adam(model.parameters(), lr=settings.learning_rate)
+        self.schedule = None
+        if settings.schedule == "cosine":
+            self.schedule = optim.CosineAnnealingLR(self.optimizer, self.steps * settings.epochs)
+        self.parameters = dict(model.named_parameters())
+        self.shard_size = suggest_shard_size(self.loss, self.batch(0, numpy.arange(1), 0))
+        self.saved_at = time.monotonic()
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must have been written by to be resumed by this run."""
+        decisive = dict(self.settings.decisive)
+        if self.schedule is None:
+            del decisive["epochs"]  # more epochs of the same: a run may be continued
+        return {
+            **decisive,
+            "samples": list(self.samples.shape),
+            "corruption": repr(self.corruption),
+            "shard_size": self.shard_size,
+        }
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of some samples."""
+        return self.loss_function(self.model(inputs), targets)
+
+    def batch(self, epoch: int, indices: numpy.ndarray, step: int) -> list[Any]:
+        """The inputs and targets of a step, on the device."""
+        clean = self.samples[indices]
+        inputs = clean
+        if self.corruption is not None:
+            rng = random_generator(self.settings.seed, "corruption", epoch, step)
+            inputs = self.corruption(clean, rng)
+        clean = to_device(clean, self.place)
+        return [clean if inputs is clean else to_device(inputs, self.place), clean]
+
+    def epoch(self, epoch: int, stop: StopRequest) -> None:
+        """The rest of one epoch, its metrics and its checkpoint."""
+        state, size = self.state, self.settings.batch_size
+        order = random_generator(self.settings.seed, "order", epoch)
+        order = order.permutation(len(self.samples))
+        started, before = time.monotonic(), state.seconds
+        total = state.running_loss  # becomes an array on the device: adding does not wait
+        with self.progress(epoch) as bar:
+            for step in range(state.step, self.steps):
+                indices = order[step * size : (step + 1) * size]
+                loss = self.step(epoch, step, indices)
+                total = loss.data.astype("float64") * len(indices) + total
+                state.step = step + 1
+                bar.update(len(indices))
+                is_last = state.step == self.steps
+                is_due = time.monotonic() - self.saved_at >= self.settings.save_seconds
+                if is_last or stop or is_due or state.step % self.settings.log_steps == 0:
+                    state.running_loss = self.finite(float(total), epoch, step)
+                    seen = min(state.step * size, len(self.samples))
+                    bar.set_postfix(loss=f"{state.running_loss / seen:.5f}")
+                state.seconds = before + time.monotonic() - started
+                if (stop or is_due) and not is_last:
+                    self.save()
+                if stop and not is_last:
+                    place = f"epoch {epoch + 1}, step {state.step} of {self.steps}"
+                    raise Interrupted(stop.signal_number, place)
+        self.finish(epoch)
+        if stop and epoch + 1 < self.settings.epochs:
+            raise Interrupted(stop.signal_number, f"the end of epoch {epoch + 1}")
+
+    def step(self, epoch: int, step: int, indices: numpy.ndarray) -> Tensor:
+        """One step of the optimiser. Returns the loss, which may still be being computed."""
+        arrays = self.batch(epoch, indices, step)
+        loss, gradients = shard_gradients(
+            self.loss,
+            list(self.parameters.values()),
+            arrays,
+            shard_size=self.shard_size if self.place.type == "cpu" else len(indices),
+            workers=self.settings.workers,
+        )
+        if self.place.type == "cpu":  # on a GPU looking would wait; the loss is checked when logged
+            self.require_finite(epoch, step, loss, gradients, arrays)
+        self.optimizer.step(gradients)
+        if self.schedule is not None:
+            self.schedule.step()
+        return loss
+
+    def require_finite(
+        self, epoch: int, step: int, loss: Tensor, gradients: list[Tensor], arrays: list[Any]
+    ) -> None:
+        """Stop before a step that would spoil the weights, and say where the bad number arose."""
+        bad = [
+            name
+            for name, gradient in zip(self.parameters, gradients)
+            if not math.isfinite(gradient.data.sum())
+        ]
+        if math.isfinite(loss.item()) and not bad:
+            return
+        what = f"the gradient of {bad[0]}" if math.isfinite(loss.item()) else "the loss"
+        try:
+            with detect_anomaly():
+                self.loss(*(Tensor(array) for array in arrays)).backward()
+        except FloatingPointError as error:
+            what += f" ({error})"
+        finally:
+            self.model.zero_grad()
+        raise TrainingDiverged(
+            f"epoch {epoch + 1}, step {step + 1}: {what} is not finite; {self.kept()}"
+        )
+
+    def finite(self, total: float, epoch: int, step: int) -> float:
+        """The running loss, if it is a number."""
+        if math.isfinite(total):
+            return total
+        bad = [
+            name
+            for name, parameter in self.parameters.items()
+            if not bool(abs(parameter.data).sum() < math.inf)
+        ]
+        what = f"the loss and the parameter {bad[0]}" if bad else "the loss"
+        raise TrainingDiverged(
+            f"epoch {epoch + 1}, by step {step + 1}: {what} became not finite; {self.kept()}"
+        )
+
+    def kept(self) -> str:
+        """What is left after training went wrong."""
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return "no checkpoint had been written; try a smaller learning rate"
+        return f"the last good checkpoint is {self.checkpoint}; try a smaller learning rate"
+
+    def finish(self, epoch: int) -> None:
+        """Write down a finished epoch."""
+        state, count = self.state, len(self.samples)
+        loss = state.running_loss / count
+        row: Row = {
+            "epoch": epoch + 1,
+            "train_loss": loss,
+            "train_loss_per_sample": loss * self.samples[0].size,
+            "seconds": round(state.seconds, 3),
+            "images_per_second": round(count / max(state.seconds, 1e-9), 1),
+        }
+        if self.evaluate is not None:
+            row.update(self.evaluate(self.model))
+        state.rows.append(row)
+        state.epoch, state.step, state.running_loss, state.seconds = epoch + 1, 0, 0.0, 0.0
+        self.save()
+        if not self.quiet:
+            names = [name for name in row if name not in ("epoch", "seconds")]
+            values = ", ".join(f"{name} {row[name]:.5g}" for name in names)
+            tqdm.write(f"{self.title}: epoch {epoch + 1}/{self.settings.epochs}: {values}")
+
+    def save(self) -> None:
+        """Write the checkpoint and the metrics, if there is a folder."""
+        self.saved_at = time.monotonic()
+        if self.folder is None or self.checkpoint is None:
+            return
+        save_state(
+            self.checkpoint,
+            self.state,
+            self.model,
+            self.optimizer,
+            self.schedule,
+            self.identity(),
+        )
+        write_rows(self.folder / METRICS, self.state.rows)
+
+    def load(self) -> None:
+        """Go on from the checkpoint."""
+        self.state = load_state(
+            self.checkpoint, self.model, self.optimizer, self.schedule, self.identity()
+        )
+
+    def progress(self, epoch: int) -> tqdm:
+        """A bar over the samples of an epoch: loss, samples a second, time left."""
+        return tqdm(
+            total=len(self.samples),
+            initial=self.state.step * self.settings.batch_size,
+            desc=f"{self.title}: epoch {epoch + 1}/{self.settings.epochs}",
+            unit="image",
+            disable=True if self.quiet else None,  # None: only on a terminal
+            leave=False,
+        )

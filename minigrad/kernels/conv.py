@@ -8,7 +8,7 @@ from ..backend import array_module, device_of
 from .geometry import Geometry
 from .overlap import overlap_add
 from .shapes import check_shapes
-from .unfold import SMALL_PRODUCT, pad, product_rows, unfold, unfolds_fully, zero_images
+from .unfold import PRODUCTS_AT_ONCE, pad, product_rows, unfold, unfolds_fully, zero_images
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
@@ -38,13 +38,20 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     channels, deep = x.shape[1] // groups, y.shape[1] // groups
     windows = unfold(pad(x, geometry), geometry)  # (G, P, N * Q, K)
     _, blocks, pixels, window = windows.shape
-    y = y.transpose(2, 0, 3, 1).reshape(blocks, pixels, groups, deep)
-    y = y.transpose(2, 0, 1, 3)[:, :, None]  # (G, P, 1, N * Q, O / G)
-    work = pixels * window * deep
-    parts = height if work > SMALL_PRODUCT >= work // height else 1
-    windows = windows.reshape(groups, blocks, pixels, parts, window // parts)
-    products = xp.matmul(windows.transpose(0, 1, 3, 4, 2), y)  # (G, P, parts, K / parts, O / G)
-    matrix = products[:, 0] if blocks == 1 else products.sum(axis=1)
+    y = y.transpose(2, 0, 3, 1).reshape(blocks, pixels, groups, deep).transpose(2, 0, 1, 3)
+    # Small products, one for each kernel row and output row, if one for each output row is not.
+    parts = 1 if product_rows(pixels, window * deep) == pixels or blocks == 1 else height
+    rows = pixels or 1 if blocks == 1 else product_rows(pixels, window // parts * deep)
+    windows = windows.reshape(groups, blocks, pixels // rows, rows, parts, window // parts)
+    windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (G, P, N * Q / rows, parts, K / parts, rows)
+    y = y.reshape(groups, blocks, pixels // rows, 1, rows, deep)
+    at_once = max(PRODUCTS_AT_ONCE // max(groups * pixels // rows * window * deep, 1), 1)
+    matrix = None
+    for top in range(0, max(blocks, 1), at_once):
+        band = slice(top, top + at_once)
+        products = xp.matmul(windows[:, band], y[:, band])
+        summed = products.sum(axis=(1, 2)) if products.shape[1:3] != (1, 1) else products[:, 0, 0]
+        matrix = summed if matrix is None else xp.add(matrix, summed, out=matrix)
     kernel = matrix.reshape(groups, height, width, channels, deep)
     return kernel.transpose(0, 4, 3, 1, 2).reshape(groups * deep, channels, height, width)
 

@@ -6,11 +6,15 @@ from typing import Any
 
 from ..backend import array_module
 from .geometry import Geometry
-from .unfold import few_channels, product_rows
+from .unfold import (
+    PRODUCTS_AT_ONCE,
+    SMALL_PRODUCT,
+    SMALL_TRANSPOSED_PRODUCT,
+    few_channels,
+    product_rows,
+)
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
-
-PRODUCTS_AT_ONCE = 1 << 20  # how many numbers to compute before they are summed, from the cache
 
 
 def overlap_add(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
@@ -32,7 +36,8 @@ def overlap_add(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Arr
         parts, columns = kernel_width, channels
         kernel = kernel.transpose(0, 4, 3, 1, 2)  # (G, kw, kh, O / G, C / G)
     kernel = kernel.reshape(groups, parts, -1, deep, columns)
-    cut = product_rows(pixels, kernel.shape[2] * deep * columns)
+    bound = SMALL_TRANSPOSED_PRODUCT if few else SMALL_PRODUCT
+    cut = product_rows(pixels, kernel.shape[2] * deep * columns, bound)
     rows = rows.reshape(groups, 1, pixels // cut, cut, tall * deep)
 
     x = xp.empty((height, images, width, groups, channels), dtype=y.dtype)

@@ -10,9 +10,14 @@ from .geometry import Geometry
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
-# Below about a million multiply-adds OpenBLAS multiplies in place instead of repacking both
-# matrices first; many such products run at the speed of one large square product.
+# OpenBLAS multiplies small matrices where they are, larger ones after repacking both: many small
+# products run at the speed of one large square product. The bound, in multiply-adds, is lower
+# where both matrices are stored transposed.
 SMALL_PRODUCT = 1_000_000
+SMALL_TRANSPOSED_PRODUCT = 200_000
+
+# How many products' elements to compute before they are summed: they stay in the cache.
+PRODUCTS_AT_ONCE = 1 << 20
 
 
 def pad(x: Array, geometry: Geometry) -> Array:
@@ -87,7 +92,9 @@ def unfold(x: Array, geometry: Geometry) -> Array:
     (rows, columns), (height, width) = geometry.kernel_size, geometry.output_size
     image, channel, row, column = x.strides  # in bytes, as are all steps below
     (down, right), (apart, along) = geometry.stride, geometry.dilation
-    steps = dict(n=image, h=row, q=right * column, j=along * column, c=channel, g=channels * channel)
+    steps = dict(
+        n=image, h=row, q=right * column, j=along * column, c=channel, g=channels * channel
+    )
     sizes = dict(n=images, h=x.shape[2], q=width, j=columns, c=channels, g=groups)
     pixels, window = images * width, rows * columns * channels
 
@@ -113,7 +120,7 @@ def unfold(x: Array, geometry: Geometry) -> Array:
 
 
 @lru_cache(maxsize=1024)
-def product_rows(rows: int, multiply_adds: int) -> int:
+def product_rows(rows: int, multiply_adds: int, bound: int = SMALL_PRODUCT) -> int:
     """Into how many rows to cut a product of so many rows, each costing so many multiply-adds.
 
     Returns
@@ -126,5 +133,5 @@ def product_rows(rows: int, multiply_adds: int) -> int:
     >>> product_rows(160, 800 * 32)
     32
     """
-    most = min(SMALL_PRODUCT // max(multiply_adds, 1), rows)
+    most = min(bound // max(multiply_adds, 1), rows)
     return next((n for n in range(most, 15, -1) if rows % n == 0), max(rows, 1))

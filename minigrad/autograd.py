@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from .anomaly import require_finite
-from .backend import array_module
+from .backend import array_module, use_device
 from .basic import Add, Reshape, Sum
 from .modes import current_mode, set_grad_enabled
 from .operation import Operation
@@ -216,10 +216,10 @@ def backward(
     create_graph: bool = False,
 ) -> None:
     """Add the gradients of ``output`` to the ``grad`` of its leaves: see ``Tensor.backward``."""
-    start = _first_gradient("backward", output, gradient)
     arrived: dict[Node, Tensor] = {}
     retain = create_graph if retain_graph is None else retain_graph
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph), use_device(output.device):
+        start = _first_gradient("backward", output, gradient)
         for _ in walk([output], [start], None, arrived, retain):
             pass
         for leaf, found in arrived.items():
@@ -278,10 +278,12 @@ def grad(
     for i, tensor in enumerate(inputs):
         if not tensor.requires_grad:
             raise RuntimeError(f"grad: input {i} of shape {tensor.shape} requires no gradients")
-    starts = [_first_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
+    if not outputs:
+        raise ValueError("grad: there are no outputs")
     arrived: dict[Node, Tensor] = {}
     retain = create_graph if retain_graph is None else retain_graph
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph), use_device(outputs[0].device):
+        starts = [_first_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
         for _ in walk(outputs, starts, inputs, arrived, retain):
             pass
     found = [arrived.get(node_of(tensor)) for tensor in inputs]
@@ -291,5 +293,5 @@ def grad(
                 f"grad: the outputs do not depend on input {i} of shape {inputs[i].shape}; "
                 f"pass allow_unused=True to get None for it"
             )
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph), use_device(outputs[0].device):
         return tuple(None if one is None else _landed(one, create_graph) for one in found)

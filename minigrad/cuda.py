@@ -26,7 +26,7 @@ def import_cupy() -> ModuleType:
     except ImportError as error:
         raise RuntimeError(
             f"device 'cuda': CuPy cannot be imported, perhaps built for another CUDA version: "
-            f"{error}; reinstall with {EXTRAS}"
+            f"{' '.join(str(error).split())}; reinstall with {EXTRAS}"
         ) from error
     version = tuple(int(part) for part in cupy.__version__.split(".")[:2])
     if version < OLDEST_CUPY:
@@ -34,6 +34,9 @@ def import_cupy() -> ModuleType:
             f"device 'cuda': CuPy {cupy.__version__} is too old, 14.0 or later is needed: {EXTRAS}"
         )
     return cupy
+
+
+_working: set[int] = set()  # GPUs that have computed something: asked once, since asking waits
 
 
 def require_device(index: int) -> None:
@@ -48,10 +51,12 @@ def require_device(index: int) -> None:
         With what is missing: CuPy, the driver, a device, that device, or a matching CUDA version.
     """
     cupy = import_cupy()
+    if index in _working:
+        return
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy raises CUDARuntimeError, or ImportError for a missing library
-        raise RuntimeError(_explain(error)) from error
+        raise RuntimeError(_explain(cupy, error)) from error
     if count == 0:
         raise RuntimeError("device 'cuda': the driver works but no CUDA device was found")
     if index >= count:
@@ -63,24 +68,40 @@ def require_device(index: int) -> None:
         with cupy.cuda.Device(index):
             probe = int(cupy.ones(2, dtype="float32").sum())
     except Exception as error:
-        raise RuntimeError(_explain(error)) from error
+        raise RuntimeError(_explain(cupy, error)) from error
     if probe != 2:
         raise RuntimeError(f"device 'cuda:{index}': 1 + 1 gave {probe}; the device is not usable")
+    _working.add(index)
 
 
-def _explain(error: Exception) -> str:
-    """One line for the failures of the CUDA runtime, told apart by the name of the error."""
-    text = str(error)
+def _explain(cupy: ModuleType, error: Exception) -> str:
+    """One line for each failure of the CUDA runtime, told apart by the name of the error."""
+    text = " ".join(str(error).split())
     if "NoDevice" in text:
         return "device 'cuda': the driver works but no CUDA device was found"
     if "InsufficientDriver" in text:
+        if _driver_version(cupy) == 0:
+            return f"device 'cuda': there is no NVIDIA driver on this machine ({text})"
         return (
-            "device 'cuda': no NVIDIA driver, or one too old for this CuPy's CUDA version "
-            f"({text}); update the driver, or install CuPy for its CUDA version: {EXTRAS}"
+            f"device 'cuda': the NVIDIA driver is too old for this CuPy's CUDA version ({text}); "
+            f"update the driver, or install CuPy for its CUDA version: {EXTRAS}"
         )
-    if "NoKernelImage" in text or "nvrtc" in text.lower() or isinstance(error, ImportError):
+    if "nvrtc" in text.lower() or isinstance(error, ImportError):
+        return (
+            f"device 'cuda': a library of the CUDA toolkit is missing ({text}); reinstall with "
+            f"{EXTRAS}"
+        )
+    if "NoKernelImage" in text:
         return (
             f"device 'cuda': CuPy was built for another CUDA version ({text}); "
             f"install the matching one: {EXTRAS}"
         )
     return f"device 'cuda': the CUDA device cannot be used: {text}"
+
+
+def _driver_version(cupy: ModuleType) -> int:
+    """The CUDA version the driver supports, 0 if there is no driver."""
+    try:
+        return int(cupy.cuda.runtime.driverGetVersion())
+    except Exception:
+        return 0

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy
-from cycler import cycler
+from matplotlib import cycler
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 

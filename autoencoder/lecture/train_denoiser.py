@@ -129,8 +129,8 @@ def summary(results: Results) -> list[str]:
     gain = numbers["denoised_psnr_db"] - numbers["noisy_psnr_db"]
     return [
         f"PSNR on the test images: {numbers['noisy_psnr_db']:.2f} dB noisy, "
-        f"{numbers['denoised_psnr_db']:.2f} dB denoised, trained on {numbers['train_images']} images, "
-        f"{numbers['epochs']} times each (noise of standard deviation "
+        f"{numbers['denoised_psnr_db']:.2f} dB denoised, trained on "
+        f"{numbers['train_images']} images, {numbers['epochs']} times each (noise of standard deviation "
         f"{numbers['noise_std']:g}, d = {numbers['latent_size']}): a gain of {gain:.2f} dB.",
         "digits: the strokes come back where the noise hid them, a little soft: squared loss "
         "gives the mean of all digits that could lie under the noise.",

@@ -12,7 +12,7 @@ from ..tensor import Tensor
 from .activation import softplus
 from .arithmetic import add, div, mul, neg, sub
 from .elementwise import abs, sqrt
-from .operands import as_float, as_tensor
+from .operands import as_float, as_tensor, on_its_device
 from .reduce import mean, sum
 from .select import Where
 from .softmax import log_softmax
@@ -111,6 +111,7 @@ def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean
     return _reduced(name, sub(softplus(x), mul(target, x)), reduction)
 
 
+@on_its_device
 def cross_entropy(
     x: Any,
     target: Any,

@@ -6,14 +6,34 @@ floating point, and of two floating-point precisions the higher one wins.
 
 from __future__ import annotations
 
+import functools
 import numbers
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
-from ..backend import as_host_array, is_array
+from ..backend import CPU, as_host_array, is_array, use_device
 from ..operation import Operation
 from ..tensor import Tensor
 
 DEFAULT_FLOAT = "float32"
+Parameters = ParamSpec("Parameters")
+
+
+def on_its_device(function: Callable[Parameters, Tensor]) -> Callable[Parameters, Tensor]:
+    """Make the first argument's device the current one inside a function that makes arrays.
+
+    Operations do so by themselves; this is for arrays made between them.
+    """
+
+    @functools.wraps(function)
+    def placed(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Tensor:
+        first = args[0] if args else None
+        if not isinstance(first, Tensor) or first.device == CPU:
+            return function(*args, **kwargs)
+        with use_device(first.device):
+            return function(*args, **kwargs)
+
+    return placed
 
 
 class Cast(Operation):

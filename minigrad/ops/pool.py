@@ -11,7 +11,7 @@ from .arithmetic import ScaleDown
 from .conv import Pair, batched, pair, unbatched
 from .index import Index
 from .join import Pad, stack
-from .operands import as_float, as_tensor
+from .operands import as_float, as_tensor, on_its_device
 from .select import Mask, Where
 
 
@@ -75,6 +75,7 @@ def _padded(
     return Pad(tuple(widths), value)(x) if any(map(any, widths)) else x
 
 
+@on_its_device
 def max_pool2d(
     x: Any,
     kernel_size: Pair,
@@ -131,6 +132,7 @@ def max_pool2d(
     return unbatched(Sum((0,))(Where(is_first_largest)(windows, zero)), is_single)
 
 
+@on_its_device
 def avg_pool2d(
     x: Any,
     kernel_size: Pair,
@@ -193,6 +195,7 @@ def _window_counts(
     return [min(start + kernel, after) - max(start, -before) for start in starts]
 
 
+@on_its_device
 def interpolate(
     x: Any,
     size: Pair | None = None,

@@ -15,7 +15,7 @@ from ..operation import Operation
 from ..tensor import Tensor
 from .arithmetic import Mul, ScaleDown, Sub
 from .elementwise import sqrt
-from .operands import as_float, as_tensor, cast
+from .operands import as_float, as_tensor, cast, on_its_device
 from .select import Mask, Where
 
 Dims = int | tuple[int, ...] | list[int] | None
@@ -184,6 +184,7 @@ def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return Amin(axes, keepdim)(x)
 
 
+@on_its_device
 def var(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
     """The variance, ``sum (x - mean)^2 / (n - correction)``.
 
@@ -217,6 +218,7 @@ def var(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
     return ScaleDown(divisor)(total) if divisor else Mask(total.data * float("nan"))(total)
 
 
+@on_its_device
 def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
     """The standard deviation: the square root of :func:`var`.
 

@@ -6,9 +6,11 @@ equal, maximum and minimum give half to each, as PyTorch does.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, common_device, use_device
 from ..operation import Operation
 from ..tensor import Tensor
 from .operands import as_tensor, broadcast_shape, is_number, operands, with_number
@@ -202,13 +204,16 @@ def clamp(x: Any, min: float | None = None, max: float | None = None) -> Tensor:
     return Clamp(low, high)(x)
 
 
-def _compare(name: str, a: Any, b: Any) -> tuple[Array, Any]:
-    """Two arguments of a comparison as arrays (or one array and a number)."""
+def _compare(name: str, function: Callable[[Any, Any], Array], a: Any, b: Any) -> Tensor:
+    """A comparison of two tensors, or of one and a number."""
     if isinstance(a, Tensor) and is_number(b):
-        return a.data, with_number(name, a, b)[1]
-    a, b = operands(name, a, b)
-    array_module(a.data, b.data)  # refuses mixed devices
-    return a.data, b.data
+        a, b = a.data, with_number(name, a, b)[1]
+        place = common_device(a)
+    else:
+        a, b = (tensor.data for tensor in operands(name, a, b))
+        place = common_device(a, b, name=name)
+    with use_device(place):
+        return Tensor(function(a, b))
 
 
 def eq(a: Any, b: Any) -> Tensor:
@@ -219,8 +224,7 @@ def eq(a: Any, b: Any) -> Tensor:
     >>> eq(Tensor([1.0, 2.0]), 2)
     Tensor([False,  True])
     """
-    a, b = _compare("eq", a, b)
-    return Tensor(a == b)
+    return _compare("eq", operator.eq, a, b)
 
 
 def ne(a: Any, b: Any) -> Tensor:
@@ -231,8 +235,7 @@ def ne(a: Any, b: Any) -> Tensor:
     >>> ne(Tensor([1.0, 2.0]), 2)
     Tensor([ True, False])
     """
-    a, b = _compare("ne", a, b)
-    return Tensor(a != b)
+    return _compare("ne", operator.ne, a, b)
 
 
 def lt(a: Any, b: Any) -> Tensor:
@@ -243,8 +246,7 @@ def lt(a: Any, b: Any) -> Tensor:
     >>> lt(Tensor([1.0, 2.0]), 2)
     Tensor([ True, False])
     """
-    a, b = _compare("lt", a, b)
-    return Tensor(a < b)
+    return _compare("lt", operator.lt, a, b)
 
 
 def le(a: Any, b: Any) -> Tensor:
@@ -255,8 +257,7 @@ def le(a: Any, b: Any) -> Tensor:
     >>> le(Tensor([1.0, 2.0]), 1)
     Tensor([ True, False])
     """
-    a, b = _compare("le", a, b)
-    return Tensor(a <= b)
+    return _compare("le", operator.le, a, b)
 
 
 def gt(a: Any, b: Any) -> Tensor:
@@ -267,8 +268,7 @@ def gt(a: Any, b: Any) -> Tensor:
     >>> gt(Tensor([1.0, 2.0]), 1)
     Tensor([False,  True])
     """
-    a, b = _compare("gt", a, b)
-    return Tensor(a > b)
+    return _compare("gt", operator.gt, a, b)
 
 
 def ge(a: Any, b: Any) -> Tensor:
@@ -279,5 +279,4 @@ def ge(a: Any, b: Any) -> Tensor:
     >>> ge(Tensor([1.0, 2.0]), 2)
     Tensor([False,  True])
     """
-    a, b = _compare("ge", a, b)
-    return Tensor(a >= b)
+    return _compare("ge", operator.ge, a, b)

@@ -234,3 +234,15 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
         assert (arrays["a"] == metadata["step"]).all()
         assert metadata["step"] >= max([last + 1, *map(int, said)])
         last = metadata["step"]
+
+
+def test_a_claimed_size_is_compared_with_the_bytes_that_follow():
+    content = encode_npy(np.zeros(3, np.float32)).replace(b"(3,), }", b"(9,), }")
+    with pytest.raises(ValueError, match=r"float32 \(9,\) needs 36 bytes, but 12 follow"):
+        decode_npy(content)
+
+
+def test_a_shape_numpy_cannot_index_is_refused_even_when_empty():
+    content = encode_npy(np.zeros((0, 9_000_000_000, 1_000_000)))
+    with pytest.raises(ValueError, match=r"shape .* is too large"):
+        decode_npy(content.replace(b", 1000000)", b", 9000000)"))

@@ -1,10 +1,15 @@
-"""Checking the whole numbers layers are made with."""
+"""Checking what layers are made with, and moved to."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
 from typing import Any
+
+import numpy
+
+from ..backend import Device, device
+from ..tensor import Tensor
 
 
 def whole_number(layer: str, name: str, value: Any, minimum: int | None = 1) -> int:
@@ -58,3 +63,31 @@ def pair(layer: str, name: str, value: Any, minimum: int = 1) -> tuple[int, int]
     if isinstance(value, Sequence) and len(numbers) != 2:
         raise ValueError(f"{layer}: {name} must be one number or a pair, got {value!r}")
     return (numbers[0], numbers[-1])
+
+
+def device_or_dtype(caller: str, target: Any) -> Device | numpy.dtype:
+    """Tell a device from a precision.
+
+    Raises
+    ------
+    TypeError
+        If the value names neither, or no floating point dtype.
+
+    Examples
+    --------
+    >>> device_or_dtype("Linear.to", "cpu"), device_or_dtype("Linear.to", "float64")
+    (Device(type='cpu', index=None), dtype('float64'))
+    """
+    if isinstance(target, Device) or (
+        isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
+    ):
+        return device(target)
+    if isinstance(target, Tensor) or target is None:
+        raise TypeError(f"{caller}: expected a device or a dtype, got {type(target).__name__}")
+    try:
+        dtype = numpy.dtype(target)
+    except TypeError:
+        raise TypeError(f"{caller}: expected a device or a dtype, got {target!r}") from None
+    if dtype.kind != "f":
+        raise TypeError(f"{caller}: parameters are floating point, got {dtype}")
+    return dtype

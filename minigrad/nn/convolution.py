@@ -256,7 +256,7 @@ class ConvTranspose2d(_Convolution):
             self.dilation,
         )
 
-    def _padding_for(self, size: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...]:
+    def _padding_for(self, size: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, int]:
         smallest = tuple(
             (length - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1
             for length, stride, padding, dilation, kernel in zip(
@@ -270,4 +270,4 @@ class ConvTranspose2d(_Convolution):
                 f"ConvTranspose2d: output_size {wanted} for an input of {size} must lie "
                 f"between {smallest} and {largest}"
             )
-        return extra
+        return extra[0], extra[1]

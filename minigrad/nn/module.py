@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-import numpy
-
-from ..backend import Device, HostArray, device, to_device, to_numpy
-from ..tensor import Tensor
+from ..backend import Device, HostArray, to_device, to_numpy
+from .arguments import device_or_dtype
 from .parameter import Parameter
 from .state import IncompatibleKeys, checked_values
 
@@ -103,6 +101,14 @@ class Module:
             Put before every name, with a dot.
         recurse : bool
             Also those of the modules below.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> for name, parameter in nn.Sequential(nn.Linear(3, 2)).named_parameters():
+        ...     print(name, parameter.shape)
+        0.weight (2, 3)
+        0.bias (2,)
         """
         seen = set()
         for name, parameter in self._all_parameters(prefix, recurse):
@@ -111,11 +117,25 @@ class Module:
                 yield name, parameter
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, each once even if shared: what an optimiser is given."""
+        """The parameters, each once even if shared: what an optimiser is given.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> sum(parameter.size for parameter in nn.Linear(3, 2).parameters())
+        8
+        """
         return (parameter for _, parameter in self.named_parameters("", recurse))
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Put the module and those below into training mode (or evaluation); returns itself."""
+        """Put the module and those below into training mode (or evaluation); returns itself.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> nn.Sequential(nn.ReLU()).train(False)[0].training
+        False
+        """
         for module in self.modules():
             module.training = bool(mode)
         return self
@@ -125,7 +145,14 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
-        """Ask for the gradients of all parameters, or hold them fixed; returns the module."""
+        """Ask for the gradients of all parameters, or hold them fixed; returns the module.
+
+        Examples
+        --------
+        >>> from minigrad import nn
+        >>> nn.Linear(2, 1).requires_grad_(False).weight.requires_grad
+        False
+        """
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
@@ -161,17 +188,21 @@ class Module:
         >>> nn.Linear(2, 1).to("cpu", "float64").weight.dtype
         dtype('float64')
         """
-        moves = [_as_move(target, f"{type(self).__name__}.to") for target in targets]
+        moves = [device_or_dtype(f"{type(self).__name__}.to", target) for target in targets]
         tensors = [t for p in self.parameters() for t in (p, p.grad) if t is not None]
         moved = []
         for tensor in tensors:
             array = tensor.data
             for move in moves:
-                array = to_device(array, move) if isinstance(move, Device) else array.astype(move)
+                if isinstance(move, Device):
+                    array = to_device(array, move)
+                else:
+                    array = array.astype(move, copy=False)
             moved.append(array)
         for tensor, array in zip(tensors, moved):
-            tensor.data = array
-            tensor._version[0] += 1
+            if array is not tensor.data:
+                tensor.data = array
+                tensor._version[0] += 1
         return self
 
     def state_dict(self) -> dict[str, HostArray]:
@@ -191,7 +222,7 @@ class Module:
         >>> {k: v.shape for k, v in nn.Sequential(nn.Linear(3, 2)).state_dict().items()}
         {'0.weight': (2, 3), '0.bias': (2,)}
         """
-        return {name: to_numpy(p.data.copy()) for name, p in self._all_parameters()}
+        return {name: to_numpy(p.data).copy() for name, p in self._all_parameters()}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
@@ -262,20 +293,3 @@ class Module:
         for path, module in self._walk(prefix) if recurse else [(prefix, self)]:
             for name, parameter in module._attributes(Parameter):
                 yield (f"{path}.{name}" if path else name), parameter
-
-
-def _as_move(target: Any, caller: str) -> Device | numpy.dtype:
-    """Tell a device from a precision."""
-    if isinstance(target, Device) or (
-        isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
-    ):
-        return device(target)
-    if isinstance(target, Tensor) or target is None:
-        raise TypeError(f"{caller}: expected a device or a dtype, got {type(target).__name__}")
-    try:
-        dtype = numpy.dtype(target)
-    except TypeError:
-        raise TypeError(f"{caller}: expected a device or a dtype, got {target!r}") from None
-    if dtype.kind != "f":
-        raise TypeError(f"{caller}: parameters are floating point, got {dtype}")
-    return dtype

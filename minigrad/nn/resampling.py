@@ -133,7 +133,7 @@ class Upsample(Module):
         return f"size={self.size}, mode={self.mode!r}"
 
 
-def _factors(value: Any) -> float | tuple[float, ...]:
+def _factors(value: Any) -> float | tuple[float, float]:
     """A factor, or a pair of them, as floats."""
     several = isinstance(value, (tuple, list))
     factors = tuple(value) if several else (value,)
@@ -144,4 +144,4 @@ def _factors(value: Any) -> float | tuple[float, ...]:
             raise ValueError(f"Upsample: scale_factor must be positive, got {value!r}")
     if several and len(factors) != 2:
         raise ValueError(f"Upsample: scale_factor must be a number or a pair, got {value!r}")
-    return tuple(map(float, factors)) if several else float(value)
+    return (float(factors[0]), float(factors[1])) if several else float(value)

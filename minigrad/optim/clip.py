@@ -74,6 +74,9 @@ def clip_gradients_(
 ) -> Tensor:
     """The same for gradients in hand, as ``grad`` returns them: see :func:`clip_grad_norm_`.
 
+    One array with all gradients in it, as ``Optimizer.step`` takes it, is a handful of array
+    operations; a sequence takes one more for each gradient.
+
     Parameters
     ----------
     gradients : sequence of (Tensor, array or None), or one of them

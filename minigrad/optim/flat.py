@@ -109,7 +109,7 @@ class FlatParameters:
             return present[0]
         xp = array_module(self.values)
         if self._gradient is None:
-            self._gradient = xp.zeros_like(self.values)
+            self._gradient = xp.empty_like(self.values)
         if len(present) == len(gradients):
             xp.concatenate(present, out=self._gradient)
             return self._gradient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import Array, device_of, is_array
+from ..backend import Array, HostArray, device_of, is_array
 from ..tensor import Tensor
 
 
@@ -53,7 +53,7 @@ def one_gradient(name: str, parameters: Sequence[Tensor], gradient: Tensor | Arr
 
 def _require_fit(what: str, array: Any, parameter: Tensor, shape: tuple[int, ...]) -> None:
     data = parameter.data
-    if type(array) is not type(data):  # else comparing devices would cost the CPU's fast path
+    if type(array) is not HostArray or type(data) is not HostArray:
         if not is_array(array):
             raise TypeError(f"{what} must be an array or Tensor, got {type(array).__name__}")
         if device_of(array) != parameter.device:

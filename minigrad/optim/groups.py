@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..tensor import Tensor
@@ -38,7 +39,10 @@ def checked_group(
         known = ", ".join(defaults)
         raise TypeError(f"{name}: unknown option {unknown[0]!r} in a group, expected {known}")
     params = group["params"]
-    params = [params] if isinstance(params, Tensor) else list(params)
+    params = [params] if isinstance(params, Tensor) else params
+    if not isinstance(params, Iterable) or isinstance(params, str):
+        raise TypeError(f"{name}: 'params' must be tensors, got {type(params).__name__}")
+    params = list(params)
     if not params:
         raise ValueError(f"{name}: a parameter group has no parameters")
     seen = {id(parameter) for parameter in others}
@@ -77,3 +81,21 @@ def require_number(
         raise ValueError(f"{name}: {option} must lie in [{minimum}, {below}), got {value!r}")
     if not number >= minimum:
         raise ValueError(f"{name}: {option} must be at least {minimum}, got {value!r}")
+
+
+def require_count(name: str, option: str, value: Any, minimum: int) -> None:
+    """Raise unless an option is a whole number of at least ``minimum``.
+
+    Examples
+    --------
+    >>> require_count("StepLR", "step_size", 0, minimum=1)
+    Traceback (most recent call last):
+        ...
+    ValueError: StepLR: step_size must be at least 1, got 0
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: {option} must be a whole number, got {value!r}") from None
+    if number < minimum:
+        raise ValueError(f"{name}: {option} must be at least {minimum}, got {number}")

@@ -122,6 +122,14 @@ class Optimizer:
         ----------
         group : dict
             ``"params"`` and any options.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor, optim
+        >>> optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=0.1)
+        >>> optimizer.add_param_group({"params": Tensor([2.0], requires_grad=True), "lr": 0.2})
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.1, 0.2]
         """
         complete = checked_group(self.name, group, self.defaults, self.parameters)
         self.check_options(complete)
@@ -148,6 +156,14 @@ class Optimizer:
         TypeError, ValueError
             If a gradient's shape, dtype or device is not its parameter's, or their number is not
             that of the parameters. Nothing was changed then.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor, optim
+        >>> x, y = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
+        >>> optim.SGD([x, y], lr=1.0).step([Tensor([0.5]), None])
+        >>> x.detach(), y.detach()
+        (Tensor([0.5]), Tensor([2.]))
         """
         self._gather()
         if isinstance(gradients, Tensor) or is_array(gradients):
@@ -186,6 +202,15 @@ class Optimizer:
             ``"state"``: for each parameter that has taken a step, by its position, ``"step"`` and
             the remembered arrays; ``"param_groups"``: the options, with positions for parameters.
             Names and structure are PyTorch's.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor, optim
+        >>> x = Tensor([1.0], requires_grad=True)
+        >>> optimizer = optim.SGD([x], lr=0.1, momentum=0.5)
+        >>> optimizer.step([Tensor([3.0])])
+        >>> optimizer.state_dict()["state"]
+        {0: {'step': 1, 'momentum_buffer': array([3.], dtype=float32)}}
         """
         self._gather()
         return saved_state(self.param_groups, self._flat, self.memories_of)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..backend import is_array, to_numpy
 from ..tensor import Tensor
 from .flat import FlatParameters
-from .groups import Group
+from .groups import Group, require_count
 
 MemoriesOf = Callable[[Group], "tuple[str, ...]"]
 
@@ -29,7 +28,7 @@ def saved_state(
                 state = parameters.state_of(place, memories_of(group))
                 if state["step"]:
                     states[first + index] = {
-                        name: value if name == "step" else to_numpy(value.copy())
+                        name: value if name == "step" else to_numpy(value).copy()
                         for name, value in state.items()
                     }
         options = {key: value for key, value in group.items() if key != "params"}
@@ -95,9 +94,7 @@ def _checked(
 ) -> dict[str, Any]:
     if set(state) != {"step", *names}:
         raise ValueError(f"{what} has {sorted(state)} saved, expected {sorted(['step', *names])}")
-    step = operator.index(state["step"])
-    if step < 0:
-        raise ValueError(f"{what} has taken {step} steps")
+    require_count(what, "step", state["step"], minimum=0)
     arrays = {}
     for name in names:
         value = state[name]
@@ -109,4 +106,4 @@ def _checked(
         if array.dtype != parameter.dtype:
             raise TypeError(f"{what}: {name} is {array.dtype}, expected {parameter.dtype}")
         arrays[name] = array
-    return {"step": step, **arrays}
+    return {"step": int(state["step"]), **arrays}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .groups import require_number
+from .groups import require_count, require_number
 from .optimizer import Optimizer
 
 
@@ -173,13 +172,3 @@ class CosineAnnealingLR(Schedule):
         if (self.last_epoch - 1) % (2 * self.T_max) == self.T_max:
             return self.eta_min + (base - self.eta_min) * now / 2
         return self.eta_min + (rate - self.eta_min) * now / before
-
-
-def require_count(name: str, option: str, value: Any, minimum: int) -> None:
-    """Raise unless an option is a whole number of at least ``minimum``."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {option} must be a whole number, got {value!r}") from None
-    if number < minimum:
-        raise ValueError(f"{name}: {option} must be at least {minimum}, got {number}")

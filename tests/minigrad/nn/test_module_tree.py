@@ -1,0 +1,217 @@
+"""Module: what is found in the tree, switching modes, moving, copying."""
+
+import copy
+import pickle
+
+import numpy
+import pytest
+
+import minigrad
+from minigrad import Tensor, nn
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.scale = nn.Parameter([1.0, 1.0])
+        self.constant = Tensor([1.0])
+
+    def forward(self, x):
+        return self.layer(x) * self.scale + self.constant
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = Block()
+        self.body = nn.Sequential(nn.ReLU(), nn.Linear(2, 3, bias=False))
+        self.offset = nn.Parameter([0.0, 0.0, 0.0])
+
+    def forward(self, x):
+        return self.body(self.first(x)) + self.offset
+
+
+def test_named_parameters_own_before_children_in_order_of_assignment():
+    names = [name for name, _ in Net().named_parameters()]
+    assert names == [
+        "offset",
+        "first.scale",
+        "first.layer.weight",
+        "first.layer.bias",
+        "body.1.weight",
+    ]
+
+
+def test_names_and_order_are_pytorchs():
+    torch = pytest.importorskip("torch")
+
+    class Other(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Sequential())
+            self.tied = self.body[0]
+            self.offset = torch.nn.Parameter(torch.zeros(3))
+            self.loose = torch.nn.Parameter(torch.zeros(3))
+
+    class Ours(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(2, 3), nn.Sequential())
+            self.tied = self.body[0]
+            self.offset = nn.Parameter([0.0] * 3)
+            self.loose = nn.Parameter([0.0] * 3)
+
+    ours, theirs = Ours(), Other()
+    for method in ("named_parameters", "named_modules", "named_children"):
+        assert [n for n, _ in getattr(ours, method)()] == [n for n, _ in getattr(theirs, method)()]
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert len(list(ours.parameters())) == len(list(theirs.parameters()))
+
+
+def test_plain_tensors_and_none_are_no_parameters():
+    assert "constant" not in dict(Block().named_parameters())
+    assert [name for name, _ in nn.Linear(2, 1, bias=False).named_parameters()] == ["weight"]
+
+
+def test_without_recursion_only_own_parameters():
+    assert [name for name, _ in Net().named_parameters(recurse=False)] == ["offset"]
+    assert [name for name, _ in Block().named_parameters("prefix", recurse=False)] == [
+        "prefix.scale"
+    ]
+
+
+def test_modules_and_children():
+    net = Net()
+    assert list(net.children()) == [net.first, net.body]
+    assert [name for name, _ in net.named_modules()] == [
+        "",
+        "first",
+        "first.layer",
+        "body",
+        "body.0",
+        "body.1",
+    ]
+    assert next(iter(net.modules())) is net
+
+
+def test_a_shared_parameter_is_yielded_once_and_saved_under_both_names():
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    second.weight = first.weight
+    model = nn.Sequential(first, second)
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias", "1.bias"]
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
+def test_a_shared_module_is_yielded_once_and_applied_twice():
+    relu = nn.LeakyReLU(0.5)
+    model = nn.Sequential(relu, relu)
+    assert len(list(model.modules())) == 2
+    assert len(model) == 2
+    assert model(Tensor([-4.0])).item() == -1.0
+
+
+def test_train_and_eval_reach_every_module():
+    net = Net()
+    assert net.eval() is net
+    assert not any(module.training for module in net.modules())
+    assert all(module.training for module in net.train().modules())
+
+
+def test_replacing_a_parameter_by_something_else_is_refused():
+    layer = nn.Linear(2, 1)
+    with pytest.raises(TypeError, match=r"Linear: weight is a Parameter.*got Tensor"):
+        layer.weight = Tensor([[1.0, 2.0]])
+    layer.bias = None
+    layer.weight = nn.Parameter([[1.0, 2.0]])
+    assert layer(Tensor([1.0, 1.0])).item() == 3.0
+
+
+def test_a_module_without_forward_says_so():
+    class Empty(nn.Module):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty: forward"):
+        Empty()(1)
+
+
+def test_zero_grad_and_requires_grad():
+    net = Net()
+    net(Tensor([[1.0, 2.0]])).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+    assert net.requires_grad_(False) is net
+    assert not net(Tensor([[1.0, 2.0]])).requires_grad
+
+
+def test_to_another_precision_keeps_the_parameters_identity_and_moves_gradients():
+    net = Net()
+    before = list(net.parameters())
+    net(Tensor([[1.0, 2.0]])).sum().backward()
+    assert net.to("float64") is net
+    assert all(p is q for p, q in zip(before, net.parameters()))
+    assert {p.dtype for p in before} | {p.grad.dtype for p in before} == {numpy.dtype("float64")}
+    net.first.constant = net.first.constant.to("float64")
+    assert net(Tensor(numpy.ones((1, 2)))).dtype == numpy.float64
+
+
+def test_to_after_use_is_a_change_backward_notices():
+    layer = nn.Linear(2, 2)
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    loss = layer(x).sum()
+    layer.to("float64")
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_to_where_it_is_already_changes_nothing():
+    layer = nn.Linear(2, 2)
+    array = layer.weight.data
+    loss = layer(Tensor([[1.0, 2.0]], requires_grad=True)).sum()
+    assert layer.to("cpu", "float32").weight.data is array
+    loss.backward()
+
+
+@pytest.mark.parametrize("target", ["int64", "nonsense", None, 3, Tensor([1.0])])
+def test_to_nonsense_names_the_module_and_changes_nothing(target):
+    layer = nn.Linear(2, 2)
+    with pytest.raises(TypeError, match=r"Linear\.to"):
+        layer.to("float64", target)
+    assert layer.weight.dtype == numpy.float32
+
+
+def test_to_cuda_without_a_gpu_says_so(monkeypatch):
+    def missing(number):
+        raise RuntimeError("no GPU here")
+
+    monkeypatch.setattr(minigrad.backend, "require_device", missing)
+    layer = nn.Linear(2, 2)
+    with pytest.raises(RuntimeError, match="no GPU here"):
+        layer.to("cuda")
+
+
+def test_deep_copies_are_independent_and_keep_ties():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    model[1].weight = model[0].weight
+    clone = copy.deepcopy(model)
+    assert clone[1].weight is clone[0].weight
+    assert type(clone[0].weight) is nn.Parameter
+    clone[0].weight.zero_()
+    assert (model[0].weight.data != 0).all()
+
+
+def test_pickling_keeps_values():
+    model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    clone = pickle.loads(pickle.dumps(model))
+    x = Tensor(numpy.ones((1, 3), "float32"))
+    numpy.testing.assert_array_equal(clone(x).data, model(x).data)
+
+
+def test_a_parameter_made_of_a_tensor_shares_its_version():
+    source = Tensor([1.0, 2.0])
+    parameter = nn.Parameter(source)
+    loss = (parameter * parameter).sum()
+    source.zero_()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()

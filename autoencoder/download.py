@@ -173,9 +173,9 @@ def _fetch_file(
 
 
 def _by_hand(source: Source, folder: Path, reasons: Sequence[str]) -> str:
-    reason = "".join(f"\n  {reason}" for reason in reasons) if len(reasons) > 1 else reasons[0]
+    reason = f" {reasons[0]}" if len(reasons) == 1 else "".join(f"\n  {one}" for one in reasons)
     return (
-        f"cannot download {source.name}: {reason}\n"
+        f"cannot download {source.name}:{reason}\n"
         f"To place the files by hand, get {', '.join(f'{file}.gz' for file in FILES)} "
         f"(described at {source.homepage}) and put them into {str(folder)!r}, or pass another "
         "folder that holds them."

@@ -108,7 +108,7 @@ def transfer(url: str, part: str, limits: Limits, context: ssl.SSLContext | None
         except urllib.error.URLError as error:
             if isinstance(error.reason, ssl.SSLCertVerificationError):
                 raise RefusedError(f"certificate: {error.reason.verify_message}") from None
-            raise
+            raise ConnectionError(str(error.reason)) from None
         with response:
             _receive(response, file, start, limits)
 

@@ -6,7 +6,7 @@ import itertools
 
 from minigrad import Tensor, nn
 
-__all__ = ["AutoEncoder", "DenseAutoEncoder", "Denoiser", "mlp"]
+__all__ = ["AutoEncoder", "DenseAutoEncoder", "Denoiser", "MLPAutoEncoder", "mlp"]
 
 
 class AutoEncoder(nn.Module):
@@ -150,6 +150,42 @@ class Denoiser(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Noisy images (N, 1, H, W) to clean ones, of the same shape."""
         return self.layers(x)
+
+
+class MLPAutoEncoder(nn.Module):
+    """An autoencoder of fully connected layers, for points: down the sizes, and back up.
+
+    Parameters
+    ----------
+    *sizes : int
+        Features of a sample, of each hidden layer of the encoder, and d, the size of the
+        bottleneck. The decoder has the same sizes in reverse.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> model = MLPAutoEncoder(2, 64, 1)
+    >>> x = Tensor(numpy.zeros((5, 2), "float32"))
+    >>> model.encode(x).shape, model(x).shape
+    ((5, 1), (5, 2))
+    """
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__()
+        self.encoder = mlp(*sizes)
+        self.decoder = mlp(*reversed(sizes))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Samples (N, features) to latents (N, d)."""
+        return self.encoder(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents (N, d) to samples (N, features)."""
+        return self.decoder(z)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Samples (N, features) to their reconstructions, of the same shape."""
+        return self.decoder(self.encoder(x))
 
 
 def mlp(*sizes: int) -> nn.Sequential:

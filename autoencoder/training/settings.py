@@ -9,7 +9,7 @@ import numpy
 
 __all__ = ["TrainingSettings", "random_generator"]
 
-_PURPOSES = {"order": 1, "corruption": 2, "evaluation": 3}
+_PURPOSES = {"order": 1, "corruption": 2, "evaluation": 3, "data": 4}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def random_generator(seed: int, purpose: str, *position: int) -> numpy.random.Ge
     ----------
     seed : int
     purpose : str
-        ``"order"``, ``"corruption"`` or ``"evaluation"``.
+        ``"order"``, ``"corruption"``, ``"evaluation"`` or ``"data"`` (samples that are drawn).
     *position : int
         Epoch, batch.
 

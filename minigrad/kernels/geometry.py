@@ -99,23 +99,3 @@ class Geometry:
         sizes = zip(self.output_size, self.kernel_size, self.stride, self.dilation, strict=True)
         height, width = (s * (n - 1) + d * (k - 1) + 1 if n else 0 for n, k, s, d in sizes)
         return height, width
-
-    def transposed(self) -> Geometry:
-        """The geometry of ``conv_transpose2d`` as a plain correlation of a spread-out output.
-
-        Examples
-        --------
-        >>> Geometry((9, 9), (3, 3), (4, 4), stride=(2, 2)).transposed().read_size()
-        (11, 11)
-        """
-        height, width = self.input_size
-        reach_height, reach_width = (
-            d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)
-        )
-        return Geometry(
-            input_size=(height + reach_height, width + reach_width),
-            kernel_size=self.kernel_size,
-            output_size=self.input_size,
-            dilation=self.dilation,
-            groups=self.groups,
-        )

@@ -1,4 +1,16 @@
-"""The transposed map by overlap-add: gather along the height, add shifted images along the width."""
+"""The transposed map: gather along the height, add shifted images along the width.
+
+Input row h is made of the output rows p whose windows hold it. These follow each other, and so, in
+y ordered (n, q), p, o, they are one run of memory: a single product sums over i and o at once.
+Along the width that would waste work at the edges, where windows are cut. There each kernel column
+j gives an image of its own, and the images are added, each shifted by its j. Stride 1, kw = 3:
+
+    j = 0     t t t t t          t  a term (h, q) of kernel column j, all channels
+    j = 1       t t t t t
+    j = 2         t t t t t
+              -------------
+    input     x x x x x x x      in memory H, W, N, C: a shift by whole pixels is a run
+"""
 
 from __future__ import annotations
 
@@ -6,105 +18,100 @@ from typing import Any
 
 from ..backend import array_module
 from .geometry import Geometry
-from .unfold import (
-    PRODUCTS_AT_ONCE,
-    SMALL_PRODUCT,
-    SMALL_TRANSPOSED_PRODUCT,
-    few_channels,
-    product_rows,
-)
+from .width import PRODUCTS_AT_ONCE, few_channels, product_rows
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
-def overlap_add(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """conv_transpose2d without dilation: see there for the parameters."""
-    xp = array_module(y, weight)
-    (height, width), right, left = geometry.input_size, geometry.stride[1], geometry.padding[1]
-    groups, channels, kernel_width = geometry.groups, weight.shape[1], weight.shape[3]
-    images, tall, wide = y.shape[0], *geometry.output_size
-    deep, pixels = weight.shape[0] // groups, wide * images
+def add_shifted(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+    """conv_transpose2d, without dilation: see there."""
+    xp, groups = array_module(y, weight), geometry.groups
+    out_channels, in_group, kernel_height, kernel_width = weight.shape
+    out_group, images = out_channels // groups, y.shape[0]
+    (height, width), (out_height, out_width) = geometry.input_size, geometry.output_size
 
-    rows = y.reshape(images, groups, deep, tall, wide).transpose(1, 4, 0, 3, 2)
-    rows = xp.ascontiguousarray(rows)  # (G, Q, N, P, O / G)
-    kernel = weight.reshape(groups, deep, *weight.shape[1:])
-    few = few_channels(channels, wide)
-    if few:
-        parts, columns = 1, kernel_width * channels
+    kernel = weight.reshape(groups, out_group, *weight.shape[1:])
+    if few_channels(in_group, out_width):  # all kernel columns in one product, or it is too thin
         kernel = kernel.transpose(0, 3, 1, 4, 2)  # (G, kh, O / G, kw, C / G)
+        kernel = kernel.reshape(groups, 1, kernel_height, out_group, kernel_width * in_group)
     else:
-        parts, columns = kernel_width, channels
         kernel = kernel.transpose(0, 4, 3, 1, 2)  # (G, kw, kh, O / G, C / G)
-    kernel = kernel.reshape(groups, parts, -1, deep, columns)
-    bound = SMALL_TRANSPOSED_PRODUCT if few else SMALL_PRODUCT
-    cut = product_rows(pixels, kernel.shape[2] * deep * columns, bound)
-    rows = rows.reshape(groups, 1, pixels // cut, cut, tall * deep)
+    parts, columns = kernel.shape[1], kernel.shape[4]
 
-    x = xp.empty((height, images, width, groups, channels), dtype=y.dtype)
-    high = max(PRODUCTS_AT_ONCE // max(pixels * kernel_width * channels * groups, 1), 1)
+    pixels = out_width * images
+    cut = product_rows(pixels, kernel_height * out_group * columns)
+    rows = y.reshape(images, groups, out_group, out_height, out_width).transpose(1, 4, 0, 3, 2)
+    rows = xp.ascontiguousarray(rows)  # (G, Q, N, P, O / G)
+    rows = rows.reshape(groups, 1, pixels // cut, cut, out_height * out_group)
+
+    x = xp.empty((height, images, width, groups, in_group), dtype=y.dtype)
+    high = max(PRODUCTS_AT_ONCE // max(pixels * kernel_width * in_group * groups, 1), 1)
     for top in range(0, height, high):
-        band = xp.empty((min(high, height - top), width, images, groups, channels), dtype=y.dtype)
-        band[...] = 0 if bias is None else bias.reshape(groups, channels)
-        if few:
-            shape = (len(band), groups, parts, columns, pixels // cut, cut)
-            products = xp.empty(shape, dtype=y.dtype)
-            terms = products.reshape(len(band), groups, kernel_width, channels, wide, images)
-            terms = terms.transpose(2, 0, 4, 5, 1, 3)
-            products = products.transpose(0, 1, 2, 4, 5, 3)
-        else:
-            shape = (len(band), groups, parts, pixels // cut, cut, columns)
-            products = xp.empty(shape, dtype=y.dtype)
-            terms = products.reshape(len(band), groups, kernel_width, wide, images, channels)
-            terms = terms.transpose(2, 0, 3, 4, 1, 5)
+        count = min(high, height - top)
+        terms = xp.empty((count, groups, parts, pixels // cut, cut, columns), dtype=y.dtype)
         for phase in range(geometry.stride[0]):
-            _gather_rows(rows, kernel, geometry, phase, top, products, few)
-        for j, term in enumerate(terms):  # (rows, Q, N, G, C / G)
-            first = max(-((j - left) // right), 0)
-            stop = min(-((j - left - width) // right), wide)
-            if first < stop:
-                v = right * first + j - left
-                target = band[:, v : v + right * (stop - first - 1) + 1 : right]
-                xp.add(target, term[:, first:stop], out=target)
-        x[top : top + high] = band.swapaxes(1, 2)
-    return x.reshape(height, images, width, groups * channels).transpose(1, 3, 0, 2)
+            _gather_rows(rows, kernel, geometry, phase, top, terms)
+        if parts == 1:
+            terms = terms.reshape(count, groups, out_width, images, kernel_width, in_group)
+            terms = terms.transpose(4, 0, 2, 3, 1, 5)
+        else:
+            terms = terms.reshape(count, groups, kernel_width, out_width, images, in_group)
+            terms = terms.transpose(2, 0, 3, 4, 1, 5)
+        band = xp.empty((count, width, images, groups, in_group), dtype=y.dtype)
+        band[...] = 0 if bias is None else bias.reshape(groups, in_group)
+        _add_columns(terms, geometry, band)
+        x[top : top + count] = band.swapaxes(1, 2)
+    return x.reshape(height, images, width, groups * in_group).transpose(1, 3, 0, 2)
 
 
 def _gather_rows(
-    rows: Array, kernel: Array, geometry: Geometry, phase: int, top: int, band: Array, few: bool
+    rows: Array, kernel: Array, geometry: Geometry, phase: int, top: int, terms: Array
 ) -> None:
-    """Fill the input rows of a band that are ``phase`` modulo the stride (padding counted).
+    """Write the terms of those input rows, from ``top`` on, that are ``phase`` modulo the stride.
 
-    Row ``stride * u + phase`` meets kernel rows phase, phase + stride, ... at output rows u,
-    u - 1, ...: with the kernel's rows reversed, a run of ``reach`` output rows that ends in u.
+    Counted from the padding, row ``s u + phase`` meets the kernel rows phase, phase + s, ... at
+    the output rows u, u - 1, ...: with the kernel rows reversed, a run of output rows up to u.
     """
-    xp, stride, padding = array_module(rows), geometry.stride[0], geometry.padding[0]
-    groups, parts, _, deep, columns = kernel.shape
-    tall = geometry.output_size[0]
+    xp, stride, out_height = array_module(rows), geometry.stride[0], geometry.output_size[0]
     kernel = kernel[:, :, phase::stride][:, :, ::-1]
-    reach = kernel.shape[2]
-    kernel = kernel.reshape(groups, parts, 1, reach * deep, columns)
-    if few:
-        kernel = xp.ascontiguousarray(kernel.swapaxes(3, 4)).swapaxes(3, 4)
-    offset = padding + top - phase
-    first, stop = -(-offset // stride), -(-(offset + len(band)) // stride)
-    results = band[stride * first - offset :: stride]  # of u = first, ..., stop - 1
-    begin, end = max(first, reach - 1), min(stop, tall)
-    if reach and begin < end:  # whole runs
+    groups, parts, reach, out_group, columns = kernel.shape
+    kernel = kernel.reshape(groups, parts, 1, reach * out_group, columns)
+    offset = geometry.padding[0] + top - phase
+    first, stop = -(-offset // stride), -(-(offset + len(terms)) // stride)
+    results = terms[stride * first - offset :: stride]  # of u = first, ..., stop - 1
+
+    begin, end = max(first, reach - 1), min(stop, out_height)
+    if reach and begin < end:  # rows with a whole run: all in one call
         *steps, item = rows.strides
         runs = xp.lib.stride_tricks.as_strided(
-            rows[..., (begin - reach + 1) * deep :],
-            (end - begin, *rows.shape[:-1], reach * deep),
-            (deep * item, *steps, item),
+            rows[..., (begin - reach + 1) * out_group :],
+            (end - begin, *rows.shape[:-1], reach * out_group),
+            (out_group * item, *steps, item),
         )
         xp.matmul(runs, kernel, out=results[begin - first : end - first])
     for u in range(first, stop):
-        low, high = max(u - reach + 1, 0), min(u + 1, tall)
-        if low >= high:  # no run
+        low, high = max(u - reach + 1, 0), min(u + 1, out_height)
+        if low >= high:
             results[u - first] = 0
-        elif high - low < reach:  # part of a run
-            skipped = (low - (u - reach + 1)) * deep
+        elif high - low < reach:  # near an edge: part of a run
+            skipped = (low - (u - reach + 1)) * out_group
             xp.matmul(
-                rows[..., low * deep : high * deep],
-                kernel[..., skipped : skipped + (high - low) * deep, :],
+                rows[..., low * out_group : high * out_group],
+                kernel[..., skipped : skipped + (high - low) * out_group, :],
                 out=results[u - first],
             )
+
+
+def _add_columns(terms: Array, geometry: Geometry, band: Array) -> None:
+    """Add the terms (kw, rows, Q, N, G, C / G) to a band of x (rows, W, N, G, C / G).
+
+    Column q of kernel column j belongs at ``v = s q + j - padding``, if that lies in x.
+    """
+    stride, padding, width = geometry.stride[1], geometry.padding[1], geometry.input_size[1]
+    for j, term in enumerate(terms):
+        first = max(-((j - padding) // stride), 0)
+        stop = min(-((j - padding - width) // stride), geometry.output_size[1])
+        if first < stop:
+            start = stride * first + j - padding
+            target = band[:, start : start + stride * (stop - first - 1) + 1 : stride]
+            target += term[:, first:stop]

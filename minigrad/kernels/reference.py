@@ -2,7 +2,8 @@
 
 Convolution is one trilinear form, a number made of an input x, a weight w and an output y:
 
-    T(x, w, y) = sum over n, o, p, q, c, i, j of  x[n, g*C/G + c, h, v] * w[o, c, i, j] * y[n, o, p, q]
+    T(x, w, y) = sum of  x[n, g * C / G + c, h, v] * w[o, c, i, j] * y[n, o, p, q]
+                 over n, o, p, q, c, i, j
 
     h = stride * p + dilation * i - padding     (v likewise from q and j; x is zero outside)
 
@@ -11,14 +12,14 @@ Convolution is one trilinear form, a number made of an input x, a weight w and a
 
 T is linear in each of the three, so its derivative by one is a map of the other two:
 
-    conv2d(x, w)              = dT/dy     what a convolution layer computes
-    conv_transpose2d(y, w)    = dT/dx     what a transposed layer computes, and conv2d's input gradient
-    conv2d_weight_grad(x, y)  = dT/dw     the weight gradient of both layers
+    conv2d(x, w)              = dT/dy    what a convolution layer computes
+    conv_transpose2d(y, w)    = dT/dx    what a transposed layer computes; conv2d's gradient by x
+    conv2d_weight_grad(x, y)  = dT/dw    the weight gradient of both layers
 
 The gradient of each map is made of the other two, to any order. Each function below walks the
 same sum over the same terms; only what it collects differs.
 
-These are slow on purpose. The fast forms stand in ``conv.py`` and are tested against these.
+These are slow on purpose. The fast forms begin in ``conv.py`` and are tested against these.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ def relu(x: Array) -> Array:
     array([0., 2.])
     """
     xp = array_module(x)
-    return xp.asarray(xp.maximum(x, _zero_slab(x)))
+    zero = 0 if device_of(x).type != "cpu" else _zero_slab(x)
+    return xp.asarray(xp.maximum(x, zero))
 
 
 def relu_grad(y: Array, gradient: Array) -> Array:

@@ -10,12 +10,15 @@ from scipy import signal
 
 from minigrad.kernels import (
     Geometry,
+    conv,
     conv2d,
     conv2d_reference,
     conv2d_weight_grad,
     conv2d_weight_grad_reference,
     conv_transpose2d,
     conv_transpose2d_reference,
+    overlap,
+    width,
 )
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
@@ -149,6 +152,51 @@ def test_each_map_equals_its_definition_in_loops(case, dtype):
         numpy.testing.assert_allclose(
             fast, slow, rtol=TOLERANCE[dtype], atol=10 * TOLERANCE[dtype], err_msg=name
         )
+
+
+@each_case
+def test_whole_windows_as_on_a_gpu_give_the_definition_too(case, monkeypatch):
+    monkeypatch.setattr(conv, "_copies_whole_windows", lambda array, geometry: True)
+    test_each_map_equals_its_definition_in_loops(case, "float64")
+
+
+def large_cases():
+    five = dict(kernel_size=(5, 5))
+    return {
+        "the lecture's 5x5 layer": (
+            8, 32, 32, five | dict(input_size=(24, 24), output_size=(20, 20)),
+        ),
+        "its last layer": (16, 1, 32, five | dict(input_size=(28, 28), output_size=(24, 24))),
+        "strides and groups": (
+            16, 16, 24,
+            dict(input_size=(21, 30), kernel_size=(4, 3), output_size=(9, 14), stride=(2, 2))
+            | dict(groups=2),
+        ),
+        "rows that divide badly": (
+            1, 40, 40, dict(input_size=(9, 61), kernel_size=(3, 3), output_size=(7, 59)),
+        ),
+    }  # fmt: skip
+
+
+LARGE = large_cases()
+
+
+@pytest.mark.parametrize("case", LARGE.values(), ids=LARGE.keys())
+@pytest.mark.parametrize("at_once", [1, 20_000, 1 << 20])
+def test_products_cut_into_pieces_and_bands_equal_one_large_product(case, at_once, monkeypatch):
+    x, weight, y, in_bias, out_bias, geometry = make(case)
+    monkeypatch.setattr(width, "PRODUCTS_AT_ONCE", at_once)
+    monkeypatch.setattr(overlap, "PRODUCTS_AT_ONCE", at_once)
+    for name, arguments in (
+        ("conv2d", (x, weight, geometry, out_bias)),
+        ("conv_transpose2d", (y, weight, geometry, in_bias)),
+        ("conv2d_weight_grad", (x, y, geometry)),
+    ):
+        pieces = getattr(conv, name)(*arguments)
+        with monkeypatch.context() as patch:
+            patch.setattr(conv, "_copies_whole_windows", lambda array, geometry: True)
+            whole = getattr(conv, name)(*arguments)
+        numpy.testing.assert_allclose(pieces, whole, rtol=1e-11, atol=1e-11, err_msg=name)
 
 
 @each_case
@@ -330,16 +378,27 @@ def test_shapes_that_do_not_fit_are_refused_in_words(change, name):
         ),
         "conv2d_weight_grad": lambda: conv2d_weight_grad(arrays["x"], arrays["y"], geometry),
     }
-    with pytest.raises(ValueError, match=f"^{name}: "):
+    with pytest.raises(ValueError, match=rf"^{name}: "):
         calls[name]()
+
+
+def test_mixed_dtypes_are_refused_in_words():
+    x, weight, y, in_bias, out_bias, geometry = make(CASES["plain"])
+    single = numpy.float32
+    with pytest.raises(TypeError, match=r"^conv2d: .*float32.*float64"):
+        conv2d(x.astype(single), weight, geometry, out_bias)
+    with pytest.raises(TypeError, match=r"^conv_transpose2d: .*bias float32"):
+        conv_transpose2d(y, weight, geometry, in_bias.astype(single))
+    with pytest.raises(TypeError, match=r"^conv2d_weight_grad: "):
+        conv2d_weight_grad(x, y.astype(single), geometry)
 
 
 def test_groups_that_do_not_divide_the_channels_are_refused():
     geometry = Geometry((6, 7), (3, 2), (4, 6), groups=2)
     x, y = numpy.zeros((2, 3, 6, 7)), numpy.zeros((2, 4, 4, 6))
-    with pytest.raises(ValueError, match="^conv2d_weight_grad: .*groups"):
+    with pytest.raises(ValueError, match=r"^conv2d_weight_grad: .*groups"):
         conv2d_weight_grad(x, y, geometry)
-    with pytest.raises(ValueError, match="^conv2d: .*groups"):
+    with pytest.raises(ValueError, match=r"^conv2d: .*groups"):
         conv2d(numpy.zeros((2, 4, 6, 7)), numpy.zeros((3, 2, 3, 2)), geometry)
 
 
@@ -357,5 +416,5 @@ def test_groups_that_do_not_divide_the_channels_are_refused():
 )
 def test_geometry_refuses_numbers_out_of_range(options):
     valid = dict(input_size=(6, 7), kernel_size=(3, 2), output_size=(4, 6))
-    with pytest.raises(ValueError, match=f"^Geometry: {next(iter(options))}"):
+    with pytest.raises(ValueError, match=rf"^Geometry: {next(iter(options))}"):
         Geometry(**(valid | options))

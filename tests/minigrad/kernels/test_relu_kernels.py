@@ -16,10 +16,10 @@ def test_relu_and_its_gradient_equal_the_definition(shape, dtype):
     rng = numpy.random.default_rng(0)
     x, gradient = (numpy.asarray(rng.standard_normal(shape)).astype(dtype) for _ in range(2))
     y = relu(x)
-    assert y.dtype == dtype and y.shape == shape
+    assert (y.dtype, y.shape) == (dtype, shape)
     numpy.testing.assert_array_equal(y, relu_reference(x))
     result = relu_grad(y, gradient)
-    assert result.dtype == dtype and result.shape == shape
+    assert (result.dtype, result.shape) == (dtype, shape)
     numpy.testing.assert_array_equal(result, relu_grad_reference(y, gradient))
 
 

@@ -1,4 +1,4 @@
-"""Shape checks of the convolution kernels, so that no wrong call reaches an array library."""
+"""Checks of the convolution kernels' arguments, so that no wrong call reaches an array library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .geometry import Geometry
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
-def check_shapes(
+def check_arrays(
     name: str,
     geometry: Geometry,
     x: Array = None,
@@ -34,23 +34,29 @@ def check_shapes(
     Raises
     ------
     ValueError
-        Naming the kernel, the array and what was expected.
+        Where shapes do not fit; names the kernel, the array and what was expected.
+    TypeError
+        Where dtypes differ.
     """
-    sizes = (
-        ("x", x, "input_size", geometry.input_size),
-        ("weight", weight, "kernel_size", geometry.kernel_size),
-        ("y", y, "output_size", geometry.output_size),
-    )
-    for letter, array, field, size in sizes:
-        if array is not None and (array.ndim != 4 or array.shape[2:] != tuple(size)):
-            raise ValueError(
-                f"{name}: {letter} {array.shape} does not have 4 axes ending in {field} {size}"
-            )
     groups = geometry.groups
-    for letter, array, axis in (("x", x, 1), ("weight", weight, 0), ("y", y, 1)):
-        if array is not None and array.shape[axis] % groups:
+    arrays = {
+        letter: array
+        for letter, array in (("x", x), ("weight", weight), ("y", y), ("bias", bias))
+        if array is not None
+    }
+    for letter, size, axis in (
+        ("x", geometry.input_size, 1),
+        ("weight", geometry.kernel_size, 0),
+        ("y", geometry.output_size, 1),
+    ):
+        if letter not in arrays:
+            continue
+        shape = arrays[letter].shape
+        if len(shape) != 4 or shape[2:] != tuple(size):
+            raise ValueError(f"{name}: {letter} {shape} should have 4 axes, the last two {size}")
+        if shape[axis] % groups:
             raise ValueError(
-                f"{name}: {array.shape[axis]} channels of {letter} {array.shape} "
+                f"{name}: {shape[axis]} channels of {letter} {shape} "
                 f"do not divide into {groups} groups"
             )
     if x is not None and weight is not None and x.shape[1] != groups * weight.shape[1]:
@@ -67,3 +73,6 @@ def check_shapes(
         raise ValueError(f"{name}: x {x.shape} and y {y.shape} differ in the number of images")
     if bias is not None and bias.shape != (bias_channels,):
         raise ValueError(f"{name}: bias {bias.shape} should have shape ({bias_channels},)")
+    if len({array.dtype for array in arrays.values()}) > 1:
+        dtypes = ", ".join(f"{letter} {array.dtype}" for letter, array in arrays.items())
+        raise TypeError(f"{name}: arrays should share one dtype, got {dtypes}")

@@ -1,0 +1,127 @@
+"""conv2d and its weight gradient by unfolding the width only, kw times the input.
+
+The rows of an image lie below each other in memory, so a window of kh rows is one run of it, and
+windows one row apart share all but one row. A 4 x 4 image, a 3 x 3 kernel:
+
+    image  a b c d      unfolded    h = 0   h = 1   h = 2   h = 3
+           e f g h        q = 0     a b c   e f g   i j k   m n o
+           i j k l        q = 1     b c d   f g h   j k l   n o p
+           m n o p                  '--- window p = 0 ---'
+                                            '--- window p = 1 ---'
+
+A letter is a pixel with its C channels. For every p the windows of all images and columns, the
+rows (n, q), form a matrix whose rows stand evenly spaced in memory: matmul reads it in place.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from ..backend import array_module
+from .geometry import Geometry
+from .padding import pad
+
+Array = Any  # a numpy.ndarray or a cupy.ndarray
+
+# OpenBLAS multiplies small matrices where they are, larger ones after copying both into another
+# order: many products below this many multiply-adds run at the speed of a large square one.
+SMALL_PRODUCT = 1_000_000
+
+# How many elements of products to compute before they are summed, so that they stay in the cache.
+PRODUCTS_AT_ONCE = 1 << 20
+
+
+def correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+    """conv2d: see there."""
+    xp, groups = array_module(x, weight), geometry.groups
+    (height, width), images, out_channels = geometry.output_size, x.shape[0], weight.shape[0]
+    out_group = out_channels // groups
+    windows = _windows(pad(x, geometry), geometry)  # (G, P, N * Q, K)
+    pixels, window = windows.shape[2:]
+    rows = product_rows(pixels, window * out_group)
+    windows = windows.reshape(groups, height, pixels // rows, rows, window)
+    matrix = weight.reshape(groups, out_group, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
+    matrix = matrix.reshape(groups, 1, 1, window, out_group)
+    y = xp.matmul(windows, matrix)  # (G, P, N * Q / rows, rows, O / G)
+    y = y.reshape(groups, height, images, width, out_group).transpose(1, 2, 3, 0, 4)
+    y = y.reshape(height, images, width, out_channels)
+    if bias is not None:
+        repeated = xp.empty(y.shape[1:], dtype=y.dtype)  # to be added in long runs
+        repeated[...] = bias
+        y += repeated
+    return y.transpose(1, 3, 0, 2)
+
+
+def correlate_images(x: Array, y: Array, geometry: Geometry) -> Array:
+    """conv2d_weight_grad: see there."""
+    xp, groups = array_module(x, y), geometry.groups
+    in_group, out_group = x.shape[1] // groups, y.shape[1] // groups
+    windows = _windows(pad(x, geometry), geometry)  # (G, P, N * Q, K)
+    _, height, pixels, window = windows.shape
+    # One product for each output row or, where that is not small, for each kernel row in it.
+    whole = product_rows(pixels, window * out_group) == pixels
+    parts = 1 if whole else geometry.kernel_size[0]
+    rows = product_rows(pixels, window // parts * out_group)
+    windows = windows.reshape(groups, height, pixels // rows, rows, parts, window // parts)
+    windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (G, P, N * Q / rows, parts, K / parts, rows)
+    y = y.transpose(2, 0, 3, 1).reshape(height, pixels // rows, 1, rows, groups, out_group)
+    y = y.transpose(4, 0, 1, 2, 3, 5)  # (G, P, N * Q / rows, 1, rows, O / G)
+    high = max(PRODUCTS_AT_ONCE // max(groups * pixels // rows * window * out_group, 1), 1)
+    matrix = xp.zeros((groups, parts, window // parts, out_group), dtype=x.dtype)
+    for top in range(0, max(height, 1), high):
+        products = xp.matmul(windows[:, top : top + high], y[:, top : top + high])
+        matrix += products.sum(axis=(1, 2))  # (G, parts, K / parts, O / G)
+    weight = matrix.reshape(groups, *geometry.kernel_size, in_group, out_group)
+    weight = weight.transpose(0, 4, 3, 1, 2)  # (G, O / G, C / G, kh, kw)
+    return weight.reshape(groups * out_group, in_group, *geometry.kernel_size)
+
+
+def _windows(x: Array, geometry: Geometry) -> Array:
+    """The windows of a padded x as rows of matrices: (G, P, N * Q, K), K ordered (i, j, c).
+
+    They overlap in memory and are only to be read. With few channels the runs copied would be
+    short: the pixels (n, q) then go last in memory, so that each matrix is stored transposed.
+    """
+    xp, groups = array_module(x), geometry.groups
+    images, channels = x.shape[0], x.shape[1] // groups
+    (kernel_height, kernel_width), (height, width) = geometry.kernel_size, geometry.output_size
+    (down, right), (image, channel, row, column) = geometry.stride, x.strides
+    sizes = dict(g=groups, n=images, h=x.shape[2], q=width, j=kernel_width, c=channels)
+    steps = dict(
+        g=channels * channel, n=image, h=row, q=right * column, j=column, c=channel
+    )  # in bytes
+    order = "ghjcnq" if few_channels(channels, width) else "gnqhjc"
+    view = xp.lib.stride_tricks.as_strided(
+        x, [sizes[axis] for axis in order], [steps[axis] for axis in order]
+    )
+    unfolded = xp.ascontiguousarray(view)
+    step = dict(zip(order, unfolded.strides, strict=True))
+    return xp.lib.stride_tricks.as_strided(
+        unfolded,
+        (groups, height, images * width, kernel_height * kernel_width * channels),
+        (step["g"], down * step["h"], step["q"], step["c"]),
+    )
+
+
+def few_channels(channels: int, width: int) -> bool:
+    """Whether runs of memory are longer along the pixels of a row than along the channels."""
+    return channels < width
+
+
+@lru_cache(maxsize=1024)
+def product_rows(rows: int, multiply_adds: int) -> int:
+    """Into how many rows to cut a product of so many rows, each costing so many multiply-adds.
+
+    Returns
+    -------
+    int
+        The largest divisor of ``rows`` that makes a small product, if that is not too thin.
+
+    Examples
+    --------
+    >>> product_rows(160, 800 * 32)
+    32
+    """
+    most = min(SMALL_PRODUCT // max(multiply_adds, 1), rows)
+    return next((n for n in range(most, 15, -1) if rows % n == 0), max(rows, 1))

@@ -12,27 +12,24 @@ from typing import Any
 import numpy
 from tqdm import tqdm
 
+from autoencoder.training.divergence import TrainingDiverged, not_finite, spoilt
 from autoencoder.training.history import Row, write_rows
 from autoencoder.training.interrupts import Interrupted, StopRequest, stop_request
 from autoencoder.training.settings import TrainingSettings, random_generator
 from autoencoder.training.state import TrainingState, load_state, save_state
-from minigrad import Tensor, detect_anomaly, device, nn, optim
+from minigrad import Tensor, device, nn, optim
 from minigrad import functional as F
 from minigrad.backend import to_device
 from minigrad.blas import one_blas_thread
 from minigrad.parallel import shard_gradients, suggest_shard_size
 
-__all__ = ["CHECKPOINT", "METRICS", "TrainingDiverged", "train"]
+__all__ = ["CHECKPOINT", "METRICS", "train"]
 
 CHECKPOINT = "checkpoint.npz"
 METRICS = "metrics.csv"
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 Corruption = Callable[[numpy.ndarray, numpy.random.Generator], numpy.ndarray]
-
-
-class TrainingDiverged(FloatingPointError):
-    """A loss or gradient was not finite; training stopped before the step was taken."""
 
 
 def train(
@@ -219,37 +216,21 @@ class _Run:
         self, epoch: int, step: int, loss: Tensor, gradients: list[Tensor], arrays: list[Any]
     ) -> None:
         """Stop before a step that would spoil the weights, and say where the bad number arose."""
-        bad = [
-            name
-            for name, gradient in zip(self.parameters, gradients)
-            if not math.isfinite(gradient.data.sum())
-        ]
-        if math.isfinite(loss.item()) and not bad:
-            return
-        what = f"the gradient of {bad[0]}" if math.isfinite(loss.item()) else "the loss"
-        try:
-            with detect_anomaly():
-                self.loss(*(Tensor(array) for array in arrays)).backward()
-        except FloatingPointError as error:
-            what += f" ({error})"
-        finally:
+        bad = not_finite(self.loss, self.parameters, loss, gradients, arrays)
+        if bad is not None:
             self.model.zero_grad()
-        raise TrainingDiverged(
-            f"epoch {epoch + 1}, step {step + 1}: {what} is not finite; {self.kept()}"
-        )
+            raise TrainingDiverged(
+                f"epoch {epoch + 1}, step {step + 1}: {bad} is not finite; {self.kept()}"
+            )
 
     def finite(self, total: float, epoch: int, step: int) -> float:
         """The running loss, if it is a number."""
         if math.isfinite(total):
             return total
-        bad = [
-            name
-            for name, parameter in self.parameters.items()
-            if not bool(abs(parameter.data).sum() < math.inf)
-        ]
-        what = f"the loss and the parameter {bad[0]}" if bad else "the loss"
+        bad = ["the loss", *spoilt(self.parameters)]
         raise TrainingDiverged(
-            f"epoch {epoch + 1}, by step {step + 1}: {what} became not finite; {self.kept()}"
+            f"epoch {epoch + 1}, by step {step + 1}: {' and '.join(bad[:2])} became not finite; "
+            f"{self.kept()}"
         )
 
     def kept(self) -> str:

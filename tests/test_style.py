@@ -1,0 +1,138 @@
+"""The house rules a machine can check."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(
+    path
+    for folder in ("minigrad", "autoencoder", "demos")
+    for path in (ROOT / folder).rglob("*.py")
+)
+FLOORS = [  # each imports only from floors before it (DESIGN's order, file by file)
+    ["version", "cuda"],
+    ["backend"],
+    ["kernels"],
+    ["modes", "anomaly"],
+    ["tensor"],
+    ["operation"],
+    ["basic"],
+    ["autograd"],
+    ["ops"],
+    ["functional"],
+    ["random", "nn", "blas", "workers"],
+    ["optim", "parallel", "gradcheck", "trace"],
+    ["graph"],
+]
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_ruff_has_nothing_to_say(command):
+    pytest.importorskip("ruff")
+    result = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def test_no_file_is_longer_than_300_lines_or_called_utils():
+    too_long = {
+        str(path.relative_to(ROOT)): lines
+        for path in SOURCES
+        if (lines := len(path.read_text().splitlines())) > 300
+    }
+    assert too_long == {}
+    assert not [path for path in SOURCES if "util" in path.name]
+
+
+def imported_floors(path):
+    """The modules of minigrad that a module of minigrad imports when it is imported."""
+    depth = len(path.relative_to(ROOT / "minigrad").parts)
+    tree = ast.parse(path.read_text())
+    inside = {n for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
+    checking = {
+        node
+        for branch in ast.walk(tree)
+        if isinstance(branch, ast.If) and getattr(branch.test, "id", "") == "TYPE_CHECKING"
+        for node in ast.walk(branch)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or node in inside or node in checking:
+            continue
+        if node.level == depth:
+            yield from [node.module.split(".")[0]] if node.module else [a.name for a in node.names]
+        elif node.level == 0 and (node.module or "").startswith("minigrad."):
+            yield node.module.split(".")[1]
+
+
+def test_floors_of_minigrad_import_only_downward():
+    height = {name: i for i, names in enumerate(FLOORS) for name in names}
+    upward = []
+    for path in sorted((ROOT / "minigrad").rglob("*.py")):
+        own = path.relative_to(ROOT / "minigrad").parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        assert own in height, f"which floor is minigrad/{own} on?"
+        for other in imported_floors(path):
+            if other != own and height[other] > height[own]:
+                upward.append(f"{path.relative_to(ROOT)} imports {other}")
+    assert upward == []
+
+
+def test_minigrad_does_not_know_autoencoder():
+    for path in (ROOT / "minigrad").rglob("*.py"):
+        assert "autoencoder" not in [
+            (node.module or "").split(".")[0]
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom) and node.level == 0
+        ], path
+
+
+def test_device_code_names_no_numpy():
+    stray = []
+    for folder in ("kernels", "ops", "optim"):
+        for path in (ROOT / "minigrad" / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and node.level == 0:
+                    names = [node.module or ""]
+                if any(name.split(".")[0] in ("numpy", "scipy") for name in names):
+                    stray.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert stray == []
+
+
+def test_nothing_is_evaluated_unpickled_or_given_to_a_shell():
+    forbidden = {"eval", "exec", "compile", "__import__", "system", "popen"}
+    modules = {"pickle", "marshal", "shelve", "subprocess", "dill", "joblib"}
+    found = []
+    for path in SOURCES:
+        if path.is_relative_to(ROOT / "demos"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                owner = getattr(getattr(node.func, "value", None), "id", "")
+                if name in forbidden and owner not in ("re", "model", "self"):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno} {name}")
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = (
+                    [a.name for a in node.names]
+                    if isinstance(node, ast.Import)
+                    else [node.module or ""]
+                )
+                found += [f"{path}:{node.lineno}" for n in names if n.split(".")[0] in modules]
+    assert found == []
+
+
+def test_import_loads_neither_matplotlib_nor_scipy_nor_cupy():
+    code = "import sys, minigrad; print({'matplotlib', 'scipy', 'cupy'} & set(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "set()"

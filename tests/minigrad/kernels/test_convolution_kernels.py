@@ -163,17 +163,15 @@ def test_whole_windows_as_on_a_gpu_give_the_definition_too(case, monkeypatch):
 def large_cases():
     five = dict(kernel_size=(5, 5))
     return {
-        "the lecture's 5x5 layer": (
-            8, 32, 32, five | dict(input_size=(24, 24), output_size=(20, 20)),
-        ),
-        "its last layer": (16, 1, 32, five | dict(input_size=(28, 28), output_size=(24, 24))),
+        "a 5x5 layer": (4, 32, 32, five | dict(input_size=(16, 16), output_size=(12, 12))),
+        "one input channel": (16, 1, 32, five | dict(input_size=(16, 16), output_size=(12, 12))),
         "strides and groups": (
-            16, 16, 24,
-            dict(input_size=(21, 30), kernel_size=(4, 3), output_size=(9, 14), stride=(2, 2))
+            8, 16, 24,
+            dict(input_size=(11, 30), kernel_size=(4, 3), output_size=(4, 14), stride=(2, 2))
             | dict(groups=2),
         ),
         "rows that divide badly": (
-            1, 40, 40, dict(input_size=(9, 61), kernel_size=(3, 3), output_size=(7, 59)),
+            1, 40, 40, dict(input_size=(5, 61), kernel_size=(3, 3), output_size=(3, 59)),
         ),
     }  # fmt: skip
 

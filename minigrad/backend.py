@@ -174,6 +174,27 @@ def as_host_array(value: object) -> numpy.ndarray:
     return numpy.asarray(value)
 
 
+def as_dtype(name: str, dtype: Any) -> Any:
+    """A NumPy dtype from its name, type or itself.
+
+    Raises
+    ------
+    TypeError
+        Naming the operation, if it is none.
+
+    Examples
+    --------
+    >>> as_dtype("Tensor", "float32")
+    dtype('float32')
+    """
+    try:
+        if dtype is not None:  # which NumPy takes for float64
+            return numpy.dtype(dtype)
+    except TypeError:
+        pass
+    raise TypeError(f"{name}: expected a dtype, got {dtype!r}")
+
+
 def as_own_array(value: Any) -> Array:
     """A NumPy scalar as an array without dimensions, as CuPy gives in its place."""
     return numpy.asarray(value) if isinstance(value, numpy.generic) else value

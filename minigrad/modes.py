@@ -6,9 +6,9 @@ The state lives in a context variable: each thread, and each asynchronous task, 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Mode(NamedTuple):
@@ -83,6 +83,15 @@ def is_grad_enabled() -> bool:
     True
     """
     return _mode.get().recording
+
+
+def unchecked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function run without the checks of :func:`detect_anomaly`.
+
+    Backward uses it: a gradient that is not finite is blamed on the operation whose gradient it
+    is, not on one of the operations its backward is made of.
+    """
+    return _changed(checking=False)(function)
 
 
 def detect_anomaly() -> contextlib.AbstractContextManager[None]:

@@ -79,14 +79,18 @@ class Operation:
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Compute, and record if any input wants gradients. Returns the output tensor."""
+        if self.inputs is not None:
+            raise RuntimeError(f"{self.name}: an operation is used once; make another")
         recording, checking = current_mode()
         arrays = []
         on_host, wants_grad = True, False
-        for tensor in inputs:
+        for i, tensor in enumerate(inputs):
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"{self.name}: input {i} is a {type(tensor).__name__}, no Tensor")
             arrays.append(tensor.data)
             on_host = on_host and type(tensor.data) is HostArray
             wants_grad = wants_grad or tensor.requires_grad
-        data = self.forward(*arrays) if on_host else self._forward_elsewhere(inputs, arrays)
+        data = self.forward(*arrays) if on_host else self._forward_elsewhere(arrays)
         if type(data) is not HostArray:
             data = as_own_array(data)
         output = Tensor._wrap(data)
@@ -106,11 +110,8 @@ class Operation:
             require_finite(data, f"{self.name}: the result", self._created)
         return output
 
-    def _forward_elsewhere(self, inputs: tuple[Tensor, ...], arrays: list[Array]) -> Array:
+    def _forward_elsewhere(self, arrays: list[Array]) -> Array:
         """Forward on a GPU, or say which input does not belong."""
-        for i, tensor in enumerate(inputs):
-            if not isinstance(tensor, Tensor):
-                raise TypeError(f"{self.name}: input {i} is a {type(tensor).__name__}, no Tensor")
         with use_device(common_device(*arrays, name=self.name)):
             return self.forward(*arrays)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .backend import CPU, Array, Device, as_host_array, device_of, is_array, to_device
+from .backend import CPU, Array, Device, as_dtype, as_host_array, device_of, is_array, to_device
 from .modes import current_mode
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Tensor(TensorMethods):
             if is_plain_python and data.dtype.kind == "f":
                 data = data.astype("float32")
         if dtype is not None:
-            data = data.astype(dtype, copy=False)
+            data = data.astype(as_dtype("Tensor", dtype), copy=False)
         if data.dtype.kind not in "fiub":
             raise TypeError(f"Tensor: expected numbers, got data of type {data.dtype}")
         if device is not None:

@@ -14,7 +14,7 @@ from ..kernels import relu_grad
 from ..operation import Operation
 from ..tensor import Tensor
 from .arithmetic import Mul, Neg, Scale, ScaleDown, Shift
-from .operands import as_float
+from .operands import as_float, require_number, with_number
 from .select import Mask
 
 
@@ -151,6 +151,7 @@ def softplus(x: Any, beta: float = 1.0) -> Tensor:
     >>> softplus(Tensor([0.0]))
     Tensor([0.6931472])
     """
+    require_number("softplus", "beta", beta)
     if beta <= 0:
         raise ValueError(f"softplus: beta must be positive, got {beta}")
     x = as_float("softplus", x)
@@ -190,4 +191,6 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:
     >>> leaky_relu(Tensor([-1.0, 2.0]), 0.5)
     Tensor([-0.5,  2. ])
     """
-    return LeakyRelu(float(negative_slope))(as_float("leaky_relu", x))
+    require_number("leaky_relu", "negative_slope", negative_slope)
+    x, slope = with_number("leaky_relu", as_float("leaky_relu", x), negative_slope)
+    return LeakyRelu(slope)(x)

@@ -163,8 +163,16 @@ def sub(a: Any, b: Any) -> Tensor:
         x, number = with_number("sub", a, b)
         return Shift(-number)(x)
     if is_number(a):
-        return add(neg(b), a)
-    return Sub()(*operands("sub", a, b))
+        return add(Neg()(_not_boolean("sub", as_tensor("sub", b, 1))), a)
+    a, b = operands("sub", a, b)
+    return Sub()(_not_boolean("sub", a), b)
+
+
+def _not_boolean(name: str, x: Tensor) -> Tensor:
+    """Two booleans have no difference."""
+    if x.data.dtype.kind == "b":
+        raise TypeError(f"{name}: not defined for {x.dtype}, of shape {x.shape}; use to('int64')")
+    return x
 
 
 def mul(a: Any, b: Any) -> Tensor:
@@ -225,4 +233,4 @@ def neg(x: Any) -> Tensor:
     >>> neg(Tensor([1.0, -2.0]))
     Tensor([-1.,  2.])
     """
-    return Neg()(as_tensor("neg", x))
+    return Neg()(_not_boolean("neg", as_tensor("neg", x)))

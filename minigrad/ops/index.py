@@ -90,7 +90,14 @@ def getitem(x: Any, key: Any) -> Tensor:
 
 def _part(part: Any, x: Tensor) -> Any:
     """One part of a key: arrays moved to the tensor's device."""
-    if part is None or part is Ellipsis or isinstance(part, slice):
+    if isinstance(part, slice):
+        for bound in (part.start, part.stop, part.step):
+            if bound is not None and not hasattr(bound, "__index__"):
+                raise TypeError(f"index: slices must have whole numbers, got {part}")
+        if part.step == 0:
+            raise ValueError(f"index: the step of a slice cannot be 0, got {part}")
+        return part
+    if part is None or part is Ellipsis:
         return part
     if hasattr(part, "__index__") and not isinstance(part, (bool, Tensor)) and not is_array(part):
         return int(part)

@@ -12,7 +12,7 @@ from ..backend import Array, array_module
 from ..operation import Operation
 from ..tensor import Tensor
 from .index import Index
-from .operands import as_tensor, same_precision
+from .operands import as_tensor, require_number, same_precision
 from .reduce import normal_dims
 from .shape import unsqueeze, whole_numbers
 
@@ -150,7 +150,10 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     Tensor([0., 1., 2., 0., 0.])
     """
     x = as_tensor("pad", x)
+    if not isinstance(pad, (tuple, list)):
+        raise TypeError(f"pad: expected pairs of whole numbers, got {pad!r}")
     amounts = whole_numbers((tuple(pad),), "pad")
+    require_number("pad", "value", value)
     if mode != "constant":
         raise ValueError(f"pad: mode must be 'constant', got {mode!r}")
     if len(amounts) % 2 or len(amounts) > 2 * x.ndim:
@@ -158,7 +161,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     widths = [(0, 0)] * x.ndim
     for i in range(len(amounts) // 2):
         widths[-1 - i] = amounts[2 * i], amounts[2 * i + 1]
-    if any(before + n + after < 0 for (before, after), n in zip(widths, x.shape)):
+    if any(n + min(before, 0) + min(after, 0) < 0 for (before, after), n in zip(widths, x.shape)):
         raise ValueError(f"pad: {amounts} cuts off more than there is of shape {x.shape}")
     if min(amounts, default=0) < 0:
         cut = tuple(

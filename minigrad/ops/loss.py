@@ -231,8 +231,9 @@ def layer_norm(
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"{name}: input {x.shape} does not end in normalized_shape {shape}")
     for what, parameter in (("weight", weight), ("bias", bias)):
-        if parameter is not None and parameter.shape != shape:
-            raise ValueError(f"{name}: {what} {parameter.shape} must have shape {shape}")
+        if parameter is not None and as_tensor(name, parameter).shape != shape:
+            given = as_tensor(name, parameter).shape
+            raise ValueError(f"{name}: {what} {given} must have shape {shape}")
     dims = tuple(range(-len(shape), 0))
     deviation = sub(x, mean(x, dims, keepdim=True))
     variance = mean(mul(deviation, deviation), dims, keepdim=True)

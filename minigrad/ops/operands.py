@@ -11,7 +11,7 @@ import numbers
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
-from ..backend import CPU, as_host_array, is_array, use_device
+from ..backend import CPU, as_dtype, as_host_array, is_array, use_device
 from ..operation import Operation
 from ..tensor import Tensor
 
@@ -51,7 +51,7 @@ class Cast(Operation):
 
 def cast(x: Tensor, dtype: Any) -> Tensor:
     """A tensor in another precision: the tensor itself if it already has it."""
-    dtype = as_host_array(0).astype(dtype).dtype
+    dtype = as_dtype("to", dtype)
     if x.data.dtype == dtype:
         return x
     if x.data.dtype.kind == "f" and dtype.kind == "f":
@@ -66,6 +66,17 @@ def is_number(value: object) -> bool:
     if type(value) in (float, int):
         return True
     return isinstance(value, numbers.Real) or (hasattr(value, "dtype") and not is_array(value))
+
+
+def require_number(name: str, what: str, value: Any) -> None:
+    """Raise a TypeError naming the operation and the option unless the value is a number.
+
+    Examples
+    --------
+    >>> require_number("clamp", "min", 0.5)
+    """
+    if not is_number(value):
+        raise TypeError(f"{name}: {what} must be a number, got {value!r}")
 
 
 def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:

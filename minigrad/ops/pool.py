@@ -11,7 +11,7 @@ from .arithmetic import ScaleDown
 from .conv import Pair, batched, pair, unbatched
 from .index import Index
 from .join import Pad, stack
-from .operands import as_float, as_tensor, on_its_device
+from .operands import as_float, as_tensor, on_its_device, require_number
 from .select import Mask, Where
 
 
@@ -243,6 +243,8 @@ def interpolate(
     else:
         pairs = isinstance(scale_factor, (tuple, list))
         factors = tuple(scale_factor) if pairs else (scale_factor, scale_factor)
+        for factor in factors:
+            require_number(name, "scale_factor", factor)
         if len(factors) != 2 or min(factors) <= 0:
             raise ValueError(f"{name}: scale_factor must be positive, got {scale_factor!r}")
         new = tuple(int(n * factor) for n, factor in zip(old, factors))

@@ -74,4 +74,7 @@ def pow(a: Any, b: Any) -> Tensor:
         if x.data.dtype.kind != "f" and number < 0:
             x = as_float("pow", x)
         return Power(number)(x)
-    return Pow()(*operands("pow", a, b))
+    a, b = operands("pow", a, b)
+    if b.data.dtype.kind == "i" and bool((b.data < 0).any()):
+        raise ValueError("pow: whole numbers have no negative powers; use to('float32')")
+    return Pow()(a, b)

@@ -208,8 +208,12 @@ def var(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
     >>> var(Tensor([1.0, 2.0, 3.0]))
     Tensor(1.)
     """
-    x = as_float("var", x)
-    axes = normal_dims("var", dim, x.ndim)
+    return _variance("var", x, dim, correction, keepdim)
+
+
+def _variance(name: str, x: Any, dim: Dims, correction: int, keepdim: bool) -> Tensor:
+    x = as_float(name, x)
+    axes = normal_dims(name, dim, x.ndim)
     count = _count(x, axes)
     centre = ScaleDown(max(count, 1))(Sum(axes, keepdim=True)(x))
     deviation = Sub()(x, centre)
@@ -230,7 +234,7 @@ def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
     >>> std(Tensor([1.0, 2.0, 3.0]))
     Tensor(1.)
     """
-    variance = var(as_float("std", x), dim, correction, keepdim)
+    variance = _variance("std", x, dim, correction, keepdim)
     is_zero = variance.data == 0
     xp = array_module(variance.data)
     zero, one = (Tensor(f(variance.data, shape=())) for f in (xp.zeros_like, xp.ones_like))

@@ -13,7 +13,14 @@ from typing import Any
 from ..backend import Array, array_module, common_device, use_device
 from ..operation import Operation
 from ..tensor import Tensor
-from .operands import as_tensor, broadcast_shape, is_number, operands, with_number
+from .operands import (
+    as_tensor,
+    broadcast_shape,
+    is_number,
+    operands,
+    require_number,
+    with_number,
+)
 
 
 class Where(Operation):
@@ -196,8 +203,7 @@ def clamp(x: Any, min: float | None = None, max: float | None = None) -> Tensor:
     x = as_tensor("clamp", x)
     for end in (min, max):
         if end is not None:
-            if not is_number(end):
-                raise TypeError(f"clamp: min and max must be numbers, got {end!r}")
+            require_number("clamp", "min and max", end)
             x, _ = with_number("clamp", x, end)
     low = None if min is None else with_number("clamp", x, min)[1]
     high = None if max is None else with_number("clamp", x, max)[1]

@@ -1,0 +1,211 @@
+"""What the engine says about operations that misbehave, and what tensors do as Python objects."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from minigrad import Operation, Tensor, no_grad
+from minigrad import functional as F
+
+
+class MisbehavedDouble(Operation):
+    """y = 2 x, with a backward to be got wrong."""
+
+    def forward(self, x):
+        return x * 2
+
+    def backward(self, gradient):
+        return gradient * 2
+
+
+class MisbehavedShape(MisbehavedDouble):
+    def backward(self, gradient):
+        return gradient.reshape(3, 2)
+
+
+class MisbehavedTooSmall(MisbehavedDouble):
+    def backward(self, gradient):
+        return gradient.sum()
+
+
+class MisbehavedDtype(MisbehavedDouble):
+    def backward(self, gradient):
+        return gradient.to("float64")
+
+
+class MisbehavedCount(MisbehavedDouble):
+    def backward(self, gradient):
+        return gradient, gradient
+
+
+class MisbehavedArray(MisbehavedDouble):
+    def backward(self, gradient):
+        return gradient.data
+
+
+class ForeignArray(np.ndarray):
+    """Stands for an array of another library."""
+
+
+class MisbehavedDevice(MisbehavedDouble):
+    def backward(self, gradient):
+        return Tensor._wrap(gradient.data.view(ForeignArray))
+
+
+class NotWritten(Operation):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "words"),
+    [
+        (MisbehavedShape, ValueError, r"misbehaved_shape: .*input 0 has shape \(3, 2\).*\(2, 3\)"),
+        (MisbehavedTooSmall, ValueError, r"misbehaved_too_small: .*shape \(\).*\(2, 3\)"),
+        (MisbehavedDtype, TypeError, "misbehaved_dtype: .*input 0 is float64, the input float32"),
+        (MisbehavedCount, RuntimeError, "misbehaved_count: backward gave 2 gradients for 1 input"),
+        (MisbehavedArray, TypeError, "misbehaved_array: backward gave a ndarray for input 0"),
+        (MisbehavedDevice, TypeError, "misbehaved_device: the gradient of input 0 is on"),
+    ],
+)
+def test_a_wrong_gradient_is_refused_and_the_operation_named(operation, error, words):
+    x = Tensor(np.ones((2, 3), "float32"), requires_grad=True)
+    y = operation()(x).sum()
+    with pytest.raises(error, match=words):
+        y.backward()
+
+
+def test_an_operation_without_methods_says_which():
+    with pytest.raises(NotImplementedError, match="not_written: forward is not written"):
+        NotWritten()(Tensor([1.0]))
+
+
+def test_the_engine_undoes_broadcasting_for_custom_operations():
+    class BroadcastingProduct(Operation):
+        def forward(self, a, b):
+            return a * b
+
+        def backward(self, gradient):
+            a, b = self.saved
+            return gradient * b, gradient * a
+
+    generator = np.random.default_rng(0)
+    a = Tensor(generator.standard_normal((2, 1, 4)), requires_grad=True)
+    b = Tensor(generator.standard_normal((3, 1)), requires_grad=True)
+    BroadcastingProduct()(a, b).sum().backward()
+    ones = np.ones((2, 3, 4))
+    np.testing.assert_allclose(a.grad.data, (ones * b.data).sum(1, keepdims=True))
+    np.testing.assert_allclose(b.grad.data, (ones * a.data).sum((0, 2))[:, None])
+
+
+def test_none_gradients_and_inputs_without_gradients_are_skipped():
+    class FirstOnly(Operation):
+        def forward(self, a, b):
+            return a * b
+
+        def backward(self, gradient):
+            return gradient * self.saved[1], None
+
+    a, b = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
+    FirstOnly()(a, b).backward()
+    assert a.grad.item() == 2
+    assert b.grad is None
+
+
+def test_an_operation_that_was_recorded_cannot_be_called_again():
+    operation = MisbehavedDouble()
+    x = Tensor([1.0], requires_grad=True)
+    operation(x)
+    with pytest.raises(RuntimeError, match="misbehaved_double"):
+        operation(x)
+
+
+def test_names_are_snake_case_and_can_be_overridden():
+    class Conv3dLike(Operation):
+        pass
+
+    class Other(Operation):
+        name = "my_name"
+
+    assert Conv3dLike.name == "conv3d_like"
+    assert Operation.registry["my_name"] is Other
+
+
+def test_inputs_that_are_no_tensors_are_named():
+    for wrong in (1.0, np.ones(1), [1.0], None):
+        with pytest.raises(TypeError, match="misbehaved_double: input 0 is a"):
+            MisbehavedDouble()(wrong)
+
+
+def test_a_tensor_behaves_as_a_python_object():
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert len(x) == 2
+    assert [row.numpy().tolist() for row in x] == [[1, 2], [3, 4]]
+    assert (x.shape, x.ndim, x.size, str(x.device)) == ((2, 2), 2, 4, "cpu")
+    assert float(Tensor(2.5)) == 2.5
+    assert int(Tensor([7])) == 7
+    assert bool(Tensor([1.0]))
+    assert not Tensor(0.0)
+    assert x in {x: 1}
+    _, b = x
+    assert b.numpy().tolist() == [3, 4]
+
+
+def test_what_a_tensor_cannot_do_is_said_in_words():
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    with pytest.raises(ValueError, match=r"item: expected one element, got shape \(1, 2\)"):
+        x.item()
+    with pytest.raises(ValueError, match=r"bool: shape \(1, 2\) is ambiguous"):
+        bool(x == x)
+    with pytest.raises(RuntimeError, match=r"detach\(\).numpy\(\)"):
+        x.numpy()
+    with pytest.raises(TypeError, match="len"):
+        len(Tensor(1.0))
+    with pytest.raises(TypeError, match="only floating point can require gradients, got int"):
+        Tensor([1, 2], requires_grad=True)
+    with pytest.raises(TypeError, match="no regular array"):
+        Tensor([[1.0], [1.0, 2.0]])
+    with pytest.raises(TypeError, match="expected numbers"):
+        Tensor(["a"])
+    with pytest.raises(TypeError, match="expected numbers"):
+        Tensor([1j])
+    with pytest.raises(ValueError, match="device"):
+        Tensor([1.0], device="tpu")
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_leaf_can_be_copied_and_pickled(copied):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    y = copied(x)
+    assert y.requires_grad
+    assert y.is_leaf
+    np.testing.assert_array_equal(y.grad.numpy(), [2, 4])
+    with no_grad():
+        y.copy_([5.0, 5.0])
+    np.testing.assert_array_equal(x.detach().numpy(), [1, 2])
+    (y * 3.0).sum().backward()
+    np.testing.assert_array_equal(y.grad.numpy(), [5, 7])
+
+
+def test_detach_shares_data_and_leaves_the_graph():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = (x * 2.0).detach()
+    assert y.is_leaf
+    assert not y.requires_grad
+    assert np.shares_memory(x.detach().data, x.data)
+
+
+def test_to_moves_precision_and_gradients_flow_back():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    assert x.to("float32") is x
+    assert x.to("cpu") is x
+    y = x.to("float64")
+    assert y.dtype == np.float64
+    (y * 2.0).sum().backward()
+    assert x.grad.dtype == np.float32
+    with pytest.raises(TypeError, match="to: expected a device or a dtype"):
+        x.to("nonsense")
+    assert x.double().dtype == np.float64
+    assert F.sum(x).float().dtype == np.float32

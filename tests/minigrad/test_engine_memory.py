@@ -1,0 +1,124 @@
+"""No reference cycles: a graph is gone the moment nobody holds its end."""
+
+import gc
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+from operation_case import Functions
+from operation_table import CASES
+
+from minigrad import Operation, Tensor, grad
+from minigrad import functional as F
+
+
+@pytest.fixture
+def no_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def everything_behind(output):
+    """Weak references to the operations and tensors of a graph, with their names."""
+    seen, stack, references = set(), [output], []
+    while stack:
+        tensor = stack.pop()
+        operation = tensor.grad_fn
+        references.append(("tensor", weakref.ref(tensor)))
+        if operation is not None and id(operation) not in seen:
+            seen.add(id(operation))
+            references.append((operation.name, weakref.ref(operation)))
+            stack += operation.inputs
+    return references
+
+
+def alive(references):
+    return [name for name, reference in references if reference() is not None]
+
+
+@pytest.mark.parametrize("step", ["dropped", "grad", "retain", "second"])
+def test_the_graph_of_every_operation_dies_with_its_output(step, no_collector, device):
+    survivors = {}
+    for case in CASES:
+        inputs = [Tensor(values, requires_grad=True, device=device) for values in case.inputs]
+        output = case.function(Functions(device), *inputs)
+        references = everything_behind(output)
+        seed = Tensor(np.ones(output.shape), requires_grad=True, device=device)
+        if step in ("grad", "retain"):
+            grad(output, inputs, seed, retain_graph=step == "retain")
+        elif step == "second":
+            first = grad(output, inputs, seed, create_graph=True)
+            references += [entry for one in first for entry in everything_behind(one)]
+            second = grad(first, [*inputs, seed], [one.detach() for one in first], None, True, True)
+            references += [e for one in second if one is not None for e in everything_behind(one)]
+            del first, second
+        del output, inputs, seed
+        if alive(references):
+            survivors[case.name] = alive(references)
+    assert not survivors
+
+
+def test_backward_lets_go_of_what_was_saved_even_while_the_output_is_held(no_collector):
+    x = Tensor(np.ones(3), requires_grad=True)
+    y = x * 2.0
+    middle = weakref.ref(y)
+    total = (y * y).sum()
+    del y
+    assert middle() is not None
+    total.backward()
+    assert middle() is None
+
+
+def test_memory_is_flat_over_training_steps_without_the_collector(no_collector):
+    generator = np.random.default_rng(0)
+    x = Tensor(generator.standard_normal((4, 1, 8, 8)).astype("float32"))
+    weights = [
+        Tensor(generator.standard_normal(shape).astype("float32") * 0.1, requires_grad=True)
+        for shape in ((4, 1, 3, 3), (10, 4 * 9))
+    ]
+
+    def step():
+        h = F.max_pool2d(F.conv2d(x, weights[0]).tanh(), 2)
+        loss = F.cross_entropy(F.linear(F.flatten(h, 1), weights[1]), np.array([1, 2, 3, 4]))
+        for weight in weights:
+            weight.grad = None
+        (slope,) = grad(loss, weights[0], create_graph=True)
+        (loss + (slope * slope).sum()).backward()
+
+    for _ in range(3):
+        step()
+    tracemalloc.start()
+    step()
+    before = array_bytes(), live_tensors()
+    for _ in range(20):
+        step()
+    after = array_bytes(), live_tensors()
+    tracemalloc.stop()
+    assert after == before
+
+
+def array_bytes():
+    """What array data takes (Python keeps small objects for reuse: their sum says little)."""
+    arrays = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
+    traces = tracemalloc.take_snapshot().filter_traces([arrays])
+    return sum(trace.size for trace in traces.traces)
+
+
+def live_tensors():
+    return sum(issubclass(type(one), (Tensor, Operation)) for one in gc.get_objects())
+
+
+def test_a_cycle_through_an_operation_would_be_noticed(no_collector):
+    class KeepsItsOutput(Operation):
+        def __call__(self, *inputs):
+            self.kept = super().__call__(*inputs)
+            return self.kept
+
+        def forward(self, x):
+            return x * 2
+
+    references = everything_behind(KeepsItsOutput()(Tensor([1.0], requires_grad=True)))
+    assert "keeps_its_output" in alive(references)

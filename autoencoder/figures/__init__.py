@@ -6,7 +6,7 @@ global is changed, and a figure that is let go of is freed.
 
 from .charts import line_chart
 from .fields import draw_arrows, draw_density
-from .images import image_grid, rows_of_images
+from .images import image_grid, image_panels, rows_of_images
 from .latents import latent_marginals, latent_pairs
 from .plane import (
     draw_curve,
@@ -16,10 +16,12 @@ from .plane import (
     shared_legend,
 )
 from .style import COLOURS, CYCLE, house_style, new_figure, save
+from .tables import bar_chart, table
 
 __all__ = [
     "COLOURS",
     "CYCLE",
+    "bar_chart",
     "draw_arrows",
     "draw_curve",
     "draw_density",
@@ -27,6 +29,7 @@ __all__ = [
     "draw_points_by_value",
     "house_style",
     "image_grid",
+    "image_panels",
     "latent_marginals",
     "latent_pairs",
     "line_chart",
@@ -35,4 +38,5 @@ __all__ = [
     "rows_of_images",
     "save",
     "shared_legend",
+    "table",
 ]

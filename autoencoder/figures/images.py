@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .style import in_house_style, new_figure
 
-__all__ = ["image_grid", "rows_of_images"]
+__all__ = ["image_grid", "image_panels", "rows_of_images"]
 
 _WIDTH = 12.0  # inches
 _TALLEST = 9.0
@@ -110,14 +111,59 @@ def image_grid(
     >>> figure = image_grid(numpy.zeros((10, 28, 28)), columns=5, title="nothing yet")
     """
     colour = _as_colour(images, value_range)
-    n = len(colour)
-    columns = columns or math.ceil(math.sqrt(n * 16 / 9))
-    missing = -n % columns
-    blank = numpy.full((missing, *colour.shape[1:]), 255, dtype="uint8")
-    filled = numpy.concatenate([colour, blank])
-    gap = max(1, colour.shape[2] // 14)
-    rows = [filled[start : start + columns] for start in range(0, len(filled), columns)]
-    return _mosaic_figure(_mosaic(rows, gap, row_gap=gap), columns, title, 0.0)
+    columns = columns or math.ceil(math.sqrt(len(colour) * 16 / 9))
+    return _mosaic_figure(_grid(colour, columns), columns, title, 0.0)
+
+
+@in_house_style
+def image_panels(
+    panels: Mapping[str, numpy.ndarray],
+    *,
+    columns: int,
+    title: str | None = None,
+    value_range: tuple[float, float] = (0.0, 1.0),
+) -> Figure:
+    """Grids of images side by side, each under its name: to compare sets of images.
+
+    Parameters
+    ----------
+    panels : mapping of str to array (N, H, W), (N, 1, H, W) or (N, 3, H, W)
+    columns : int
+        Of each grid, filled row by row.
+    title : str, optional
+    value_range : (float, float)
+        What is drawn black and white; values beyond are clipped.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, or the shape of one is another.
+
+    Examples
+    --------
+    >>> images = numpy.random.default_rng(0).random((9, 28, 28))
+    >>> figure = image_panels({"data": images, "samples": images}, columns=3)
+    """
+    if not panels:
+        raise ValueError("image_panels: there is nothing to draw")
+    mosaics = [_grid(_as_colour(images, value_range), columns) for images in panels.values()]
+    side = 15.0 / len(panels)
+    tallest = max(mosaic.shape[0] / mosaic.shape[1] for mosaic in mosaics)
+    figure, axes = new_figure(
+        1,
+        len(panels),
+        width=side * len(panels),
+        height=(side - 0.3) * tallest + (1.5 if title else 0.9),
+        title=title,
+    )
+    for ax, name, mosaic in zip(axes[0], panels, mosaics, strict=True):
+        _show(ax, mosaic)
+        ax.set_title(name)
+    return figure
 
 
 def _as_colour(images: numpy.ndarray, value_range: tuple[float, float]) -> numpy.ndarray:
@@ -131,6 +177,15 @@ def _as_colour(images: numpy.ndarray, value_range: tuple[float, float]) -> numpy
     unit = numpy.clip((images.astype("float64") - low) / (high - low), 0.0, 1.0)
     levels = numpy.rint(255 * unit).astype("uint8").transpose(0, 2, 3, 1)
     return numpy.broadcast_to(levels, (*levels.shape[:3], 3))
+
+
+def _grid(colour: numpy.ndarray, columns: int) -> numpy.ndarray:
+    """Images (N, H, W, 3) row by row, the last row filled up with white."""
+    blank = numpy.full((-len(colour) % columns, *colour.shape[1:]), 255, dtype="uint8")
+    filled = numpy.concatenate([colour, blank])
+    gap = max(1, colour.shape[2] // 14)
+    rows = [filled[start : start + columns] for start in range(0, len(filled), columns)]
+    return _mosaic(rows, gap, row_gap=gap)
 
 
 def _mosaic(rows: Sequence[numpy.ndarray], gap: int, row_gap: int) -> numpy.ndarray:
@@ -156,8 +211,12 @@ def _mosaic_figure(
         height=inches * height / width + (0.8 if title else 0.4),
         title=title,
     )
-    axes[0, 0].imshow(mosaic)
-    axes[0, 0].set(xticks=[], yticks=[])
-    axes[0, 0].grid(False)
-    axes[0, 0].spines[:].set_visible(False)
+    _show(axes[0, 0], mosaic)
     return figure
+
+
+def _show(axes: Axes, mosaic: numpy.ndarray) -> None:
+    axes.imshow(mosaic)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)

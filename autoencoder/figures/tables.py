@@ -1,0 +1,141 @@
+"""Tables and bars: numbers to be read off a slide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .style import COLOURS, in_house_style, new_figure
+
+__all__ = ["bar_chart", "table"]
+
+_LINE = 0.42  # inches a line of a table takes
+_LETTER = 0.135  # inches a letter takes, roughly
+
+
+@in_house_style
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str | None = None,
+    rules: Sequence[int] = (),
+) -> Figure:
+    """A table: the first column of texts flush left, the others, of numbers, flush right.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns.
+    rows : sequence of sequences of str
+        As many entries each as the header has.
+    title : str, optional
+    rules : sequence of int
+        Rows that a line is drawn above: the first of a new group, a sum.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If a row has not as many entries as the header.
+
+    Examples
+    --------
+    >>> figure = table(["layer", "parameters"], [["encoder", "55,912"], ["decoder", "56,545"]])
+    """
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"table: {len(header)} columns, but a row of {len(row)}: {row}")
+    widths = [
+        _LETTER * (max(len(row[i]) for row in (header, *rows)) + 3) for i in range(len(header))
+    ]
+    height = _LINE * (len(rows) + 1)
+    figure, grid = new_figure(
+        width=sum(widths) + 0.4, height=height + (0.9 if title else 0.4), title=title
+    )
+    axes = grid[0, 0]
+    axes.set(xlim=(0, sum(widths)), ylim=(len(rows) + 0.5, -0.5))
+    axes.set_axis_off()
+    for i, row in enumerate((header, *rows)):
+        for j, text in enumerate(row):
+            x = sum(widths[:j]) if j == 0 else sum(widths[: j + 1])
+            axes.text(
+                x,
+                i,
+                text,
+                ha="left" if j == 0 else "right",
+                va="center",
+                fontsize=15,
+                fontweight="bold" if i == 0 else "normal",
+            )
+    axes.axhline(0.5, color=COLOURS["black"], linewidth=1.6)
+    for rule in rules:
+        axes.axhline(rule + 0.5, color=COLOURS["grey"], linewidth=0.9)
+    return figure
+
+
+@in_house_style
+def bar_chart(
+    bars: Mapping[str, float],
+    x_label: str,
+    *,
+    emphasised: Sequence[str] = (),
+    value_format: str = "{:.2f}",
+    title: str | None = None,
+    axes: Axes | None = None,
+) -> Figure:
+    """Horizontal bars, named at their left, with their values at their ends.
+
+    Parameters
+    ----------
+    bars : mapping of str to float
+        From top to bottom.
+    x_label : str
+        With the unit.
+    emphasised : sequence of str
+        The bars the figure is about; the others, to compare with, are grey.
+    value_format : str
+        How a value is written.
+    title : str, optional
+    axes : matplotlib axes, optional
+        Draw there instead of in a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no bar, or a name to emphasise is none.
+
+    Examples
+    --------
+    >>> figure = bar_chart(
+    ...     {"training images": 0.01, "samples": 0.9}, "energy distance", emphasised=["samples"]
+    ... )
+    """
+    if not bars or not set(emphasised) <= set(bars):
+        raise ValueError(f"bar_chart: bars {list(bars)}, to emphasise {list(emphasised)}")
+    if axes is None:
+        figure, grid = new_figure(width=12.0, height=1.6 + 0.7 * len(bars))
+        axes = grid[0, 0]
+    else:
+        figure = axes.figure  # type: ignore[assignment]  # a subfigure does as well
+    names = list(bars)
+    colours = [COLOURS["vermilion" if name in emphasised else "grey"] for name in names]
+    drawn = axes.barh(names, list(bars.values()), color=colours, height=0.62)
+    axes.bar_label(drawn, [value_format.format(value) for value in bars.values()], padding=6)
+    axes.invert_yaxis()
+    axes.grid(False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.margins(x=0.14)
+    axes.set_xlabel(x_label)
+    if title is not None:
+        axes.set_title(title)
+    return figure

@@ -1,0 +1,141 @@
+"""The deep autoencoder that several sections show: trained alike, so that they share it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from autoencoder.command_line import Option, not_negative, positive
+from autoencoder.inference import reconstruct
+from autoencoder.metrics import mse_per_pixel, sum_per_sample
+from autoencoder.models import AutoEncoder
+from autoencoder.run import Run
+from autoencoder.training import Row
+
+__all__ = [
+    "OPTIONS",
+    "epochs_for",
+    "latent_sizes",
+    "one_of_each",
+    "presets",
+    "spelled_epochs",
+    "trained_autoencoder",
+]
+
+OPTIONS = (
+    Option("train-images", positive, "training images to use"),
+    Option("test-images", positive, "test images to measure on"),
+    Option("epochs-d8", not_negative, "passes at d = 8, if not 0: there --epochs is not used"),
+)
+
+_PRESETS: dict[str, dict[str, Any]] = {
+    "smoke": {"epochs": 1, "epochs_d8": 0, "train_images": 300, "test_images": 100},
+    "default": {"epochs": 2, "epochs_d8": 5, "train_images": 60_000, "test_images": 10_000},
+    "lecture": {"epochs": 5, "epochs_d8": 0, "train_images": 60_000, "test_images": 10_000},
+    "full": {"epochs": 25, "epochs_d8": 0, "train_images": 60_000, "test_images": 10_000},
+}
+
+
+def presets(**changes: Any) -> dict[str, dict[str, Any]]:
+    """The presets of a section that shows deep autoencoders.
+
+    Parameters
+    ----------
+    **changes
+        The section's own options: one value for all presets, or a dict of values by preset.
+
+    Examples
+    --------
+    >>> presets(pairs={"smoke": 2, "default": 4, "lecture": 4, "full": 4})["smoke"]["pairs"]
+    2
+    """
+    return {
+        name: {
+            **common,
+            "batch_size": 100,
+            **{k: v[name] if isinstance(v, dict) else v for k, v in changes.items()},
+        }
+        for name, common in _PRESETS.items()
+    }
+
+
+def latent_sizes(text: str) -> str:
+    """Latent sizes as typed, checked: different whole numbers from 1, between commas.
+
+    Examples
+    --------
+    >>> latent_sizes("16, 8")
+    '8,16'
+    """
+    sizes = sorted(positive(size) for size in text.split(","))
+    if len(set(sizes)) < len(sizes):
+        raise ValueError
+    return ",".join(map(str, sizes))
+
+
+latent_sizes.__name__ = "list of whole numbers from 1"  # what argparse calls it in an error
+
+
+def epochs_for(options: Any, latent_size: int) -> int:
+    """How often the training images are passed through at a latent size."""
+    return (options.epochs_d8 if latent_size == 8 else 0) or options.epochs
+
+
+def spelled_epochs(epochs: int) -> str:
+    """A number of epochs in words.
+
+    Examples
+    --------
+    >>> spelled_epochs(1), spelled_epochs(5)
+    ('1 epoch', '5 epochs')
+    """
+    return f"{epochs} epoch{'' if epochs == 1 else 's'}"
+
+
+def trained_autoencoder(run: Run, latent_size: int) -> tuple[AutoEncoder, list[Row]]:
+    """The lecture's autoencoder, trained on the training images or read if it was before.
+
+    Parameters
+    ----------
+    run : Run
+        With the options of this module.
+    latent_size : int
+
+    Returns
+    -------
+    model : AutoEncoder
+    rows : list of dict
+        Each epoch's metrics, ``test_mse`` (a pixel) and ``test_sum_per_sample`` among them.
+    """
+    options = run.options
+    test = run.images("test", options.test_images)
+
+    def evaluate(model: AutoEncoder) -> dict[str, float]:
+        x = reconstruct(model, test, options.workers)
+        return {"test_mse": mse_per_pixel(x, test), "test_sum_per_sample": sum_per_sample(x, test)}
+
+    name = f"autoencoder-d{latent_size}"
+    if len(test) < len(run.dataset.test_images):  # a model's rows are kept with it
+        name += f"-tested-on-{len(test)}"
+    model, rows = run.trained(
+        name,
+        lambda: AutoEncoder(latent_size),
+        run.images("train", options.train_images),
+        run.settings(epochs=epochs_for(options, latent_size)),
+        evaluate=evaluate,
+    )
+    return model, rows
+
+
+def one_of_each(labels: numpy.ndarray, count: int = 10) -> numpy.ndarray:
+    """The places of the first image of each class, in the order of the classes; others fill up.
+
+    Examples
+    --------
+    >>> one_of_each(numpy.array([1, 1, 0, 1]), count=3)
+    array([2, 0, 1])
+    """
+    first = [int(numpy.flatnonzero(labels == label)[0]) for label in numpy.unique(labels)]
+    rest = [i for i in range(len(labels)) if i not in first]
+    return numpy.array((first + rest)[:count])

@@ -1,0 +1,199 @@
+"""Values against NumPy, SciPy, and loops written from the definition."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import scipy.special
+from operation_case import normal, off_zero, positive
+
+from minigrad import functional as F
+
+X, Y, P = normal(3, 4), off_zero(3, 4, seed=1), positive(3, 4)
+ELEMENTWISE = {
+    "add": (F.add, np.add, (X, Y)),
+    "sub": (F.sub, np.subtract, (X, Y)),
+    "mul": (F.mul, np.multiply, (X, Y)),
+    "div": (F.div, np.divide, (X, Y)),
+    "neg": (F.neg, np.negative, (X,)),
+    "pow": (F.pow, np.power, (P, X)),
+    "exp": (F.exp, np.exp, (X,)),
+    "log": (F.log, np.log, (P,)),
+    "sqrt": (F.sqrt, np.sqrt, (P,)),
+    "abs": (F.abs, np.abs, (X,)),
+    "sin": (F.sin, np.sin, (X,)),
+    "cos": (F.cos, np.cos, (X,)),
+    "tanh": (F.tanh, np.tanh, (X,)),
+    "sigmoid": (F.sigmoid, scipy.special.expit, (X * 20,)),
+    "relu": (F.relu, lambda x: np.where(x > 0, x, 0), (X,)),
+    "leaky_relu": (F.leaky_relu, lambda x: np.where(x > 0, x, 0.01 * x), (X,)),
+    "softplus": (F.softplus, lambda x: np.log1p(np.exp(x)), (X,)),
+    "maximum": (F.maximum, np.maximum, (X, Y)),
+    "minimum": (F.minimum, np.minimum, (X, Y)),
+    "clamp": (lambda x: F.clamp(x, -0.5, 0.5), lambda x: np.clip(x, -0.5, 0.5), (X,)),
+    "where": (lambda x, y: F.where(x > 0, x, y), lambda x, y: np.where(x > 0, x, y), (X, Y)),
+    "matmul": (F.matmul, np.matmul, (normal(5, 2, 3), normal(3, 4))),
+    "linear": (F.linear, lambda x, w, b: x @ w.T + b, (normal(5, 4), normal(3, 4), normal(3))),
+    "eq": (F.eq, np.equal, (np.round(X), np.round(Y))),
+    "ne": (F.ne, np.not_equal, (np.round(X), np.round(Y))),
+    "lt": (F.lt, np.less, (X, Y)),
+    "le": (F.le, np.less_equal, (np.round(X), np.round(Y))),
+    "gt": (F.gt, np.greater, (X, Y)),
+    "ge": (F.ge, np.greater_equal, (np.round(X), np.round(Y))),
+}
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_functions_match_numpy_and_scipy(name, tensor):
+    function, oracle, arrays = ELEMENTWISE[name]
+    found = function(*map(tensor, arrays)).to("cpu").numpy()
+    expected = oracle(*arrays)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dim", [None, 0, -1, (0, 2), (-1, 1), (0, 1, 2)])
+def test_reductions_match_numpy_and_scipy(dim, keepdim, tensor):
+    x = normal(2, 3, 4)
+    oracles = {
+        "sum": np.sum,
+        "mean": np.mean,
+        "amax": np.max,
+        "amin": np.min,
+        "var": lambda x, **options: np.var(x, ddof=1, **options),
+        "std": lambda x, **options: np.std(x, ddof=1, **options),
+        "logsumexp": scipy.special.logsumexp,
+    }
+    for name, oracle in oracles.items():
+        found = getattr(F, name)(tensor(x), dim=dim, keepdim=keepdim).to("cpu").numpy()
+        expected = oracle(x, axis=dim, keepdims=keepdim)
+        assert found.shape == np.shape(expected)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_softmax_matches_scipy(dim, tensor):
+    x = normal(2, 3, 4) * 30
+    found = F.softmax(tensor(x), dim).to("cpu").numpy()
+    np.testing.assert_allclose(found, scipy.special.softmax(x, axis=dim), rtol=1e-11, atol=1e-300)
+    found = F.log_softmax(tensor(x), dim).to("cpu").numpy()
+    np.testing.assert_allclose(found, scipy.special.log_softmax(x, axis=dim), rtol=1e-11)
+
+
+def test_shape_functions_match_numpy(tensor):
+    x, y = normal(2, 3, 4), normal(2, 1, 4, seed=1)
+    pairs = [
+        (F.reshape(tensor(x), (4, -1)), x.reshape(4, -1)),
+        (F.permute(tensor(x), (2, 0, 1)), x.transpose(2, 0, 1)),
+        (F.transpose(tensor(x), 0, 2), x.swapaxes(0, 2)),
+        (F.flatten(tensor(x), 1), x.reshape(2, 12)),
+        (F.squeeze(tensor(y), 1), y.squeeze(1)),
+        (F.squeeze(tensor(x), 1), x),
+        (F.unsqueeze(tensor(x), -2), x[:, :, None]),
+        (F.expand(tensor(y), (5, 2, 3, 4)), np.broadcast_to(y, (5, 2, 3, 4))),
+        (F.cat([tensor(x), tensor(y)], 1), np.concatenate([x, y], 1)),
+        (F.stack([tensor(x), tensor(x)], -1), np.stack([x, x], -1)),
+        (
+            F.pad(tensor(x), (1, 2, 0, 3), value=7.0),
+            np.pad(x, ((0, 0), (0, 3), (1, 2)), constant_values=7),
+        ),
+        (F.pad(tensor(x), (-1, -1)), x[..., 1:-1]),
+    ]
+    for found, expected in pairs:
+        np.testing.assert_array_equal(found.to("cpu").numpy(), expected)
+
+
+def windows(size, kernel, stride, padding, count):
+    """For each window, the positions inside the image it covers."""
+    for k in range(count):
+        start = k * stride - padding
+        yield [i for i in range(start, start + kernel) if 0 <= i < size]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, 2, 0), (3, 1, 1), (3, 2, 0)])
+def test_pooling_matches_loops(kernel, stride, padding, tensor):
+    x = normal(2, 3, 6, 7)
+    height, width = ((n + 2 * padding - kernel) // stride + 1 for n in (6, 7))
+    rows = list(windows(6, kernel, stride, padding, height))
+    columns = list(windows(7, kernel, stride, padding, width))
+    largest, mean = np.zeros((2, 2, 3, height, width))
+    for p, q in itertools.product(range(height), range(width)):
+        patch = x[:, :, rows[p]][..., columns[q]]
+        largest[:, :, p, q] = patch.max((2, 3))
+        mean[:, :, p, q] = patch.sum((2, 3)) / kernel**2
+    found = F.max_pool2d(tensor(x), kernel, stride, padding).to("cpu").numpy()
+    np.testing.assert_array_equal(found, largest)
+    found = F.avg_pool2d(tensor(x), kernel, stride, padding).to("cpu").numpy()
+    np.testing.assert_allclose(found, mean, rtol=1e-12, atol=1e-15)
+
+
+def test_interpolate_matches_loops(tensor):
+    x = normal(1, 2, 3, 4)
+    for height, width in ((6, 4), (5, 9), (2, 3), (1, 1)):
+        expected = np.zeros((1, 2, height, width))
+        for p, q in itertools.product(range(height), range(width)):
+            expected[:, :, p, q] = x[:, :, p * 3 // height, q * 4 // width]
+        found = F.interpolate(tensor(x), (height, width)).to("cpu").numpy()
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_losses_match_loops(tensor):
+    x, y = normal(5, 3), normal(5, 3, seed=1)
+    share = scipy.special.softmax(y, axis=1)
+    binary = scipy.special.expit(y)
+    chosen = np.array([0, 2, 1, 1, 0])
+    cells = list(itertools.product(range(5), range(3)))
+    squares = sum((x[cell] - y[cell]) ** 2 for cell in cells)
+    distances = sum(abs(x[cell] - y[cell]) for cell in cells)
+    surprise = 0.0
+    for cell in cells:
+        probability = 1 / (1 + math.exp(-x[cell]))
+        surprise -= binary[cell] * math.log(probability)
+        surprise -= (1 - binary[cell]) * math.log(1 - probability)
+    rows = [np.log(np.exp(row).sum()) - row for row in x]  # -ln softmax
+    wrong = sum(rows[n][c] for n, c in enumerate(chosen))
+    blurred = sum(float(rows[n] @ share[n]) for n in range(5))
+    name = "binary_cross_entropy_with_logits"
+    losses = {
+        "mse_loss": (y, squares, 15),
+        "l1_loss": (y, distances, 15),
+        name: (binary, surprise, 15),
+        "cross_entropy": (chosen, wrong, 5),
+    }
+    for name, (target, total, count) in losses.items():
+        found = getattr(F, name)(tensor(x), tensor(target), reduction="sum")
+        assert found.item() == pytest.approx(total, rel=1e-12)
+        found = getattr(F, name)(tensor(x), tensor(target))
+        assert found.item() == pytest.approx(total / count, rel=1e-12)
+        each = getattr(F, name)(tensor(x), tensor(target), reduction="none")
+        assert each.sum().item() == pytest.approx(total, rel=1e-12)
+    found = F.cross_entropy(tensor(x), tensor(share), reduction="sum")
+    assert found.item() == pytest.approx(blurred, rel=1e-12)
+
+
+def test_layer_norm_matches_the_definition(tensor):
+    x, weight, bias = normal(2, 3, 4), normal(3, 4, seed=1), normal(3, 4, seed=2)
+    expected = np.stack([(one - one.mean()) / np.sqrt(one.var() + 1e-5) for one in x])
+    found = F.layer_norm(tensor(x), (3, 4), tensor(weight), tensor(bias)).to("cpu").numpy()
+    np.testing.assert_allclose(found, expected * weight + bias, rtol=1e-10, atol=1e-12)
+
+
+def test_large_values_neither_overflow_nor_underflow(tensor):
+    x = np.array([1000.0, 1001.0, -1000.0])
+    with np.errstate(all="raise", under="ignore"):
+        assert F.logsumexp(tensor(x), 0).item() == pytest.approx(1001 + math.log1p(math.exp(-1)))
+        np.testing.assert_allclose(F.softplus(tensor(x)).to("cpu").numpy(), [1000, 1001, 0])
+        np.testing.assert_array_equal(F.sigmoid(tensor(x)).to("cpu").numpy(), [1, 1, 0])
+        assert F.softmax(tensor(x), 0).to("cpu").numpy().sum() == pytest.approx(1)
+
+
+def test_inputs_are_never_written_and_results_of_computing_functions_are_new(tensor):
+    for function, _, arrays in ELEMENTWISE.values():
+        inputs = [tensor(array.copy()) for array in arrays]
+        result = function(*inputs)
+        for given, array in zip(inputs, arrays):
+            np.testing.assert_array_equal(given.to("cpu").numpy(), array)
+            if given.device.type == "cpu":
+                assert not np.shares_memory(given.data, result.data)

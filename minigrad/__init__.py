@@ -1,6 +1,12 @@
 """minigrad: a small reverse-mode automatic differentiation engine on NumPy and CuPy."""
 
-from . import functional, gradcheck, nn, optim
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from . import functional
 from .autograd import grad
 from .backend import Device, device
 from .modes import (
@@ -14,6 +20,9 @@ from .operation import Operation
 from .random import manual_seed
 from .tensor import Tensor
 from .version import __version__
+
+if TYPE_CHECKING:
+    from . import gradcheck, nn, optim, parallel
 
 __all__ = [
     "Device",
@@ -31,5 +40,18 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "parallel",
     "set_grad_enabled",
 ]
+
+_MODULES = ("gradcheck", "nn", "optim", "parallel")  # imported when first named
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -59,8 +59,11 @@ class Geometry:
             ("dilation", 1),
         ):
             pair = getattr(self, name)
-            if len(pair) != 2 or min(pair) < least:
-                raise ValueError(f"Geometry: {name} must be two integers >= {least}, got {pair}")
+            whole = isinstance(pair, tuple) and [type(n) for n in pair] == [int, int]
+            if not whole or min(pair) < least:
+                raise ValueError(
+                    f"Geometry: {name} must be a tuple of two integers >= {least}, got {pair}"
+                )
         if self.groups < 1:
             raise ValueError(f"Geometry: groups must be at least 1, got {self.groups}")
 

@@ -410,6 +410,8 @@ def test_groups_that_do_not_divide_the_channels_are_refused():
         dict(output_size=(-1, 2)),
         dict(groups=0),
         dict(stride=(1, 1, 1)),
+        dict(stride=2),
+        dict(padding=(1.0, 0)),
     ],
 )
 def test_geometry_refuses_numbers_out_of_range(options):

@@ -48,7 +48,7 @@ def walk(
     with the gradients of leaves and targets. Whether the walk is itself recorded is the mode of
     the caller.
     """
-    operations = _operations_behind(outputs)
+    operations = operations_behind(outputs)
     wanted = None if targets is None else _wanted(operations, targets)
     create_graph, checking = current_mode()
     owned: set[Node] = set()  # nodes whose gradient is a sum made here: safe to add to in place
@@ -88,7 +88,7 @@ def walk(
             operation.release()
 
 
-def _operations_behind(outputs: Sequence[Tensor]) -> list[Operation]:
+def operations_behind(outputs: Sequence[Tensor]) -> list[Operation]:
     """Every operation the outputs depend on, in the order they were made (no recursion)."""
     stack = [output.grad_fn for output in outputs if output.grad_fn is not None]
     seen = set(stack)
@@ -164,29 +164,27 @@ def _accumulate(
     if before is None:
         arrived[node] = gradient
     elif node in owned:
-        before.data += gradient.data
+        with use_device(gradient.device):
+            before.data += gradient.data
     else:
         arrived[node] = Add()(before, gradient)
         if not create_graph:
             owned.add(node)
 
 
-def _landed(gradient: Tensor, create_graph: bool) -> Tensor:
-    """A gradient with an array of its own, so that no two of them ever share memory.
-
-    It is part of a graph only if the pass was recorded, even where the gradient it started from
-    was part of one.
-    """
-    if create_graph and gradient.requires_grad and gradient.grad_fn is None:
-        # A leaf the caller passed in: a bare copy would cut it off, adding 0 does not.
-        return Add()(gradient, Tensor._wrap(array_module(gradient.data).zeros_like(gradient.data)))
-    copy = Tensor._wrap(gradient.data.copy())
+def landed(gradient: Tensor, create_graph: bool) -> Tensor:
+    """A gradient with an array of its own; part of a graph only if the pass was recorded."""
+    with use_device(gradient.device):  # a graph may span several
+        if create_graph and gradient.requires_grad and gradient.grad_fn is None:
+            zeros = array_module(gradient.data).zeros_like(gradient.data)
+            return Add()(gradient, Tensor._wrap(zeros))  # a copy would cut off the caller's leaf
+        copy = Tensor._wrap(gradient.data.copy())
     if create_graph:
         copy.requires_grad, copy.grad_fn = gradient.requires_grad, gradient.grad_fn
     return copy
 
 
-def _first_gradient(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
+def first_gradient(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     """The gradient to start from: what the caller gave, or 1 for a single element."""
     if not output.requires_grad:
         raise RuntimeError(f"{name}: the output does not require gradients: nothing was recorded")
@@ -219,79 +217,16 @@ def backward(
     arrived: dict[Node, Tensor] = {}
     retain = create_graph if retain_graph is None else retain_graph
     with set_grad_enabled(create_graph), use_device(output.device):
-        start = _first_gradient("backward", output, gradient)
+        start = first_gradient("backward", output, gradient)
         for _ in walk([output], [start], None, arrived, retain):
             pass
-        for leaf, found in arrived.items():
-            if leaf.grad is None:
-                leaf.grad = _landed(found, create_graph)
-            else:
-                leaf.grad = Add()(leaf.grad, found)
+        land_on_leaves(arrived, create_graph)
 
 
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """The gradients of outputs with respect to inputs; touches no ``.grad``.
-
-    Parameters
-    ----------
-    outputs, inputs : Tensor or sequence of Tensor
-        Inputs may be leaves or tensors computed on the way.
-    grad_outputs : Tensor or sequence, optional
-        The gradient each output starts from, of its shape; 1 for a single element.
-    retain_graph : bool, optional
-        Keep what was saved for another pass; by default only with ``create_graph``.
-    create_graph : bool
-        Record this pass, so that its results can be differentiated again.
-    allow_unused : bool
-        Give ``None`` for an input the outputs do not depend on, instead of raising.
-
-    Returns
-    -------
-    tuple of Tensor
-        One gradient an input, of its shape and dtype. No two share memory.
-
-    Raises
-    ------
-    RuntimeError
-        If an output was not recorded, the graph was freed, or an input is unused.
-
-    Examples
-    --------
-    >>> x = Tensor(2.0, requires_grad=True)
-    >>> (slope,) = grad(x * x * x, x, create_graph=True)
-    >>> slope.item(), grad(slope, x)[0].item()
-    (12.0, 12.0)
-    """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    if grad_outputs is None or isinstance(grad_outputs, Tensor):
-        grad_outputs = [grad_outputs] * len(outputs)
-    if len(grad_outputs) != len(outputs):
-        raise ValueError(f"grad: {len(outputs)} outputs but {len(grad_outputs)} grad_outputs")
-    for i, tensor in enumerate(inputs):
-        if not tensor.requires_grad:
-            raise RuntimeError(f"grad: input {i} of shape {tensor.shape} requires no gradients")
-    if not outputs:
-        raise ValueError("grad: there are no outputs")
-    arrived: dict[Node, Tensor] = {}
-    retain = create_graph if retain_graph is None else retain_graph
-    with set_grad_enabled(create_graph), use_device(outputs[0].device):
-        starts = [_first_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
-        for _ in walk(outputs, starts, inputs, arrived, retain):
-            pass
-    found = [arrived.get(node_of(tensor)) for tensor in inputs]
-    for i, gradient in enumerate(found):
-        if gradient is None and not allow_unused:
-            raise RuntimeError(
-                f"grad: the outputs do not depend on input {i} of shape {inputs[i].shape}; "
-                f"pass allow_unused=True to get None for it"
-            )
-    with set_grad_enabled(create_graph), use_device(outputs[0].device):
-        return tuple(None if one is None else _landed(one, create_graph) for one in found)
+def land_on_leaves(arrived: dict[Node, Tensor], create_graph: bool) -> None:
+    """Add what arrived at each leaf to its ``grad``."""
+    for leaf, found in arrived.items():
+        if leaf.grad is None:
+            leaf.grad = landed(found, create_graph)
+        else:
+            leaf.grad = Add()(leaf.grad, found)

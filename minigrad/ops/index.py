@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import CPU, Array, array_module, is_array, to_device
+from ..backend import CPU, Array, array_module, device_of, is_array, to_device, use_device
 from ..operation import Operation
 from ..tensor import Tensor
 from .operands import as_tensor
@@ -103,7 +103,8 @@ def _part(part: Any, x: Tensor) -> Any:
         return int(part)
     array = as_tensor("index", part).data
     if is_array(part) or isinstance(part, Tensor):
-        array = array.copy()  # backward needs it as it is now, whatever the caller does with it
+        with use_device(device_of(array)):
+            array = array.copy()  # backward needs it as it is now, whatever the caller does
     if array.dtype.kind == "f" and array.size == 0:
         array = array.astype("int64")  # an empty list
     if array.dtype.kind not in "iub":

@@ -56,7 +56,8 @@ def cast(x: Tensor, dtype: Any) -> Tensor:
         return x
     if x.data.dtype.kind == "f" and dtype.kind == "f":
         return Cast(dtype)(x)
-    return Tensor(x.data.astype(dtype))
+    with use_device(x.device):
+        return Tensor(x.data.astype(dtype))
 
 
 def is_number(value: object) -> bool:

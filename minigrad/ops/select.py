@@ -17,6 +17,7 @@ from .operands import (
     as_tensor,
     broadcast_shape,
     is_number,
+    on_its_device,
     operands,
     require_number,
     with_number,
@@ -98,6 +99,7 @@ class Clamp(Operation):
         return Mask(inside.astype(gradient.dtype))(gradient)
 
 
+@on_its_device
 def where(condition: Any, a: Any, b: Any) -> Tensor:
     """Take from ``a`` where the condition holds, from ``b`` elsewhere, with broadcasting.
 

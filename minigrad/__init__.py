@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from . import functional
-from .autograd import grad
 from .backend import Device, device
+from .gradients import grad
 from .modes import (
     detect_anomaly,
     enable_grad,
@@ -19,6 +19,7 @@ from .modes import (
 from .operation import Operation
 from .random import manual_seed
 from .tensor import Tensor
+from .trace import trace_backward
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "optim",
     "parallel",
     "set_grad_enabled",
+    "trace_backward",
 ]
 
 _MODULES = ("gradcheck", "nn", "optim", "parallel")  # imported when first named

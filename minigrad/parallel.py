@@ -16,9 +16,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from .autograd import grad
 from .backend import CPU, Array, device_of
 from .blas import one_blas_thread
+from .gradients import grad
 from .modes import enable_grad, no_grad
 from .ops.join import cat
 from .random import ShardGenerators

@@ -24,6 +24,7 @@ FLOORS = [  # each imports only from floors before it (DESIGN's order, file by f
     ["operation"],
     ["basic"],
     ["autograd"],
+    ["gradients"],
     ["ops"],
     ["functional"],
     ["random", "nn", "blas", "workers"],

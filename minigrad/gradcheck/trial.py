@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy
 
-from ..autograd import grad
 from ..backend import HostArray, to_numpy
+from ..gradients import grad
 from ..tensor import Tensor
 
 Function = Callable[..., Tensor | Sequence[Tensor]]

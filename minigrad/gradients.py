@@ -1,0 +1,78 @@
+"""grad: gradients as a function's result, without touching any ``.grad``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .autograd import Node, first_gradient, landed, node_of, walk
+from .backend import use_device
+from .modes import set_grad_enabled
+from .tensor import Tensor
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of outputs with respect to inputs; touches no ``.grad``.
+
+    Parameters
+    ----------
+    outputs, inputs : Tensor or sequence of Tensor
+        Inputs may be leaves or tensors computed on the way.
+    grad_outputs : Tensor or sequence, optional
+        The gradient each output starts from, of its shape; 1 for a single element.
+    retain_graph : bool, optional
+        Keep what was saved for another pass; by default only with ``create_graph``.
+    create_graph : bool
+        Record this pass, so that its results can be differentiated again.
+    allow_unused : bool
+        Give ``None`` for an input the outputs do not depend on, instead of raising.
+
+    Returns
+    -------
+    tuple of Tensor
+        One gradient an input, of its shape and dtype. No two share memory.
+
+    Raises
+    ------
+    RuntimeError
+        If an output was not recorded, the graph was freed, or an input is unused.
+
+    Examples
+    --------
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> (slope,) = grad(x * x * x, x, create_graph=True)
+    >>> slope.item(), grad(slope, x)[0].item()
+    (12.0, 12.0)
+    """
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if grad_outputs is None or isinstance(grad_outputs, Tensor):
+        grad_outputs = [grad_outputs] * len(outputs)
+    if len(grad_outputs) != len(outputs):
+        raise ValueError(f"grad: {len(outputs)} outputs but {len(grad_outputs)} grad_outputs")
+    for i, tensor in enumerate(inputs):
+        if not tensor.requires_grad:
+            raise RuntimeError(f"grad: input {i} of shape {tensor.shape} requires no gradients")
+    if not outputs:
+        raise ValueError("grad: there are no outputs")
+    arrived: dict[Node, Tensor] = {}
+    retain = create_graph if retain_graph is None else retain_graph
+    with set_grad_enabled(create_graph), use_device(outputs[0].device):
+        starts = [first_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
+        for _ in walk(outputs, starts, inputs, arrived, retain):
+            pass
+    found = [arrived.get(node_of(tensor)) for tensor in inputs]
+    for i, gradient in enumerate(found):
+        if gradient is None and not allow_unused:
+            raise RuntimeError(
+                f"grad: the outputs do not depend on input {i} of shape {inputs[i].shape}; "
+                f"pass allow_unused=True to get None for it"
+            )
+    with set_grad_enabled(create_graph):
+        return tuple(None if one is None else landed(one, create_graph) for one in found)

@@ -19,7 +19,7 @@ from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
 from autoencoder.training.loop import Corruption
 from minigrad import manual_seed, nn
 
-__all__ = ["Run", "last_folder", "new_folder"]
+__all__ = ["Run", "last_folder", "models_folder", "new_folder"]
 
 CONFIGURATION = "config.json"
 # Options that say how to run, not what to compute.
@@ -83,6 +83,10 @@ class Run:
             data = self.options.data
             self._dataset = datasets.load() if data is None else datasets.load_folder(data)
         return self._dataset
+
+    def share_dataset(self, other: Run) -> None:
+        """Use the images another run with the same ``--data`` uses, rather than read them again."""
+        self._dataset = other.dataset
 
     def images(self, split: str, count: int | None = None) -> numpy.ndarray:
         """The first ``count`` images of a split, (N, 1, H, W) float32 in [0, 1]."""
@@ -167,6 +171,12 @@ class Run:
             quiet=self.quiet,
         )
         return model, rows
+
+
+def models_folder(folder: str | os.PathLike[str], root: str | os.PathLike[str] = "runs") -> Path:
+    """Where a run in a folder shares its models: all runs under the root, others on their own."""
+    is_inside = Path(root).resolve() in Path(folder).resolve().parents
+    return Path(root) / "models" if is_inside else Path(folder) / "models"
 
 
 def new_folder(name: str, root: str | os.PathLike[str] = "runs") -> Path:

@@ -16,14 +16,14 @@ from autoencoder.atomic import atomic_write
 from autoencoder.checkpoint import CheckpointError
 from autoencoder.command_line import Option, Parser, build_parser, parse
 from autoencoder.results import Results
-from autoencoder.run import CONFIGURATION, Run, last_folder, new_folder
+from autoencoder.run import CONFIGURATION, Run, last_folder, models_folder, new_folder
 from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
 from minigrad import device
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Section", "guarded", "main", "perform", "prepare"]
+__all__ = ["Section", "guarded", "main", "perform", "prepare", "publish"]
 
 RESULTS = "results.npz"
 SUMMARY = "summary.txt"
@@ -92,19 +92,33 @@ def perform(section: Section, run: Run, replot: bool = False) -> Results:
     FileNotFoundError
         If nothing was computed yet that could be replotted.
     """
-    from autoencoder.figures import save  # here, because matplotlib takes long to import
-
     if replot:
         results = Results.load(run.folder / RESULTS)
     else:
         run.write_configuration()
         results = section.compute(run)
         results.save(run.folder / RESULTS, run.configuration)
+    publish(section, run, results)
+    return results
+
+
+def publish(section: Section, run: Run, results: Results) -> list[Path]:
+    """Write what is shown of results: metrics, figures, summary.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The figures without their suffixes, the main one first.
+    """
+    from autoencoder.figures import save  # here, because matplotlib takes long to import
+
     write_rows(run.folder / METRICS, results.rows)
+    stems = []
     for name, figure in section.draw(results).items():
         save(figure, run.folder / name)
+        stems.append(run.folder / name)
     atomic_write(run.folder / SUMMARY, "\n".join(section.summary(results)) + "\n")
-    return results
+    return stems
 
 
 def main(section: Section, arguments: Sequence[str] | None = None) -> int:
@@ -126,14 +140,14 @@ def main(section: Section, arguments: Sequence[str] | None = None) -> int:
     options, given = parse(parser, section.presets, arguments)
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
     try:
-        run = prepare(section, parser, options, given)
+        run = prepare(section.name, parser, options, given)
     except (ValueError, RuntimeError, OSError) as error:
         parser.error(str(error))
     return guarded(parser, run, lambda: _perform_and_report(section, run, options.replot))
 
 
-def prepare(section: Section, parser: Parser, options: argparse.Namespace, given: set[str]) -> Run:
-    """Choose the run's folder, and find out what cannot work before anything is written.
+def prepare(name: str, parser: Parser, options: argparse.Namespace, given: set[str]) -> Run:
+    """Choose the folder of a demo's run, and find out what cannot work before writing anything.
 
     Raises
     ------
@@ -143,19 +157,18 @@ def prepare(section: Section, parser: Parser, options: argparse.Namespace, given
     """
     device(options.device)
     if options.resume or options.replot:
-        folder = last_folder(section.name) if options.out is None else Path(options.out)
+        folder = last_folder(name) if options.out is None else Path(options.out)
         what = "--resume" if options.resume else "--replot"
         if folder is None or not (folder / CONFIGURATION).is_file():
             raise ValueError(f"{what}: there is no earlier run in {folder or 'runs/'}")
-        _take_over(options, given, folder / CONFIGURATION, section, what)
+        _take_over(options, given, folder / CONFIGURATION, name, what)
     else:
-        folder = new_folder(section.name) if options.out is None else Path(options.out)
+        folder = new_folder(name) if options.out is None else Path(options.out)
         if (folder / CONFIGURATION).exists():
             raise ValueError(
                 f"--out: {folder} holds an earlier run; use --resume, --replot or another folder"
             )
-    models = Path("runs") / "models" if options.out is None else folder / "models"
-    run = Run(section.name, options, folder, models)
+    run = Run(name, options, folder, models_folder(folder))
     if options.data is not None:
         _ = run.dataset
     if not options.replot:
@@ -164,12 +177,12 @@ def prepare(section: Section, parser: Parser, options: argparse.Namespace, given
 
 
 def _take_over(
-    options: argparse.Namespace, given: set[str], path: Path, section: Section, what: str
+    options: argparse.Namespace, given: set[str], path: Path, demo: str, what: str
 ) -> None:
     """Give the options the values of an earlier run; explicit ones must not contradict it."""
     try:
         earlier = json.loads(path.read_text())
-        if earlier.pop("demo") != section.name:
+        if earlier.pop("demo") != demo:
             raise ValueError(f"{what}: {path} is of another demo")
     except (KeyError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{what}: {path} is damaged: {error}") from None
@@ -192,6 +205,12 @@ def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:
             f"Go on with: python demos/{parser.prog} --resume --out {run.folder}", file=sys.stderr
         )
         return 128 + (stop.signal_number or signal.SIGINT)
+    except KeyboardInterrupt:  # between trainings
+        print("\nstopped; what was trained so far is saved.", file=sys.stderr)
+        print(
+            f"Go on with: python demos/{parser.prog} --resume --out {run.folder}", file=sys.stderr
+        )
+        return 128 + signal.SIGINT
     except (TrainingDiverged, CheckpointError, OSError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,188 @@
+"""The whole lecture from one command: every section in order, laid out on one page."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import shlex
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from autoencoder.atomic import atomic_write
+from autoencoder.checkpoint import CheckpointError
+from autoencoder.command_line import PRESETS, Parser, build_parser, parse
+from autoencoder.page import page, section_html
+from autoencoder.results import Results
+from autoencoder.run import CONFIGURATION, Run, last_folder
+from autoencoder.section import RESULTS, Section, guarded, prepare, publish
+
+__all__ = ["SECTIONS", "load_section", "main"]
+
+SECTIONS = (
+    "manifold",
+    "linear_is_pca",
+    "train_autoencoder",
+    "linear_bottleneck",
+    "interpolate",
+    "sample_latent",
+    "latent_density",
+    "restore",
+    "denoise_2d",
+    "compare_denoisers",
+    "multimodal",
+    "degrees_of_freedom",
+)
+"""The modules of :mod:`autoencoder.lecture`, in the lecture's order."""
+
+NAME = "lecture"
+TITLE = "Autoencoders: the lecture, computed"
+DESCRIPTION = (
+    "Runs every section of the lecture and writes one page, index.html. Run again with the same "
+    "options, it goes on where it stopped."
+)
+PAGE = "index.html"
+FRAGMENT = "section.html"
+
+
+def load_section(name: str) -> Section:
+    """The section that a module of :mod:`autoencoder.lecture` exports."""
+    return importlib.import_module(f"autoencoder.lecture.{name}").section
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the lecture from the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status, as that of :func:`autoencoder.section.main`.
+    """
+    presets = {preset: {} for preset in PRESETS}
+    parser = build_parser(f"{NAME}.py", DESCRIPTION, presets)
+    options, given = parse(parser, presets, arguments)
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
+    try:
+        _go_on_with_the_same(options)
+        run = prepare(NAME, parser, options, given)
+    except (ValueError, RuntimeError, OSError) as error:
+        parser.error(str(error))
+    return guarded(parser, run, lambda: _write_lecture(parser, run))
+
+
+def _go_on_with_the_same(options: argparse.Namespace) -> None:
+    """Resume the folder given, or the newest one, if it holds the lecture with these options."""
+    folder = last_folder(NAME) if options.out is None else Path(options.out)
+    if options.resume or options.replot or folder is None:
+        return
+    try:
+        earlier = json.loads((folder / CONFIGURATION).read_text())
+        earlier.pop("device")
+    except (OSError, ValueError, KeyError, AttributeError):
+        return  # nothing to go on with, or damaged: `prepare` says so
+    if earlier == Run(NAME, options, folder, folder).configuration:
+        options.resume, options.out = True, str(folder)
+
+
+def _write_lecture(parser: Parser, run: Run) -> None:
+    """Perform the sections one by one; the page grows with each."""
+    sections = [load_section(name) for name in SECTIONS]
+    contents = [(section.name, section.title) for section in sections]
+    fragments: dict[str, str] = {}
+    for number, section in enumerate(sections, 1):
+        print(f"[{number}/{len(sections)}] {section.title}", flush=True)
+        started = time.monotonic()
+        fragments[section.name], is_new = _fragment(section, _section_run(section, run))
+        if is_new:
+            print(f"    took {time.monotonic() - started:.0f} s", flush=True)
+        else:
+            print("    was computed before", flush=True)
+        text = page(TITLE, _introduction(run, len(fragments)), contents, fragments)
+        atomic_write(run.folder / PAGE, text)
+    print(f"The page is {run.folder / PAGE}")
+
+
+def _section_run(section: Section, run: Run) -> Run:
+    """A section's own run: its preset, the lecture's options, a folder inside the lecture's."""
+    arguments = _common_arguments(run, with_device=True)
+    options, _ = parse(section.parser(), section.presets, arguments)
+    options.workers, options.replot = run.options.workers, run.options.replot
+    own = Run(section.name, options, run.folder / section.name, run.models, run.quiet)
+    own.share_dataset(run)
+    return own
+
+
+def _fragment(section: Section, run: Run) -> tuple[str, bool]:
+    """A section's part of the page, and whether it had to be computed."""
+    results = _earlier_results(run)
+    is_new = results is None
+    if is_new and run.options.replot:
+        raise FileNotFoundError(f"--replot: {run.folder} holds no results with these options")
+    kept = run.folder / FRAGMENT
+    if not is_new and not run.options.replot and kept.is_file():
+        return kept.read_text(encoding="utf-8"), False
+    if results is None:
+        kept.unlink(missing_ok=True)
+        run.write_configuration()
+        results = section.compute(run)
+        results.save(run.folder / RESULTS, run.configuration)
+    figures = publish(section, run, results)
+    text = _section_text(section, run, results, figures)
+    atomic_write(kept, text)
+    return text, is_new
+
+
+def _earlier_results(run: Run) -> Results | None:
+    """What an earlier run with the same options computed, if it is there and undamaged."""
+    try:
+        return Results.load(run.folder / RESULTS, run.configuration)
+    except (FileNotFoundError, CheckpointError):
+        return None
+
+
+def _section_text(section: Section, run: Run, results: Results, figures: list[Path]) -> str:
+    from autoencoder.figures.equations import equation_svg  # imports matplotlib, which takes long
+
+    settings = {key: value for key, value in run.configuration.items() if value is not None}
+    del settings["demo"]
+    command = ["python", f"demos/{section.name}.py", *_common_arguments(run, with_device=False)]
+    return section_html(
+        section.name,
+        section.title,
+        section.description,
+        equation_svg(section.equation),
+        figures,
+        section.summary(results),
+        shlex.join(command),
+        f"autoencoder/lecture/{section.name}.py",
+        settings,
+    )
+
+
+def _common_arguments(run: Run, with_device: bool) -> list[str]:
+    """The options that decide what is computed, as they would be typed."""
+    options = run.options
+    arguments = ["--preset", options.preset]
+    if options.seed or with_device:
+        arguments += ["--seed", str(options.seed)]
+    if options.data is not None:
+        arguments += ["--data", str(options.data)]
+    return arguments + (["--device", options.device] if with_device else [])
+
+
+def _introduction(run: Run, done: int) -> str:
+    """A line on how the page came about."""
+    count = {True: "All", False: f"The first {done} of"}[done == len(SECTIONS)]
+    data = "MNIST" if run.options.data is None else run.dataset.name
+    return (
+        f"{count} {len(SECTIONS)} sections, computed with the preset {run.options.preset}, "
+        f"seed {run.options.seed} and {data}. Each says what it was computed with, the command "
+        "that computes it alone, and the file to read."
+    )

@@ -26,6 +26,7 @@ def rows_of_images(
     column_titles: Sequence[str] | None = None,
     title: str | None = None,
     value_range: tuple[float, float] = (0.0, 1.0),
+    groups: Sequence[int] = (),
 ) -> Figure:
     """Rows of images under one another: originals above, reconstructions below.
 
@@ -40,6 +41,8 @@ def rows_of_images(
     title : str, optional
     value_range : (float, float)
         What is drawn black and white; values beyond are clipped.
+    groups : sequence of int
+        Rows that begin a new group, set apart by more space above them.
 
     Returns
     -------
@@ -65,11 +68,13 @@ def rows_of_images(
         raise ValueError(f"rows_of_images: {n} columns and {len(column_titles)} titles")
 
     gap = max(1, width // 14)
-    mosaic = _mosaic(colours, gap, row_gap=2 * gap)
+    tops = [i * (height + 2 * gap) for i in range(len(rows))]
+    tops = [top + 4 * gap * sum(0 < g <= i for g in groups) for i, top in enumerate(tops)]
+    mosaic = _mosaic(colours, gap, tops)
     longest = max(len(line) for text in titles for line in text.split("\n"))
     figure = _mosaic_figure(mosaic, n, title, longest * _TITLE_WIDTH)
     axes = figure.axes[0]
-    axes.set_yticks([height / 2 - 0.5 + i * (height + 2 * gap) for i in range(len(rows))], titles)
+    axes.set_yticks([height / 2 - 0.5 + top for top in tops], titles)
     if column_titles is not None:
         centres = [width / 2 - 0.5 + i * (width + gap) for i in range(n)]
         axes.set_xticks(centres, column_titles)
@@ -185,17 +190,17 @@ def _grid(colour: numpy.ndarray, columns: int) -> numpy.ndarray:
     filled = numpy.concatenate([colour, blank])
     gap = max(1, colour.shape[2] // 14)
     rows = [filled[start : start + columns] for start in range(0, len(filled), columns)]
-    return _mosaic(rows, gap, row_gap=gap)
+    tops = [i * (colour.shape[1] + gap) for i in range(len(rows))]
+    return _mosaic(rows, gap, tops)
 
 
-def _mosaic(rows: Sequence[numpy.ndarray], gap: int, row_gap: int) -> numpy.ndarray:
+def _mosaic(rows: Sequence[numpy.ndarray], gap: int, tops: Sequence[int]) -> numpy.ndarray:
     """All images in one, white between them: one picture in the file instead of hundreds."""
     n, height, width, _ = rows[0].shape
-    shape = (len(rows) * (height + row_gap) - row_gap, n * (width + gap) - gap, 3)
-    mosaic = numpy.full(shape, 255, dtype="uint8")
-    for i, row in enumerate(rows):
+    mosaic = numpy.full((tops[-1] + height, n * (width + gap) - gap, 3), 255, dtype="uint8")
+    for top, row in zip(tops, rows, strict=True):
         for j, image in enumerate(row):
-            top, left = i * (height + row_gap), j * (width + gap)
+            left = j * (width + gap)
             mosaic[top : top + height, left : left + width] = image
     return mosaic
 

@@ -12,7 +12,7 @@ from .style import COLOURS, in_house_style, new_figure
 __all__ = ["bar_chart", "table"]
 
 _LINE = 0.42  # inches a line of a table takes
-_LETTER = 0.135  # inches a letter takes, roughly
+_LETTER = 0.118  # inches a letter takes, roughly
 
 
 @in_house_style

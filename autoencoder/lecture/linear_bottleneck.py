@@ -1,0 +1,119 @@
+"""A linear bottleneck of 32 numbers between 784 pixels, trained by gradient descent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autoencoder.command_line import Option, positive
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.deep_autoencoder import OPTIONS, one_of_each, presets, spelled_epochs
+from autoencoder.metrics import mse_per_pixel, sum_per_sample
+from autoencoder.models import DenseAutoEncoder
+from autoencoder.pca import PCA
+from autoencoder.results import Results
+from autoencoder.run import Run
+from autoencoder.section import Section
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+
+def compute(run: Run) -> Results:
+    """Train the linear pair, fit PCA with as many components, measure both on the test images."""
+    options = run.options
+    size = options.latent_size
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+
+    def evaluate(model: DenseAutoEncoder) -> dict[str, float]:
+        x = reconstruct(model, test, options.workers)
+        return {"test_mse": mse_per_pixel(x, test), "test_sum_per_sample": sum_per_sample(x, test)}
+
+    model, rows = run.trained(
+        "linear-bottleneck",
+        lambda: DenseAutoEncoder(size, train.shape[1:]),
+        train,
+        evaluate=evaluate,
+        own=True,
+    )
+    pca = PCA(size).fit(train)
+    projected = pca.inverse_transform(pca.transform(test))
+    shown = one_of_each(run.dataset.labels("test")[: len(test)])
+    arrays = {
+        "originals": test[shown],
+        "reconstructions": reconstruct(model, test[shown], options.workers),
+        "pca": projected[shown],
+    }
+    numbers = {
+        "latent_size": size,
+        "pixels": test[0].size,
+        "epochs": len(rows),
+        "train_images": len(train),
+        "test_images": len(test),
+        "linear_mse": rows[-1]["test_mse"],
+        "pca_mse": mse_per_pixel(projected, test),
+    }
+    return Results(arrays, numbers, rows)
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Originals above, reconstructions below, PCA's beside them; the error after each epoch."""
+    from autoencoder.figures import line_chart, rows_of_images
+
+    arrays, numbers = results.arrays, results.numbers
+    pixels, size = numbers["pixels"], numbers["latent_size"]
+    digits = rows_of_images(
+        [arrays["originals"], arrays["reconstructions"], arrays["pca"]],
+        [
+            "original",
+            f"linear {pixels}–{size}–{pixels}\nerror {numbers['linear_mse']:.4f}",
+            f"PCA, d = {size}\nerror {numbers['pca_mse']:.4f}",
+        ],
+        title=f"A linear bottleneck of {size} (mean squared error a pixel, test images)",
+    )
+    epochs = [row["epoch"] for row in results.rows]
+    by_epoch = line_chart(
+        {"gradient descent": (epochs, [row["test_mse"] for row in results.rows])},
+        "epoch",
+        "mean squared error a pixel",
+        levels={f"PCA, d = {size}": numbers["pca_mse"]},
+        title=f"Linear {pixels}–{size}–{pixels}: error on {numbers['test_images']:,} test images",
+        x_ticks=epochs if len(epochs) <= 12 else None,
+    )
+    return {"digits": digits, "error_by_epoch": by_epoch}
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    linear, pca, pixels = numbers["linear_mse"], numbers["pca_mse"], numbers["pixels"]
+    return [
+        f"Mean squared error a pixel on {numbers['test_images']:,} test images (sum a sample in "
+        f"brackets): {linear:.5f} ({linear * pixels:.2f}) for the linear network after "
+        f"{spelled_epochs(numbers['epochs'])} on {numbers['train_images']:,} images, {pca:.5f} "
+        f"({pca * pixels:.2f}) for PCA with as many components: a ratio of {linear / pca:.3f}.",
+        "digits: originals above, what comes back through "
+        f"{numbers['latent_size']} numbers below. No linear network of this size can beat PCA on "
+        "the images it is trained on; how far gradient descent still is, the ratio says.",
+    ]
+
+
+section = Section(
+    name="linear_bottleneck",
+    title="A linear bottleneck of 32",
+    equation=r"f(x)=W_1x+b_1\in\mathbb{R}^{32},\qquad g(z)=W_2z+b_2\in\mathbb{R}^{784}",
+    description="Trains two dense layers, 784 to 32 and back, without a non-linearity.",
+    presets={
+        name: {key: value for key, value in preset.items() if key != "epochs_d8"}
+        for name, preset in presets(latent_size=32).items()
+    },
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    options=(
+        Option("latent-size", positive, "d, the size of the bottleneck"),
+        *(option for option in OPTIONS if option.key != "epochs_d8"),
+    ),
+)

@@ -27,10 +27,12 @@ from .workers import sum_in_order
 
 LossFunction = Callable[..., Tensor]
 
-# What the largest activation of one shard may take: about half the level-2 cache of a core.
+# What the largest activation of one shard may take: about the level-2 cache of a core.
 # A constant, not the cache found here, so that the same seed gives the same shards everywhere.
-SHARD_BYTES = 640 * 1024
+SHARD_BYTES = 1280 * 1024
 LARGEST_SHARD = 256
+# The number of shards is a multiple of this, so that 2 or 4 workers get equal work.
+SHARD_MULTIPLE = 4
 
 
 def shard_gradients(
@@ -55,8 +57,8 @@ def shard_gradients(
     arrays : sequence of arrays
         The batch: each (N, ...), all on one device.
     shard_size : int, optional
-        Samples in a shard; by default :func:`suggest_shard_size`. Another size adds the same
-        numbers in another order: equal up to rounding.
+        Most samples in a shard; by default :func:`suggest_shard_size`. Another size adds the
+        same numbers in another order: equal up to rounding.
     workers : int, optional
         Threads; by default one a core. Does not change a single bit of the result.
 
@@ -91,13 +93,12 @@ def shard_gradients(
         shard_size = suggest_shard_size(loss_function, arrays)
     if shard_size < 1:
         raise ValueError(f"shard_gradients: shard_size must be at least 1, got {shard_size}")
-    starts = range(0, count, shard_size)
+    shards = shard_slices(count, shard_size)
     generators = ShardGenerators()
 
     def run(index: int) -> tuple[Tensor, ...]:
         """Forward and backward of one shard: its share of the loss and of each gradient."""
-        part = slice(starts[index], starts[index] + shard_size)
-        tensors = [Tensor(array[part]) for array in arrays]
+        tensors = [Tensor(array[shards[index]]) for array in arrays]
         share = len(tensors[0]) / count
         with generators.use(index), enable_grad():
             loss = loss_function(*tensors)
@@ -105,20 +106,49 @@ def shard_gradients(
             gradients = grad(loss, parameters)
         return (loss.detach(), *gradients)
 
-    if len(starts) == 1:
+    if len(shards) == 1:
         loss, *gradients = run(0)
         return loss, gradients
-    workers = min(workers or os.cpu_count() or 1, len(starts))
+    workers = min(workers or os.cpu_count() or 1, len(shards))
     with one_blas_thread():
-        loss, *gradients = sum_in_order(run, len(starts), workers)
+        loss, *gradients = sum_in_order(run, len(shards), workers)
     return loss, gradients
+
+
+def shard_slices(count: int, shard_size: int) -> list[slice]:
+    """Cut a batch into shards of nearly equal size.
+
+    Parameters
+    ----------
+    count : int
+        Samples in the batch.
+    shard_size : int
+        Most samples in a shard.
+
+    Returns
+    -------
+    list of slice
+        Their number is a multiple of 4, if there is more than one and there are samples enough.
+        None is empty.
+
+    Examples
+    --------
+    >>> [part.stop - part.start for part in shard_slices(100, 16)]
+    [13, 13, 13, 13, 12, 12, 12, 12]
+    """
+    shards = -(-count // shard_size)
+    if shards > 1:
+        shards = min(-(-shards // SHARD_MULTIPLE) * SHARD_MULTIPLE, count)
+    size, larger = divmod(count, shards)
+    ends = [size * k + min(k, larger) for k in range(shards + 1)]
+    return [slice(start, end) for start, end in zip(ends, ends[1:])]
 
 
 def suggest_shard_size(loss_function: LossFunction, arrays: Sequence[Array]) -> int:
     """How many samples go into a shard.
 
     On the CPU the largest power of two, up to 256, for which the largest activation of the shard
-    stays within half a core's level-2 cache (640 KiB); for large batches of a small network the
+    stays within about a core's level-2 cache (1.25 MiB); for large batches of a small network the
     work saved by fewer, larger shards wins, for convolutions the cache does. The activations are
     measured by running one sample. On a GPU, the whole batch.
 
@@ -135,7 +165,7 @@ def suggest_shard_size(loss_function: LossFunction, arrays: Sequence[Array]) -> 
     --------
     >>> import numpy
     >>> suggest_shard_size(lambda x: (x * x).mean(), [numpy.zeros((100, 20_000), "float32")])
-    8
+    16
     """
     count = _batch_length(arrays)
     if device_of(arrays[0]) != CPU:
@@ -196,19 +226,18 @@ def map_shards(
     if shard_size is None:
         on_host = device_of(arrays[0]) == CPU
         shard_size = suggest_shard_size(lambda *a: function(*a).sum(), arrays) if on_host else 4096
-    starts = range(0, count, shard_size)
-    results: list[Array] = [None] * len(starts)
+    shards = shard_slices(count, shard_size)
+    results: list[Array] = [None] * len(shards)
 
     def run(index: int) -> tuple[()]:
-        part = slice(starts[index], starts[index] + shard_size)
         with no_grad():
-            results[index] = function(*(Tensor(array[part]) for array in arrays)).data
+            results[index] = function(*(Tensor(array[shards[index]]) for array in arrays)).data
         return ()
 
     if device_of(arrays[0]) != CPU:
         workers = 1
     with one_blas_thread():
-        sum_in_order(run, len(starts), min(workers or os.cpu_count() or 1, len(starts)))
+        sum_in_order(run, len(shards), min(workers or os.cpu_count() or 1, len(shards)))
     with no_grad():
         return cat([Tensor(result) for result in results]).data
 

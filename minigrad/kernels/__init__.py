@@ -1,5 +1,6 @@
 """Convolution and ReLU as plain functions on arrays: the definition in loops, and a fast form."""
 
+from .channels import channel_sum
 from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
 from .geometry import Geometry
 from .reference import (
@@ -13,6 +14,7 @@ from .relu import relu, relu_grad
 
 __all__ = [
     "Geometry",
+    "channel_sum",
     "conv2d",
     "conv2d_reference",
     "conv2d_weight_grad",

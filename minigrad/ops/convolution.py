@@ -16,13 +16,24 @@ the three, any order of derivative exists.
 from __future__ import annotations
 
 from ..backend import Array
-from ..basic import Sum
-from ..kernels import Geometry
+from ..basic import Expand, Reshape
+from ..kernels import Geometry, channel_sum
 from ..kernels import conv2d as conv2d_kernel
 from ..kernels import conv2d_weight_grad as conv2d_weight_grad_kernel
 from ..kernels import conv_transpose2d as conv_transpose2d_kernel
 from ..operation import Operation
 from ..tensor import Tensor
+
+
+class ChannelSum(Operation):
+    """``b_c = sum over n, p, q of y[n, c, p, q]``: the gradient is spread over the pixels."""
+
+    def forward(self, y: Array) -> Array:
+        return channel_sum(y)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        shape = self.inputs[0].shape
+        return Expand(shape)(Reshape((1, shape[1], 1, 1))(gradient))
 
 
 class Conv2d(Operation):
@@ -39,7 +50,7 @@ class Conv2d(Operation):
         needs = self.needs_input_grad
         by_x = ConvTranspose2d(self.geometry)(gradient, weight) if needs[0] else None
         by_weight = Conv2dWeightGrad(self.geometry)(x, gradient) if needs[1] else None
-        return by_x, by_weight, *(Sum((0, 2, 3))(gradient) for _ in bias)
+        return by_x, by_weight, *(ChannelSum()(gradient) for _ in bias)
 
 
 class ConvTranspose2d(Operation):
@@ -56,7 +67,7 @@ class ConvTranspose2d(Operation):
         needs = self.needs_input_grad
         by_y = Conv2d(self.geometry)(gradient, weight) if needs[0] else None
         by_weight = Conv2dWeightGrad(self.geometry)(gradient, y) if needs[1] else None
-        return by_y, by_weight, *(Sum((0, 2, 3))(gradient) for _ in bias)
+        return by_y, by_weight, *(ChannelSum()(gradient) for _ in bias)
 
 
 class Conv2dWeightGrad(Operation):

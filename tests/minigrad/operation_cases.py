@@ -260,3 +260,8 @@ def gradients_only():
     yield Case("relu_grad", with_array("relu_grad"), (normal(3, 4),), torch=False)
     yield Case("mask", with_array("mask"), (normal(3, 4),), torch=False)
     yield Case("conv2d_weight_grad", weight_grad, inputs, torch=False)
+
+    def channel_sum(F, y):
+        return F.operation("channel_sum")(y)
+
+    yield Case("channel_sum", channel_sum, inputs[:1], torch=False)

@@ -13,6 +13,7 @@ On a GPU the shard is the whole batch.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 
@@ -141,7 +142,7 @@ def shard_slices(count: int, shard_size: int) -> list[slice]:
         shards = min(-(-shards // SHARD_MULTIPLE) * SHARD_MULTIPLE, count)
     size, larger = divmod(count, shards)
     ends = [size * k + min(k, larger) for k in range(shards + 1)]
-    return [slice(start, end) for start, end in zip(ends, ends[1:])]
+    return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
 def suggest_shard_size(loss_function: LossFunction, arrays: Sequence[Array]) -> int:

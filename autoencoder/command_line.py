@@ -16,6 +16,7 @@ __all__ = [
     "build_parser",
     "fraction",
     "not_negative",
+    "not_negative_number",
     "parse",
     "positive",
     "positive_number",
@@ -80,6 +81,14 @@ def positive_number(text: str) -> float:
     return number
 
 
+def not_negative_number(text: str) -> float:
+    """A finite number from 0."""
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise ValueError
+    return number
+
+
 def fraction(text: str) -> float:
     """A number between 0 and 1."""
     number = float(text)
@@ -92,6 +101,7 @@ def fraction(text: str) -> float:
 positive.__name__ = "whole number from 1"
 not_negative.__name__ = "whole number from 0"
 positive_number.__name__ = "positive number"
+not_negative_number.__name__ = "number from 0"
 fraction.__name__ = "number between 0 and 1"
 
 EPOCHS = Option("epochs", positive, "passes through the training samples")
@@ -159,6 +169,13 @@ def build_parser(
         type=positive,
         help="threads on the CPU (default: one a core); results do not depend on it",
         default=None,
+    )
+    add(
+        "--save-seconds",
+        type=not_negative_number,
+        metavar="SECONDS",
+        help="time between checkpoints, 0 for one after every step (default: 30)",
+        default=30.0,
     )
     add("--data", metavar="FOLDER", help="folder of four IDX files to use in place of MNIST")
     add("--out", metavar="FOLDER", help="where results go (default: a new folder under runs/)")

@@ -23,7 +23,7 @@ __all__ = ["Run", "last_folder", "models_folder", "new_folder"]
 
 CONFIGURATION = "config.json"
 # Options that say how to run, not what to compute.
-_HOW = ("device", "workers", "out", "resume", "replot")
+_HOW = ("device", "workers", "save_seconds", "out", "resume", "replot")
 
 
 class Run:
@@ -99,6 +99,7 @@ class Run:
             "seed": options.seed,
             "device": options.device,
             "workers": options.workers,
+            "save_seconds": options.save_seconds,
             **{key: vars(options)[key] for key in ("epochs", "batch_size") if key in options},
             **changes,
         }

@@ -12,9 +12,10 @@ from typing import Any
 import numpy
 from tqdm import tqdm
 
-from autoencoder.training.divergence import TrainingDiverged, not_finite, spoilt
+from autoencoder.training.divergence import FiniteWatch
 from autoencoder.training.history import Row, write_rows
 from autoencoder.training.interrupts import Interrupted, StopRequest, stop_request
+from autoencoder.training.keeping import Keeper
 from autoencoder.training.settings import TrainingSettings, random_generator
 from autoencoder.training.state import TrainingState, load_state, save_state
 from minigrad import Tensor, device, nn, optim
@@ -81,7 +82,11 @@ def train(
     Interrupted
         After Ctrl-C or SIGTERM; the state is saved.
     TrainingDiverged
-        If a loss or gradient is not finite; the last checkpoint is kept.
+        If a loss, gradient, weight or the optimiser's memory is not finite; the last checkpoint is
+        kept.
+    WriteError
+        If the state cannot be written when training ends; it is in the temporary folder then.
+        Before that, training goes on without, reports it and tries again at the next interval.
     CheckpointError
         If resuming from a checkpoint that is damaged or of another run.
 
@@ -99,6 +104,8 @@ def train(
     with stop_request() as stop, one_blas_thread():
         for epoch in range(run.state.epoch, settings.epochs):
             run.epoch(epoch, stop)
+        if stop:  # in the last moment: whoever called is to stop too
+            raise Interrupted(stop.signal_number, "the end of training")
     return run.state.rows
 
 
@@ -126,8 +133,8 @@ class _Run:
         self.evaluate = evaluate
         self.title = title
         self.quiet = quiet
-        self.folder = None if folder is None else Path(folder)
         self.checkpoint = None if folder is None else Path(folder) / CHECKPOINT
+        self.keeper = Keeper(self.write, folder, title)
         self.state = TrainingState()
         self.loss_function = LOSSES[settings.loss]
         self.steps = math.ceil(len(samples) / settings.batch_size)
@@ -136,6 +143,7 @@ class _Run:
         if settings.schedule == "cosine":
             self.schedule = optim.CosineAnnealingLR(self.optimizer, self.steps * settings.epochs)
         self.parameters = dict(model.named_parameters())
+        self.watch = FiniteWatch(self.loss, self.parameters, self.optimizer, self.checkpoint)
         self.shard_size = suggest_shard_size(self.loss, self.batch(0, numpy.arange(1), 0))
         self.saved_at = time.monotonic()
 
@@ -178,22 +186,26 @@ class _Run:
                 loss = self.step(epoch, step, indices)
                 total = loss.data.astype("float64") * len(indices) + total
                 state.step = step + 1
+                place = f"epoch {epoch + 1}, step {state.step} of {self.steps}"
                 bar.update(len(indices))
                 is_last = state.step == self.steps
                 is_due = time.monotonic() - self.saved_at >= self.settings.save_seconds
-                if is_last or stop or is_due or state.step % self.settings.log_steps == 0:
-                    state.running_loss = self.finite(float(total), epoch, step)
+                is_stopping = bool(stop)  # asked once: the signal may come in between
+                if is_last or is_stopping or is_due or state.step % self.settings.log_steps == 0:
+                    state.running_loss = self.watch.finite_loss(float(total), place)
                     seen = min(state.step * size, len(self.samples))
                     bar.set_postfix(loss=f"{state.running_loss / seen:.5f}")
                 state.seconds = before + time.monotonic() - started
-                if (stop or is_due) and not is_last:
-                    self.save()
-                if stop and not is_last:
-                    place = f"epoch {epoch + 1}, step {state.step} of {self.steps}"
+                if (is_stopping or is_due) and not is_last:
+                    self.save(place, final=is_stopping)
+                if is_stopping and not is_last:
                     raise Interrupted(stop.signal_number, place)
-        self.finish(epoch)
-        if stop and epoch + 1 < self.settings.epochs:
-            raise Interrupted(stop.signal_number, f"the end of epoch {epoch + 1}")
+        row = self.finish(epoch)
+        place, is_stopping = f"the end of epoch {epoch + 1}", bool(stop)
+        self.save(place, final=is_stopping or state.epoch == self.settings.epochs)
+        self.report(row)
+        if is_stopping:
+            raise Interrupted(stop.signal_number, place)
 
     def step(self, epoch: int, step: int, indices: numpy.ndarray) -> Tensor:
         """One step of the optimiser. Returns the loss, which may still be being computed."""
@@ -206,41 +218,15 @@ class _Run:
             workers=self.settings.workers,
         )
         if self.place.type == "cpu":  # on a GPU looking would wait; the loss is checked when logged
-            self.require_finite(epoch, step, loss, gradients, arrays)
+            place = f"epoch {epoch + 1}, step {step + 1}"
+            self.watch.require_finite_step(place, loss, gradients, arrays)
         self.optimizer.step(gradients)
         if self.schedule is not None:
             self.schedule.step()
         return loss
 
-    def require_finite(
-        self, epoch: int, step: int, loss: Tensor, gradients: list[Tensor], arrays: list[Any]
-    ) -> None:
-        """Stop before a step that would spoil the weights, and say where the bad number arose."""
-        bad = not_finite(self.loss, self.parameters, loss, gradients, arrays)
-        if bad is not None:
-            self.model.zero_grad()
-            raise TrainingDiverged(
-                f"epoch {epoch + 1}, step {step + 1}: {bad} is not finite; {self.kept()}"
-            )
-
-    def finite(self, total: float, epoch: int, step: int) -> float:
-        """The running loss, if it is a number."""
-        if math.isfinite(total):
-            return total
-        bad = ["the loss", *spoilt(self.parameters)]
-        raise TrainingDiverged(
-            f"epoch {epoch + 1}, by step {step + 1}: {' and '.join(bad[:2])} became not finite; "
-            f"{self.kept()}"
-        )
-
-    def kept(self) -> str:
-        """What is left after training went wrong."""
-        if self.checkpoint is None or not self.checkpoint.exists():
-            return "no checkpoint had been written; try a smaller learning rate"
-        return f"the last good checkpoint is {self.checkpoint}; try a smaller learning rate"
-
-    def finish(self, epoch: int) -> None:
-        """Write down a finished epoch."""
+    def finish(self, epoch: int) -> Row:
+        """The row of an epoch that is over; the next one's beginning is the state now."""
         state, count = self.state, len(self.samples)
         loss = state.running_loss / count
         row: Row = {
@@ -254,26 +240,35 @@ class _Run:
             row.update(self.evaluate(self.model))
         state.rows.append(row)
         state.epoch, state.step, state.running_loss, state.seconds = epoch + 1, 0, 0.0, 0.0
-        self.save()
+        return row
+
+    def report(self, row: Row) -> None:
+        """Print an epoch's row."""
         if not self.quiet:
             names = [name for name in row if name not in ("epoch", "seconds")]
             values = ", ".join(f"{name} {row[name]:.5g}" for name in names)
-            tqdm.write(f"{self.title}: epoch {epoch + 1}/{self.settings.epochs}: {values}")
+            tqdm.write(f"{self.title}: epoch {row['epoch']}/{self.settings.epochs}: {values}")
 
-    def save(self) -> None:
-        """Write the checkpoint and the metrics, if there is a folder."""
+    def save(self, place: str, final: bool) -> None:
+        """Write the state, if there is a folder; refuse one from which no run could go on."""
+        self.watch.require_finite_state(place)
+        self.keeper.keep(final)
         self.saved_at = time.monotonic()
-        if self.folder is None or self.checkpoint is None:
-            return
+
+    def write(self, folder: Path) -> None:
+        """Write metrics and checkpoint into a folder.
+
+        In this order: once the checkpoint says that an epoch is over, its row is in the metrics.
+        """
+        write_rows(folder / METRICS, self.state.rows)
         save_state(
-            self.checkpoint,
+            folder / CHECKPOINT,
             self.state,
             self.model,
             self.optimizer,
             self.schedule,
             self.identity(),
         )
-        write_rows(self.folder / METRICS, self.state.rows)
 
     def load(self) -> None:
         """Go on from the checkpoint."""

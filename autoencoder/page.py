@@ -170,7 +170,8 @@ def _figure(stem: Path, title: str, caption: Sequence[str]) -> str:
     label = escape(f"{title}: {stem.name.replace('_', ' ')}")
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in caption)
     return (
-        f'<figure><img alt="{label}" src="data:image/{kind};base64,{content}"/>'
+        f'<figure><div class="picture" tabindex="0">'
+        f'<img alt="{label}" src="data:image/{kind};base64,{content}"/></div>'
         f"<figcaption>{paragraphs}</figcaption></figure>"
     )
 

@@ -33,6 +33,7 @@ section > p { max-width: 48em; }
 .equation { overflow-x: auto; padding: 0.6em 0; text-align: center; font-size: 1.15em; }
 .equation svg { display: inline-block; max-width: none; vertical-align: middle; }
 figure { margin: 1.4rem 0; }
+.picture { overflow-x: auto; }
 figure img {
   display: block; width: auto; max-width: 100%; max-height: 88vh; margin: 0 auto;
   padding: 0.5rem; background: #ffffff; border: 1px solid var(--line); border-radius: 0.6rem;
@@ -52,6 +53,7 @@ code { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace
   dl { grid-template-columns: 1fr; }
   dd { margin-bottom: 0.4em; }
   .equation { font-size: 1em; }
+  .picture img { max-width: none; width: 40rem; }  /* smaller, its labels could not be read */
 }
 @media print { figure, dl { break-inside: avoid; } nav { display: none; } }
 """

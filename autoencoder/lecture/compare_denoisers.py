@@ -1,4 +1,4 @@
-"""Denoising images, compared: with a bottleneck and without one, trained on little and much noise."""
+"""Denoising images, compared: with a bottleneck and without; trained on little and much noise."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MIDDLE = 0.5  # the noise of train_denoiser, and of the denoiser without a bottl
 TRAINING_NOISES = (0.25, MIDDLE, 1.0)
 TEST_NOISES = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0, 1.25)
 SHOWN_NOISES = (0.25, 0.5, 1.0)
-DIGITS = 4  # shown at each noise
+DIGITS = 3  # shown at each noise; odd, so that a heading stands over the middle one
 INPUT = "noisy input"
 
 
@@ -176,8 +176,8 @@ def summary(results: Results) -> list[str]:
         if (losing := [n for n in TEST_NOISES if measured[name, n] < measured[INPUT, n]])
     ]
     return [
-        f"digits: trained on σ = {MIDDLE:g}, {numbers['train_images']:,} images "
-        f"{numbers['epochs']} times each, measured on {numbers['test_images']:,} test images: "
+        f"digits: trained on σ = {MIDDLE:g}, {numbers['train_images']:,} images, "
+        f"epochs: {numbers['epochs']}, measured on {numbers['test_images']:,} test images: "
         f"{numbers['narrow']} and no bottleneck reach {'; '.join(at)}. At the noise of the "
         f"training the denoiser without a bottleneck is {abs(gain):.2f} dB {better}, with "
         f"{numbers['parameters'][wide]:,} parameters to {numbers['parameters'][narrow]:,}.",

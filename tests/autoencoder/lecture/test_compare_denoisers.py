@@ -1,0 +1,62 @@
+"""Comparing denoisers: the same noisy images for all, and the training of train_denoiser."""
+
+import numpy
+import pytest
+
+from autoencoder.lecture import train_denoiser
+from autoencoder.lecture.compare_denoisers import (
+    INPUT,
+    MIDDLE,
+    TEST_NOISES,
+    TRAINING_NOISES,
+    section,
+)
+from autoencoder.results import Results
+from autoencoder.section import main
+
+SMOKE = section.presets["smoke"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compare")
+    assert main(section, ["--preset", "smoke", "--out", str(folder)]) == 0
+    return folder
+
+
+def measured(folder):
+    rows = Results.load(folder / "results.npz").rows
+    return {(row["denoiser"], row["test_noise_std"]): row["test_psnr_db"] for row in rows}
+
+
+def test_every_denoiser_is_measured_at_every_noise(folder):
+    table = measured(folder)
+    names = Results.load(folder / "results.npz").numbers["names"]
+    assert len(names) == len(TRAINING_NOISES) + 1
+    assert set(table) == {(name, noise) for name in [*names, INPUT] for noise in TEST_NOISES}
+
+
+def test_the_noisy_input_has_the_psnr_of_its_noise(folder):
+    table = measured(folder)
+    for noise in TEST_NOISES:
+        assert table[INPUT, noise] == pytest.approx(-20 * numpy.log10(noise), abs=0.1)
+
+
+def test_the_middle_denoiser_is_that_of_train_denoiser(folder, tmp_path):
+    arguments = ["--preset", "smoke", "--out", str(tmp_path)]
+    for key in ("train_images", "test_images"):
+        arguments += [f"--{key.replace('_', '-')}", str(SMOKE[key])]
+    assert main(train_denoiser.section, arguments) == 0
+    alone = Results.load(tmp_path / "results.npz").numbers["denoised_psnr_db"]
+    name = f"d = 32, trained on σ = {MIDDLE:g}"
+    assert measured(folder)[name, MIDDLE] == alone
+
+
+def test_replot_gives_the_same_figures_without_training(folder):
+    pictures = sorted(folder.glob("*.svg"))
+    assert {picture.stem for picture in pictures} == {"digits", "psnr_by_noise"}
+    before = [picture.read_bytes() for picture in pictures]
+    for picture in pictures:
+        picture.unlink()
+    assert main(section, ["--replot", "--out", str(folder)]) == 0
+    assert [picture.read_bytes() for picture in pictures] == before

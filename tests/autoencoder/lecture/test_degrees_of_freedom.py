@@ -1,0 +1,142 @@
+"""The elbow of the deep autoencoder stands at the true number of factors, that of PCA does not."""
+
+import argparse
+
+import numpy
+import pytest
+
+from autoencoder.faces import sample_faces
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.degrees_of_freedom import (
+    BEYOND,
+    COUNTS,
+    PRESETS,
+    _explained,
+    _traversal,
+    drops,
+    faces,
+    section,
+    train_on_faces,
+)
+from autoencoder.pca import PCA
+from autoencoder.results import Results
+from autoencoder.run import Run
+from autoencoder.section import main
+from autoencoder.smooth_autoencoder import SmoothAutoEncoder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("freedom")
+    assert main(section, ["--preset", "smoke", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_both_are_measured_for_every_latent_size(folder):
+    rows = Results.load(folder / "results.npz").rows
+    tried = {(row["factors"], row["model"], row["d"]) for row in rows}
+    assert tried == {
+        (count, model, d)
+        for count in COUNTS
+        for model in ("PCA", "deep")
+        for d in range(1, count + BEYOND + 1)
+    }
+
+
+def test_the_errors_of_pca_are_those_of_its_definition(folder):
+    options = argparse.Namespace(**PRESETS["smoke"], seed=0, workers=None)
+    train, test, _ = faces(Run("", options, folder, folder), 3)
+    flat, mean = test.reshape(len(test), -1), train.reshape(len(train), -1).mean(axis=0)
+    _, _, directions = numpy.linalg.svd(train.reshape(len(train), -1) - mean, full_matrices=False)
+    for row in Results.load(folder / "results.npz").rows:
+        if row["factors"] == 3 and row["model"] == "PCA":
+            v = directions[: row["d"]]
+            rest = (flat - mean) - (flat - mean) @ v.T @ v
+            assert row["test_mse"] == pytest.approx((rest**2).mean(), rel=1e-3)
+
+
+def test_training_and_test_faces_differ_and_follow_from_the_seed(folder):
+    options = argparse.Namespace(**PRESETS["smoke"], seed=3, workers=None)
+    run = Run("", options, folder, folder)
+    train, test, factors = faces(run, 3)
+    numpy.testing.assert_array_equal(train, faces(run, 3)[0])
+    assert not (train[: len(test)] == test).all()
+    assert factors.shape == (len(test), 3)
+    with pytest.raises(AssertionError):
+        numpy.testing.assert_array_equal(train, sample_faces(len(train), _other(), 3, 16)[0])
+
+
+def _other():
+    return numpy.random.default_rng(0)
+
+
+def test_drops_are_differences_of_log_errors():
+    errors = {2: 8.0, 3: 2.0, 4: 1.0}
+    rows = [{"factors": 3, "model": "deep", "d": d, "test_mse": e} for d, e in errors.items()]
+    numpy.testing.assert_allclose(drops(rows, 3, "deep"), numpy.log([4.0, 2.0]))
+
+
+def test_a_traversal_moves_along_one_axis_at_a_time():
+    rng = numpy.random.default_rng(0)
+    z = (rng.normal(size=(500, 2)) @ [[3.0, 1.0], [0.0, 0.5]] + [5.0, -2.0]).astype("float32")
+    path = _traversal(z).reshape(2, -1, 2)
+    first, second = numpy.diff(path, axis=1)
+    for steps in (first, second):
+        assert numpy.linalg.matrix_rank(steps, tol=1e-4) == 1
+    assert abs(first[0] @ second[0]) < 1e-4
+    assert numpy.linalg.norm(first[0]) > numpy.linalg.norm(second[0])
+    assert numpy.abs(path.mean(axis=(0, 1)) - z.mean(axis=0)).max() < 0.5
+
+
+def test_a_linear_map_explains_all_of_a_linear_factor_and_nothing_of_another():
+    rng = numpy.random.default_rng(1)
+    z = rng.normal(size=(2000, 2))
+    factors = numpy.column_stack([z @ [1.0, -2.0] + 3.0, rng.normal(size=2000)])
+    explained = list(_explained(z, factors).values())
+    assert explained[0] == pytest.approx(1.0)
+    assert 0 <= explained[1] < 0.01
+
+
+def test_the_network_gives_back_the_shape_it_took():
+    model = SmoothAutoEncoder(2, (3, 8, 8), hidden=4)
+    images = numpy.zeros((5, 3, 8, 8), "float32")
+    assert reconstruct(model, images).shape == images.shape
+    with pytest.raises(ValueError, match="latent_size must be at least 1, got 0"):
+        SmoothAutoEncoder(0, (3, 8, 8))
+
+
+def test_replot_gives_the_same_figures_without_training(folder):
+    pictures = sorted(folder.glob("*.svg"))
+    assert len(pictures) == 1 + 2 * len(COUNTS)
+    before = [picture.read_bytes() for picture in pictures]
+    for picture in pictures:
+        picture.unlink()
+    assert main(section, ["--replot", "--out", str(folder)]) == 0
+    assert [picture.read_bytes() for picture in pictures] == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", COUNTS)
+def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_path):
+    """Colour faces of 16 x 16; 768-128-128-d-128-128-768 with tanh; 20,000 faces, 20 epochs."""
+    options = argparse.Namespace(**PRESETS["default"], seed=0, workers=None, device="cpu")
+    assert (options.image_size, options.hidden) == (16, 128)
+    run = Run("degrees_of_freedom", options, tmp_path, tmp_path, quiet=True)
+    train, test, _ = faces(run, count)
+    mean = train.mean(axis=0, keepdims=True)
+    pca, rows = PCA(count + 1).fit(train), []
+    for d in (count - 1, count, count + 1):
+        linear = pca.truncate(d)
+        model = train_on_faces(run, count, d, train - mean)
+        guesses = {
+            "PCA": linear.inverse_transform(linear.transform(test)),
+            "deep": reconstruct(model, test - mean) + mean,
+        }
+        for name, guess in guesses.items():
+            error = float(((guess - test) ** 2).mean())
+            rows.append({"factors": count, "model": name, "d": d, "test_mse": error})
+    before, after = drops(rows, count, "deep")
+    assert before > 1
+    assert before >= 3 * after
+    before, after = drops(rows, count, "PCA")
+    assert before < 3 * after

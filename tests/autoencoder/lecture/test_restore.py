@@ -1,0 +1,74 @@
+"""Restoring: PSNR on the erased pixels only; every way sees the same; figures from saved data."""
+
+import numpy
+import pytest
+
+from autoencoder import datasets
+from autoencoder.corruption import EraseHalf
+from autoencoder.lecture.restore import KINDS, SHARES, TRAINED_ON, section
+from autoencoder.results import Results
+from autoencoder.section import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("restore")
+    assert main(section, ["--preset", "smoke", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_all_ways_are_measured_on_every_kind_and_share(folder):
+    results = Results.load(folder / "results.npz")
+    names = results.numbers["names"]
+    assert names[0] == "training mean"
+    assert names[-1] == "autoencoder"
+    assert len(results.rows) == (len(KINDS) + len(SHARES)) * len(names)
+    assert all(5 < row["psnr_erased_db"] < 40 for row in results.rows)
+
+
+def test_the_baseline_is_the_training_mean_on_the_erased_pixels(folder):
+    results = Results.load(folder / "results.npz")
+    train = datasets.load().train_images[:400] / 255.0
+    clean = datasets.load().test_images[:40] / 255.0
+    squares = (clean - train.mean(axis=0)) ** 2
+    expected = -10 * numpy.log10(squares[:, :, :14].mean())  # the left half
+    (row,) = (
+        row
+        for row in results.rows
+        if row["erased"] == "the left half" and row["filled_by"] == "training mean"
+    )
+    assert row["psnr_erased_db"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_visible_pixels_are_kept_and_erased_ones_filled(folder):
+    arrays = Results.load(folder / "results.npz").arrays
+    for number in range(len(KINDS)):
+        mask = arrays[f"mask/{number}"]
+        assert mask.any()
+        assert not mask.all()
+        for way in ("pca", "autoencoder"):
+            filled = arrays[f"{way}/{number}"]
+            numpy.testing.assert_array_equal(filled[~mask], arrays["clean"][~mask])
+            assert (filled[mask] != arrays["clean"][mask]).any()
+
+
+def test_training_erases_in_all_the_ways_that_are_measured():
+    sides = {way.side for way in TRAINED_ON.ways if isinstance(way, EraseHalf)}
+    assert sides == {"left", "right", "top", "bottom"}
+    kinds = {type(way) for way in TRAINED_ON.ways}
+    assert {type(kind) for kind in KINDS.values()} <= kinds
+
+
+def test_replot_gives_the_same_figures_without_training(folder):
+    pictures = sorted(folder.glob("*.svg"))
+    assert {picture.stem for picture in pictures} == {
+        "scattered",
+        "block",
+        "halves",
+        "psnr_by_share",
+    }
+    before = [picture.read_bytes() for picture in pictures]
+    for picture in pictures:
+        picture.unlink()
+    assert main(section, ["--replot", "--out", str(folder)]) == 0
+    assert [picture.read_bytes() for picture in pictures] == before

@@ -1,0 +1,182 @@
+"""The lecture's page from one command: all sections, self-contained, resumed, redrawn."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from autoencoder import lecture_page
+from autoencoder.lecture_page import SECTIONS, load_section, main
+from autoencoder.training import Interrupted
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def lecture(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lecture")
+    assert main(["--preset", "smoke", "--out", str(folder)]) == 0
+    return folder
+
+
+def sections_of(folder):
+    return list(ElementTree.parse(folder / "index.html").getroot().iter("section"))
+
+
+def test_the_page_holds_twelve_sections_with_all_their_parts(lecture):
+    found = sections_of(lecture)
+    assert [section.attrib["id"] for section in found] == list(SECTIONS)
+    assert len(found) == 12
+    for section in found:
+        name = section.attrib["id"]
+        assert section.find("h2/span").text == str(SECTIONS.index(name) + 1)
+        assert section.find(".//img") is not None, name
+        assert len("".join(section.find(".//figcaption").itertext())) > 20, name
+        assert section.find("./div/{http://www.w3.org/2000/svg}svg") is not None, name
+        command, source, settings = ("".join(entry.itertext()) for entry in section.iter("dd"))
+        assert command == f"python demos/{name}.py --preset smoke"
+        assert (ROOT / command.split()[1]).is_file()
+        assert (ROOT / source).is_file()
+        assert settings.startswith("preset smoke, seed 0")
+
+
+def test_every_section_shows_a_measured_number(lecture):
+    for section in sections_of(lecture):
+        captions = "".join("".join(each.itertext()) for each in section.iter("figcaption"))
+        assert re.search(r"\d[.,e]\d", captions), section.attrib["id"]
+
+
+def test_the_page_is_self_contained_and_small(lecture):
+    text = (lecture / "index.html").read_text()
+    root = ElementTree.fromstring(text)
+    for element in root.iter():
+        for attribute in ("src", "href", "srcset", "data"):
+            target = element.attrib.get(attribute, "#")
+            assert target.startswith(("#", "data:image/")), target
+    assert not list(root.iter("script"))
+    assert not list(root.iter("link"))
+    style = root.find("head/style").text
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "prefers-color-scheme: dark" in style
+    assert len(text) < 10e6
+
+
+def test_every_section_left_its_files(lecture):
+    for name in SECTIONS:
+        for file in ("config.json", "results.npz", "metrics.csv", "summary.txt"):
+            assert (lecture / name / file).is_file(), f"{name}/{file}"
+
+
+def forbid_computing(monkeypatch, allowed=()):
+    def load(name):
+        def refuse(run):
+            raise AssertionError(f"{name} was computed again")
+
+        section = load_section(name)
+        return section if name in allowed else dataclasses.replace(section, compute=refuse)
+
+    monkeypatch.setattr(lecture_page, "load_section", load)
+
+
+@pytest.mark.parametrize("how", [["--preset", "smoke"], ["--resume"]])
+def test_a_second_run_computes_nothing_again(lecture, monkeypatch, how):
+    forbid_computing(monkeypatch)
+    before = (lecture / "index.html").read_bytes()
+    (lecture / "index.html").unlink()
+    assert main([*how, "--out", str(lecture)]) == 0
+    assert (lecture / "index.html").read_bytes() == before
+
+
+def test_a_section_that_is_missing_or_damaged_is_computed_again(lecture, monkeypatch, capsys):
+    name = "degrees_of_freedom"
+    before = (lecture / "index.html").read_bytes()
+    results = lecture / name / "results.npz"
+    results.write_bytes(results.read_bytes()[:-100])
+    forbid_computing(monkeypatch, allowed=[name])
+    assert main(["--resume", "--out", str(lecture)]) == 0
+    assert capsys.readouterr().out.count("was computed before") == 11
+    assert (lecture / "index.html").read_bytes() == before
+
+
+def test_another_configuration_does_not_overwrite_the_lecture(lecture, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--preset", "smoke", "--seed", "1", "--out", str(lecture)])
+    assert stop.value.code == 2
+    assert "holds an earlier run" in capsys.readouterr().err
+
+
+def two_sections(monkeypatch):
+    monkeypatch.setattr(lecture_page, "SECTIONS", ("degrees_of_freedom", "manifold"))
+
+
+def test_replot_draws_again_without_computing(tmp_path, monkeypatch):
+    two_sections(monkeypatch)
+    out = ["--out", str(tmp_path)]
+    assert main(["--preset", "smoke", *out]) == 0
+    pictures = sorted(tmp_path.rglob("*.svg"))
+    before = [picture.read_bytes() for picture in pictures]
+    page = (tmp_path / "index.html").read_bytes()
+    for picture in pictures:
+        picture.unlink()
+    forbid_computing(monkeypatch)
+    assert main(["--replot", *out]) == 0
+    assert [picture.read_bytes() for picture in pictures] == before
+    assert (tmp_path / "index.html").read_bytes() == page
+
+
+def test_replot_of_a_section_that_was_not_computed_says_so(tmp_path, monkeypatch, capsys):
+    two_sections(monkeypatch)
+    out = ["--out", str(tmp_path)]
+    assert main(["--preset", "smoke", *out]) == 0
+    (tmp_path / "manifold" / "results.npz").unlink()
+    assert main(["--replot", *out]) == 1
+    assert "holds no results" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("stop", "status"), [(Interrupted(15, "epoch 1"), 143), (KeyboardInterrupt(), 130)]
+)
+def test_an_interrupted_lecture_keeps_its_page_and_says_how_to_go_on(
+    tmp_path, monkeypatch, capsys, stop, status
+):
+    two_sections(monkeypatch)
+
+    def load(name):
+        def interrupted(run):
+            raise stop
+
+        section = load_section(name)
+        return dataclasses.replace(section, compute=interrupted) if name == "manifold" else section
+
+    monkeypatch.setattr(lecture_page, "load_section", load)
+    assert main(["--preset", "smoke", "--out", str(tmp_path)]) == status
+    expected = f"Go on with: python demos/lecture.py --resume --out {tmp_path}"
+    assert expected in capsys.readouterr().err
+    text = (tmp_path / "index.html").read_text()
+    assert "The first 1 of 2 sections" in text
+    assert "(not computed yet)" in text
+    monkeypatch.setattr(lecture_page, "load_section", load_section)
+    assert main(["--resume", "--out", str(tmp_path)]) == 0
+    assert "All 2 sections" in (tmp_path / "index.html").read_text()
+
+
+def test_without_a_folder_the_same_command_goes_on_and_another_begins_anew(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(lecture_page, "SECTIONS", ("degrees_of_freedom",))
+    assert main(["--preset", "smoke"]) == 0
+    assert main(["--preset", "smoke"]) == 0
+    assert "was computed before" in capsys.readouterr().out
+    assert main(["--preset", "smoke", "--seed", "1"]) == 0
+    runs = tmp_path / "runs" / "lecture"
+    seeds = [json.loads((runs / n / "config.json").read_text())["seed"] for n in ("001", "002")]
+    assert seeds == [0, 1]
+    assert not (runs / "003").exists()
+    # Models are shared by all runs; another seed has its own.
+    assert len(list((tmp_path / "runs" / "models").iterdir())) == 2 * 13
+    assert "--seed 1" in (runs / "002" / "index.html").read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 
-from .backend import Array, array_module, to_numpy
+from .backend import Array, array_module, device_of, to_numpy, use_device
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -27,12 +27,13 @@ def require_finite(array: Array, what: str, created: str) -> None:
         Naming ``what``, the first bad index and value, and the line of code.
     """
     xp = array_module(array)
-    finite = xp.isfinite(array)
-    if bool(finite.all()):
-        return
-    flat = int(xp.argmin(finite))  # False sorts first
-    index = tuple(int(i) for i in xp.unravel_index(xp.asarray(flat), array.shape))
-    value = to_numpy(array[index])
+    with use_device(device_of(array)):
+        finite = xp.isfinite(array)
+        if bool(finite.all()):
+            return
+        flat = int(xp.argmin(finite))  # False sorts first
+        index = tuple(int(i) for i in xp.unravel_index(xp.asarray(flat), array.shape))
+        value = to_numpy(array[index])
     raise FloatingPointError(
         f"{what} is not finite (first at index {index}: {value}), created at {created}"
     )

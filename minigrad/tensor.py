@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .backend import CPU, Array, Device, as_dtype, as_host_array, device_of, is_array, to_device
+from .backend import CPU, Array, as_dtype, as_host_array, device_of, is_array, to_device, use_device
 from .modes import current_mode
 
 if TYPE_CHECKING:
+    from .backend import Device
     from .operation import Operation
     from .ops.methods import TensorMethods
 else:
@@ -232,14 +233,10 @@ class Tensor(TensorMethods):
         >>> Tensor([1.0, 2.0]).copy_([3.0, 4.0])
         Tensor([3., 4.])
         """
-        self._require_writable("copy_")
         source = source if isinstance(source, Tensor) else Tensor(source, device=self.device)
         if source.shape != self.shape:
             raise ValueError(f"copy_: expected shape {self.shape}, got {source.shape}")
-        values = to_device(source.data, self.device)
-        self.data[...] = values.astype(self.dtype, copy=False)
-        self._version[0] += 1
-        return self
+        return self._write("copy_", to_device(source.data, self.device))
 
     def zero_(self) -> Tensor:
         """Set every element to 0, in place; the mutation check notices.
@@ -249,18 +246,19 @@ class Tensor(TensorMethods):
         >>> Tensor([1.0, 2.0]).zero_()
         Tensor([0., 0.])
         """
-        self._require_writable("zero_")
-        self.data.fill(0)
-        self._version[0] += 1
-        return self
+        return self._write("zero_", 0)
 
-    def _require_writable(self, name: str) -> None:
+    def _write(self, name: str, values: Any) -> Tensor:
         """Writing is not recorded, so a recorded result would no longer be what its graph says."""
         if self.grad_fn is not None and current_mode().recording:
             raise RuntimeError(
                 f"{name}: the tensor of shape {self.shape} is the recorded result of "
                 f"{self.grad_fn.name}; write to its detach(), or inside no_grad()"
             )
+        with use_device(self.device):
+            self.data[...] = values
+        self._version[0] += 1
+        return self
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -285,7 +283,8 @@ class Tensor(TensorMethods):
             raise RuntimeError("deepcopy: only leaves can be copied; use detach()")
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
-        copied.data, copied.requires_grad = self.data.copy(), self.requires_grad
+        with use_device(self.device):
+            copied.data, copied.requires_grad = self.data.copy(), self.requires_grad
         copied.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
         copied.grad_fn, copied._version = None, [0]
         return copied

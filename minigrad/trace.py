@@ -201,5 +201,6 @@ def format_trace(steps: Iterable[BackwardStep]) -> str:
 
 
 def _norm(gradient: Tensor) -> float:
-    values = gradient.data.astype("float64")
-    return float(array_module(values).sqrt((values * values).sum()))
+    with use_device(gradient.device):
+        values = gradient.data.astype("float64")
+        return float(array_module(values).sqrt((values * values).sum()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from ..backend import Device, HostArray, to_device, to_numpy
+from ..backend import Device, HostArray, device_of, to_device, to_numpy, use_device
 from .arguments import device_or_dtype
 from .parameter import Parameter
 from .state import IncompatibleKeys, checked_values
@@ -197,7 +197,8 @@ class Module:
                 if isinstance(move, Device):
                     array = to_device(array, move)
                 else:
-                    array = array.astype(move, copy=False)
+                    with use_device(device_of(array)):
+                        array = array.astype(move, copy=False)
             moved.append(array)
         for tensor, array in zip(tensors, moved):
             if array is not tensor.data:

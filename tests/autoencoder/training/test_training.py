@@ -202,3 +202,14 @@ def test_evaluation_runs_after_every_epoch_and_lands_in_the_rows(tmp_path):
 def test_settings_out_of_range_name_the_field(field, value):
     with pytest.raises(ValueError, match=field):
         TrainingSettings(**{field: value})
+
+
+def test_gradients_whose_square_overflows_stop_training_before_a_state_nobody_could_resume(
+    tmp_path,
+):
+    huge = POINTS.copy()
+    huge[:, 0] = 1e15  # the gradient is finite in float32, its square is not
+    minigrad.manual_seed(1)
+    with pytest.raises(TrainingDiverged, match=r"the optimiser's exp_avg_sq of 0\.weight"):
+        train(mlp(2, 16, 2), huge, SETTINGS, folder=tmp_path, quiet=True)
+    assert not (tmp_path / CHECKPOINT).exists()

@@ -1,0 +1,110 @@
+"""Five thousand training steps leave nothing behind, with the garbage collector off."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+import minigrad
+from minigrad import functional as F
+from minigrad import nn, optim
+from minigrad.blas import one_blas_thread
+from minigrad.parallel import shard_gradients
+
+
+def stepper(kept=None):
+    """A training step of layers, optimiser and shards; what it ``kept`` would be a leak."""
+    minigrad.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.LayerNorm(32), nn.Linear(32, 3)
+    )
+    parameters = list(model.parameters())
+    optimizer = optim.Adam(parameters)
+    schedule = optim.CosineAnnealingLR(optimizer, 10_000)
+    x = numpy.random.default_rng(1).normal(size=(8, 1, 6, 6)).astype("float32")
+    target = numpy.random.default_rng(2).normal(size=(8, 3)).astype("float32")
+
+    def loss_function(x, target):
+        output = model(x)
+        if kept is not None:
+            kept.append(output + 0.0)
+        return F.mse_loss(output, target)
+
+    def step():
+        loss, gradients = shard_gradients(
+            loss_function, parameters, [x, target], shard_size=4, workers=2
+        )
+        optim.clip_gradients_(gradients, 1.0)
+        optimizer.step(gradients)
+        schedule.step()
+        return loss
+
+    return step
+
+
+def resident_bytes():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
+
+
+def measure(steps, kept=None):
+    """Resident memory before and after so many steps, warmed up, the collector off."""
+    step = stepper(kept)
+    gc.collect()
+    gc.disable()
+    with one_blas_thread():
+        for _ in range(500):
+            step()
+        before = resident_bytes()
+        for _ in range(steps):
+            step()
+    return before, resident_bytes()
+
+
+def grown(steps, leaks):
+    """The same in a fresh process: how much resident memory grew, as a share."""
+    program = (
+        "import importlib.util, sys\n"
+        "spec = importlib.util.spec_from_file_location('leaks', sys.argv[1])\n"
+        "leaks = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(leaks)\n"
+        f"print(*leaks.measure({steps}, {[] if leaks else None}))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, __file__], capture_output=True, text=True, check=True
+    )
+    before, after = map(int, result.stdout.split())
+    return after / before - 1
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
+
+
+@linux
+@pytest.mark.parametrize("steps", [1000, pytest.param(5000, marks=pytest.mark.slow)])
+def test_resident_memory_stays_flat_with_the_collector_off(steps):
+    assert grown(steps, leaks=False) < 0.02
+
+
+@linux
+def test_a_leak_of_one_graph_a_step_would_be_seen():
+    assert grown(600, leaks=True) > 0.05
+
+
+def test_a_training_step_leaves_no_cycle():
+    step = stepper()
+    for _ in range(3):
+        step()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            step()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

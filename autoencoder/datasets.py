@@ -45,12 +45,14 @@ class Dataset:
     test_images: np.ndarray
     test_labels: np.ndarray
 
-    def images(self, split: str) -> np.ndarray:
+    def images(self, split: str, count: int | None = None) -> np.ndarray:
         """Give a split's images as a network takes them.
 
         Parameters
         ----------
         split : {"train", "test"}
+        count : int, optional
+            Only the first so many.
 
         Returns
         -------
@@ -63,7 +65,7 @@ class Dataset:
             For another split.
         """
         pixels = self._of(split, self.train_images, self.test_images)
-        images = pixels[:, np.newaxis].astype(np.float32)  # (N, 1, H, W)
+        images = pixels[:count, np.newaxis].astype(np.float32)  # (N, 1, H, W)
         images /= np.float32(255)
         return images
 

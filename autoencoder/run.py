@@ -90,7 +90,7 @@ class Run:
 
     def images(self, split: str, count: int | None = None) -> numpy.ndarray:
         """The first ``count`` images of a split, (N, 1, H, W) float32 in [0, 1]."""
-        return self.dataset.images(split)[:count]
+        return self.dataset.images(split, count)
 
     def settings(self, **changes: Any) -> TrainingSettings:
         """Training settings from the options, with changes."""

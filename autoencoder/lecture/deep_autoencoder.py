@@ -14,18 +14,23 @@ from autoencoder.run import Run
 from autoencoder.training import Row
 
 __all__ = [
+    "DATA_OPTIONS",
     "OPTIONS",
     "epochs_for",
     "latent_sizes",
     "one_of_each",
     "presets",
+    "single_size_presets",
     "spelled_epochs",
     "trained_autoencoder",
 ]
 
-OPTIONS = (
+DATA_OPTIONS = (
     Option("train-images", positive, "training images to use"),
     Option("test-images", positive, "test images to measure on"),
+)
+OPTIONS = (
+    *DATA_OPTIONS,
     Option("epochs-d8", not_negative, "passes at d = 8, if not 0: there --epochs is not used"),
 )
 
@@ -60,6 +65,21 @@ def presets(**changes: Any) -> dict[str, dict[str, Any]]:
     }
 
 
+def single_size_presets(epochs: dict[str, int], **changes: Any) -> dict[str, dict[str, Any]]:
+    """The same for a section that trains at one latent size only: ``epochs`` is all there is.
+
+    Examples
+    --------
+    >>> sorted(single_size_presets({"default": 5})["default"])
+    ['batch_size', 'epochs', 'test_images', 'train_images']
+    """
+    rows = presets(**changes)
+    for name, row in rows.items():
+        del row["epochs_d8"]
+        row["epochs"] = epochs.get(name, row["epochs"])
+    return rows
+
+
 def latent_sizes(text: str) -> str:
     """Latent sizes as typed, checked: different whole numbers from 1, between commas.
 
@@ -79,7 +99,8 @@ latent_sizes.__name__ = "list of whole numbers from 1"  # what argparse calls it
 
 def epochs_for(options: Any, latent_size: int) -> int:
     """How often the training images are passed through at a latent size."""
-    return (options.epochs_d8 if latent_size == 8 else 0) or options.epochs
+    at_8 = vars(options).get("epochs_d8", 0)  # a section of one latent size does without
+    return at_8 if at_8 and latent_size == 8 else options.epochs
 
 
 def spelled_epochs(epochs: int) -> str:

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from autoencoder.command_line import Option, positive
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.deep_autoencoder import OPTIONS, one_of_each, presets, spelled_epochs
+from autoencoder.lecture.deep_autoencoder import (
+    DATA_OPTIONS,
+    one_of_each,
+    single_size_presets,
+    spelled_epochs,
+)
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import DenseAutoEncoder
 from autoencoder.pca import PCA
@@ -105,15 +110,9 @@ section = Section(
     title="A linear bottleneck of 32",
     equation=r"f(x)=W_1x+b_1\in\mathbb{R}^{32},\qquad g(z)=W_2z+b_2\in\mathbb{R}^{784}",
     description="Trains two dense layers, 784 to 32 and back, without a non-linearity.",
-    presets={
-        name: {key: value for key, value in preset.items() if key != "epochs_d8"}
-        for name, preset in presets(latent_size=32).items()
-    },
+    presets=single_size_presets({}, latent_size=32),
     compute=compute,
     draw=draw,
     summary=summary,
-    options=(
-        Option("latent-size", positive, "d, the size of the bottleneck"),
-        *(option for option in OPTIONS if option.key != "epochs_d8"),
-    ),
+    options=(Option("latent-size", positive, "d, the size of the bottleneck"), *DATA_OPTIONS),
 )

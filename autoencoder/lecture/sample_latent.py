@@ -1,0 +1,116 @@
+"""New digits: a Gaussian fitted to the latents, sampled and decoded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autoencoder.command_line import Option, positive
+from autoencoder.densities import DiagonalGaussian
+from autoencoder.inference import decode, encode
+from autoencoder.lecture.deep_autoencoder import (
+    OPTIONS,
+    latent_sizes,
+    presets,
+    spelled_epochs,
+    trained_autoencoder,
+)
+from autoencoder.results import Results
+from autoencoder.run import Run
+from autoencoder.section import Section
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+PANEL_COLUMNS = 7
+
+
+def compute(run: Run) -> Results:
+    """At each latent size: train, encode the training images, fit, sample, decode."""
+    options = run.options
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+    drawn = random_generator(options.seed, "evaluation", 0).permutation(len(test))
+    arrays = {"test": test[drawn[: options.samples]]}
+    fits, rows = [], []
+    for size in sizes:
+        model, epochs = trained_autoencoder(run, size)
+        density = DiagonalGaussian().fit(encode(model, train, options.workers))
+        rng = random_generator(options.seed, "evaluation", 1, size)
+        latents = density.sample(options.samples, rng)
+        arrays[f"samples/{size}"] = decode(model, latents, options.workers)
+        arrays[f"latents/{size}"] = latents
+        arrays[f"mean/{size}"], arrays[f"std/{size}"] = density.mean, density.std
+        rows += [{"latent_size": size, **row} for row in epochs]
+        fits.append(
+            {
+                "latent_size": size,
+                "epochs": len(epochs),
+                "test_mse": epochs[-1]["test_mse"],
+                "std_smallest": float(density.std.min()),
+                "std_largest": float(density.std.max()),
+            }
+        )
+    return Results(arrays, {"train_images": len(train), "fits": fits}, rows)
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Test images beside samples at each latent size; each size's samples as a large grid."""
+    from autoencoder.figures import image_grid, image_panels
+
+    arrays, numbers = results.arrays, results.numbers
+    sizes = [fit["latent_size"] for fit in numbers["fits"]]
+    shown = PANEL_COLUMNS**2
+    panels = {"test images": arrays["test"][:shown]}
+    panels.update({f"samples, d = {size}": arrays[f"samples/{size}"][:shown] for size in sizes})
+    figures = {"samples": image_panels(panels, columns=PANEL_COLUMNS)}
+    for fit in numbers["fits"]:
+        size = fit["latent_size"]
+        figures[f"samples_d{size}"] = image_grid(
+            arrays[f"samples/{size}"],
+            title=f"Decoded samples of a diagonal Gaussian, d = {size} "
+            f"({spelled_epochs(fit['epochs'])})",
+        )
+    return figures
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    lines = [
+        f"A mean and a standard deviation for each latent, fitted to {numbers['train_images']:,} "
+        "training images; then samples, decoded, none of them chosen:"
+    ]
+    for fit in numbers["fits"]:
+        lines.append(
+            f"  d = {fit['latent_size']}, {spelled_epochs(fit['epochs'])}: standard deviations "
+            f"from {fit['std_smallest']:.2f} to {fit['std_largest']:.2f}; the autoencoder's own "
+            f"error on test images is {fit['test_mse']:.5f} a pixel."
+        )
+    return [
+        *lines,
+        "samples: beside test images, look for strokes that end nowhere, closed blots and shapes "
+        "between two digits. How well images are reconstructed and how well samples look are two "
+        "questions; the next section measures the second.",
+    ]
+
+
+section = Section(
+    name="sample_latent",
+    title="Generating digits",
+    equation=r"z\sim\mathcal{N}\left(\mu,\ \mathrm{diag}(\sigma_1^2,\ldots,\sigma_d^2)\right),"
+    r"\qquad x=g(z)",
+    description="Fits a Gaussian with diagonal covariance to the latents, samples and decodes.",
+    presets=presets(latent_size="8,16", samples=120),
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    options=(
+        Option("latent-size", latent_sizes, "d, or several such as 8,16"),
+        Option("samples", positive, "samples to decode at each latent size"),
+        *OPTIONS,
+    ),
+)

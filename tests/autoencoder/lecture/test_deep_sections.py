@@ -1,0 +1,278 @@
+"""The sections of the deep autoencoder: what they compute, and that each runs and draws again."""
+
+import csv
+import json
+import re
+
+import numpy
+import pytest
+from matplotlib.image import imread
+
+from autoencoder.densities import DiagonalGaussian
+from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.layers import count_parameters, list_layers
+from autoencoder.lecture import (
+    interpolate,
+    latent_density,
+    linear_bottleneck,
+    sample_latent,
+    train_autoencoder,
+)
+from autoencoder.lecture.deep_autoencoder import (
+    epochs_for,
+    latent_sizes,
+    one_of_each,
+    trained_autoencoder,
+)
+from autoencoder.models import AutoEncoder, DenseAutoEncoder
+from autoencoder.results import Results
+from autoencoder.run import Run
+from autoencoder.section import main
+
+FIGURES = {
+    "train_autoencoder": ["digits", "error_by_size", "error_by_epoch", "layers"],
+    "linear_bottleneck": ["digits", "error_by_epoch"],
+    "interpolate": ["walks", "distances"],
+    "sample_latent": ["samples", "samples_d8", "samples_d16"],
+    "latent_density": ["latent_pairs", "latent_marginals", "nearest", "energy_distance"],
+}
+SECTIONS = {
+    module.section.name: module.section
+    for module in (
+        train_autoencoder,
+        linear_bottleneck,
+        interpolate,
+        sample_latent,
+        latent_density,
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """The folder of each section's smoke run; all share their models."""
+    root = tmp_path_factory.mktemp("sections")
+    models = root / "models"
+    models.mkdir()
+    folders = {}
+    for name, section in SECTIONS.items():
+        folders[name] = root / name
+        folders[name].mkdir()
+        (folders[name] / "models").symlink_to(models)
+        assert main(section, ["--preset", "smoke", "--out", str(folders[name])]) == 0
+    return folders
+
+
+def results_of(folder):
+    return Results.load(folder / "results.npz")
+
+
+@pytest.fixture(scope="module")
+def run(smoke):
+    """A run with the smoke preset's options, its models trained."""
+    section = SECTIONS["sample_latent"]
+    options = section.parser().parse_args(["--preset", "smoke"])
+    for key, value in section.presets["smoke"].items():
+        setattr(options, key, value)
+    folder = smoke["sample_latent"]
+    return Run("sample_latent", options, folder, folder / "models", quiet=True)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_smoke_run_leaves_its_files_and_figures(name, smoke):
+    folder = smoke[name]
+    files = {path.name for path in folder.iterdir() if path.is_file()}
+    expected = {f"{figure}.{kind}" for figure in FIGURES[name] for kind in ("png", "svg")}
+    expected |= {"config.json", "results.npz", "metrics.csv", "summary.txt"}
+    extra = {"train_autoencoder": {"model.txt"}, "linear_bottleneck": {"checkpoint.npz"}}
+    assert files == expected | extra.get(name, set())
+    assert list(SECTIONS[name].draw(results_of(folder))) == FIGURES[name]  # the main one first
+    for figure in FIGURES[name]:
+        assert imread(folder / f"{figure}.png")[..., :3].std() > 0.01
+    with (folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        assert float(row["test_sum_per_sample"]) == pytest.approx(784 * float(row["test_mse"]))
+    numbers = json.dumps(results_of(folder).numbers)
+    assert not re.search("NaN|Infinity", numbers)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_replot_draws_the_same_without_computing(name, smoke, monkeypatch):
+    folder = smoke[name]
+    before = {path: path.read_bytes() for path in folder.glob("*.png")}
+    summary = (folder / "summary.txt").read_text()
+    for path in [*before, *folder.glob("*.svg"), folder / "summary.txt"]:
+        path.unlink()
+    monkeypatch.setattr(Run, "trained", None)
+    monkeypatch.setattr(Run, "images", None)
+    assert main(SECTIONS[name], ["--replot", "--out", str(folder)]) == 0
+    assert {path: path.read_bytes() for path in folder.glob("*.png")} == before
+    assert (folder / "summary.txt").read_text() == summary
+
+
+def test_sections_share_their_models(smoke):
+    kept = sorted(path.name for path in (smoke["interpolate"] / "models").iterdir())
+    names = [re.fullmatch(r"autoencoder-d(\d+)-tested-on-100-\w+", name)[1] for name in kept]
+    assert sorted(names, key=int) == ["2", "8", "16"]
+
+
+def test_the_default_presets_train_the_same_models_once():
+    epochs = {}
+    for name, section in SECTIONS.items():
+        if name == "linear_bottleneck":
+            continue
+        preset = dict(section.presets["default"])
+        sizes = [int(size) for size in str(preset["latent_size"]).split(",")]
+        options = type("Options", (), {})()
+        vars(options).update(preset)
+        for size in sizes:
+            epochs.setdefault(size, set()).add(
+                (epochs_for(options, size), preset["train_images"], preset["batch_size"])
+            )
+    assert epochs[8] == {(5, 60_000, 100)}
+    assert epochs[16] == {(2, 60_000, 100)}
+
+
+def test_the_table_of_layers_is_the_lectures():
+    layers = train_autoencoder.layer_table(8)
+    assert [row["shape"][1] for row in layers] == [28, 24, 20, 9, 4, 1, 4, 9, 20, 24, 28]
+    assert [row["shape"][0] for row in layers] == [1, 32, 32, 32, 32, 8, 32, 32, 32, 32, 1]
+    # out * in * height * width of each kernel, and a bias for each output channel
+    expected = [0, 832, 25_632, 16_416, 9_248, 4_104, 4_128, 9_248, 16_416, 25_632, 801]
+    assert [row["parameters"] for row in layers] == expected
+    assert sum(expected) == 112_457
+    other = train_autoencoder.layer_table(2)
+    changed = [i for i, (a, b) in enumerate(zip(layers, other)) if a != b]
+    assert changed == [5, 6]
+
+
+def test_layers_are_listed_one_by_one_with_their_parameters():
+    model = AutoEncoder(8)
+    layers = list_layers(model.encoder, (1, 28, 28))
+    assert [layer.description for layer in layers] == [repr(layer) for layer in model.encoder]
+    assert count_parameters(model) == 112_457
+    assert count_parameters(DenseAutoEncoder(32)) == 784 * 32 + 32 + 32 * 784 + 784
+
+
+def test_the_listing_is_what_pytorch_prints(smoke):
+    text = (smoke["train_autoencoder"] / "model.txt").read_text()
+    listing, table = text.split("\n\n")
+    assert listing == repr(AutoEncoder(8))
+    lines = listing.split("\n")
+    assert lines[1:4] == [
+        "  (encoder): Sequential(",
+        "    (0): Conv2d(1, 32, kernel_size=(5, 5), stride=(1, 1))",
+        "    (1): ReLU()",
+    ]
+    assert "    (8): Conv2d(32, 8, kernel_size=(4, 4), stride=(1, 1))" in lines
+    assert "    (8): ConvTranspose2d(32, 1, kernel_size=(5, 5), stride=(1, 1))" in lines
+    assert table.split()[-2:] == ["all", "112,457"]
+
+
+def test_errors_of_pca_and_autoencoder_are_those_of_the_test_images(smoke, run):
+    numbers = results_of(smoke["train_autoencoder"]).numbers
+    train, test = run.images("train", 300), run.images("test", 100)
+    mean = train.reshape(300, -1).mean(axis=0)
+    _, _, directions = numpy.linalg.svd(train.reshape(300, -1) - mean, full_matrices=False)
+    for error in numbers["errors"]:
+        basis, centred = directions[: error["latent_size"]], test.reshape(100, -1) - mean
+        expected = float(((centred - centred @ basis.T @ basis) ** 2).mean())
+        assert error["pca_mse"] == pytest.approx(expected, rel=1e-4)
+        model, _ = trained_autoencoder(run, error["latent_size"])
+        expected = float(((reconstruct(model, test) - test) ** 2).mean())
+        assert error["autoencoder_mse"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_ends_of_a_walk_are_the_reconstructions_and_the_images(smoke, run):
+    results = results_of(smoke["interpolate"])
+    model, _ = trained_autoencoder(run, 8)
+    by_latents, by_pixels = results.arrays["by_latents"], results.arrays["by_pixels"]
+    assert by_latents.shape == by_pixels.shape == (3, 11, 1, 28, 28)
+    for end in (0, -1):
+        expected = reconstruct(model, by_pixels[:, end])
+        numpy.testing.assert_allclose(by_latents[:, end], expected, atol=1e-5)
+    test = run.images("test", 100)
+    start = by_pixels[0, 0]
+    assert (test == start).all(axis=(1, 2, 3)).any()
+    numpy.testing.assert_allclose(
+        by_pixels[:, 5], (by_pixels[:, 0] + by_pixels[:, -1]) / 2, atol=1e-6
+    )
+    z = [encode(model, by_pixels[:, end]) for end in (0, -1)]
+    numpy.testing.assert_allclose(
+        by_latents[:, 3], decode(model, (0.7 * z[0] + 0.3 * z[1])), atol=1e-5
+    )
+
+
+def test_pairs_are_of_different_classes_and_follow_from_the_generator():
+    labels = numpy.array([1] * 50 + [2, 3])
+    pairs = interpolate.choose_pairs(labels, 40, numpy.random.default_rng(3))
+    assert (labels[pairs[:, 0]] != labels[pairs[:, 1]]).all()
+    again = interpolate.choose_pairs(labels, 40, numpy.random.default_rng(3))
+    numpy.testing.assert_array_equal(pairs, again)
+    with pytest.raises(ValueError, match="one class"):
+        interpolate.choose_pairs(labels[:50], 1, numpy.random.default_rng(3))
+
+
+@pytest.mark.parametrize("size", [8, 16])
+def test_the_gaussian_has_the_mean_and_variance_of_the_training_latents(size, smoke, run):
+    arrays = results_of(smoke["sample_latent"]).arrays
+    model, _ = trained_autoencoder(run, size)
+    latents = encode(model, run.images("train", 300)).astype("float64")
+    numpy.testing.assert_allclose(arrays[f"mean/{size}"], numpy.mean(latents, axis=0), rtol=1e-5)
+    numpy.testing.assert_allclose(arrays[f"std/{size}"] ** 2, numpy.var(latents, axis=0), rtol=1e-4)
+    numpy.testing.assert_allclose(
+        arrays[f"samples/{size}"], decode(model, arrays[f"latents/{size}"]), atol=1e-5
+    )
+
+
+def test_held_out_log_likelihoods_are_scipys(smoke, run):
+    from scipy.stats import multivariate_normal
+
+    for size in results_of(smoke["latent_density"]).numbers["sizes"]:
+        model, _ = trained_autoencoder(run, size["latent_size"])
+        z, held_out = (
+            encode(model, run.images(*which)).astype("float64")
+            for which in (("train", 300), ("test", 100))
+        )
+        covariance = numpy.cov(z.T, bias=True)
+        full = multivariate_normal(z.mean(axis=0), covariance)
+        diagonal = multivariate_normal(z.mean(axis=0), numpy.diag(numpy.diag(covariance)))
+        expected = [float(density.logpdf(held_out).mean()) for density in (full, diagonal)]
+        measured = [size["log_likelihood_full"], size["log_likelihood_diagonal"]]
+        numpy.testing.assert_allclose(measured, expected, rtol=1e-3)
+
+
+def test_the_image_under_each_sample_is_its_nearest(smoke, run):
+    arrays = results_of(smoke["latent_density"]).arrays
+    train = run.images("train", 300).reshape(300, -1)
+    for size in (8, 16):
+        samples, nearest = (
+            arrays[f"{name}/{size}"].reshape(12, -1) for name in ("samples", "nearest")
+        )
+        every = numpy.linalg.norm(samples[:, None] - train, axis=2)
+        found = numpy.linalg.norm(samples - nearest, axis=1)
+        numpy.testing.assert_allclose(found, every.min(axis=1), rtol=1e-5)
+
+
+def test_pair_divergence_is_near_zero_for_the_density_itself_and_known_for_a_shifted_one():
+    rng = numpy.random.default_rng(0)
+    z = rng.normal(size=(200_000, 2))
+    own = latent_density.pair_divergences(z, DiagonalGaussian([0, 0], [1, 1]))
+    assert 0 < own[0, 1] < 0.002
+    shifted = latent_density.pair_divergences(z + [0.5, 0], DiagonalGaussian([0, 0], [1, 1]))
+    assert shifted[0, 1] == pytest.approx(0.5**2 / 2, rel=0.05)  # between Gaussians: shift^2 / 2
+
+
+@pytest.mark.parametrize("text", ["", "0", "8,8", "8;16", "2,x"])
+def test_mistyped_latent_sizes_end_in_one_line(text, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(SECTIONS["train_autoencoder"], ["--latent-size", text])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_latent_sizes_are_sorted_and_one_of_each_takes_the_first():
+    assert latent_sizes(" 32,2") == "2,32"
+    labels = numpy.array([4, 4, 0, 9, 0])
+    assert one_of_each(labels, 4).tolist() == [2, 0, 3, 1]

@@ -17,7 +17,7 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 
-from .backend import CPU, Array, device_of
+from .backend import CPU, Array, device_of, use_device
 from .blas import one_blas_thread
 from .gradients import grad
 from .modes import enable_grad, no_grad
@@ -61,7 +61,7 @@ def shard_gradients(
         Most samples in a shard; by default :func:`suggest_shard_size`. Another size adds the
         same numbers in another order: equal up to rounding.
     workers : int, optional
-        Threads; by default one a core. Does not change a single bit of the result.
+        Threads on the CPU; by default one a core. Does not change a single bit of the result.
 
     Returns
     -------
@@ -110,8 +110,9 @@ def shard_gradients(
     if len(shards) == 1:
         loss, *gradients = run(0)
         return loss, gradients
-    workers = min(workers or os.cpu_count() or 1, len(shards))
-    with one_blas_thread():
+    place = device_of(arrays[0])
+    workers = min(workers or os.cpu_count() or 1, len(shards)) if place == CPU else 1
+    with one_blas_thread(), use_device(place):
         loss, *gradients = sum_in_order(run, len(shards), workers)
     return loss, gradients
 

@@ -20,7 +20,7 @@ from autoencoder.training.settings import TrainingSettings, random_generator
 from autoencoder.training.state import TrainingState, load_state, save_state
 from minigrad import Tensor, device, nn, optim
 from minigrad import functional as F
-from minigrad.backend import to_device
+from minigrad.backend import to_device, use_device
 from minigrad.blas import one_blas_thread
 from minigrad.parallel import shard_gradients, suggest_shard_size
 
@@ -98,10 +98,10 @@ def train(
     >>> [row["epoch"] for row in rows], rows[2]["train_loss"] < rows[0]["train_loss"]
     ([1, 2, 3], True)
     """
-    run = _Run(model, samples, settings, corruption, evaluate, folder, title, quiet)
-    if resume and run.checkpoint is not None and run.checkpoint.exists():
-        run.load()
-    with stop_request() as stop, one_blas_thread():
+    with stop_request() as stop, one_blas_thread(), use_device(device(settings.device)):
+        run = _Run(model, samples, settings, corruption, evaluate, folder, title, quiet)
+        if resume and run.checkpoint is not None and run.checkpoint.exists():
+            run.load()
         for epoch in range(run.state.epoch, settings.epochs):
             run.epoch(epoch, stop)
         if stop:  # in the last moment: whoever called is to stop too
@@ -125,18 +125,22 @@ class _Run:
     ) -> None:
         if len(samples) == 0:
             raise ValueError("train: there are no samples")
-        self.place = device(settings.device)
-        self.model = model.to(self.place)
+        self.place = device("cpu")
+        self.model = model.to("cpu")
         self.samples = samples
         self.settings = settings
         self.corruption = corruption
+        self.loss_function = LOSSES[settings.loss]
+        # Measured on the host: part of what a checkpoint is resumed by, whatever the device.
+        self.shard_size = suggest_shard_size(self.loss, self.batch(0, numpy.arange(1), 0))
+        self.place = device(settings.device)
+        model.to(self.place)
         self.evaluate = evaluate
         self.title = title
         self.quiet = quiet
         self.checkpoint = None if folder is None else Path(folder) / CHECKPOINT
         self.keeper = Keeper(self.write, folder, title)
         self.state = TrainingState()
-        self.loss_function = LOSSES[settings.loss]
         self.steps = math.ceil(len(samples) / settings.batch_size)
         self.optimizer = optim.Adam(model.parameters(), lr=settings.learning_rate)
         self.schedule = None
@@ -144,7 +148,6 @@ class _Run:
             self.schedule = optim.CosineAnnealingLR(self.optimizer, self.steps * settings.epochs)
         self.parameters = dict(model.named_parameters())
         self.watch = FiniteWatch(self.loss, self.parameters, self.optimizer, self.checkpoint)
-        self.shard_size = suggest_shard_size(self.loss, self.batch(0, numpy.arange(1), 0))
         self.saved_at = time.monotonic()
 
     def identity(self) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
 from .anomaly import require_finite
-from .backend import array_module, use_device
+from .backend import HostArray, array_module, use_device
 from .basic import Add, Reshape, Sum
 from .modes import current_mode, set_grad_enabled, unchecked
 from .operation import Operation
@@ -27,12 +26,8 @@ def node_of(tensor: Tensor) -> Node:
     return tensor if tensor.grad_fn is None else tensor.grad_fn
 
 
-class Step(NamedTuple):
-    """One operation undone: the gradient that arrived, and those that leave (one an input)."""
-
-    operation: Operation
-    gradient: Tensor
-    input_gradients: tuple[Tensor | None, ...]
+# One operation undone: the gradient that arrived, and those that leave, one an input.
+Step = tuple[Operation, Tensor, list[Tensor | None]]
 
 
 def walk(
@@ -50,50 +45,56 @@ def walk(
     """
     operations = operations_behind(outputs)
     wanted = None if targets is None else _wanted(operations, targets)
+    kept = () if targets is None else {node_of(target) for target in targets}
     create_graph, checking = current_mode()
     owned: set[Node] = set()  # nodes whose gradient is a sum made here: safe to add to in place
     for output, gradient in zip(outputs, gradients):
-        _accumulate(arrived, owned, node_of(output), gradient, create_graph)
-    kept = set() if targets is None else {node_of(target) for target in targets}
+        _add(arrived, owned, node_of(output), gradient, create_graph)
     for operation in reversed(operations):
-        gradient = arrived.get(operation)
+        gradient = arrived.pop(operation, None)
         if gradient is None:
             continue
-        if operation not in kept:
-            del arrived[operation]
-        owned.discard(operation)
+        if operation in kept:
+            arrived[operation] = gradient
         inputs = operation.inputs
-        operation.needs_input_grad = tuple(
-            tensor.requires_grad and (wanted is None or node_of(tensor) in wanted)
-            for tensor in inputs
-        )
-        found = (unchecked(operation.backward) if checking else operation.backward)(gradient)
-        found = found if isinstance(found, tuple) else (found,)
+        if wanted is None:
+            needs = [tensor.requires_grad for tensor in inputs]
+        else:
+            needs = [node_of(tensor) in wanted for tensor in inputs]
+        operation.needs_input_grad = needs
+        if checking:
+            found = _backward_checked(operation, gradient)
+        else:
+            found = operation.backward(gradient)
+        if type(found) is not tuple:
+            found = (found,)
         if len(found) != len(inputs):
             raise RuntimeError(
                 f"{operation.name}: backward gave {len(found)} gradients for {len(inputs)} inputs"
             )
         left = []
-        for i, tensor in enumerate(inputs):
-            if found[i] is None or not operation.needs_input_grad[i]:
+        for tensor, need, found_gradient in zip(inputs, needs, found):
+            if found_gradient is None or not need:
                 left.append(None)
                 continue
-            left.append(_checked(operation, i, tensor, found[i]))
-            if checking:
-                what = f"{operation.name}: the gradient of input {i}"
-                require_finite(left[i].data, what, getattr(operation, "_created", "unknown"))
-            _accumulate(arrived, owned, node_of(tensor), left[i], create_graph)
-        yield Step(operation, gradient, tuple(left))
+            found_gradient = _fitted(operation, len(left), tensor, found_gradient)
+            left.append(found_gradient)
+            node = tensor.grad_fn or tensor
+            if node in arrived:
+                _add(arrived, owned, node, found_gradient, create_graph)
+            else:
+                arrived[node] = found_gradient
+        yield operation, gradient, left
         if not retain_graph:
             operation.release()
 
 
 def operations_behind(outputs: Sequence[Tensor]) -> list[Operation]:
     """Every operation the outputs depend on, in the order they were made (no recursion)."""
-    stack = [output.grad_fn for output in outputs if output.grad_fn is not None]
-    seen = set(stack)
-    while stack:
-        operation = stack.pop()
+    found = [output.grad_fn for output in outputs if output.grad_fn is not None]
+    seen = set(found)
+    found = list(seen)
+    for operation in found:  # grows while it is walked
         if operation.inputs is None:
             raise RuntimeError(
                 f"backward: the graph was freed by an earlier backward (at {operation.name}); "
@@ -103,8 +104,9 @@ def operations_behind(outputs: Sequence[Tensor]) -> list[Operation]:
             parent = tensor.grad_fn
             if parent is not None and parent not in seen:
                 seen.add(parent)
-                stack.append(parent)
-    return sorted(seen, key=attrgetter("_number"))  # an operation is made after its inputs
+                found.append(parent)
+    found.sort(key=attrgetter("_number"))  # an operation is made after its inputs
+    return found
 
 
 def _wanted(operations: Sequence[Operation], targets: Sequence[Tensor]) -> set[Node]:
@@ -116,19 +118,32 @@ def _wanted(operations: Sequence[Operation], targets: Sequence[Tensor]) -> set[N
     return wanted
 
 
-def _checked(operation: Operation, index: int, tensor: Tensor, gradient: Tensor) -> Tensor:
+def _backward_checked(operation: Operation, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    """``operation.backward``, and the gradients it gives must be finite."""
+    found = unchecked(operation.backward)(gradient)
+    found = found if isinstance(found, tuple) else (found,)
+    for i, one in enumerate(found):
+        if isinstance(one, Tensor):
+            created = getattr(operation, "_created", "unknown")
+            require_finite(one.data, f"{operation.name}: the gradient of input {i}", created)
+    return found
+
+
+def _fitted(operation: Operation, index: int, tensor: Tensor, gradient: Tensor) -> Tensor:
     """Undo broadcasting, then make sure the gradient could be the input's."""
     if not isinstance(gradient, Tensor):
         kind = type(gradient).__name__
         raise TypeError(f"{operation.name}: backward gave a {kind} for input {index}, no Tensor")
-    if gradient.data.shape != tensor.data.shape:
-        gradient = _unbroadcast(operation, index, gradient, tensor.data.shape)
-    if gradient.data.dtype != tensor.data.dtype:
+    ours, theirs = gradient.data, tensor.data
+    if ours.shape != theirs.shape:
+        gradient = _unbroadcast(operation, index, gradient, theirs.shape)
+    if ours.dtype is not theirs.dtype and ours.dtype != theirs.dtype:
         raise TypeError(
             f"{operation.name}: the gradient of input {index} is {gradient.dtype}, "
             f"the input {tensor.dtype}"
         )
-    if type(gradient.data) is not type(tensor.data) or gradient.device != tensor.device:
+    is_same_kind = type(ours) is type(theirs)
+    if not is_same_kind or (type(ours) is not HostArray and gradient.device != tensor.device):
         raise TypeError(
             f"{operation.name}: the gradient of input {index} is on {gradient.device}, "
             f"the input on {tensor.device}"
@@ -156,7 +171,7 @@ def _unbroadcast(
     return Reshape(shape)(Sum(repeated)(gradient))
 
 
-def _accumulate(
+def _add(
     arrived: dict[Node, Tensor], owned: set[Node], node: Node, gradient: Tensor, create_graph: bool
 ) -> None:
     """Add a gradient to those that arrived at a node: the first is borrowed, sums are owned."""
@@ -164,8 +179,11 @@ def _accumulate(
     if before is None:
         arrived[node] = gradient
     elif node in owned:
-        with use_device(gradient.device):
+        if type(before.data) is HostArray:
             before.data += gradient.data
+        else:
+            with use_device(gradient.device):
+                before.data += gradient.data
     else:
         arrived[node] = Add()(before, gradient)
         if not create_graph:

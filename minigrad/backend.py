@@ -20,6 +20,12 @@ from .cuda import import_cupy, require_device
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 HostArray = numpy.ndarray
 
+# The GNU C library returns freed memory to the system above a threshold, and the next use pays for
+# fresh pages: up to half the time of an operation. The threshold grows with the largest block ever
+# freed (see mallopt(3)), so freeing one large block, never touched, is enough. Elsewhere it does
+# nothing.
+bytearray(31 << 20)
+
 
 @dataclass(frozen=True)
 class Device:

@@ -11,6 +11,7 @@ from .backend import Array, HostArray, as_own_array, common_device, use_device
 from .modes import current_mode
 from .tensor import Tensor
 
+wrap = Tensor._wrap
 _next_number = count().__next__  # atomic: threads may build graphs side by side
 
 
@@ -40,7 +41,7 @@ class Operation:
         Set on the class when the result shares memory with input 0.
     saves_output : bool
         Set on the class when backward reads ``self.output``.
-    needs_input_grad : tuple of bool
+    needs_input_grad : list of bool
         In backward: which inputs' gradients are wanted, so that costly ones can be skipped.
 
     Examples
@@ -62,7 +63,7 @@ class Operation:
     is_view: ClassVar[bool] = False
     saves_output: ClassVar[bool] = False
     inputs: tuple[Tensor, ...] | None = None  # None until recorded, and again once freed
-    needs_input_grad: tuple[bool, ...]
+    needs_input_grad: list[bool]
 
     def __init_subclass__(cls) -> None:
         if "name" not in cls.__dict__:
@@ -82,18 +83,21 @@ class Operation:
         if self.inputs is not None:
             raise RuntimeError(f"{self.name}: an operation is used once; make another")
         recording, checking = current_mode()
-        arrays = []
-        on_host, wants_grad = True, False
-        for i, tensor in enumerate(inputs):
-            if not isinstance(tensor, Tensor):
-                raise TypeError(f"{self.name}: input {i} is a {type(tensor).__name__}, no Tensor")
-            arrays.append(tensor.data)
-            on_host = on_host and type(tensor.data) is HostArray
-            wants_grad = wants_grad or tensor.requires_grad
-        data = self.forward(*arrays) if on_host else self._forward_elsewhere(arrays)
+        arrays, on_host, wants_grad = [], True, False
+        try:
+            for tensor in inputs:
+                array = tensor.data
+                arrays.append(array)
+                if type(array) is not HostArray:
+                    on_host = False
+                if tensor.requires_grad:
+                    wants_grad = True
+        except AttributeError:
+            on_host = False  # an input is no Tensor
+        data = self.forward(*arrays) if on_host else self._forward_elsewhere(inputs, arrays)
         if type(data) is not HostArray:
             data = as_own_array(data)
-        output = Tensor._wrap(data)
+        output = wrap(data)
         if self.is_view:
             output._version = inputs[0]._version
         if recording and wants_grad:
@@ -110,21 +114,28 @@ class Operation:
             require_finite(data, f"{self.name}: the result", self._created)
         return output
 
-    def _forward_elsewhere(self, arrays: list[Array]) -> Array:
+    def _forward_elsewhere(self, inputs: tuple[Tensor, ...], arrays: list[Array]) -> Array:
         """Forward on a GPU, or say which input does not belong."""
+        for i, tensor in enumerate(inputs):
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"{self.name}: input {i} is a {type(tensor).__name__}, no Tensor")
         with use_device(common_device(*arrays, name=self.name)):
             return self.forward(*arrays)
 
     @property
     def saved(self) -> tuple[Tensor, ...]:
         """The inputs, after checking that none was written in place since forward read it."""
+        if [tensor._version[0] for tensor in self.inputs] != self._versions:
+            self._refuse_changed()
+        return self.inputs
+
+    def _refuse_changed(self) -> None:
         for i, (tensor, version) in enumerate(zip(self.inputs, self._versions)):
             if tensor._version[0] != version:
                 raise RuntimeError(
                     f"{self.name}: input {i} of shape {tensor.shape} was changed in place after "
                     f"{self.name} used it; its old value is needed for the gradient"
                 )
-        return self.inputs
 
     @property
     def output(self) -> Tensor:

@@ -156,8 +156,9 @@ def trace_backward(
                 if step is None:
                     land_on_leaves(arrived, create_graph)
                     return
-            destinations = tuple(destination(tensor) for tensor in step.operation.inputs)
-            yield BackwardStep(order[step.operation], *step, destinations)
+            operation, gradient, left = step
+            destinations = tuple(destination(tensor) for tensor in operation.inputs)
+            yield BackwardStep(order[operation], operation, gradient, tuple(left), destinations)
 
     return steps()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import functools
 import os
 import threading
 from collections.abc import Callable
@@ -15,19 +14,6 @@ _pools: dict[int, ThreadPoolExecutor] = {}
 _pools_lock = threading.Lock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pools.clear)  # a forked child has none of the threads
-
-
-@functools.cache
-def keep_freed_memory() -> None:
-    """Let the C library keep freed memory for the next shard instead of returning it at once.
-
-    A shard frees buffers of some hundred KiB that the next shard asks for again. The GNU C
-    library returns the top of its heap above a threshold, and the next use pays for fresh pages:
-    up to a third of a step. The threshold grows to twice the largest block ever freed (up to
-    32 MiB, see ``mallopt(3)``), so freeing one large block, once, is enough. Elsewhere this does
-    nothing.
-    """
-    bytearray(31 << 20)
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
@@ -46,7 +32,6 @@ def sum_in_order(
     shard k waits in ``ready`` until 0 to k - 1 have been added. Workers do not run far ahead of
     the sum, so that few results wait.
     """
-    keep_freed_memory()
     turn = threading.Condition()
     state = _Sum(count, ahead=4 * workers)
 

@@ -43,7 +43,7 @@ def test_operations_are_undone_in_the_order_of_backward(monkeypatch):
 
     def spy(*arguments):
         for step in walked(*arguments):
-            undone.append(step.operation.name)
+            undone.append(step[0].name)
             yield step
 
     monkeypatch.setattr(minigrad.autograd, "walk", spy)

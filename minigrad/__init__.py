@@ -36,6 +36,7 @@ __all__ = [
     "functional",
     "grad",
     "gradcheck",
+    "graph",
     "is_grad_enabled",
     "manual_seed",
     "nn",

@@ -149,9 +149,9 @@ def draw(results: Results) -> dict[str, Figure]:
     for error in numbers["errors"]:
         size = error["latent_size"]
         images += [arrays[f"pca/{size}"], arrays[f"autoencoder/{size}"]]
-        titles += [f"PCA, d = {size}", f"autoencoder, d = {size}"]
+        titles += [f"PCA, d = {size}", "autoencoder"]
     sizes = [error["latent_size"] for error in numbers["errors"]]
-    figures = {"digits": rows_of_images(images, titles)}
+    figures = {"digits": rows_of_images(images, titles, groups=range(1, len(images), 2))}
     if len(sizes) > 1:
         figures["error_by_size"] = line_chart(
             {
@@ -160,7 +160,8 @@ def draw(results: Results) -> dict[str, Figure]:
             },
             "latent size d",
             "mean squared error a pixel",
-            title=f"Error on {numbers['test_images']:,} test images",
+            title=f"Error on {numbers['test_images']:,} test images; "
+            f"autoencoders after {_all_epochs(numbers)}",
             log_x=True,
             log_y=True,
             x_ticks=sizes,
@@ -212,6 +213,14 @@ def summary(results: Results) -> list[str]:
         f"layers: {count:,} parameters at d = {numbers['layers_latent_size']}; only the two "
         "layers beside the bottleneck depend on d. model.txt has the listing.",
     ]
+
+
+def _all_epochs(numbers: dict[str, Any]) -> str:
+    """The epochs of all latent sizes, in one number where they agree."""
+    epochs = [error["epochs"] for error in numbers["errors"]]
+    if len(set(epochs)) == 1:
+        return spelled_epochs(epochs[0])
+    return f"{', '.join(map(str, epochs[:-1]))} and {epochs[-1]} epochs"
 
 
 def _both_scales(mse: float, numbers: dict[str, Any]) -> str:

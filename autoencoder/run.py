@@ -115,6 +115,7 @@ class Run:
         corruption: Corruption | None = None,
         evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
         own: bool = False,
+        quiet: bool = False,
     ) -> tuple[nn.Module, list[Row]]:
         """A trained model: trained now, gone on with, or read if it is there already.
 
@@ -135,6 +136,8 @@ class Run:
             As for :func:`autoencoder.training.train`.
         own : bool
             Keep it in the run's own folder rather than among the shared models.
+        quiet : bool
+            Show no progress: for a model that takes seconds, one of many.
 
         Returns
         -------
@@ -158,7 +161,7 @@ class Run:
             digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
             folder = self.models / f"{name}-{digest[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / CHECKPOINT).exists() and not self.quiet:
+        if (folder / CHECKPOINT).exists() and not (quiet or self.quiet):
             print(f"{name}: going on from {folder / CHECKPOINT}")
         rows = train(
             model,
@@ -169,7 +172,7 @@ class Run:
             folder=folder,
             resume=True,
             title=name,
-            quiet=self.quiet,
+            quiet=quiet or self.quiet,
         )
         return model, rows
 

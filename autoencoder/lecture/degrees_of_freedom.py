@@ -63,12 +63,18 @@ def train_on_faces(
     run: Run, count: int, latent_size: int, centred: numpy.ndarray
 ) -> SmoothAutoEncoder:
     """The deep autoencoder with d latents for faces of K factors, less their mean."""
-    model, _ = run.trained(
+    model, rows = run.trained(
         f"faces-{count}-factors-d-{latent_size}",
         lambda: SmoothAutoEncoder(latent_size, centred.shape[1:], run.options.hidden),
         centred,
         run.settings(learning_rate=LEARNING_RATE, schedule="cosine"),
+        quiet=True,
     )
+    if not run.quiet:
+        loss, seconds = rows[-1]["train_loss"], sum(row["seconds"] for row in rows)
+        print(
+            f"faces of {count} factors, d = {latent_size}: train_loss {loss:.3g}, {seconds:.0f} s"
+        )
     return model
 
 

@@ -9,8 +9,13 @@ from xml.etree import ElementTree
 import pytest
 
 from autoencoder import lecture_page
+from autoencoder.command_line import PRESETS
+from autoencoder.figures import line_chart
 from autoencoder.lecture_page import SECTIONS, load_section, main
-from autoencoder.training import Interrupted
+from autoencoder.models import mlp
+from autoencoder.results import Results
+from autoencoder.section import Section
+from autoencoder.training import Interrupted, random_generator
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,9 +78,6 @@ def test_every_section_left_its_files(lecture):
 
 def forbid_computing(monkeypatch, allowed=()):
     def load(name):
-        def refuse(run):
-            raise AssertionError(f"{name} was computed again")
-
         section = load_section(name)
         return section if name in allowed else dataclasses.replace(section, compute=refuse)
 
@@ -109,30 +111,62 @@ def test_another_configuration_does_not_overwrite_the_lecture(lecture, capsys):
     assert "holds an earlier run" in capsys.readouterr().err
 
 
+def a_section(name, compute=None):
+    """A section of a second: a small network, a number, a figure."""
+
+    def train(run):
+        points = random_generator(run.options.seed, "data").normal(size=(100, 2))
+        model, _ = run.trained(name, lambda: mlp(2, 4, 2), points.astype("float32"))
+        return Results({"weight": model.state_dict()["0.weight"]}, {"seed": run.options.seed})
+
+    return Section(
+        name=name,
+        title=f"About {name}",
+        equation="x^2",
+        description="Short.",
+        presets={preset: {"epochs": 1, "batch_size": 50} for preset in PRESETS},
+        compute=compute or train,
+        draw=lambda results: {
+            "weights": line_chart({"w": ([1, 2, 3, 4], results.arrays["weight"][:, 0])}, "x", "y")
+        },
+        summary=lambda results: [f"Seed {results.numbers['seed']:.1f}."],
+    )
+
+
+@pytest.fixture
 def two_sections(monkeypatch):
-    monkeypatch.setattr(lecture_page, "SECTIONS", ("degrees_of_freedom", "manifold"))
+    """The lecture made short; what is stored here replaces a section's computation."""
+    computations = {}
+    monkeypatch.setattr(lecture_page, "SECTIONS", ("first", "second"))
+    monkeypatch.setattr(
+        lecture_page, "load_section", lambda name: a_section(name, computations.get(name))
+    )
+    return computations
 
 
-def test_replot_draws_again_without_computing(tmp_path, monkeypatch):
-    two_sections(monkeypatch)
+def refuse(run):
+    raise AssertionError(f"{run.name} was computed again")
+
+
+def test_replot_draws_again_without_computing(tmp_path, two_sections):
     out = ["--out", str(tmp_path)]
     assert main(["--preset", "smoke", *out]) == 0
     pictures = sorted(tmp_path.rglob("*.svg"))
+    assert len(pictures) == 2
     before = [picture.read_bytes() for picture in pictures]
     page = (tmp_path / "index.html").read_bytes()
     for picture in pictures:
         picture.unlink()
-    forbid_computing(monkeypatch)
+    two_sections.update(first=refuse, second=refuse)
     assert main(["--replot", *out]) == 0
     assert [picture.read_bytes() for picture in pictures] == before
     assert (tmp_path / "index.html").read_bytes() == page
 
 
-def test_replot_of_a_section_that_was_not_computed_says_so(tmp_path, monkeypatch, capsys):
-    two_sections(monkeypatch)
+def test_replot_of_a_section_that_was_not_computed_says_so(tmp_path, two_sections, capsys):
     out = ["--out", str(tmp_path)]
     assert main(["--preset", "smoke", *out]) == 0
-    (tmp_path / "manifold" / "results.npz").unlink()
+    (tmp_path / "second" / "results.npz").unlink()
     assert main(["--replot", *out]) == 1
     assert "holds no results" in capsys.readouterr().err
 
@@ -141,42 +175,41 @@ def test_replot_of_a_section_that_was_not_computed_says_so(tmp_path, monkeypatch
     ("stop", "status"), [(Interrupted(15, "epoch 1"), 143), (KeyboardInterrupt(), 130)]
 )
 def test_an_interrupted_lecture_keeps_its_page_and_says_how_to_go_on(
-    tmp_path, monkeypatch, capsys, stop, status
+    tmp_path, two_sections, capsys, stop, status
 ):
-    two_sections(monkeypatch)
+    def interrupted(run):
+        raise stop
 
-    def load(name):
-        def interrupted(run):
-            raise stop
-
-        section = load_section(name)
-        return dataclasses.replace(section, compute=interrupted) if name == "manifold" else section
-
-    monkeypatch.setattr(lecture_page, "load_section", load)
+    two_sections["second"] = interrupted
     assert main(["--preset", "smoke", "--out", str(tmp_path)]) == status
     expected = f"Go on with: python demos/lecture.py --resume --out {tmp_path}"
     assert expected in capsys.readouterr().err
     text = (tmp_path / "index.html").read_text()
     assert "The first 1 of 2 sections" in text
-    assert "(not computed yet)" in text
-    monkeypatch.setattr(lecture_page, "load_section", load_section)
+    assert "About second (not computed yet)" in text
+    two_sections.clear()
+    two_sections["first"] = refuse
     assert main(["--resume", "--out", str(tmp_path)]) == 0
     assert "All 2 sections" in (tmp_path / "index.html").read_text()
 
 
 def test_without_a_folder_the_same_command_goes_on_and_another_begins_anew(
-    tmp_path, monkeypatch, capsys
+    tmp_path, monkeypatch, two_sections, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lecture_page, "SECTIONS", ("degrees_of_freedom",))
     assert main(["--preset", "smoke"]) == 0
     assert main(["--preset", "smoke"]) == 0
-    assert "was computed before" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("was computed before") == 2
     assert main(["--preset", "smoke", "--seed", "1"]) == 0
     runs = tmp_path / "runs" / "lecture"
     seeds = [json.loads((runs / n / "config.json").read_text())["seed"] for n in ("001", "002")]
     assert seeds == [0, 1]
     assert not (runs / "003").exists()
-    # Models are shared by all runs; another seed has its own.
-    assert len(list((tmp_path / "runs" / "models").iterdir())) == 2 * 13
+    # Models are shared by all runs, also when one is gone on with by its folder.
+    models = sorted(path.name for path in (tmp_path / "runs" / "models").iterdir())
+    assert len(models) == 4
+    (runs / "001" / "second" / "results.npz").unlink()
+    assert main(["--resume", "--out", "runs/lecture/001"]) == 0
+    assert sorted(path.name for path in (tmp_path / "runs" / "models").iterdir()) == models
+    assert not (runs / "001" / "models").exists()
     assert "--seed 1" in (runs / "002" / "index.html").read_text()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy
 import pytest
 from scipy import signal
 
+from minigrad.backend import array_module, device_of, to_device, to_numpy, use_device
 from minigrad.kernels import (
     Geometry,
     conv,
@@ -128,36 +130,39 @@ CASES = named_cases() | {f"random {i}": case for i, case in enumerate(random_cas
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
-@each_case
+@functools.cache
+def definition(name, dtype):
+    """What the loops give for a case: of conv2d, conv_transpose2d and conv2d_weight_grad."""
+    x, weight, y, in_bias, out_bias, geometry = make(CASES[name], dtype)
+    return (
+        conv2d_reference(x, weight, geometry, out_bias),
+        conv_transpose2d_reference(y, weight, geometry, in_bias),
+        conv2d_weight_grad_reference(x, y, geometry),
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_each_map_equals_its_definition_in_loops(case, dtype):
-    x, weight, y, in_bias, out_bias, geometry = make(case, dtype)
-    pairs = {
-        "conv2d": (
+def test_each_map_equals_its_definition_in_loops(name, dtype, device):
+    *arrays, geometry = make(CASES[name], dtype)
+    with use_device(device):
+        x, weight, y, in_bias, out_bias = (to_device(array, device) for array in arrays)
+        fast = (
             conv2d(x, weight, geometry, out_bias),
-            conv2d_reference(x, weight, geometry, out_bias),
-        ),
-        "conv_transpose2d": (
             conv_transpose2d(y, weight, geometry, in_bias),
-            conv_transpose2d_reference(y, weight, geometry, in_bias),
-        ),
-        "conv2d_weight_grad": (
             conv2d_weight_grad(x, y, geometry),
-            conv2d_weight_grad_reference(x, y, geometry),
-        ),
-    }
-    for name, (fast, slow) in pairs.items():
-        assert fast.dtype == dtype, name
-        assert fast.shape == slow.shape, name
+        )
+    for found, expected in zip(fast, definition(name, dtype), strict=True):
+        assert (found.dtype, found.shape, device_of(found)) == (dtype, expected.shape, device)
         numpy.testing.assert_allclose(
-            fast, slow, rtol=TOLERANCE[dtype], atol=10 * TOLERANCE[dtype], err_msg=name
+            to_numpy(found), expected, rtol=TOLERANCE[dtype], atol=10 * TOLERANCE[dtype]
         )
 
 
-@each_case
-def test_whole_windows_as_on_a_gpu_give_the_definition_too(case, monkeypatch):
+@pytest.mark.parametrize("name", CASES)
+def test_whole_windows_as_on_a_gpu_give_the_definition_too(name, monkeypatch):
     monkeypatch.setattr(conv, "_copies_whole_windows", lambda array, geometry: True)
-    test_each_map_equals_its_definition_in_loops(case, "float64")
+    test_each_map_equals_its_definition_in_loops(name, "float64", device_of(numpy.ones(1)))
 
 
 def large_cases():
@@ -286,33 +291,45 @@ def test_both_layers_equal_pytorch(stride, padding, dilation, groups, output_pad
 
 
 def layouts(array):
-    """The same values in other memory orders: channels last, reversed, strided, broadcast-like."""
-    yield numpy.asfortranarray(array)
-    yield numpy.ascontiguousarray(array.transpose(2, 0, 3, 1)).transpose(1, 3, 0, 2)
-    yield numpy.ascontiguousarray(array[::-1, :, ::-1])[::-1, :, ::-1]
-    wide = numpy.full(tuple(2 * n + 1 for n in array.shape), numpy.nan, dtype=array.dtype)
+    """The same values in other memory orders: reversed axes, channels last, flipped, strided."""
+    xp = array_module(array)
+    yield xp.ascontiguousarray(array.transpose(3, 2, 1, 0)).transpose(3, 2, 1, 0)
+    yield xp.ascontiguousarray(array.transpose(2, 0, 3, 1)).transpose(1, 3, 0, 2)
+    yield xp.ascontiguousarray(array[::-1, :, ::-1])[::-1, :, ::-1]
+    wide = xp.full(tuple(2 * n + 1 for n in array.shape), xp.nan, dtype=array.dtype)
     wide[tuple(slice(1, 1 + 2 * n, 2) for n in array.shape)] = array
     yield wide[tuple(slice(1, 1 + 2 * n, 2) for n in array.shape)]
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "wide channels", "groups, many channels", "stride leaves a remainder"]
+    "name",
+    [
+        "plain",
+        "wide channels",
+        "groups, many channels",
+        "stride leaves a remainder",
+        "dilated rows",
+    ],
 )
-def test_any_memory_layout_gives_the_same_result(name):
-    x, weight, y, _, _, geometry = make(CASES[name])
-    expected = (
-        conv2d(x, weight, geometry),
-        conv_transpose2d(y, weight, geometry),
-        conv2d_weight_grad(x, y, geometry),
-    )
-    for a, w, b in zip(layouts(x), layouts(weight), layouts(y), strict=True):
-        found = (
-            conv2d(a, w, geometry),
-            conv_transpose2d(b, w, geometry),
-            conv2d_weight_grad(a, b, geometry),
+def test_any_memory_layout_gives_the_same_result(name, device):
+    *arrays, geometry = make(CASES[name])
+    with use_device(device):
+        x, weight, y = (to_device(array, device) for array in arrays[:3])
+        expected = (
+            conv2d(x, weight, geometry),
+            conv_transpose2d(y, weight, geometry),
+            conv2d_weight_grad(x, y, geometry),
         )
-        for one, other in zip(found, expected, strict=True):
-            numpy.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+        for a, w, b in zip(layouts(x), layouts(weight), layouts(y), strict=True):
+            found = (
+                conv2d(a, w, geometry),
+                conv_transpose2d(b, w, geometry),
+                conv2d_weight_grad(a, b, geometry),
+            )
+            for one, other in zip(found, expected, strict=True):
+                numpy.testing.assert_allclose(
+                    to_numpy(one), to_numpy(other), rtol=1e-12, atol=1e-12
+                )
 
 
 def test_a_broadcast_gradient_is_accepted():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy
 import pytest
 
+from minigrad.backend import array_module, device_of, to_device, to_numpy, use_device
 from minigrad.kernels import relu, relu_grad, relu_grad_reference, relu_reference
 
 SHAPES = [(), (1,), (0,), (3, 0, 2), (7,), (4, 5), (2, 3, 4, 5), (1, 8, 1, 1)]
@@ -12,15 +13,18 @@ SHAPES = [(), (1,), (0,), (3, 0, 2), (7,), (4, 5), (2, 3, 4, 5), (1, 8, 1, 1)]
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_relu_and_its_gradient_equal_the_definition(shape, dtype):
+def test_relu_and_its_gradient_equal_the_definition(shape, dtype, device):
     rng = numpy.random.default_rng(0)
     x, gradient = (numpy.asarray(rng.standard_normal(shape)).astype(dtype) for _ in range(2))
-    y = relu(x)
-    assert (y.dtype, y.shape) == (dtype, shape)
-    numpy.testing.assert_array_equal(y, relu_reference(x))
-    result = relu_grad(y, gradient)
-    assert (result.dtype, result.shape) == (dtype, shape)
-    numpy.testing.assert_array_equal(result, relu_grad_reference(y, gradient))
+    with use_device(device):
+        y = relu(to_device(x, device))
+        result = relu_grad(y, to_device(gradient, device))
+    for found, expected in (
+        (y, relu_reference(x)),
+        (result, relu_grad_reference(relu_reference(x), gradient)),
+    ):
+        assert (found.dtype, found.shape, device_of(found)) == (dtype, shape, device)
+        numpy.testing.assert_array_equal(to_numpy(found), expected)
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2, 3), (2, 0, 3, 1), (3, 2, 1, 0), (1, 3, 0, 2)])
@@ -36,13 +40,22 @@ def test_relu_and_its_gradient_keep_the_memory_order(axes):
     numpy.testing.assert_array_equal(result, relu_grad_reference(y, gradient))
 
 
-def test_views_of_any_kind_are_accepted():
-    rng = numpy.random.default_rng(2)
-    wide = rng.standard_normal((6, 9))
-    for view in (wide[::2, 1::3], wide[::-1, ::-1], numpy.broadcast_to(wide[0], (4, 9)), wide.T):
-        y = relu(view)
-        numpy.testing.assert_array_equal(y, relu_reference(view))
-        numpy.testing.assert_array_equal(relu_grad(y, view), relu_grad_reference(y, view))
+def test_views_of_any_kind_are_accepted(device):
+    wide = numpy.random.default_rng(2).standard_normal((6, 9))
+    moved = to_device(wide, device)
+    views = [
+        lambda a: a[::2, 1::3],
+        lambda a: a[::-1, ::-1],
+        lambda a: array_module(a).broadcast_to(a[0], (4, 9)),
+        lambda a: a.T,
+    ]
+    with use_device(device):
+        for view in views:
+            host, y = view(wide), relu(view(moved))
+            numpy.testing.assert_array_equal(to_numpy(y), relu_reference(host))
+            numpy.testing.assert_array_equal(
+                to_numpy(relu_grad(y, view(moved))), relu_grad_reference(relu(host), host)
+            )
 
 
 def test_special_values():

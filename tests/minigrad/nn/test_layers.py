@@ -1,5 +1,6 @@
 """Layers: repr and results against PyTorch, initial weights, wrong arguments."""
 
+import copy
 import math
 
 import numpy
@@ -272,3 +273,38 @@ def test_sequential_by_names():
     assert next(iter(model.state_dict())) == "encoder.weight"
     assert model.encoder is model[0]
     assert model(Tensor([[1.0, 2.0]])).shape == (1, 2)
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_results_and_gradients_on_a_gpu_are_the_cpus(case, gpu):
+    make, shape = LAYERS[case]
+    x = numpy.random.default_rng(0).standard_normal(shape).astype("float32")
+
+    def results(place):
+        minigrad.manual_seed(0)
+        layer = make(nn).to(place)
+        given = Tensor(x, requires_grad=True, device=place)
+        output = layer(given)
+        gradients = minigrad.grad((output * output).sum(), [given, *layer.parameters()])
+        assert {one.device for one in (output, *gradients)} == {minigrad.device(place)}
+        return [one.detach().to("cpu").numpy() for one in (output, *gradients)]
+
+    for found, expected in zip(results(gpu), results("cpu"), strict=True):
+        numpy.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_model_goes_to_a_gpu_and_back_with_weights_precision_and_copies(gpu):
+    minigrad.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.LayerNorm(4))
+    expected = model.state_dict()
+    model.to(gpu)
+    assert {p.device for p in model.parameters()} == {gpu}
+    copied = copy.deepcopy(model)
+    assert {p.device for p in copied.parameters()} == {gpu}
+    doubled = copy.deepcopy(model).to("float64")
+    assert {(p.device, str(p.dtype)) for p in doubled.parameters()} == {(gpu, "float64")}
+    model.load_state_dict({name: value + 1 for name, value in expected.items()})
+    for name, value in expected.items():
+        numpy.testing.assert_array_equal(copied.state_dict()[name], value)
+        numpy.testing.assert_array_equal(model.state_dict()[name], value + 1)
+    assert {p.device for p in model.to("cpu").parameters()} == {minigrad.device("cpu")}

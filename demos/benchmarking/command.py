@@ -1,0 +1,140 @@
+"""The command: which cases, which peers, how long; then tables, figures and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from autoencoder.atomic import atomic_write
+from autoencoder.command_line import Parser, positive, positive_number
+from autoencoder.run import new_folder
+
+from .agreement import TOLERANCE
+from .cases import CASES, measurements
+from .figure import save_figures
+from .machine import describe, notes
+from .peers import PEERS, Peer
+from .process import ProcessError
+from .report import text
+from .results import Result, as_json
+from .rounds import Rounds
+
+__all__ = ["main"]
+
+ROUNDS, SECONDS = 15, 0.4
+QUICK_ROUNDS, QUICK_SECONDS = 3, 0.1
+NAMES = tuple(dict.fromkeys(peer.name for peer in PEERS))
+
+
+def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> int:
+    """Run the benchmark.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default the command line's.
+    extra : sequence of Peer
+        More libraries to compare with.
+
+    Returns
+    -------
+    int
+        0; 1 if minigrad failed or a peer computes something else; 130 after Ctrl-C.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    peers = [*_peers(parser, options), *extra]
+    quick = options.quick
+    rounds = options.rounds or (QUICK_ROUNDS if quick else ROUNDS)
+    seconds = options.seconds or (QUICK_SECONDS if quick else SECONDS)
+    about = {
+        "machine": describe(peers),
+        "settings": {
+            "threads": options.threads,
+            "device": options.device,
+            "rounds": rounds,
+            "seconds_a_turn": seconds,
+            "quick": quick,
+            "tolerance": TOLERANCE,
+        },
+    }
+    _introduce(about, options.threads)
+    wanted = [
+        measurement
+        for case in CASES
+        if not options.case or case in options.case
+        for measurement in measurements(case, peers, options.threads, options.device, quick)
+    ]
+    if not wanted:
+        parser.error(f"nothing to measure on {options.device} in {', '.join(options.case)}")
+    results: list[Result] = []
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="minigrad-benchmark-") as folder,
+            Rounds(Path(folder), rounds, seconds, options.device) as turns,
+        ):
+            for measurement in wanted:
+                results.append(turns.measure(measurement))
+                print(f"\n{text(results[-1])}", flush=True)
+    except ProcessError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{parser.prog}: interrupted", file=sys.stderr)
+        return 130
+    folder = Path(options.out) if options.out else new_folder("benchmark")
+    paths = save_figures(results, folder)
+    if options.json:
+        path = Path(options.json)
+        atomic_write(path, json.dumps(as_json(results, about), indent=1) + "\n")
+        paths.append(path)
+    print("\n" + "\n".join(f"wrote {path}" for path in paths))
+    wrong = [text for result in results for text in result.disagreements]
+    for sentence in wrong:
+        print(f"{parser.prog}: not the same as minigrad: {sentence}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="benchmark.py",
+        description="Time minigrad beside other libraries, in turn, each in a process of its own.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--case", action="append", choices=CASES, help="only this case; may be repeated")
+    add("--peer", action="append", choices=NAMES, help="only this library; may be repeated")
+    add("--threads", type=positive, default=2, help="for every library")
+    add("--rounds", type=positive, help=f"turns of everybody ({ROUNDS}; quick: {QUICK_ROUNDS})")
+    add("--seconds", type=positive_number, help=f"a turn ({SECONDS}; quick: {QUICK_SECONDS})")
+    add("--quick", action="store_true", help="few short turns of small problems: to try it out")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="where the work is done")
+    add("--json", metavar="FILE", help="write every ratio, by case and peer, and all values")
+    add("--out", metavar="FOLDER", help="where figures go, if not a new folder under runs/")
+    return parser
+
+
+def _peers(parser: Parser, options: argparse.Namespace) -> list[Peer]:
+    """The peers asked for, or all others that are installed."""
+    if not options.peer:
+        return [peer for peer in PEERS if peer.name != "minigrad" and peer.is_installed]
+    chosen = [peer for peer in PEERS if peer.name in options.peer]
+    for peer in chosen:
+        if not peer.is_installed:
+            parser.error(f"{peer.name} is not installed: pip install {peer.package}")
+    return chosen
+
+
+def _introduce(about: dict, threads: int) -> None:
+    machine = about["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    print(f"{machine['processor']}, {machine['cores']} cores; Python {machine['python']}")
+    print(f"{versions}; {threads} threads each; results agree within {TOLERANCE}")
+    print("median (quartiles); each ratio is the median of the ratios pair by pair")
+    for note in notes(threads):
+        print(f"note: {note}")

@@ -1,0 +1,37 @@
+"""One large matrix product: what the arithmetic of the others could run at."""
+
+from __future__ import annotations
+
+import numpy
+
+from minigrad.backend import array_module, to_device
+
+from ..problems import Problem, Settings
+from .task import Task
+
+__all__ = ["prepare"]
+
+
+class MatrixProduct(Task):
+    """``a @ b``, float32, with BLAS's own threads (or on the GPU)."""
+
+    def __init__(self, problem: Problem, settings: Settings) -> None:
+        rng = numpy.random.default_rng(0)
+        shape = (2, problem.size, problem.size)
+        self.a, self.b = to_device(rng.random(shape, dtype="float32"), settings.device)
+        self.xp = array_module(self.a)
+        self.out = self.xp.empty_like(self.a)
+
+    def call(self) -> None:
+        """One product."""
+        self.xp.matmul(self.a, self.b, out=self.out)
+
+    def wait(self) -> None:
+        """Wait for the GPU."""
+        if self.xp is not numpy:
+            self.xp.cuda.Device().synchronize()
+
+
+def prepare(problem: Problem, settings: Settings) -> Task:
+    """The only problem there is."""
+    return MatrixProduct(problem, settings)

@@ -1,0 +1,172 @@
+"""Taking turns: A B A B ..., so that whatever else the machine does meets all alike."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy
+
+from .agreement import Disagreement, largest_difference
+from .cases import Entry, Measurement
+from .peers import MATMUL, MINIGRAD
+from .problems import Settings
+from .process import Process, ProcessError, child_environment
+from .results import Result
+
+__all__ = ["Rounds"]
+
+PAUSE = 0.02  # seconds between turns: idle threads of the last library stop spinning
+FEW = 3  # rounds of an entry whose single call takes several turns
+IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+
+
+class Rounds:
+    """Measures measurements; keeps a process for each library and number of threads.
+
+    Parameters
+    ----------
+    folder : Path
+        For compiled modules and results to be compared; the caller's to remove.
+    rounds : int
+        How often everybody has a turn.
+    seconds : float
+        About how long a turn is.
+    device : str
+    """
+
+    def __init__(self, folder: Path, rounds: int, seconds: float, device: str) -> None:
+        self.folder = folder
+        self.bytecode = folder / "bytecode"
+        self.rounds = rounds
+        self.seconds = seconds
+        self.device = device
+        self._processes: dict[tuple[str, int], Process] = {}
+        self._broken: dict[tuple[str, int], str] = {}
+
+    def __enter__(self) -> Rounds:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for process in self._processes.values():
+            process.close()
+
+    def measure(self, measurement: Measurement) -> Result:
+        """All values of a measurement.
+
+        Raises
+        ------
+        ProcessError
+            If minigrad fails; other libraries that do are left out, and the result says why.
+        """
+        result = Result(measurement)
+        measure = {"time": self._times, "memory": self._memory, "import": self._imports}
+        measure[measurement.quantity](result)
+        return result
+
+    def _times(self, result: Result) -> None:
+        with ExitStack() as prepared:
+            ready = list(self._ready(result, prepared))
+            for turn in range(self.rounds):
+                # A B, then B A: a machine that becomes slower favours neither.
+                for entry, process, calls, rounds in ready if turn % 2 == 0 else ready[::-1]:
+                    if turn < rounds:
+                        time.sleep(PAUSE)
+                        value = process.run(entry.label, calls)
+                        result.values.setdefault(entry.label, []).append(value)
+
+    def _ready(
+        self, result: Result, prepared: ExitStack
+    ) -> Iterator[tuple[Entry, Process, int, int]]:
+        """Entries prepared, checked and warmed up; with calls a turn, and number of turns."""
+        reference: dict = {}
+        for entry in result.measurement.entries:
+            try:
+                process = self._process(entry)
+                process.prepare(entry.label, entry.problem)
+                prepared.callback(process.drop, entry.label)
+                if entry.peer is not MATMUL:
+                    self._compare(result, entry, process, reference)
+                calls, rounds = self._warm_up(entry, process)
+            except Disagreement as error:
+                result.left_out[entry.label] = str(error)
+                result.disagreements.append(f"{entry.label}: {error}")
+            except ProcessError as error:
+                if entry.peer is MINIGRAD:
+                    raise
+                result.left_out[entry.label] = str(error)
+            else:
+                yield entry, process, calls, rounds
+
+    def _compare(self, result: Result, entry: Entry, process: Process, reference: dict) -> None:
+        """Against the first entry of the same problem, which is minigrad's."""
+        file = self.folder / "results.npz"
+        process.check(entry.label, str(file))
+        with numpy.load(file, allow_pickle=False) as archive:
+            values = {name: archive[name] for name in archive.files}
+        if entry.problem in reference:
+            difference = largest_difference(reference[entry.problem], values)
+            result.differences[entry.label] = difference
+        else:
+            reference[entry.problem] = values
+
+    def _warm_up(self, entry: Entry, process: Process) -> tuple[int, int]:
+        """Calls that fill a turn, and the number of turns."""
+        calls, total = 1, 0.0
+        while True:
+            seconds = process.run(entry.label, calls)
+            total += seconds * calls
+            if total >= self.seconds:
+                rounds = min(self.rounds, FEW) if seconds > 4 * self.seconds else self.rounds
+                return max(1, round(self.seconds / seconds)), rounds
+            calls = max(1, min(2 * calls, round(self.seconds / seconds)))
+
+    def _process(self, entry: Entry) -> Process:
+        key = (entry.peer.label, entry.threads)
+        if key in self._broken:
+            raise ProcessError(self._broken[key])
+        if key not in self._processes:
+            try:
+                self._processes[key] = self._start(entry)
+            except ProcessError as error:
+                self._broken[key] = str(error)
+                raise
+        return self._processes[key]
+
+    def _start(self, entry: Entry) -> Process:
+        return Process(entry.peer, Settings(entry.threads, self.device), self.bytecode)
+
+    def _memory(self, result: Result) -> None:
+        for _ in range(min(self.rounds, FEW)):
+            for entry in result.measurement.entries:
+                if entry.label in result.left_out:
+                    continue
+                try:
+                    process = self._start(entry)
+                    try:
+                        used = process.memory(entry.problem)
+                    finally:
+                        process.close()
+                except ProcessError as error:
+                    if entry.peer is MINIGRAD:
+                        raise
+                    result.left_out[entry.label] = str(error)
+                else:
+                    result.values.setdefault(entry.label, []).append(float(used))
+
+    def _imports(self, result: Result) -> None:
+        """Each in a fresh interpreter; the first time, not counted, compiles the modules."""
+        for turn in range(-1, self.rounds):
+            for entry in result.measurement.entries:
+                environment = child_environment(entry.threads, self.bytecode)
+                command = [sys.executable, "-c", IMPORT.format(entry.peer.package)]
+                done = subprocess.run(command, env=environment, capture_output=True, text=True)
+                if done.returncode != 0:
+                    result.left_out[entry.label] = done.stderr.strip().rpartition("\n")[2]
+                elif turn >= 0:
+                    values = result.values.setdefault(entry.label, [])
+                    values.append(float(done.stdout.split()[-1]))

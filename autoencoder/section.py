@@ -214,6 +214,9 @@ def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:
     except (TrainingDiverged, CheckpointError, OSError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
+    except ValueError as error:  # options that are fine one by one but not together
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
     except Exception as error:
         if type(error).__name__ != "OutOfMemoryError":  # CuPy's
             raise

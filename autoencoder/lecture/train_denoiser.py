@@ -134,9 +134,23 @@ def summary(results: Results) -> list[str]:
         f"{numbers['noise_std']:g}, d = {numbers['latent_size']}): a gain of {gain:.2f} dB.",
         "digits: the strokes come back where the noise hid them, a little soft: squared loss "
         "gives the mean of all digits that could lie under the noise.",
-        "psnr_by_noise: best near the noise it was trained on. With little noise the bottleneck "
-        "costs more than the noise does, and the noisy input can be the better image.",
+        f"psnr_by_noise: {_against_the_input(results)} The noise it was trained on has standard "
+        f"deviation {numbers['noise_std']:g}.",
     ]
+
+
+def _against_the_input(results: Results) -> str:
+    """At which noise the denoiser helps, in words."""
+    levels, measured = results.arrays["noise_levels"], results.arrays["psnr_by_level"]
+    gains = measured[:, 1] - measured[:, 0]
+    least, most = int(gains.argmin()), int(gains.argmax())
+    text = (
+        f"the gain over the noisy input is least at noise {levels[least]:g} "
+        f"({gains[least]:+.1f} dB) and largest at {levels[most]:g} ({gains[most]:+.1f} dB)."
+    )
+    if gains[least] < 0:
+        text += " Where it is negative, the bottleneck costs more than the noise does."
+    return text
 
 
 section = Section(

@@ -1,0 +1,125 @@
+"""What a training step may cost a GPU: launches, waits, copies, memory; and the time on one.
+
+``python tests/standin/count_launches.py`` prints the counts.
+"""
+
+import gc
+import time
+
+import numpy
+import pytest
+from count_launches import BATCH, LOG_STEPS, count_parts, count_training, table
+from cupy_standin import installed
+
+import minigrad
+from autoencoder.models import AutoEncoder
+from minigrad import functional as F
+from minigrad import optim
+from minigrad.backend import device_of, to_device, use_device
+from minigrad.parallel import shard_gradients
+
+LAUNCHES = 350  # a step may make, forward, backward and optimiser; the goal is 250
+IMAGE_BYTES = 28 * 28 * 4
+
+
+@pytest.fixture(scope="module")
+def parts():
+    with installed():
+        return count_parts()
+
+
+def test_a_step_stays_within_its_launches_and_neither_waits_nor_copies(parts):
+    step = [parts["forward and backward"], parts["Adam"]]
+    assert 100 < sum(part.launches for part in step) <= LAUNCHES
+    for part in step:
+        assert part.waits == part.host_to_device == part.device_to_host == 0
+    assert parts["Adam"].launches <= 14  # whatever the number of parameters
+    batch = parts["copy the batch"]
+    assert (batch.host_to_device, batch.host_to_device_bytes) == (1, BATCH * IMAGE_BYTES)
+
+
+def test_the_training_loop_waits_once_a_log_interval_and_copies_only_the_batch():
+    batch = 8
+    with installed():
+        steps = count_training(3 * LOG_STEPS + 1, batch)
+    waits = [step.waits for step in steps]
+    assert waits == [int(number % LOG_STEPS == 0) for number in range(1, 3 * LOG_STEPS + 1)]
+    for step in steps[1:]:  # the first allocates what Adam remembers
+        assert step.launches <= LAUNCHES
+        assert step.host_to_device == 2  # the clean and the noisy images
+        assert step.host_to_device_bytes == 2 * batch * IMAGE_BYTES
+        assert step.device_to_host == step.waits
+
+
+def test_the_budget_notices_a_wait_and_a_copy_planted_in_the_step(monkeypatch):
+    forward = minigrad.ops.activation.Relu.forward
+
+    def waits(self, x):
+        float(x.ravel()[0])
+        return forward(self, x + to_device(numpy.zeros(1, "float32"), device_of(x)))
+
+    monkeypatch.setattr(minigrad.ops.activation.Relu, "forward", waits)
+    with installed():
+        (_, step) = count_training(3, 2)
+    assert step.waits >= 8
+    assert step.host_to_device >= 10
+
+
+def test_the_table_has_a_line_for_every_part(parts):
+    text = table(parts)
+    for name, counts in parts.items():
+        assert f"| {name} | {counts.launches} | {counts.waits} |" in text
+
+
+def training_step(place, batch_size):
+    """One step of the lecture's autoencoder, and the loss it gives back."""
+    minigrad.manual_seed(0)
+    model = AutoEncoder(8).to(place)
+    parameters = list(model.parameters())
+    optimizer = optim.Adam(parameters)
+    images = numpy.random.default_rng(0).random((batch_size, 1, 28, 28), dtype="float32")
+
+    def step():
+        batch = to_device(images, place)
+        loss, gradients = shard_gradients(lambda x: F.mse_loss(model(x), x), parameters, [batch])
+        optimizer.step(gradients)
+        return loss
+
+    return step
+
+
+def test_memory_of_a_step_is_given_back():
+    with installed() as cupy, use_device(minigrad.device("cuda")):
+        gc.collect()
+        step, used = training_step("cuda", 4), []
+        for _ in range(3):
+            step()
+            used.append(cupy.get_default_memory_pool().used_bytes())
+    assert used[1] == used[2]
+
+
+@pytest.mark.cuda
+def test_time_of_a_step_on_the_gpu(capsys):
+    try:
+        place = minigrad.device("cuda")
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    import cupy
+
+    step = training_step(place, BATCH)
+    first = [step().item() for _ in range(5)]
+    assert first[-1] < first[0]
+    seconds = []
+    for _ in range(20):
+        cupy.cuda.Device().synchronize()
+        started = time.perf_counter()
+        step()
+        cupy.cuda.Device().synchronize()
+        seconds.append(time.perf_counter() - started)
+    median = float(numpy.median(seconds))
+    name = cupy.cuda.runtime.getDeviceProperties(place.index)["name"].decode()
+    with capsys.disabled():
+        print(
+            f"\n{name}: a training step of the lecture's autoencoder, batch {BATCH}: "
+            f"{1e3 * median:.2f} ms, {BATCH / median:,.0f} images a second"
+        )

@@ -170,7 +170,7 @@ def draw(results: Results) -> dict[str, Figure]:
             axes=axes,
         )
         axes.get_legend().remove()
-        axes.axvline(count, color=COLOURS["grey"], linestyle=":", linewidth=2.5, label="d = K")
+        axes.axvline(count, color=COLOURS["grey"], linestyle=":", zorder=1, label="d = K")
     shared_legend(figure)
     figures = {"error_by_latent_size": figure}
     for count in COUNTS:
@@ -206,9 +206,10 @@ def summary(results: Results) -> list[str]:
         has_elbow = errors["deep"] < errors["PCA"] and deep[0] >= 3 * deep[1]
         lines.append(
             f"error_by_latent_size: K = {count}: from d = {count - 1} to {count} the deep "
-            f"autoencoder's error falls {_times(deep[0])}, from {count} to {count + 1} "
-            f"{_times(deep[1])}: {'an elbow' if has_elbow else 'no clear elbow'} at d = K. "
-            f"PCA's falls {_times(linear[0])} and {_times(linear[1])}."
+            f"autoencoder's error falls by a factor of {math.exp(deep[0]):.2f}, from {count} to "
+            f"{count + 1} by {math.exp(deep[1]):.2f}: "
+            f"{'an elbow' if has_elbow else 'no clear elbow'} at d = K. PCA's falls by "
+            f"{math.exp(linear[0]):.2f} and {math.exp(linear[1]):.2f}."
         )
         lines.append(
             f"faces_{count}_factors: with d = K = {count}, mean squared error a pixel "
@@ -224,13 +225,6 @@ def summary(results: Results) -> list[str]:
             "variance; nothing in the loss asks for one factor a latent."
         )
     return lines
-
-
-def _times(drop: float) -> str:
-    """A drop in log error in words."""
-    return (
-        f"{math.exp(drop):.2f} times" if drop >= 0 else f"not at all ({math.exp(drop):.2f} times)"
-    )
 
 
 section = Section(

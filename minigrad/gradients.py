@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .autograd import Node, first_gradient, landed, node_of, walk
 from .backend import use_device
@@ -40,6 +40,8 @@ def grad(
 
     Raises
     ------
+    TypeError, ValueError
+        If something is no Tensor, there is no output, or a ``grad_outputs`` does not fit.
     RuntimeError
         If an output was not recorded, the graph was freed, or an input is unused.
 
@@ -50,8 +52,7 @@ def grad(
     >>> slope.item(), grad(slope, x)[0].item()
     (12.0, 12.0)
     """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    outputs, inputs = _tensors("output", outputs), _tensors("input", inputs)
     if grad_outputs is None or isinstance(grad_outputs, Tensor):
         grad_outputs = [grad_outputs] * len(outputs)
     if len(grad_outputs) != len(outputs):
@@ -76,3 +77,16 @@ def grad(
             )
     with set_grad_enabled(create_graph):
         return tuple(None if one is None else landed(one, create_graph) for one in found)
+
+
+def _tensors(what: str, tensors: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """One tensor or several as a list, and nothing else."""
+    if isinstance(tensors, Tensor):
+        return [tensors]
+    if not isinstance(tensors, Iterable) or isinstance(tensors, str):
+        raise TypeError(f"grad: expected Tensors as {what}s, got {type(tensors).__name__}")
+    found = list(tensors)
+    for i, tensor in enumerate(found):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"grad: {what} {i} is a {type(tensor).__name__}, no Tensor")
+    return found

@@ -14,10 +14,11 @@ On a GPU the shard is the whole batch.
 from __future__ import annotations
 
 import itertools
+import operator
 import os
 from collections.abc import Callable, Sequence
 
-from .backend import CPU, Array, device_of, use_device
+from .backend import CPU, Array, device_of, is_array, use_device
 from .blas import one_blas_thread
 from .gradients import grad
 from .modes import enable_grad, no_grad
@@ -72,8 +73,9 @@ def shard_gradients(
 
     Raises
     ------
-    ValueError
-        If there is no sample, the arrays differ in length, or a number is not positive.
+    TypeError, ValueError
+        If there is no sample, the arrays differ in length, a number is not positive, or the loss
+        is not a Tensor of one element.
 
     Examples
     --------
@@ -88,12 +90,9 @@ def shard_gradients(
     (Tensor(6.), Tensor([12.]))
     """
     count = _batch_length(arrays)
-    if workers is not None and workers < 1:
-        raise ValueError(f"shard_gradients: workers must be at least 1, got {workers}")
+    _require_counts(workers=workers, shard_size=shard_size)
     if shard_size is None:
         shard_size = suggest_shard_size(loss_function, arrays)
-    if shard_size < 1:
-        raise ValueError(f"shard_gradients: shard_size must be at least 1, got {shard_size}")
     shards = shard_slices(count, shard_size)
     generators = ShardGenerators()
 
@@ -102,7 +101,7 @@ def shard_gradients(
         tensors = [Tensor(array[shards[index]]) for array in arrays]
         share = len(tensors[0]) / count
         with generators.use(index), enable_grad():
-            loss = loss_function(*tensors)
+            loss = _mean_loss(loss_function(*tensors))
             loss = loss if share == 1 else loss * share
             gradients = grad(loss, parameters)
         return (loss.detach(), *gradients)
@@ -175,7 +174,7 @@ def suggest_shard_size(loss_function: LossFunction, arrays: Sequence[Array]) -> 
     leaf = Tensor(arrays[0][:1])
     leaf.requires_grad = leaf.dtype.kind == "f"
     with enable_grad():
-        loss = loss_function(leaf, *(Tensor(array[:1]) for array in arrays[1:]))
+        loss = _mean_loss(loss_function(leaf, *(Tensor(array[:1]) for array in arrays[1:])))
     largest, stack, seen = leaf.data.nbytes, [loss.grad_fn], set()
     while stack:
         operation = stack.pop()
@@ -225,6 +224,7 @@ def map_shards(
     array([0., 2., 4.])
     """
     count = _batch_length(arrays)
+    _require_counts(workers=workers, shard_size=shard_size)
     if shard_size is None:
         on_host = device_of(arrays[0]) == CPU
         shard_size = suggest_shard_size(lambda *a: function(*a).sum(), arrays) if on_host else 4096
@@ -245,8 +245,31 @@ def map_shards(
 
 
 def _batch_length(arrays: Sequence[Array]) -> int:
+    for array in arrays:
+        if not is_array(array) or not array.ndim:
+            raise TypeError(f"shards: expected arrays with one row a sample, got {array!r:.60}")
     lengths = {len(array) for array in arrays}
     if len(lengths) != 1 or lengths == {0}:
         shapes = ", ".join(str(array.shape) for array in arrays) or "none"
         raise ValueError(f"shards: expected arrays with one row a sample, got shapes {shapes}")
     return lengths.pop()
+
+
+def _require_counts(**options: int | None) -> None:
+    for name, value in options.items():
+        if value is None:
+            continue
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise TypeError(f"shards: {name} must be a whole number, got {value!r}") from None
+        if number < 1:
+            raise ValueError(f"shards: {name} must be at least 1, got {number}")
+
+
+def _mean_loss(loss: Tensor) -> Tensor:
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"shards: the loss must be a Tensor, got {type(loss).__name__}")
+    if loss.size != 1:
+        raise ValueError(f"shards: the loss must be one number, got shape {loss.shape}")
+    return loss

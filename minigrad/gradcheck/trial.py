@@ -62,7 +62,9 @@ def as_inputs(
     name: str, inputs: Tensor | Sequence[Tensor], precisions: Sequence[str] = ("float64",)
 ) -> list[Tensor]:
     """The inputs as a list, after making sure they can be checked."""
-    inputs = as_list(inputs)
+    if not isinstance(inputs, (Tensor, list, tuple)):
+        raise TypeError(f"{name}: expected Tensors as inputs, got {type(inputs).__name__}")
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     for i, tensor in enumerate(inputs):
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name}: input {i} is a {type(tensor).__name__}, no Tensor")
@@ -76,9 +78,13 @@ def as_inputs(
     return inputs
 
 
-def as_list(tensors: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    """One tensor or several, as a list."""
-    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+def as_list(returned: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """What the function under test returned, as a list."""
+    found = list(returned) if isinstance(returned, (list, tuple)) else [returned]
+    for one in found:
+        if not isinstance(one, Tensor):
+            raise TypeError(f"f must return a Tensor or several, got {type(one).__name__}")
+    return found
 
 
 def host(tensor: Tensor) -> HostArray:

@@ -84,10 +84,26 @@ def device_or_dtype(caller: str, target: Any) -> Device | numpy.dtype:
         return device(target)
     if isinstance(target, Tensor) or target is None:
         raise TypeError(f"{caller}: expected a device or a dtype, got {type(target).__name__}")
+    return parameter_dtype(caller, target, "a device or a dtype")
+
+
+def parameter_dtype(caller: str, given: Any, expected: str = "a dtype") -> numpy.dtype:
+    """A floating point dtype, float32 for None.
+
+    Raises
+    ------
+    TypeError
+        If the value names no floating point dtype.
+
+    Examples
+    --------
+    >>> parameter_dtype("Linear", "float64")
+    dtype('float64')
+    """
     try:
-        dtype = numpy.dtype(target)
+        dtype = numpy.dtype("float32" if given is None else given)
     except TypeError:
-        raise TypeError(f"{caller}: expected a device or a dtype, got {target!r}") from None
+        raise TypeError(f"{caller}: expected {expected}, got {given!r}") from None
     if dtype.kind != "f":
         raise TypeError(f"{caller}: parameters are floating point, got {dtype}")
     return dtype

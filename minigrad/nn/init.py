@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy
+
 from ..backend import Device
+from ..backend import device as as_device
 from ..random import default_generator
+from .arguments import parameter_dtype
 from .parameter import Parameter
 
 if TYPE_CHECKING:
@@ -48,7 +52,13 @@ def fan_in_uniform(
     >>> bool(abs(weight.data).max() <= 0.5)
     True
     """
-    generator = default_generator() if generator is None else generator
+    dtype = parameter_dtype("Parameter", dtype)
+    place = None if device is None else as_device(device)
+    if generator is None:
+        generator = default_generator()
+    elif not isinstance(generator, numpy.random.Generator):
+        kind = type(generator).__name__
+        raise TypeError(f"Parameter: generator must be a numpy.random.Generator, got {kind}")
     bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0
     values = generator.uniform(-bound, bound, shape).astype("float32")
-    return Parameter(values, dtype=dtype, device=device)
+    return Parameter(values, dtype=dtype, device=place)

@@ -10,7 +10,7 @@ import numpy
 from .. import functional
 from ..backend import Device
 from ..tensor import Tensor
-from .arguments import whole_numbers
+from .arguments import parameter_dtype, whole_numbers
 from .module import Module
 from .parameter import Parameter
 
@@ -69,9 +69,11 @@ class LayerNorm(Module):
         self.normalized_shape = whole_numbers("LayerNorm", "normalized_shape", normalized_shape)
         if not self.normalized_shape:
             raise ValueError("LayerNorm: normalized_shape must name at least one dimension")
+        if not isinstance(eps, (int, float)) or isinstance(eps, bool):
+            raise TypeError(f"LayerNorm: eps must be a number, got {eps!r}")
         self.eps = eps
         self.elementwise_affine = bool(elementwise_affine)
-        ones = numpy.ones(self.normalized_shape, dtype or "float32")
+        ones = numpy.ones(self.normalized_shape, parameter_dtype("LayerNorm", dtype))
         self.weight = Parameter(ones, device=device) if elementwise_affine else None
         has_bias = elementwise_affine and bias
         self.bias = Parameter(numpy.zeros_like(ones), device=device) if has_bias else None

@@ -57,7 +57,7 @@ def clip_grad_norm_(
     >>> x.grad.data.round(3)
     array([0.6, 0.8], dtype=float32)
     """
-    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    parameters = _listed("clip_grad_norm_", parameters)
     for i, parameter in enumerate(parameters):
         if not isinstance(parameter, Tensor):
             kind = type(parameter).__name__
@@ -97,16 +97,27 @@ def clip_gradients_(
     >>> [round(gradient.item(), 3) for gradient in gradients]
     [0.6, 0.8]
     """
-    single = isinstance(gradients, Tensor) or is_array(gradients)
-    gradients = [gradients] if single else list(gradients)
+    gradients = _listed("clip_gradients_", gradients)
+    for i, gradient in enumerate(gradients):
+        if gradient is not None and not isinstance(gradient, Tensor) and not is_array(gradient):
+            kind = type(gradient).__name__
+            raise TypeError(f"clip_gradients_: gradient {i} is a {kind}, no array or Tensor")
     return _clip("clip_gradients_", gradients, max_norm, norm_type, error_if_nonfinite)
+
+
+def _listed(name: str, given: Any) -> list[Any]:
+    if isinstance(given, Tensor) or is_array(given):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise TypeError(f"{name}: expected Tensors, got {type(given).__name__}")
+    return list(given)
 
 
 def _clip(
     name: str, gradients: list[Any], max_norm: float, norm_type: float, error_if_nonfinite: bool
 ) -> Tensor:
-    require_number(name, "max_norm", max_norm)
-    require_number(name, "norm_type", norm_type)
+    require_number(name, "max_norm", max_norm, finite=False)
+    require_number(name, "norm_type", norm_type, finite=False)
     if norm_type == 0:
         raise ValueError(f"{name}: norm_type must be positive, got {norm_type}")
     gradients = [gradient for gradient in gradients if gradient is not None]

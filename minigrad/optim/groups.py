@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -62,7 +63,12 @@ def checked_group(
 
 
 def require_number(
-    name: str, option: str, value: Any, minimum: float = 0.0, below: float | None = None
+    name: str,
+    option: str,
+    value: Any,
+    minimum: float = 0.0,
+    below: float | None = None,
+    finite: bool = True,
 ) -> None:
     """Raise unless an option is a number of at least ``minimum`` and less than ``below``.
 
@@ -81,6 +87,8 @@ def require_number(
         raise ValueError(f"{name}: {option} must lie in [{minimum}, {below}), got {value!r}")
     if not number >= minimum:
         raise ValueError(f"{name}: {option} must be at least {minimum}, got {value!r}")
+    if finite and number == math.inf:
+        raise ValueError(f"{name}: {option} must be finite, got {value!r}")
 
 
 def require_count(name: str, option: str, value: Any, minimum: int) -> None:

@@ -18,7 +18,7 @@ from autoencoder.command_line import Option, Parser, build_parser, parse
 from autoencoder.results import Results
 from autoencoder.run import CONFIGURATION, Run, last_folder, models_folder, new_folder
 from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
-from minigrad import device
+from minigrad import cuda, device
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -198,6 +198,7 @@ def _take_over(
 def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:
     """Do the work of a command; what goes wrong becomes one line and an exit status."""
     try:
+        _announce_device(run)
         work()
     except Interrupted as stop:
         print(f"\n{stop}; everything is saved.", file=sys.stderr)
@@ -220,9 +221,20 @@ def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:
     except Exception as error:
         if type(error).__name__ != "OutOfMemoryError":  # CuPy's
             raise
-        print(f"{parser.prog}: the GPU is out of memory; lower --batch-size", file=sys.stderr)
+        size = vars(run.options).get("batch_size")
+        way_out = "free some, or use --device cpu"
+        if size is not None:
+            way_out = f"lower --batch-size (it is {size}), {way_out}"
+        print(f"{parser.prog}: the GPU's memory is full: {way_out}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _announce_device(run: Run) -> None:
+    """Say which GPU computes and how much of its memory is free."""
+    place = device(run.options.device)
+    if place.index is not None and not run.options.replot:
+        print(f"{place}: {cuda.describe(place.index)}", flush=True)
 
 
 def _perform_and_report(section: Section, run: Run, replot: bool) -> None:

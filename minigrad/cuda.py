@@ -74,6 +74,15 @@ def require_device(index: int) -> None:
     _working.add(index)
 
 
+def describe(index: int) -> str:
+    """The name of a GPU that works, and its memory: what a run on it begins with."""
+    cupy = import_cupy()
+    name = cupy.cuda.runtime.getDeviceProperties(index)["name"].decode()
+    with cupy.cuda.Device(index):
+        free, total = cupy.cuda.runtime.memGetInfo()
+    return f"{name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+
+
 def _explain(cupy: ModuleType, error: Exception) -> str:
     """One line for each failure of the CUDA runtime, told apart by the name of the error."""
     text = " ".join(str(error).split())

@@ -131,7 +131,8 @@ def summary(results: Results) -> list[str]:
         f"PSNR on the test images: {numbers['noisy_psnr_db']:.2f} dB noisy, "
         f"{numbers['denoised_psnr_db']:.2f} dB denoised, trained on "
         f"{numbers['train_images']} images, {numbers['epochs']} times each (noise of standard "
-        f"deviation {numbers['noise_std']:g}, d = {numbers['latent_size']}): a gain of {gain:.2f} dB.",
+        f"deviation {numbers['noise_std']:g}, d = {numbers['latent_size']}): "
+        f"a gain of {gain:.2f} dB.",
         "digits: the strokes come back where the noise hid them, a little soft: squared loss "
         "gives the mean of all digits that could lie under the noise.",
         f"psnr_by_noise: {_against_the_input(results)} The noise it was trained on has standard "

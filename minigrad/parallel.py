@@ -33,6 +33,10 @@ LossFunction = Callable[..., Tensor]
 # A constant, not the cache found here, so that the same seed gives the same shards everywhere.
 SHARD_BYTES = 1280 * 1024
 LARGEST_SHARD = 256
+
+# Samples at a time through a network on a GPU that is only applied: enough to keep it busy, and
+# the windows of the lecture's largest layer then take 0.9 GiB.
+GPU_ROWS = 512
 # The number of shards is a multiple of this, so that 2 or 4 workers get equal work.
 SHARD_MULTIPLE = 4
 
@@ -226,8 +230,9 @@ def map_shards(
     count = _batch_length(arrays)
     _require_counts(workers=workers, shard_size=shard_size)
     if shard_size is None:
-        on_host = device_of(arrays[0]) == CPU
-        shard_size = suggest_shard_size(lambda *a: function(*a).sum(), arrays) if on_host else 4096
+        shard_size = GPU_ROWS
+        if device_of(arrays[0]) == CPU:
+            shard_size = suggest_shard_size(lambda *a: function(*a).sum(), arrays)
     shards = shard_slices(count, shard_size)
     results: list[Array] = [None] * len(shards)
 

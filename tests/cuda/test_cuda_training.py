@@ -1,6 +1,7 @@
 """Training on a GPU: it starts as on the CPU, ends close to it, and its checkpoints travel."""
 
 import dataclasses
+import signal
 
 import numpy
 import pytest
@@ -18,7 +19,7 @@ from autoencoder.training import (
     load_model,
     train,
 )
-from minigrad import Tensor
+from minigrad import Tensor, parallel
 from minigrad import functional as F
 from minigrad.backend import device_of, to_device, to_numpy
 from minigrad.parallel import map_shards, shard_gradients
@@ -47,8 +48,6 @@ class Recorded(GaussianNoise):
         noisy = super().__call__(images, rng)
         self.seen += [images, noisy]
         if self.stop_at == len(self.seen) // 2:
-            import signal
-
             signal.raise_signal(signal.SIGINT)
         return noisy
 
@@ -146,10 +145,20 @@ def test_shards_give_the_cpus_loss_and_gradients(gpu, shard_size):
         numpy.testing.assert_allclose(to_numpy(one.data), other.data, rtol=1e-4, atol=1e-6)
 
 
-def test_mapped_shards_are_joined_on_the_device(gpu):
-    x = to_device(POINTS, gpu)
-    result = map_shards(lambda x: x * 2 + 1, [x], shard_size=40)
+@pytest.mark.parametrize(("shard_size", "most"), [(20, 20), (None, 50)])
+def test_mapped_shards_bound_the_memory_and_are_joined_on_the_device(
+    gpu, shard_size, most, monkeypatch
+):
+    monkeypatch.setattr(parallel, "GPU_ROWS", 50)
+    seen = []
+
+    def function(x):
+        seen.append(len(x))
+        return x * 2 + 1
+
+    result = map_shards(function, [to_device(POINTS, gpu)], shard_size=shard_size)
     assert device_of(result) == gpu
+    assert max(seen) <= most < 90 == sum(seen)
     numpy.testing.assert_array_equal(to_numpy(result), POINTS * 2 + 1)
 
 

@@ -22,6 +22,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from autoencoder.arguments import array_of_numbers, known_name
+
 __all__ = ["EraseBlock", "EraseHalf", "ErasePixels", "GaussianNoise", "MaskedCorruption"]
 
 _NUMBER = (int, float, np.integer, np.floating)
@@ -87,7 +89,7 @@ class MaskedCorruption:
     """
 
     def __init__(self, fill: npt.ArrayLike = 0.0) -> None:
-        self.fill = np.array(fill, dtype=np.float64)
+        self.fill = array_of_numbers(type(self).__name__, "fill", fill)
         if self.fill.ndim > 3:
             raise ValueError(
                 f"{type(self).__name__}: fill must broadcast to (C, H, W), has shape "
@@ -119,18 +121,21 @@ class MaskedCorruption:
                 f"{name}: the mask must be bool of shape {images.shape}, not {mask.dtype} "
                 f"{mask.shape}"
             )
+        return np.where(mask, self._filling(images), images)
+
+    def _filling(self, images: np.ndarray) -> np.ndarray:
         try:
-            fill = np.broadcast_to(self.fill.astype(images.dtype), images.shape)
+            return np.broadcast_to(self.fill.astype(images.dtype), images.shape)
         except ValueError:
             raise ValueError(
-                f"{name}: fill of shape {self.fill.shape} does not broadcast to images of shape "
-                f"{images.shape}"
+                f"{type(self).__name__}: fill of shape {self.fill.shape} does not broadcast to "
+                f"images of shape {images.shape}"
             ) from None
-        return np.where(mask, fill, images)
 
     def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Give a copy of `images` (floating point, (N, C, H, W)) with pixels erased."""
         _check(self, images, rng)
+        self._filling(images)  # before anything is drawn
         return self.apply(images, self.mask(images, rng))
 
     def _fill_repr(self) -> str:
@@ -241,9 +246,7 @@ class EraseHalf(MaskedCorruption):
 
     def __init__(self, side: str, fill: npt.ArrayLike = 0.0) -> None:
         super().__init__(fill)
-        if side not in _SIDES:
-            raise ValueError(f"EraseHalf: side must be one of {', '.join(_SIDES)}, not {side!r}")
-        self.side = side
+        self.side = known_name("EraseHalf", "side", side, _SIDES)
 
     def mask(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """Tell which pixels are lost; see `MaskedCorruption.mask`. Nothing here is random."""

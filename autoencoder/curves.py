@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy
 
+from .arguments import whole_number
 from .densities import GaussianMixture
 
 __all__ = [
@@ -102,7 +103,7 @@ class Curve:
         """
         if not isinstance(rng, numpy.random.Generator):
             raise TypeError(f"{self.name}: rng must be a numpy.random.Generator, got {rng!r}")
-        if n < 0 or not noise_std >= 0:
+        if whole_number(self.name, "n", n, minimum=None) < 0 or not noise_std >= 0:
             raise ValueError(f"{self.name}: negative n or noise_std, got {n} and {noise_std}")
         positions = rng.random(n)
         noise = noise_std * rng.standard_normal((n, 2))
@@ -193,6 +194,7 @@ def mixture_ring(components: int = 8, radius: float = 1.0, std: float = 0.1) -> 
     >>> mixture_ring(4).means.round(6)[1]
     array([0., 1.])
     """
+    whole_number("mixture_ring", "components", components)
     means = radius * _circle(numpy.arange(components) / components)
     return GaussianMixture(numpy.full(components, 1 / components), means, std**2)
 
@@ -216,6 +218,7 @@ def mixture_along(curve: Curve, components: int = 60, std: float = 0.05) -> Gaus
     >>> mixture_along(spiral, 60).means.shape
     (60, 2)
     """
+    whole_number("mixture_along", "components", components)
     means = curve.at((numpy.arange(components) + 0.5) / components)
     return GaussianMixture(numpy.full(components, 1 / components), means, std**2)
 

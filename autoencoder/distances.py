@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from autoencoder.arguments import whole_number
 from minigrad.backend import Array, array_module
 
 __all__ = ["energy_distance", "nearest_neighbours"]
@@ -90,7 +91,7 @@ def nearest_neighbours(queries: Array, references: Array, k: int = 1) -> tuple[A
     """
     xp = array_module(queries, references)
     queries, references = _vectors(queries, references, "nearest_neighbours")
-    if not 1 <= k <= len(references):
+    if not 1 <= whole_number("nearest_neighbours", "k", k, minimum=None) <= len(references):
         raise ValueError(f"nearest_neighbours: k must be in [1, {len(references)}], got {k}")
     indices = xp.empty((len(queries), k), dtype="int64")
     distances = xp.empty((len(queries), k), dtype="float64")

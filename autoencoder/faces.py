@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy
 
+from autoencoder.arguments import whole_number
+
 __all__ = ["FACTORS", "render_faces", "sample_faces"]
 
 FACTORS = (
@@ -66,7 +68,7 @@ def sample_faces(
     TypeError
         If rng is not a numpy.random.Generator.
     ValueError
-        As :func:`render_faces`.
+        If n is negative, or as :func:`render_faces`.
 
     Examples
     --------
@@ -76,6 +78,8 @@ def sample_faces(
     """
     if not isinstance(rng, numpy.random.Generator):
         raise TypeError(f"sample_faces: rng must be a numpy.random.Generator, got {rng!r}")
+    if whole_number("sample_faces", "n", n, minimum=None) < 0:
+        raise ValueError(f"sample_faces: n must not be negative, got {n}")
     names = _names(factors)
     values = rng.random((n, len(names))).astype("float32")
     return render_faces(values, names, size), values

@@ -18,9 +18,19 @@ def device_of_model(model: nn.Module) -> Device:
     return next(iter(model.parameters())).device
 
 
+def _part(model: nn.Module, name: str) -> Callable[[Tensor], Tensor]:
+    if not hasattr(model, name):
+        raise TypeError(f"inference: a {type(model).__name__} has no {name}, it is no autoencoder")
+    return getattr(model, name)
+
+
 def _apply(
     function: Callable[[Tensor], Tensor], model: nn.Module, x: numpy.ndarray, workers: int | None
 ) -> numpy.ndarray:
+    if not isinstance(x, numpy.ndarray) or x.dtype.kind not in "fiu":
+        raise TypeError(f"inference: samples must be a NumPy array of numbers, got {x!r:.60}")
+    if not len(x):
+        raise ValueError(f"inference: there are no samples in {x.shape}")
     place = device_of_model(model)
     parts = []
     for start in range(0, len(x), 4096):  # bounds what is on the device at once
@@ -47,6 +57,11 @@ def reconstruct(model: nn.Module, x: numpy.ndarray, workers: int | None = None) 
     numpy.ndarray
         (N, ...) float32, on the host.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the samples are no array or none, or do not fit the model.
+
     Examples
     --------
     >>> from autoencoder.models import AutoEncoder
@@ -65,7 +80,7 @@ def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> nu
     >>> encode(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
     (3, 2)
     """
-    return _apply(model.encode, model, x, workers)
+    return _apply(_part(model, "encode"), model, x, workers)
 
 
 def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
@@ -77,4 +92,4 @@ def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> nu
     >>> decode(AutoEncoder(2), numpy.zeros((3, 2))).shape
     (3, 1, 28, 28)
     """
-    return _apply(model.decode, model, z, workers)
+    return _apply(_part(model, "decode"), model, z, workers)

@@ -126,6 +126,8 @@ def psnr(estimate: Array, target: Array, *, mask: Array | None = None, peak: flo
     >>> round(psnr(numpy.full((1, 4), 0.5), numpy.zeros((1, 4))), 3)
     6.021
     """
+    if not 0 < peak < math.inf:
+        raise ValueError(f"psnr: peak must be positive and finite, got {peak}")
     error = mse_per_pixel(estimate, target, mask=mask)
     return 10 * math.log10(peak**2 / error) if error > 0 else math.inf
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 
+from autoencoder.arguments import whole_number, whole_numbers
 from minigrad import Tensor, nn
 
 __all__ = ["AutoEncoder", "DenseAutoEncoder", "Denoiser", "MLPAutoEncoder", "mlp"]
@@ -34,9 +36,7 @@ class AutoEncoder(nn.Module):
 
     def __init__(self, latent_size: int = 8) -> None:
         super().__init__()
-        if latent_size < 1:
-            raise ValueError(f"AutoEncoder: latent_size must be at least 1, got {latent_size}")
-        self.latent_size = latent_size
+        self.latent_size = latent_size = whole_number("AutoEncoder", "latent_size", latent_size)
         self.encoder = nn.Sequential(
             nn.Conv2d(1, 32, kernel_size=5),
             nn.ReLU(),
@@ -96,11 +96,9 @@ class DenseAutoEncoder(nn.Module):
         self, latent_size: int = 32, shape: tuple[int, ...] = (1, 28, 28), bias: bool = True
     ) -> None:
         super().__init__()
-        self.latent_size = latent_size
-        self.shape = tuple(shape)
-        features = 1
-        for length in shape:
-            features *= length
+        self.latent_size = whole_number("DenseAutoEncoder", "latent_size", latent_size)
+        self.shape = whole_numbers("DenseAutoEncoder", "shape", shape)
+        features = math.prod(self.shape)
         self.encoder = nn.Linear(features, latent_size, bias=bias)
         self.decoder = nn.Linear(latent_size, features, bias=bias)
 
@@ -137,6 +135,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, channels: int = 32) -> None:
         super().__init__()
+        whole_number("Denoiser", "channels", channels)
         self.layers = nn.Sequential(
             nn.Conv2d(1, channels, kernel_size=5),
             nn.ReLU(),

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from minigrad.backend import Array, array_module
 
+from .arguments import whole_number
 from .ppca import fill_missing
 
 __all__ = ["PCA"]
@@ -81,8 +82,8 @@ class PCA:
     n_features_in_: int
 
     def __init__(self, n_components: int | None = None, *, centre: bool = True) -> None:
-        if n_components is not None and n_components < 1:
-            raise ValueError(f"PCA: n_components must be at least 1, got {n_components}")
+        if n_components is not None:
+            whole_number("PCA", "n_components", n_components)
         self.n_components = n_components
         self.centre = centre
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike
 
-from minigrad.backend import Array, to_numpy
+from autoencoder.arguments import array_of_numbers, whole_number
+from minigrad.backend import Array, is_array, to_numpy
 
 __all__ = ["as_indices", "as_points", "check_sampling", "finite_mean", "full_covariances"]
 
@@ -29,6 +30,8 @@ def as_points(x: Array, dimension: int | None, caller: str) -> Array:
 
     Raises
     ------
+    TypeError
+        If x is no array.
     ValueError
         If x has another shape.
 
@@ -37,6 +40,8 @@ def as_points(x: Array, dimension: int | None, caller: str) -> Array:
     >>> as_points(numpy.zeros((3, 2), dtype="float32"), 2, "log_prob").dtype
     dtype('float64')
     """
+    if not is_array(x):
+        raise TypeError(f"{caller}: expected an array of points, got {type(x).__name__}")
     if x.ndim != 2 or (dimension is not None and x.shape[1] != dimension):
         expected = "d" if dimension is None else dimension
         raise ValueError(f"{caller}: expected points (N, {expected}), got {x.shape}")
@@ -96,7 +101,7 @@ def check_sampling(n: int, rng: numpy.random.Generator, caller: str) -> None:
     """
     if not isinstance(rng, numpy.random.Generator):
         raise TypeError(f"{caller}: rng must be a numpy.random.Generator, got {type(rng).__name__}")
-    if n < 0:
+    if whole_number(caller, "n", n, minimum=None) < 0:
         raise ValueError(f"{caller}: n must not be negative, got {n}")
 
 
@@ -120,7 +125,7 @@ def full_covariances(given: ArrayLike, components: int, d: int) -> numpy.ndarray
     array([[[4., 0.],
             [0., 4.]]])
     """
-    values = numpy.asarray(given, dtype=float)
+    values = array_of_numbers("GaussianMixture", "covariances", given)
     if values.shape in ((), (components,)):
         variances = numpy.broadcast_to(values, (components,))
         values = variances[:, None, None] * numpy.eye(d)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
+from autoencoder.arguments import array_of_numbers
 from minigrad.backend import Array, array_module, to_numpy
 
 from .checks import as_indices, as_points, check_sampling, finite_mean
@@ -43,7 +44,10 @@ class DiagonalGaussian:
         if (mean is None) != (std is None):
             raise ValueError("DiagonalGaussian: give mean and std, or neither")
         if mean is not None and std is not None:
-            self._set(numpy.asarray(mean, dtype=float), numpy.asarray(std, dtype=float))
+            self._set(
+                array_of_numbers("DiagonalGaussian", "mean", mean),
+                array_of_numbers("DiagonalGaussian", "std", std),
+            )
 
     def _set(self, mean: numpy.ndarray, std: numpy.ndarray) -> None:
         if mean.ndim != 1 or mean.shape != std.shape:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
+from autoencoder.arguments import array_of_numbers
 from minigrad.backend import Array, array_module, to_numpy
 
 from .checks import as_indices, as_points, check_sampling, finite_mean
@@ -46,7 +47,10 @@ class FullGaussian:
         if (mean is None) != (covariance is None):
             raise ValueError("FullGaussian: give mean and covariance, or neither")
         if mean is not None and covariance is not None:
-            self._set(numpy.asarray(mean, dtype=float), numpy.asarray(covariance, dtype=float))
+            self._set(
+                array_of_numbers("FullGaussian", "mean", mean),
+                array_of_numbers("FullGaussian", "covariance", covariance),
+            )
 
     def _set(self, mean: numpy.ndarray, covariance: numpy.ndarray) -> None:
         if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
+from autoencoder.arguments import array_of_numbers
 from minigrad.backend import Array, array_module
 
 from .checks import as_indices, as_points, check_sampling, full_covariances
@@ -54,8 +55,8 @@ class GaussianMixture:
     """
 
     def __init__(self, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> None:
-        self.weights = numpy.asarray(weights, dtype=float)
-        self.means = numpy.asarray(means, dtype=float)
+        self.weights = array_of_numbers("GaussianMixture", "weights", weights)
+        self.means = array_of_numbers("GaussianMixture", "means", means)
         if self.means.ndim != 2 or not self.means.size or self.weights.shape != (len(self.means),):
             raise ValueError(
                 f"GaussianMixture: expected weights (K,) and means (K, d), "

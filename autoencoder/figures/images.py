@@ -9,6 +9,8 @@ import numpy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from autoencoder.arguments import whole_number
+
 from .style import in_house_style, new_figure
 
 __all__ = ["image_grid", "image_panels", "rows_of_images"]
@@ -59,7 +61,9 @@ def rows_of_images(
     >>> figure = rows_of_images([images, images], ["original", "reconstruction"])
     """
     colours = [_as_colour(row, value_range) for row in rows]
-    if not rows or len({row.shape for row in colours}) != 1:
+    if not rows:
+        raise ValueError("rows_of_images: there is nothing to draw")
+    if len({row.shape for row in colours}) != 1:
         raise ValueError(f"rows_of_images: shapes differ, {[row.shape for row in rows]}")
     if len(titles) != len(rows):
         raise ValueError(f"rows_of_images: {len(rows)} rows and {len(titles)} titles")
@@ -116,6 +120,8 @@ def image_grid(
     >>> figure = image_grid(numpy.zeros((10, 28, 28)), columns=5, title="nothing yet")
     """
     colour = _as_colour(images, value_range)
+    if columns is not None:
+        whole_number("image_grid", "columns", columns)
     columns = columns or math.ceil(math.sqrt(len(colour) * 16 / 9))
     return _mosaic_figure(_grid(colour, columns), columns, title, 0.0)
 
@@ -155,6 +161,7 @@ def image_panels(
     """
     if not panels:
         raise ValueError("image_panels: there is nothing to draw")
+    whole_number("image_panels", "columns", columns)
     mosaics = [_grid(_as_colour(images, value_range), columns) for images in panels.values()]
     side = 15.0 / len(panels)
     tallest = max(mosaic.shape[0] / mosaic.shape[1] for mosaic in mosaics)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy
 from tqdm import tqdm
 
+from autoencoder.training.checks import check_arguments
 from autoencoder.training.divergence import FiniteWatch
 from autoencoder.training.history import Row, write_rows
 from autoencoder.training.interrupts import Interrupted, StopRequest, stop_request
@@ -79,14 +80,17 @@ def train(
 
     Raises
     ------
+    TypeError, ValueError
+        If the samples are no float32 array, none, or not finite, or do not fit the model.
     Interrupted
         After Ctrl-C or SIGTERM; the state is saved.
     TrainingDiverged
         If a loss, gradient, weight or the optimiser's memory is not finite; the last checkpoint is
         kept.
     WriteError
-        If the state cannot be written when training ends; it is in the temporary folder then.
-        Before that, training goes on without, reports it and tries again at the next interval.
+        If there is no such folder, or the state cannot be written when training ends; it is in the
+        temporary folder then. Before that, training goes on without, reports it and tries again
+        at the next interval.
     CheckpointError
         If resuming from a checkpoint that is damaged or of another run.
 
@@ -98,6 +102,7 @@ def train(
     >>> [row["epoch"] for row in rows], rows[2]["train_loss"] < rows[0]["train_loss"]
     ([1, 2, 3], True)
     """
+    check_arguments(model, samples, settings, folder)
     with stop_request() as stop, one_blas_thread(), use_device(device(settings.device)):
         run = _Run(model, samples, settings, corruption, evaluate, folder, title, quiet)
         if resume and run.checkpoint is not None and run.checkpoint.exists():
@@ -123,8 +128,6 @@ class _Run:
         title: str,
         quiet: bool,
     ) -> None:
-        if len(samples) == 0:
-            raise ValueError("train: there are no samples")
         self.place = device("cpu")
         self.model = model.to("cpu")
         self.samples = samples

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy
 
+from autoencoder.arguments import known_name, whole_number
+
 __all__ = ["TrainingSettings", "random_generator"]
 
 _PURPOSES = {"order": 1, "corruption": 2, "evaluation": 3, "data": 4}
@@ -65,15 +67,18 @@ class TrainingSettings:
         least = {"epochs": 1, "batch_size": 1, "seed": 0, "log_steps": 1, "workers": 1}
         for field, bound in least.items():
             value = getattr(self, field)
-            if value is not None and (not isinstance(value, int) or value < bound):
+            is_whole = isinstance(value, int) and not isinstance(value, bool)
+            if not (is_whole and value >= bound) and (value is not None or field != "workers"):
                 raise ValueError(f"{field} must be a whole number from {bound}, got {value!r}")
+        for field in ("learning_rate", "save_seconds"):
+            if not isinstance(getattr(self, field), (int, float)):
+                raise ValueError(f"{field} must be a number, got {getattr(self, field)!r}")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}")
         if not self.save_seconds >= 0:
             raise ValueError(f"save_seconds must be at least 0, got {self.save_seconds!r}")
-        for field, known in (("schedule", ("constant", "cosine")), ("loss", ("mse", "l1"))):
-            if getattr(self, field) not in known:
-                raise ValueError(f"{field} must be one of {known}, got {getattr(self, field)!r}")
+        known_name("TrainingSettings", "schedule", self.schedule, ("constant", "cosine"))
+        known_name("TrainingSettings", "loss", self.loss, ("mse", "l1"))
 
     @property
     def decisive(self) -> dict[str, object]:
@@ -102,6 +107,11 @@ def random_generator(seed: int, purpose: str, *position: int) -> numpy.random.Ge
     -------
     numpy.random.Generator
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is no whole number from 0, or the purpose is unknown.
+
     Examples
     --------
     >>> a = random_generator(0, "order", 3)
@@ -109,4 +119,7 @@ def random_generator(seed: int, purpose: str, *position: int) -> numpy.random.Ge
     >>> a.random() == b.random()
     True
     """
+    known_name("random_generator", "purpose", purpose, _PURPOSES)
+    for number in (seed, *position):
+        whole_number("random_generator", "seed and position", number, minimum=0)
     return numpy.random.default_rng([seed, _PURPOSES[purpose], *position])

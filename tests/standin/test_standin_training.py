@@ -71,7 +71,7 @@ class Breaking(minigrad.nn.Module):
 
 def test_weights_spoilt_by_a_gradient_alone_are_never_saved(cupy, tmp_path):
     minigrad.manual_seed(0)
-    model = Breaking(20)  # the last step of the second epoch
+    model = Breaking(21)  # after one that measures: the last step of the second epoch
     with pytest.raises(TrainingDiverged, match="the end of epoch 2: the parameter linear"):
         train(model, POINTS, settings(epochs=3), folder=tmp_path, quiet=True)
     assert model.left == 0

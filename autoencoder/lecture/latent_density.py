@@ -110,6 +110,7 @@ def pair_divergences(latents: numpy.ndarray, density: DiagonalGaussian) -> numpy
 
     Of the latents' histogram over 24 x 24 cells within 4 standard deviations, from the density's
     share of each cell. Coarse, and biased upwards where latents are few: meant for ranking pairs.
+    On the host, with scipy's distribution function.
 
     Parameters
     ----------

@@ -45,8 +45,8 @@ def section_html(
     figures : sequence of pathlib.Path
         Each without suffix: ``.svg`` and ``.png`` must lie there. The first is the main one.
     summary : sequence of str
-        The captions. A line that starts with ``"name: "``, the name of a figure, goes below that
-        figure; the others below the first.
+        The captions. A line that starts with ``"name: "`` or ``"name, part: "``, the name of a
+        figure, goes below that figure; the others below the first.
     command : str
         What reproduces the section alone.
     source : str
@@ -152,9 +152,10 @@ def _captions(names: Sequence[str], summary: Sequence[str]) -> dict[str, list[st
     """The lines of a summary by the figure they belong to."""
     captions: dict[str, list[str]] = {name: [] for name in names}
     for line in summary:
-        match = re.match(r"(\w+): ", line)
+        match = re.match(r"(\w+)(?:, (\w+))?: ", line)
         if match and match[1] in captions:
-            text = line[match.end() :]
+            part = f"{match[2]}: " if match[2] else ""
+            text = part + line[match.end() :]
             captions[match[1]].append(text[:1].upper() + text[1:])
         else:
             captions[names[0]].append(line)

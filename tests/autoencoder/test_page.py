@@ -54,10 +54,10 @@ def test_a_section_holds_all_its_parts(figure):
 
 def test_captions_go_below_the_figure_they_name(figure, tmp_path):
     other = save(line_chart({"b": ([1, 2], [4, 3])}, "x", "y"), tmp_path / "other")[0]
-    lines = ["other: falls.", "Of all.", "unknown: stays."]
+    lines = ["other: falls.", "Of all.", "unknown: stays.", "other, left: more."]
     root = ElementTree.fromstring(a_section([figure, other.with_suffix("")], lines))
     captions = [text_of(caption) for caption in root.iter("figcaption")]
-    assert captions == ["Of all.unknown: stays.", "Falls."]
+    assert captions == ["Of all.unknown: stays.", "Falls.Left: more."]
 
 
 def test_a_large_figure_goes_in_as_pixels(figure, monkeypatch):

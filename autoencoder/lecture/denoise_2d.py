@@ -171,7 +171,7 @@ def _draw_arrows(results: Results) -> Figure:
     )
 
     titles = [curve.name.replace("_", " ") for curve in CURVES]
-    figure, axes = plane_figure(titles, 1.8)
+    figure, axes = plane_figure(titles, 2.0)
     for ax, curve in zip(axes, CURVES, strict=True):
         noisy = results.arrays[f"{curve.name}/noisy"][:SHOWN]
         denoised = results.arrays[f"{curve.name}/denoised"][:SHOWN]

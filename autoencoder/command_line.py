@@ -14,6 +14,7 @@ __all__ = [
     "Option",
     "Parser",
     "build_parser",
+    "folder",
     "fraction",
     "not_negative",
     "not_negative_number",
@@ -97,12 +98,22 @@ def fraction(text: str) -> float:
     return number
 
 
+def folder(text: str) -> str:
+    """A path that can exist."""
+    if not text or "\0" in text:
+        raise ValueError
+    return text
+
+
 # What argparse says of a value that a type refuses: "invalid ... value".
 positive.__name__ = "whole number from 1"
 not_negative.__name__ = "whole number from 0"
 positive_number.__name__ = "positive number"
 not_negative_number.__name__ = "number from 0"
 fraction.__name__ = "number between 0 and 1"
+folder.__name__ = "folder"
+
+_NOT_GIVEN = object()
 
 EPOCHS = Option("epochs", positive, "passes through the training samples")
 BATCH_SIZE = Option("batch-size", positive, "samples in a step")
@@ -177,8 +188,18 @@ def build_parser(
         help="time between checkpoints, 0 for one after every step (default: 30)",
         default=30.0,
     )
-    add("--data", metavar="FOLDER", help="folder of four IDX files to use in place of MNIST")
-    add("--out", metavar="FOLDER", help="where results go (default: a new folder under runs/)")
+    add(
+        "--data",
+        metavar="FOLDER",
+        type=folder,
+        help="folder of four IDX files to use in place of MNIST",
+    )
+    add(
+        "--out",
+        metavar="FOLDER",
+        type=folder,
+        help="where results go (default: a new folder under runs/)",
+    )
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--resume", action="store_true", help="go on with the last run, or that in --out"
@@ -208,10 +229,18 @@ def parse(
     -------
     options : argparse.Namespace
     given : set of str
-        The names of the preset's options that were given explicitly.
+        The names of the options that were given explicitly.
     """
-    options = parser.parse_args(arguments)
-    given = {key for key in presets[options.preset] if hasattr(options, key)}
+    common = {action.dest: action.default for action in parser._actions}
+    del common["help"]
+    options = argparse.Namespace(**dict.fromkeys(common, _NOT_GIVEN))
+    parser.parse_args(arguments, options)
+    given = {key for key, value in vars(options).items() if value is not _NOT_GIVEN}
+    for key in common.keys() - given:
+        if common[key] is argparse.SUPPRESS:
+            delattr(options, key)
+        else:
+            setattr(options, key, common[key])
     for key, value in presets[options.preset].items():
         if key not in given:
             setattr(options, key, value)

@@ -143,6 +143,9 @@ def main(section: Section, arguments: Sequence[str] | None = None) -> int:
         run = prepare(section.name, parser, options, given)
     except (ValueError, RuntimeError, OSError) as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: stopped before anything was computed", file=sys.stderr)
+        return 128 + signal.SIGINT
     return guarded(parser, run, lambda: _perform_and_report(section, run, options.replot))
 
 
@@ -161,7 +164,7 @@ def prepare(name: str, parser: Parser, options: argparse.Namespace, given: set[s
         what = "--resume" if options.resume else "--replot"
         if folder is None or not (folder / CONFIGURATION).is_file():
             raise ValueError(f"{what}: there is no earlier run in {folder or 'runs/'}")
-        _take_over(options, given, folder / CONFIGURATION, name, what)
+        _take_over(parser, options, given, folder / CONFIGURATION, name, what)
     else:
         folder = new_folder(name) if options.out is None else Path(options.out)
         if (folder / CONFIGURATION).exists():
@@ -177,22 +180,43 @@ def prepare(name: str, parser: Parser, options: argparse.Namespace, given: set[s
 
 
 def _take_over(
-    options: argparse.Namespace, given: set[str], path: Path, demo: str, what: str
+    parser: Parser,
+    options: argparse.Namespace,
+    given: set[str],
+    path: Path,
+    demo: str,
+    what: str,
 ) -> None:
     """Give the options the values of an earlier run; explicit ones must not contradict it."""
     try:
         earlier = json.loads(path.read_text())
         if earlier.pop("demo") != demo:
             raise ValueError(f"{what}: {path} is of another demo")
-    except (KeyError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{what}: {path} is damaged: {error}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{what}: {path} is damaged: {error}") from None
     earlier.pop("device", None)
     for key, value in earlier.items():
+        _require_possible(parser, key, value, f"{what}: {path}")
         is_new = key not in vars(options)
         if is_new or (key in given and getattr(options, key) != value):
             name = key.replace("_", "-")
             raise ValueError(f"{what}: --{name} was {value!r} in {path.parent}")
         setattr(options, key, value)
+
+
+def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None:
+    """Refuse what could not have been typed: the file may come from anybody."""
+    for action in parser._actions:
+        if action.dest != key or value == action.default:
+            continue
+        try:
+            typed = action.type(str(value)) if callable(action.type) else str(value)
+        except ValueError:
+            typed = None
+        if typed != value or isinstance(value, bool) or value not in (action.choices or [value]):
+            raise ValueError(f"{caller} is damaged: {key} cannot be {value!r:.60}")
 
 
 def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:

@@ -1,0 +1,210 @@
+"""Wrong command lines: one line on standard error, an exit status, nothing written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+from autoencoder.lecture.train_denoiser import section
+from autoencoder.lecture_page import SECTIONS, load_section
+from autoencoder.section import main
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--preset", "smoke", "--train-images", "20", "--test-images", "10"]
+
+REFUSED = {
+    "unknown option": (["--epoch", "3"], "did you mean --epochs?"),
+    "unknown option with a value": (["--lattent-size=3"], "did you mean --latent-size?"),
+    "an abbreviation": (["--work", "3"], "did you mean --workers?"),
+    "a stray word": (["extra"], "unrecognized arguments: extra"),
+    "an unknown preset": (["--preset", "lectrue"], "did you mean lecture?"),
+    "no preset": (["--preset"], "expected one argument"),
+    "zero epochs": (["--epochs", "0"], "whole number from 1"),
+    "negative epochs": (["--epochs", "-3"], "whole number from 1"),
+    "half an epoch": (["--epochs", "0.5"], "whole number from 1"),
+    "epochs in words": (["--epochs", "two"], "whole number from 1"),
+    "no epochs": (["--epochs"], "expected one argument"),
+    "an empty batch": (["--batch-size", "0"], "whole number from 1"),
+    "no latents": (["--latent-size", "0"], "whole number from 1"),
+    "no images": (["--train-images", "0"], "whole number from 1"),
+    "negative images": (["--test-images", "-1"], "whole number from 1"),
+    "negative noise": (["--noise-std", "-1"], "positive number"),
+    "noise without a number": (["--noise-std", "nan"], "positive number"),
+    "infinite noise": (["--noise-std", "inf"], "positive number"),
+    "noise in words": (["--noise-std", "loud"], "positive number"),
+    "a negative seed": (["--seed", "-1"], "whole number from 0"),
+    "a fractional seed": (["--seed", "1.5"], "whole number from 0"),
+    "no workers": (["--workers", "0"], "whole number from 1"),
+    "negative workers": (["--workers", "-2"], "whole number from 1"),
+    "negative time": (["--save-seconds", "-1"], "number from 0"),
+    "endless time": (["--save-seconds", "inf"], "number from 0"),
+    "time in words": (["--save-seconds", "soon"], "number from 0"),
+    "an unknown device": (["--device", "gpu"], "expected 'cpu', 'cuda' or 'cuda:N'"),
+    "a device's wrong number": (["--device", "cuda:x"], "'cuda:x'"),
+    "no device": (["--device", ""], "expected 'cpu', 'cuda' or 'cuda:N'"),
+    "resume and replot": (["--resume", "--replot"], "not allowed with"),
+    "nothing to resume": (["--resume"], "--resume: there is no earlier run in runs"),
+    "nothing to replot": (["--replot"], "--replot: there is no earlier run in runs"),
+    "no run to resume there": (["--resume", "--out", "none"], "no earlier run in none"),
+    "no name": (["--out", ""], "invalid folder value"),
+    "an impossible name": (["--out", "a\0b"], "invalid folder value"),
+    "results over a file": (["--out", "file"], "file"),
+    "results under a file": (["--out", "file/run"], "file"),
+    "results where nobody writes": (["--out", "/proc/minigrad"], "/proc/minigrad"),
+    "results over an earlier run": (["--out", "run"], "run holds an earlier run"),
+    "no data": (["--data", "none"], "the folder 'none' with the IDX files does not exist"),
+    "data in a file": (["--data", "file"], "the folder 'file'"),
+    "empty data": (["--data", "empty"], "holds no train-images-idx3-ubyte.gz"),
+    "damaged data": (["--data", "damaged"], "train-images-idx3-ubyte"),
+    "another size resumed": (["--resume", "--out", "run", "--latent-size", "8"], "was 32"),
+    "another seed resumed": (["--resume", "--out", "run", "--seed", "7"], "--seed was 0"),
+    "another preset resumed": (["--resume", "--out", "run", "--preset", "full"], "was 'smoke'"),
+    "other data resumed": (["--resume", "--out", "run", "--data", "empty"], "--data was None"),
+    "another demo resumed": (["--resume", "--out", "other"], "is of another demo"),
+    "a list resumed": (["--resume", "--out", "list"], "config.json is damaged"),
+    "no JSON resumed": (["--resume", "--out", "text"], "config.json is damaged"),
+    "no text resumed": (["--resume", "--out", "bytes"], "config.json is damaged"),
+    "an empty file resumed": (["--resume", "--out", "nothing"], "config.json is damaged"),
+    "words for numbers": (["--resume", "--out", "words"], "epochs cannot be 'many'"),
+    "negative numbers resumed": (["--resume", "--out", "minus"], "batch_size cannot be -5"),
+    "an unknown setting resumed": (["--resume", "--out", "unknown"], "--shell was 'rm'"),
+    "a code for data": (["--resume", "--out", "code"], "data cannot be {'a': 1}"),
+}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder to work in, with earlier runs, good and bad."""
+    monkeypatch.chdir(tmp_path)
+    good = {"demo": "train_denoiser", "preset": "smoke", "seed": 0, "data": None, "epochs": 1}
+    good.update(batch_size=100, train_images=20, test_images=10, latent_size=32, noise_std=0.5)
+    files = {
+        "run": good,
+        "other": {**good, "demo": "manifold"},
+        "list": ["demo"],
+        "words": {**good, "epochs": "many"},
+        "minus": {**good, "batch_size": -5},
+        "unknown": {**good, "shell": "rm"},
+        "code": {**good, "data": {"a": 1}},
+        "text": "no JSON",
+        "bytes": b"\xff\xfe\x00",
+        "nothing": "",
+    }
+    for name, content in files.items():
+        (tmp_path / name).mkdir()
+        text = content if isinstance(content, (str, bytes)) else json.dumps(content)
+        text = text.encode() if isinstance(text, str) else text
+        (tmp_path / name / "config.json").write_bytes(text)
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03\xff\xff\xff\xff")
+    return tmp_path
+
+
+def content_of(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def refused(capsys, arguments, which=section):
+    """The line on standard error; the command must say nothing else and give status 2."""
+    with pytest.raises(SystemExit) as caught:
+        main(which, arguments)
+    output, error = capsys.readouterr()
+    assert caught.value.code == 2
+    assert output == ""
+    assert error.startswith(f"{which.name}.py: ")
+    assert error.count("\n") == 1
+    return error
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_command_line_is_one_line_and_status_2_and_writes_nothing(name, place, capsys):
+    arguments, words = REFUSED[name]
+    before = content_of(place)
+    assert words in refused(capsys, arguments)
+    assert content_of(place) == before
+
+
+@pytest.mark.parametrize("name", [*SECTIONS, "train_denoiser"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--sead", "3"], "did you mean --seed?"),
+        (["--preset", "ful"], "did you mean full?"),
+        (["--resume", "--out", "list"], "config.json is damaged"),
+    ],
+)
+def test_every_demo_refuses_in_the_same_way(name, arguments, words, place, capsys):
+    try:
+        which = load_section(name)
+    except ModuleNotFoundError:
+        pytest.skip(f"there is no section {name}")
+    before = content_of(place)
+    assert words in refused(capsys, arguments, which)
+    assert content_of(place) == before
+
+
+def failed(capsys, arguments):
+    """The line on standard error of a command that fails while it runs, with status 1."""
+    assert main(section, arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("train_denoiser.py: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_damaged_checkpoint_is_one_line_and_status_1(place, capsys):
+    (place / "run" / "checkpoint.npz").write_bytes(b"PK" + bytes(100))
+    error = failed(capsys, ["--resume", "--out", "run"])
+    assert "checkpoint.npz" in error
+    assert "seal" in error
+
+
+def test_missing_results_are_one_line_and_status_1(place, capsys):
+    assert "results.npz" in failed(capsys, ["--replot", "--out", "run"])
+
+
+def test_results_with_objects_inside_are_refused_unread(place, capsys):
+    numpy.savez(place / "run" / "results.npz", a=numpy.array([print], dtype=object))
+    assert "results.npz" in failed(capsys, ["--replot", "--out", "run"])
+
+
+def test_a_full_disk_is_one_line_and_status_1(place, capsys, monkeypatch):
+    real = os.fsync
+
+    def fsync(descriptor):
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if is_file and os.pread(descriptor, 2, 0) == b"PK":  # a checkpoint, not config.json
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    error = failed(capsys, [*SMALL, "--out", "new"])
+    assert "No space left on device" in error
+    assert "new/checkpoint.npz" in error
+
+
+@pytest.mark.parametrize("demo", ["benchmark.py", "lecture.py", "train_denoiser.py"])
+def test_a_script_started_by_a_user_refuses_in_the_same_way(demo, place):
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "demos" / demo), "--no-such-option"],
+        capture_output=True,
+        text=True,
+        cwd=place,
+        timeout=60,
+    )
+    assert result.returncode == 2, result.stderr
+    assert "--no-such-option" in result.stderr
+    assert "Traceback" not in result.stderr

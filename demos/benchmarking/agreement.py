@@ -7,10 +7,15 @@ from collections.abc import Mapping
 
 import numpy
 
-__all__ = ["TOLERANCE", "Disagreement", "largest_difference"]
+__all__ = ["GRADIENT_TOLERANCE", "TOLERANCE", "Disagreement", "largest_difference"]
 
-TOLERANCE = 1e-3
-"""Of each result's largest element: float32 sums of some million terms, in different orders."""
+TOLERANCE = 1e-4
+"""Of a result's largest element: float32 sums of some million terms, in different orders."""
+
+GRADIENT_TOLERANCE = 5e-3
+"""The same for gradients, which jump: a ReLU whose input is rounded to the other side of 0 lets its
+gradient through or not. One such unit among 2 million (batch 128) has been seen to change a
+gradient by 1.3e-3 of its largest element; without one, libraries agree within 1e-5."""
 
 
 class Disagreement(Exception):
@@ -25,7 +30,7 @@ def largest_difference(
     Raises
     ------
     Disagreement
-        If it is above ``TOLERANCE``, something is not finite, or names or shapes differ.
+        If it is above the tolerance, something is not finite, or names or shapes differ.
     """
     if set(ours) != set(theirs):
         different = ", ".join(sorted(set(ours) ^ set(theirs)))
@@ -39,9 +44,10 @@ def largest_difference(
         difference = float(numpy.max(numpy.abs(mine - other), initial=0.0))
         scale = float(numpy.max(numpy.abs(mine), initial=0.0))
         share = difference / scale if scale else difference
-        if not math.isfinite(share) or share > TOLERANCE:
+        limit = GRADIENT_TOLERANCE if name.startswith("gradient") else TOLERANCE
+        if not math.isfinite(share) or share > limit:
             raise Disagreement(
-                f"the {name} differs by {share:.2g} of its largest element (tolerance {TOLERANCE})"
+                f"the {name} differs by {share:.2g} of its largest element (tolerance {limit:g})"
             )
         largest = max(largest, share)
     return largest

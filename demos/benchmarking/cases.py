@@ -210,7 +210,7 @@ class _Builder:
             for name in packages
             if name != "minigrad"
         ]
-        name = "import, bytecode cached"
+        name = "with bytecode cached"
         return [Measurement("import", name, "import", "", tuple(entries), tuple(comparisons))]
 
 

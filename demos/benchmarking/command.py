@@ -13,7 +13,7 @@ from autoencoder.atomic import atomic_write
 from autoencoder.command_line import Parser, positive, positive_number
 from autoencoder.run import new_folder
 
-from .agreement import TOLERANCE
+from .agreement import GRADIENT_TOLERANCE, TOLERANCE
 from .cases import CASES, measurements
 from .figure import save_figures
 from .machine import describe, notes
@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
             "seconds_a_turn": seconds,
             "quick": quick,
             "tolerance": TOLERANCE,
+            "gradient_tolerance": GRADIENT_TOLERANCE,
         },
     }
     _introduce(about, options.threads)
@@ -134,7 +135,11 @@ def _introduce(about: dict, threads: int) -> None:
     machine = about["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     print(f"{machine['processor']}, {machine['cores']} cores; Python {machine['python']}")
-    print(f"{versions}; {threads} threads each; results agree within {TOLERANCE}")
+    print(f"{versions}; {threads} threads each")
+    print(
+        f"before timing, results must agree within {TOLERANCE:g} of their largest element, "
+        f"gradients within {GRADIENT_TOLERANCE:g}"
+    )
     print("median (quartiles); each ratio is the median of the ratios pair by pair")
     for note in notes(threads):
         print(f"note: {note}")

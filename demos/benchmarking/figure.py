@@ -41,8 +41,8 @@ def ratio_figure(results: Sequence[Result]) -> Figure | None:
     with house_style():
         figure, axes = new_figure(width=14.0, height=1.6 + 0.55 * len(rows))
         plot = axes[0, 0]
-        for i, peer in enumerate(peers):
-            offset = 0.5 * ((i + 0.5) / len(peers) - 0.5)
+        for i, peer in enumerate(peers, start=1):  # the first colour is minigrad's elsewhere
+            offset = 0.5 * ((i - 0.5) / len(peers) - 0.5)
             places, summaries = [], []
             for row, (_, ratios) in enumerate(rows):
                 for name, ratio in ratios:

@@ -48,8 +48,9 @@ def notes(threads: int) -> list[str]:
         )
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
         found.append(
-            f"the machine is busy (load {os.getloadavg()[0]:.1f}): libraries whose threads wait for "
-            f"each other at every operation lose more than others; ratios are not to be believed"
+            f"the machine is busy (load {os.getloadavg()[0]:.1f}): where threads wait for each "
+            "other at every operation, as in BLAS and PyTorch, that costs most; ratios are not to "
+            "be believed"
         )
     if threads > _cores():
         found.append(f"{threads} threads on {_cores()} cores")

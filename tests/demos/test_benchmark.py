@@ -1,0 +1,197 @@
+"""The benchmark: who takes part, what is written, and that different work is never compared."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+DEMOS = Path(__file__).parents[2] / "demos"
+sys.path.insert(0, str(DEMOS))
+
+from benchmarking import agreement, networks, resident  # noqa: E402
+from benchmarking.cases import Comparison, Entry, Measurement, measurements  # noqa: E402
+from benchmarking.command import main  # noqa: E402
+from benchmarking.peers import MINIGRAD, PEERS, Peer  # noqa: E402
+from benchmarking.problems import Problem  # noqa: E402
+from benchmarking.results import Result  # noqa: E402
+
+from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp  # noqa: E402
+
+SHORT = ["--quick", "--rounds", "2", "--seconds", "0.001", "--threads", "1"]
+PLANTED = '''
+"""minigrad with a gradient 1 % off."""
+from benchmarking.peers import with_minigrad
+def prepare(problem, settings):
+    task = with_minigrad.prepare(problem, settings)
+    right = task.loss_and_gradients
+    def wrong():
+        loss, gradients = right()
+        gradients["2.weight"] = gradients["2.weight"] * 1.01
+        return loss, gradients
+    task.loss_and_gradients = wrong
+    return task
+'''
+
+
+def run(tmp_path, *arguments, extra=()):
+    file = tmp_path / "ratios.json"
+    out = ["--out", str(tmp_path / "figures"), "--json", str(file)]
+    status = main([*SHORT, *arguments, *out], extra=extra)
+    return status, json.loads(file.read_text())
+
+
+def test_minigrad_beside_itself_gives_ratios_by_case_and_peer(tmp_path, capsys):
+    status, found = run(tmp_path, "--case", "mlp", "--peer", "minigrad")
+    assert status == 0
+    ((case, by_name),) = found["ratios"].items()
+    ((_, ratios),) = by_name.items()
+    assert case == "mlp"
+    assert list(ratios) == ["minigrad / minigrad again"]
+    assert ratios["minigrad / minigrad again"] > 0
+    (measurement,) = found["measurements"]
+    entries = measurement["entries"]
+    assert list(entries) == ["minigrad", "minigrad again", "matmul"]
+    assert entries["minigrad again"]["difference"] == 0  # same bits
+    assert all(len(entry["values"]) == 2 for entry in entries.values())
+    for entry in entries.values():
+        expected = entry["items_a_call"] / numpy.median(entry["values"])
+        assert entry["items_a_second"] == pytest.approx(expected)
+    assert entries["minigrad"]["share_of_matmul"] > 0
+    assert found["settings"]["threads"] == 1
+    assert "minigrad" in found["machine"]["versions"]
+    assert (tmp_path / "figures" / "benchmark.svg").stat().st_size > 1000
+    assert "points/s" in capsys.readouterr().out
+
+
+def test_planted_difference_is_caught_and_not_timed(tmp_path, monkeypatch, capsys):
+    (tmp_path / "planted_peer.py").write_text(PLANTED)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    planted = Peer("planted", "planted", "planted_peer", "minigrad")
+    status, found = run(tmp_path, "--case", "mlp", "--peer", "minigrad", extra=[planted])
+    assert status == 1
+    (measurement,) = found["measurements"]
+    assert "the gradient of 2.weight differs by 0.0" in measurement["left_out"]["planted"]
+    assert "planted" not in measurement["entries"]
+    assert [ratio["under"] for ratio in measurement["ratios"]] == ["minigrad again"]
+    assert "planted: the gradient of 2.weight" in capsys.readouterr().err
+
+
+def test_a_peer_that_fails_is_left_out_with_its_own_words(tmp_path, monkeypatch):
+    (tmp_path / "failing_peer.py").write_text("raise ImportError('no such engine')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    failing = Peer("failing", "failing", "failing_peer", "minigrad")
+    status, found = run(tmp_path, "--case", "mlp", "--peer", "minigrad", extra=[failing])
+    assert status == 0
+    (measurement,) = found["measurements"]
+    assert measurement["left_out"] == {"failing": "failing: ImportError: no such engine"}
+
+
+@pytest.mark.slow
+def test_torch_computes_the_same_in_both_layouts(tmp_path):
+    pytest.importorskip("torch")
+    cases = ["--case", "autoencoder", "--case", "dense", "--case", "mlp", "--case", "ops"]
+    status, found = run(tmp_path, *cases, "--peer", "torch")
+    assert status == 0
+    assert not [m["left_out"] for m in found["measurements"] if m["left_out"]]
+    step = found["ratios"]["autoencoder"]["train step, batch 128"]
+    assert list(step) == ["minigrad / torch", "minigrad / torch channels_last"]
+
+
+def test_torch_computes_the_same_on_points(tmp_path):
+    pytest.importorskip("torch")
+    status, found = run(tmp_path, "--case", "mlp", "--peer", "torch")
+    assert status == 0
+    assert found["measurements"][0]["entries"]["torch"]["difference"] < 1e-4
+
+
+def test_import_is_timed_with_a_bytecode_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    status, found = run(tmp_path, "--case", "import", "--peer", "minigrad")
+    assert status == 0
+    entries = found["measurements"][0]["entries"]
+    assert all(value > 0 for entry in entries.values() for value in entry["values"])
+    assert list(found["ratios"]["import"]["with bytecode cached"]) == ["minigrad / numpy"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x * 1.01, "differs by 0.0"),
+        (lambda x: x * numpy.nan, "differs by nan"),
+        (lambda x: x[:1], r"has shape \(2,\) and \(1,\)"),
+    ],
+)
+def test_different_results_are_told_apart(change, message):
+    values = {"gradient of w": numpy.array([1.0, -2.0])}
+    with pytest.raises(agreement.Disagreement, match=message):
+        agreement.largest_difference(values, {"gradient of w": change(values["gradient of w"])})
+    with pytest.raises(agreement.Disagreement, match="only one"):
+        agreement.largest_difference(values, {})
+    assert agreement.largest_difference(values, values) == 0
+
+
+@pytest.mark.parametrize(
+    ("network", "model"),
+    [
+        ("autoencoder", AutoEncoder(8)),
+        ("dense", DenseAutoEncoder(32)),
+        ("mlp", mlp(2, 100, 100, 2)),
+    ],
+)
+def test_networks_are_the_lectures(network, model):
+    weights = networks.initial_weights(network, numpy.random.default_rng(0))
+    shapes = {name: value.shape for name, value in weights.items()}
+    assert shapes == {name: value.shape for name, value in model.state_dict().items()}
+
+
+def test_arithmetic_of_a_training_step_is_146_million_operations_an_image():
+    assert Problem("train", "autoencoder").flops == pytest.approx(146e6, rel=0.01)
+
+
+def test_ratios_are_medians_of_pairs_an_item():
+    small, large = Problem("train", "mlp", 10), Problem("train", "mlp", 40)
+    entries = (Entry("a", MINIGRAD, large, 1), Entry("b", MINIGRAD, small, 1))
+    comparison = Comparison("a / b", "a", "b", limit=1.0)
+    measurement = Measurement("scaling", "batch", "time", "point", entries, (comparison,))
+    result = Result(measurement, values={"a": [4.0, 8.0, 4.0], "b": [1.0, 1.0, 4.0]})
+    (ratio,) = result.ratios()
+    assert ratio.summary.median == 1.0  # of 1, 2 and 0.25; the ratio of medians is 1 too by item
+    assert ratio.is_reached
+
+
+def test_every_target_of_the_table_has_its_comparison():
+    limits = {
+        (measurement.case, comparison.label): comparison.limit
+        for case in ("autoencoder", "dense", "mlp", "ops", "memory", "scaling")
+        for measurement in measurements(case, PEERS, 2, "cpu", quick=False)
+        for comparison in measurement.comparisons
+        if comparison.limit is not None
+    }
+    assert limits["memory", "minigrad / torch channels_last, batch 4096"] == 0.1
+    assert limits["memory", "minigrad: batch 4096 / batch 128"] == 1.3
+    assert limits["scaling", "minigrad: gain of a second worker"] == 1.8
+    assert limits["scaling", "minigrad: batch 4096 / batch 128"] == 1.05
+    assert limits["autoencoder", "minigrad / tinygrad"] == 0.125
+
+
+@pytest.mark.skipif(not resident.is_supported(), reason="peak memory is read from /proc")
+def test_peak_memory_sees_what_was_freed_again():
+    resident.reset_peak()
+    before = resident.resident()
+    numpy.ones(10_000_000).sum()
+    assert resident.peak_resident() - before > 70e6
+
+
+def test_wrong_command_lines_are_refused_in_a_line(capsys):
+    for arguments, message in [
+        (["--case", "autoencodr"], "did you mean autoencoder?"),
+        (["--case", "memory", "--device", "cuda"], "nothing to measure on cuda"),
+    ]:
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["section"]
 
 PRESETS = {
-    "smoke": {"steps": 100, "epochs": 1, "train_images": 1_000, "test_images": 200},
+    "smoke": {"steps": 50, "epochs": 1, "train_images": 300, "test_images": 200},
     "default": {"steps": 2_000, "epochs": 5, "train_images": 60_000, "test_images": 10_000},
     "lecture": {"steps": 2_000, "epochs": 5, "train_images": 60_000, "test_images": 10_000},
     "full": {"steps": 2_000, "epochs": 25, "train_images": 60_000, "test_images": 10_000},

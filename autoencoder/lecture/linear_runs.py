@@ -120,7 +120,9 @@ def compute(run: Run) -> Results:
 
 def _spread(steps: int) -> set[int]:
     """Where to look at a descent: evenly on a logarithmic axis, and at its end."""
-    return {int(step) for step in numpy.geomspace(1, steps, OBSERVED).round()} | {steps}
+    return {
+        int(step) for step in numpy.geomspace(1, steps, min(OBSERVED, steps // 5 + 1)).round()
+    } | {steps}
 
 
 def _largest_angle(a: numpy.ndarray, b: numpy.ndarray) -> float:

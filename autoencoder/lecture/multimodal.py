@@ -98,7 +98,15 @@ def _draw_points(results: Results) -> Figure:
         with house_style():
             x, y = results.numbers[case]["noisy"]
             ax.scatter(
-                x, y, s=170, marker="x", color=COLOURS["grey"], linewidths=3, label="noisy point"
+                # A ring: the mean is never far from the noisy point.
+                x,
+                y,
+                s=650,
+                marker="o",
+                facecolors="none",
+                edgecolors=COLOURS["green"],
+                linewidths=3,
+                label="noisy point",
             )
             for name, (label, marker, colour, size) in marks.items():
                 x, y = results.arrays[f"{key_of(case)}/{name}"]

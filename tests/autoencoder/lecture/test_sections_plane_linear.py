@@ -1,0 +1,69 @@
+"""The sections on curves, PCA, points and ambiguity as commands: files, numbers, redrawing."""
+
+import csv
+import math
+
+import pytest
+
+from autoencoder.lecture import denoise_2d, linear_is_pca, manifold, multimodal
+from autoencoder.results import Results
+from autoencoder.section import main
+
+SECTIONS = {
+    "manifold": (manifold.section, ["manifold", "coordinate", "loss", "circle"]),
+    "linear_is_pca": (linear_is_pca.section, ["descent", "columns", "failures", "pca_error"]),
+    "denoise_2d": (denoise_2d.section, ["arrows", "posterior_mean", "score"]),
+    "multimodal": (multimodal.section, ["points", "digits"]),
+}
+
+
+@pytest.fixture(params=list(SECTIONS), scope="module")
+def finished(request, tmp_path_factory):
+    """A section, its figures' names and the folder of its smoke run."""
+    section, figures = SECTIONS[request.param]
+    folder = tmp_path_factory.mktemp(request.param) / "run"
+    assert main(section, ["--preset", "smoke", "--out", str(folder)]) == 0
+    return section, figures, folder
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return all(_finite(part) for part in value.values())
+    if isinstance(value, list):
+        return all(_finite(part) for part in value)
+    return isinstance(value, str) or math.isfinite(value)
+
+
+def test_smoke_run_writes_every_figure_twice_and_finite_numbers(finished):
+    section, figures, folder = finished
+    results = Results.load(folder / "results.npz")
+    assert list(section.draw(results)) == figures
+    for name in figures:
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in (folder / f"{name}.svg").read_bytes()
+    assert results.numbers
+    assert _finite(results.numbers)
+    assert (folder / "summary.txt").read_text().splitlines() == section.summary(results)
+
+
+def test_both_scales_of_the_loss_are_in_the_metrics(finished):
+    section, _, folder = finished
+    with open(folder / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    components = 2 if section.name in ("manifold", "denoise_2d") else None
+    assert rows
+    for row in rows:
+        ratio = float(row["train_loss_per_sample"]) / float(row["train_loss"])
+        expected = components or (2 if "modes" in row["run"] else 784)
+        assert ratio == pytest.approx(expected, rel=1e-6)
+
+
+def test_replot_draws_the_same_bytes_without_training(finished, monkeypatch):
+    section, figures, folder = finished
+    before = {name: (folder / f"{name}.png").read_bytes() for name in figures}
+    for name in figures:
+        (folder / f"{name}.png").unlink()
+    monkeypatch.setattr("autoencoder.run.train", None)
+    monkeypatch.setattr("autoencoder.lecture.linear_runs.train_linear", None)
+    assert main(section, ["--replot", "--out", str(folder)]) == 0
+    assert {name: (folder / f"{name}.png").read_bytes() for name in figures} == before

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .autograd import Node, first_gradient, landed, node_of, walk
+from .arrivals import first_gradient, landed
+from .autograd import walk
 from .backend import use_device
 from .modes import set_grad_enabled
+from .order import Node, node_of
 from .tensor import Tensor
 
 

@@ -6,43 +6,35 @@ import re
 from itertools import count
 from typing import ClassVar
 
-from .anomaly import require_finite, user_line
-from .backend import Array, HostArray, as_own_array, common_device, use_device
+from .backend import Array, HostArray, as_own_array
+from .guards import forward_elsewhere, remember_line_and_check
 from .modes import current_mode
+from .saved import Saved, wrap
 from .tensor import Tensor
 
-wrap = Tensor._wrap
 _next_number = count().__next__  # atomic: threads may build graphs side by side
 
 
-class Operation:
+class Operation(Saved):
     """One step of a computation, and how to undo it.
 
     An instance is used once: options go to ``__init__``, input tensors to the call. When the call
     is recorded, the instance keeps its inputs and becomes the ``grad_fn`` of its output, so the
     graph is nothing but operations pointing at tensors pointing at operations.
 
-    To add one, subclass and write
-
-    ``forward(*arrays) -> array``
-        NumPy or CuPy arrays in, one array out. Save what backward needs on ``self``.
-    ``backward(gradient) -> Tensor or tuple``
-        The gradient arriving from above, as a Tensor, to one gradient per input (``None`` where
-        there is none), written with Tensor operations so that it can be differentiated again.
-        Where an input was broadcast, return the gradient of the broadcast shape: the engine
-        sums it down. Read input values through ``self.saved``, the output's through
-        ``self.output``; shapes may come from ``self.inputs``.
+    To add one, write ``forward``, from the inputs' arrays to the result's, and ``backward``, from
+    the gradient of the result to one an input (``None`` where there is none), in operations, so
+    that it can be differentiated again: see ``docs/add_an_operation.md``.
 
     Attributes
     ----------
     name : str
         The class name in snake case; what error messages call it.
-    is_view : bool
-        Set on the class when the result shares memory with input 0.
-    saves_output : bool
-        Set on the class when backward reads ``self.output``.
-    needs_input_grad : list of bool
-        In backward: which inputs' gradients are wanted, so that costly ones can be skipped.
+    is_view, saves_output : bool
+        Set on the class: the result shares memory with input 0; backward reads ``output``.
+    inputs, saved, output, needs_input_grad
+        For backward: the inputs, to ask for shapes, and, to read values, ``saved`` (the same) and
+        ``output``; and which gradients are wanted, so that costly ones can be skipped.
 
     Examples
     --------
@@ -62,7 +54,6 @@ class Operation:
     name: ClassVar[str] = "operation"
     is_view: ClassVar[bool] = False
     saves_output: ClassVar[bool] = False
-    inputs: tuple[Tensor, ...] | None = None  # None until recorded, and again once freed
     needs_input_grad: list[bool]
 
     def __init_subclass__(cls) -> None:
@@ -94,7 +85,7 @@ class Operation:
                     wants_grad = True
         except AttributeError:
             on_host = False  # an input is no Tensor
-        data = self.forward(*arrays) if on_host else self._forward_elsewhere(inputs, arrays)
+        data = self.forward(*arrays) if on_host else forward_elsewhere(self, inputs, arrays)
         if type(data) is not HostArray:
             data = as_own_array(data)
         output = wrap(data)
@@ -110,46 +101,5 @@ class Operation:
             output.requires_grad = True
             output.grad_fn = self
         if checking:
-            self._created = user_line()
-            require_finite(data, f"{self.name}: the result", self._created)
+            remember_line_and_check(self, data)
         return output
-
-    def _forward_elsewhere(self, inputs: tuple[Tensor, ...], arrays: list[Array]) -> Array:
-        """Forward on a GPU, or say which input does not belong."""
-        for i, tensor in enumerate(inputs):
-            if not isinstance(tensor, Tensor):
-                raise TypeError(f"{self.name}: input {i} is a {type(tensor).__name__}, no Tensor")
-        with use_device(common_device(*arrays, name=self.name)):
-            return self.forward(*arrays)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        """The inputs, after checking that none was written in place since forward read it."""
-        if [tensor._version[0] for tensor in self.inputs] != self._versions:
-            self._refuse_changed()
-        return self.inputs
-
-    def _refuse_changed(self) -> None:
-        for i, (tensor, version) in enumerate(zip(self.inputs, self._versions)):
-            if tensor._version[0] != version:
-                raise RuntimeError(
-                    f"{self.name}: input {i} of shape {tensor.shape} was changed in place after "
-                    f"{self.name} used it; its old value is needed for the gradient"
-                )
-
-    @property
-    def output(self) -> Tensor:
-        """The output, rebuilt around its saved array: another tensor, the same node."""
-        if self._output_version[0] != 0:
-            raise RuntimeError(
-                f"{self.name}: its output of shape {self._output.shape} was changed in place; "
-                f"its old value is needed for the gradient"
-            )
-        output = Tensor._wrap(self._output)
-        output.requires_grad, output.grad_fn = True, self
-        output._version = self._output_version
-        return output
-
-    def release(self) -> None:
-        """Let go of the inputs and of everything saved for backward."""
-        self.__dict__.clear()

@@ -16,10 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .autograd import Node, first_gradient, land_on_leaves, operations_behind, walk
+from .arrivals import first_gradient, land_on_leaves
+from .autograd import walk
 from .backend import array_module, use_device
 from .modes import set_grad_enabled
 from .operation import Operation
+from .order import Node, operations_behind
 from .tensor import Tensor
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..autograd import operations_behind
 from ..operation import Operation
+from ..order import operations_behind
 from ..tensor import Tensor
 
 

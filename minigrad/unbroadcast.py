@@ -1,0 +1,81 @@
+"""What an operation's backward gives, made to fit its inputs: broadcasting undone, all checked.
+
+In ``y = a + b`` with a of shape (4, 3) and b of shape (3,), each element of b takes part in four
+sums. Its gradient is therefore the sum of the four that arrive: over the rows, which b was repeated
+along. Here that is done once, for all operations.
+"""
+
+from __future__ import annotations
+
+from .anomaly import require_finite
+from .backend import HostArray
+from .basic import Reshape, Sum
+from .modes import unchecked
+from .operation import Operation
+from .tensor import Tensor
+
+
+def fitted(operation: Operation, index: int, tensor: Tensor, gradient: Tensor) -> Tensor:
+    """Undo broadcasting, then make sure the gradient could be the input's."""
+    if not isinstance(gradient, Tensor):
+        kind = type(gradient).__name__
+        raise TypeError(f"{operation.name}: backward gave a {kind} for input {index}, no Tensor")
+    ours, theirs = gradient.data, tensor.data
+    if ours.shape != theirs.shape:
+        gradient = unbroadcast(operation, index, gradient, theirs.shape)
+    if ours.dtype is not theirs.dtype and ours.dtype != theirs.dtype:
+        raise TypeError(
+            f"{operation.name}: the gradient of input {index} is {gradient.dtype}, "
+            f"the input {tensor.dtype}"
+        )
+    is_same_kind = type(ours) is type(theirs)
+    if not is_same_kind or (type(ours) is not HostArray and gradient.device != tensor.device):
+        raise TypeError(
+            f"{operation.name}: the gradient of input {index} is on {gradient.device}, "
+            f"the input on {tensor.device}"
+        )
+    return gradient
+
+
+def unbroadcast(
+    operation: Operation, index: int, gradient: Tensor, shape: tuple[int, ...]
+) -> Tensor:
+    """Sum a gradient over the dimensions along which the input was repeated."""
+    extra = gradient.ndim - len(shape)
+    if extra < 0 or any(
+        n not in (1, length) for n, length in zip(shape, gradient.shape[max(extra, 0) :])
+    ):
+        raise ValueError(
+            f"{operation.name}: the gradient of input {index} has shape {gradient.shape}, "
+            f"the input {shape}"
+        )
+    repeated = tuple(
+        axis
+        for axis, length in enumerate(gradient.shape)
+        if axis < extra or (shape[axis - extra] == 1 and length != 1)
+    )
+    return Reshape(shape)(Sum(repeated)(gradient))
+
+
+def backward_checked(operation: Operation, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    """``operation.backward``, and the gradients it gives must be finite."""
+    found = unchecked(operation.backward)(gradient)
+    found = found if isinstance(found, tuple) else (found,)
+    for i, one in enumerate(found):
+        if isinstance(one, Tensor):
+            created = getattr(operation, "_created", "unknown")
+            require_finite(one.data, f"{operation.name}: the gradient of input {i}", created)
+    return found
+
+
+def one_each(
+    operation: Operation, found: Tensor | tuple[Tensor | None, ...]
+) -> tuple[Tensor | None, ...]:
+    """What backward gave as a tuple; there must be one gradient an input."""
+    found = found if isinstance(found, tuple) else (found,)
+    if len(found) != len(operation.inputs):
+        raise RuntimeError(
+            f"{operation.name}: backward gave {len(found)} gradients for "
+            f"{len(operation.inputs)} inputs"
+        )
+    return found

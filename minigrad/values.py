@@ -1,0 +1,223 @@
+"""What a tensor is as a container of numbers: shape, values out and in, printing.
+
+None of it concerns the graph, but writing in place, which is counted so that backward can notice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .backend import CPU, Array, as_dtype, as_host_array, device_of, is_array, to_device, use_device
+from .modes import current_mode
+
+if TYPE_CHECKING:
+    from .backend import Device
+    from .ops.methods import TensorMethods
+    from .tensor import Tensor
+else:
+    TensorMethods = object
+
+Self = TypeVar("Self", bound="TensorValues")
+
+
+def as_array(data: Any, dtype: Any, device: str | Device | None) -> Array:
+    """What a caller calls data, as an array: see :class:`Tensor`.
+
+    Examples
+    --------
+    >>> as_array([1, 2.5], None, None)
+    array([1. , 2.5], dtype=float32)
+    """
+    if isinstance(data, TensorValues):
+        data = data.data
+    if not is_array(data):
+        is_plain_python = not hasattr(data, "dtype")
+        try:
+            data = as_host_array(data)
+        except ValueError as error:
+            raise TypeError(f"Tensor: the data is no regular array: {error}") from error
+        if is_plain_python and data.dtype.kind == "f" and dtype is None:
+            data = data.astype("float32")
+    given = [data.dtype] if dtype is None else [data.dtype, as_dtype("Tensor", dtype)]
+    for kind in given:
+        if kind.kind not in "fiub":
+            raise TypeError(f"Tensor: expected numbers, got data of type {kind}")
+    data = data.astype(given[-1], copy=False)
+    return data if device is None else to_device(data, device)
+
+
+class TensorValues(TensorMethods):
+    """The half of :class:`Tensor` that has nothing to do with derivatives."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        data: Array
+        grad: Tensor | None
+        grad_fn: Any
+        requires_grad: bool
+        _version: list[int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each dimension."""
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements (an attribute, as in NumPy)."""
+        return self.data.size
+
+    @property
+    def dtype(self) -> Any:
+        """The NumPy dtype of the elements."""
+        return self.data.dtype
+
+    @property
+    def device(self) -> Device:
+        """The device the data lives on."""
+        return device_of(self.data)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the tensor was made by the user rather than by a recorded operation."""
+        return self.grad_fn is None
+
+    def detach(self) -> Tensor:
+        """The same data, cut off from the graph.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> (Tensor([1.0], requires_grad=True) * 2).detach().requires_grad
+        False
+        """
+        from .tensor import Tensor
+
+        tensor = Tensor._wrap(self.data)
+        tensor._version = self._version
+        return tensor
+
+    def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
+        """Switch the wish for gradients on or off; returns the tensor itself."""
+        if self.grad_fn is not None:
+            raise RuntimeError("requires_grad_: only leaves can be switched; use detach()")
+        if requires_grad and self.data.dtype.kind != "f":
+            raise TypeError(f"requires_grad_: expected floating point, got {self.dtype}")
+        self.requires_grad = bool(requires_grad)
+        return self
+
+    def item(self) -> float | int | bool:
+        """The only element, as a Python number. Waits for the device.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> Tensor([2.5]).item()
+        2.5
+        """
+        if self.size != 1:
+            raise ValueError(f"item: expected one element, got shape {self.shape}")
+        return self.data.item()
+
+    def numpy(self) -> Array:
+        """The data as a NumPy array, shared with the tensor.
+
+        Raises
+        ------
+        RuntimeError
+            If the tensor requires gradients: say ``detach().numpy()``.
+        TypeError
+            If it lives on a GPU: say ``to("cpu").numpy()``.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> Tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
+        if self.requires_grad:
+            raise RuntimeError("numpy: the tensor requires gradients; use detach().numpy()")
+        if self.device != CPU:
+            raise TypeError(f"numpy: the tensor is on {self.device}; use to('cpu').numpy()")
+        return self.data
+
+    def copy_(self: Self, source: Any) -> Self:
+        """Write new values into this tensor, in place; the mutation check notices.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> Tensor([1.0, 2.0]).copy_([3.0, 4.0])
+        Tensor([3., 4.])
+        """
+        values = as_array(source, self.dtype, self.device)
+        if values.shape != self.shape:
+            raise ValueError(f"copy_: expected shape {self.shape}, got {values.shape}")
+        return self._write("copy_", values)
+
+    def zero_(self: Self) -> Self:
+        """Set every element to 0, in place; the mutation check notices.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> Tensor([1.0, 2.0]).zero_()
+        Tensor([0., 0.])
+        """
+        return self._write("zero_", 0)
+
+    def _write(self: Self, name: str, values: Any) -> Self:
+        """Writing is not recorded, so a recorded result would no longer be what its graph says."""
+        if self.grad_fn is not None and current_mode().recording:
+            raise RuntimeError(
+                f"{name}: the tensor of shape {self.shape} is the recorded result of "
+                f"{self.grad_fn.name}; write to its detach(), or inside no_grad()"
+            )
+        with use_device(self.device):
+            self.data[...] = values
+        self._version[0] += 1
+        return self
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len: a tensor without dimensions has no length")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"bool: shape {self.shape} is ambiguous; use .data.any() or .all()")
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    __hash__ = object.__hash__  # `==` compares elements; a tensor is a key by identity
+
+    def __deepcopy__(self: Self, memo: dict) -> Self:
+        if self.grad_fn is not None:
+            raise RuntimeError("deepcopy: only leaves can be copied; use detach()")
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        with use_device(self.device):
+            copied.data, copied.requires_grad = self.data.copy(), self.requires_grad
+        copied.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
+        copied.grad_fn, copied._version = None, [0]
+        return copied
+
+    def __repr__(self) -> str:
+        text = repr(self.data)
+        inside = text[text.index("(") + 1 : text.rindex(")")]
+        inside = inside.replace(", dtype=float32", "").replace("\n", "\n ")
+        place = "" if self.device == CPU else f", device='{self.device}'"
+        maker = f", grad_fn={self.grad_fn.name}" if self.grad_fn is not None else ""
+        wish = ", requires_grad=True" if self.requires_grad and not maker else ""
+        return f"Tensor({inside}{place}{maker}{wish})"

@@ -2,15 +2,19 @@
 
 import sys
 
-import numpy as np
 import pytest
 from operation_case import Functions
 from operation_table import CASES
 
 import minigrad
 from minigrad import Operation, Tensor
+from minigrad.backend import array_module, to_device, use_device
 from minigrad.basic import Add
 from minigrad.gradcheck import adjoint_check, gradcheck, gradgradcheck
+
+
+def contiguous(array):
+    return array
 
 
 def strided(array):
@@ -18,21 +22,33 @@ def strided(array):
     if array.ndim == 0:
         return array
     order = tuple(reversed(range(array.ndim)))
-    doubled = np.repeat(array.transpose(order), 2, axis=-1)
+    doubled = array_module(array).repeat(array.transpose(order), 2, axis=-1)
     return doubled[..., ::2].transpose(order)
 
 
-@pytest.mark.parametrize("layout", [np.array, strided], ids=["contiguous", "strided"])
+@pytest.mark.parametrize(
+    ("device", "layout"),
+    [
+        ("cpu", contiguous),
+        ("cpu", strided),
+        ("standin", strided),
+        pytest.param("cuda", strided, marks=pytest.mark.cuda),
+    ],
+    indirect=["device"],
+)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_first_and_second_derivatives(case, layout, device, tensor):
+def test_first_and_second_derivatives(case, layout, device):
     functions = Functions(device)
-    inputs = [tensor(layout(values), requires_grad=True) for values in case.inputs]
+    with use_device(device):
+        arrays = [layout(to_device(values, device)) for values in case.inputs]
+    inputs = [Tensor(array, requires_grad=True) for array in arrays]
 
     def f(*tensors):
         return case.function(functions, *tensors)
 
-    assert gradcheck(f, inputs, step=case.step, max_elements=40)
-    assert gradgradcheck(f, inputs, step=case.step, max_elements=20, directions=2)
+    elements = 40 if device.type == "cpu" else 6  # an element costs launches; the rest: directions
+    assert gradcheck(f, inputs, step=case.step, max_elements=elements, directions=2)
+    assert gradgradcheck(f, inputs, step=case.step, max_elements=elements // 2, directions=2)
 
 
 LINEAR = [
@@ -99,6 +115,7 @@ def cut_off(gradient):
     return gradient.detach()
 
 
+@pytest.mark.parametrize("device", ["cpu"], indirect=True)
 @pytest.mark.parametrize(("check", "plant"), [(gradcheck, off_by_little), (gradgradcheck, cut_off)])
 def test_the_cases_of_each_operation_notice_a_planted_mistake(check, plant, monkeypatch, device):
     functions = Functions(device)

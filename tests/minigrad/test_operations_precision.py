@@ -10,7 +10,16 @@ from minigrad import Tensor, grad
 from minigrad import functional as F
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("device", "dtype"),
+    [
+        ("cpu", "float32"),
+        ("cpu", "float64"),
+        ("standin", "float32"),
+        pytest.param("cuda", "float32", marks=pytest.mark.cuda),
+    ],
+    indirect=["device"],
+)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_precision_is_kept_forward_and_through_two_backwards(case, dtype, device, tensor):
     functions = Functions(device)

@@ -42,7 +42,9 @@ def as_array(data: Any, dtype: Any, device: str | Device | None) -> Array:
     for kind in given:
         if kind.kind not in "fiub":
             raise TypeError(f"Tensor: expected numbers, got data of type {kind}")
-    data = data.astype(given[-1], copy=False)
+    if data.dtype != given[-1]:
+        with use_device(device_of(data)):
+            data = data.astype(given[-1])
     return data if device is None else to_device(data, device)
 
 

@@ -103,7 +103,8 @@ def overlapping_members(honest, seal):
             entries[0],
             0,
         )
-        yield "overlapping members", seal(honest[: entries[0]] + directory + tail), None
+        content = seal(honest[: entries[0]] + directory + tail)
+        yield "overlapping members", content, "archive"  # not the first name that is there twice
 
 
 def test_accidents_are_refused_even_when_nothing_is_expected(sweep, good):

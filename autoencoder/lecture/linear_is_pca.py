@@ -65,6 +65,8 @@ def _draw_descent(results: Results) -> Figure:
             floor = results.numbers[f"d{d}"]["floor"]
             left.axhline(floor, color=colour, linestyle=":", linewidth=2.0)
         left.plot([], [], ":", color=COLOURS["grey"], label="PCA's loss")
+        lowest = min(results.numbers[f"d{d}"]["floor"] for d in LATENT_SIZES)
+        left.set_ylim(bottom=0.4 * lowest)  # room for the legend
         left.legend(loc="lower left")
         line_chart(
             angles, "step", "largest principal angle (degrees)", log_x=True, log_y=True, axes=right
@@ -161,8 +163,8 @@ def summary(results: Results) -> list[str]:
     sizes = [numbers[f"d{d}"] for d in LATENT_SIZES]
     each = "; ".join(
         f"d = {n['latent_size']}: {n['loss']:.5f} a pixel ({n['loss_per_sample']:.3f} a sample, "
-        f"the lecture's sum), {n['ratio'] - 1:.5%} above PCA's, largest angle {n['angle']:.3f} "
-        "degrees"
+        f"the lecture's sum), {n['ratio'] - 1:.1e} of PCA's loss above it, largest angle "
+        f"{n['angle']:.3f} degrees"
         for n in sizes
     )
     raw = numbers["uncentred"]

@@ -23,7 +23,7 @@ from .trace import trace_backward
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import gradcheck, nn, optim, parallel
+    from . import gradcheck, graph, nn, optim, parallel, trace
 
 __all__ = [
     "Device",
@@ -44,10 +44,11 @@ __all__ = [
     "optim",
     "parallel",
     "set_grad_enabled",
+    "trace",
     "trace_backward",
 ]
 
-_MODULES = ("gradcheck", "nn", "optim", "parallel")  # imported when first named
+_MODULES = ("gradcheck", "graph", "nn", "optim", "parallel")  # imported when first named
 
 
 def __getattr__(name: str) -> ModuleType:

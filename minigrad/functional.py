@@ -5,6 +5,7 @@ Each stands with its operation, and the derivation of its gradient, in ``minigra
 
 from .ops.activation import leaky_relu, relu, sigmoid, softplus, tanh
 from .ops.arithmetic import add, div, mul, neg, sub
+from .ops.compare import eq, ge, gt, le, lt, ne
 from .ops.conv import conv2d, conv_transpose2d
 from .ops.elementwise import abs, cos, exp, log, sin, sqrt
 from .ops.join import cat, pad, stack
@@ -19,7 +20,7 @@ from .ops.loss import (
 from .ops.pool import avg_pool2d, interpolate, max_pool2d
 from .ops.power import pow
 from .ops.reduce import amax, amin, mean, std, sum, var
-from .ops.select import clamp, eq, ge, gt, le, lt, maximum, minimum, ne, where
+from .ops.select import clamp, maximum, minimum, where
 from .ops.shape import expand, flatten, permute, reshape, squeeze, transpose, unsqueeze
 from .ops.softmax import log_softmax, logsumexp, softmax
 

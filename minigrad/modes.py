@@ -38,6 +38,10 @@ def set_grad_enabled(enabled: bool) -> contextlib.AbstractContextManager[None]:
     ----------
     enabled : bool
 
+    Returns
+    -------
+    context manager
+
     Examples
     --------
     >>> with set_grad_enabled(False):
@@ -49,6 +53,10 @@ def set_grad_enabled(enabled: bool) -> contextlib.AbstractContextManager[None]:
 
 def no_grad() -> contextlib.AbstractContextManager[None]:
     """Record no operation inside the block; also a decorator.
+
+    Returns
+    -------
+    context manager
 
     Examples
     --------
@@ -65,6 +73,10 @@ def no_grad() -> contextlib.AbstractContextManager[None]:
 def enable_grad() -> contextlib.AbstractContextManager[None]:
     """Record operations inside the block, also within :func:`no_grad`.
 
+    Returns
+    -------
+    context manager
+
     Examples
     --------
     >>> with no_grad(), enable_grad():
@@ -76,6 +88,10 @@ def enable_grad() -> contextlib.AbstractContextManager[None]:
 
 def is_grad_enabled() -> bool:
     """Tell whether operations are being recorded in this thread.
+
+    Returns
+    -------
+    bool
 
     Examples
     --------
@@ -100,6 +116,10 @@ def detect_anomaly() -> contextlib.AbstractContextManager[None]:
     Every operation then remembers the line of user code that created it, and its output and the
     gradients that leave it are checked; a value that is NaN or infinite raises
     :class:`FloatingPointError` naming the operation and that line. Slow: for finding a fault.
+
+    Returns
+    -------
+    context manager
 
     Examples
     --------

@@ -15,7 +15,15 @@ Function = Callable[..., Tensor | Sequence[Tensor]]
 
 
 class GradcheckError(AssertionError):
-    """A gradient is wrong, or backward misbehaves. The message names the input and the values."""
+    """A gradient is wrong, or backward misbehaves. The message names the input and the values.
+
+    Examples
+    --------
+    >>> raise GradcheckError("input 0 of shape (3,): index (2,): gradient 4, difference 12")
+    Traceback (most recent call last):
+        ...
+    minigrad.gradcheck.trial.GradcheckError: input 0 of shape (3,): ...
+    """
 
 
 def verdict(raise_exception: bool, check: Callable[..., None], *arguments: Any) -> bool:

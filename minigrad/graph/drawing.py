@@ -30,6 +30,11 @@ class Drawing:
     ----------
     boxes : sequence of Box
         What is drawn: each with its kind, title, lines, and the boxes it takes tensors from.
+
+    Examples
+    --------
+    >>> draw(Tensor(2.0, requires_grad=True).exp())
+    Drawing of 2 boxes
     """
 
     def __init__(self, boxes: Sequence[Box]) -> None:

@@ -13,7 +13,17 @@ from .parameter import Parameter
 
 
 class IncompatibleKeys(NamedTuple):
-    """The names a state dict lacks, and those it has too many."""
+    """The names a state dict lacks, and those it has too many: what ``load_state_dict`` gives.
+
+    Attributes
+    ----------
+    missing_keys, unexpected_keys : list of str
+
+    Examples
+    --------
+    >>> IncompatibleKeys(["bias"], [])
+    IncompatibleKeys(missing_keys=['bias'], unexpected_keys=[])
+    """
 
     missing_keys: list[str]
     unexpected_keys: list[str]

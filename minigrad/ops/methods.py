@@ -10,7 +10,18 @@ from typing import Any
 
 from ..backend import Device
 from ..tensor import Tensor
-from . import activation, arithmetic, elementwise, index, linalg, power, reduce, select, shape
+from . import (
+    activation,
+    arithmetic,
+    compare,
+    elementwise,
+    index,
+    linalg,
+    power,
+    reduce,
+    select,
+    shape,
+)
 from . import softmax as soft
 from .move import to
 
@@ -43,12 +54,12 @@ class TensorMethods:
     __rmatmul__ = _reflected(linalg.matmul)
     __getitem__ = index.getitem
 
-    __eq__ = eq = select.eq
-    __ne__ = ne = select.ne
-    __lt__ = lt = select.lt
-    __le__ = le = select.le
-    __gt__ = gt = select.gt
-    __ge__ = ge = select.ge
+    __eq__ = eq = compare.eq
+    __ne__ = ne = compare.ne
+    __lt__ = lt = compare.lt
+    __le__ = le = compare.le
+    __gt__ = gt = compare.gt
+    __ge__ = ge = compare.ge
     __abs__ = abs = elementwise.abs
 
     log = elementwise.log

@@ -1,4 +1,4 @@
-"""Choosing between values, element by element: where, maximum, minimum, clamp, comparisons.
+"""Choosing between values, element by element: where, maximum, minimum, clamp.
 
 The choice itself has no derivative: the gradient goes to whichever value was taken. Where two are
 equal, maximum and minimum give half to each, as PyTorch does.
@@ -6,17 +6,14 @@ equal, maximum and minimum give half to each, as PyTorch does.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
 from typing import Any
 
-from ..backend import Array, array_module, common_device, use_device
+from ..backend import Array, array_module
 from ..operation import Operation
 from ..tensor import Tensor
 from .operands import (
     as_tensor,
     broadcast_shape,
-    is_number,
     on_its_device,
     operands,
     require_number,
@@ -210,81 +207,3 @@ def clamp(x: Any, min: float | None = None, max: float | None = None) -> Tensor:
     low = None if min is None else with_number("clamp", x, min)[1]
     high = None if max is None else with_number("clamp", x, max)[1]
     return Clamp(low, high)(x)
-
-
-def _compare(name: str, function: Callable[[Any, Any], Array], a: Any, b: Any) -> Tensor:
-    """A comparison of two tensors, or of one and a number."""
-    if isinstance(a, Tensor) and is_number(b):
-        a, b = a.data, with_number(name, a, b)[1]
-        place = common_device(a)
-    else:
-        a, b = (tensor.data for tensor in operands(name, a, b))
-        place = common_device(a, b, name=name)
-    with use_device(place):
-        return Tensor(function(a, b))
-
-
-def eq(a: Any, b: Any) -> Tensor:
-    """``a == b``, element by element: a boolean tensor, without gradient.
-
-    Examples
-    --------
-    >>> eq(Tensor([1.0, 2.0]), 2)
-    Tensor([False,  True])
-    """
-    return _compare("eq", operator.eq, a, b)
-
-
-def ne(a: Any, b: Any) -> Tensor:
-    """``a != b``, element by element: a boolean tensor, without gradient.
-
-    Examples
-    --------
-    >>> ne(Tensor([1.0, 2.0]), 2)
-    Tensor([ True, False])
-    """
-    return _compare("ne", operator.ne, a, b)
-
-
-def lt(a: Any, b: Any) -> Tensor:
-    """``a < b``, element by element: a boolean tensor, without gradient.
-
-    Examples
-    --------
-    >>> lt(Tensor([1.0, 2.0]), 2)
-    Tensor([ True, False])
-    """
-    return _compare("lt", operator.lt, a, b)
-
-
-def le(a: Any, b: Any) -> Tensor:
-    """``a <= b``, element by element: a boolean tensor, without gradient.
-
-    Examples
-    --------
-    >>> le(Tensor([1.0, 2.0]), 1)
-    Tensor([ True, False])
-    """
-    return _compare("le", operator.le, a, b)
-
-
-def gt(a: Any, b: Any) -> Tensor:
-    """``a > b``, element by element: a boolean tensor, without gradient.
-
-    Examples
-    --------
-    >>> gt(Tensor([1.0, 2.0]), 1)
-    Tensor([False,  True])
-    """
-    return _compare("gt", operator.gt, a, b)
-
-
-def ge(a: Any, b: Any) -> Tensor:
-    """``a >= b``, element by element: a boolean tensor, without gradient.
-
-    Examples
-    --------
-    >>> ge(Tensor([1.0, 2.0]), 2)
-    Tensor([False,  True])
-    """
-    return _compare("ge", operator.ge, a, b)

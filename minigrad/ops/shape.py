@@ -185,6 +185,17 @@ def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
 def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Tensor:
     """Drop dimensions of length 1: all, or those named (others are left alone).
 
+    Parameters
+    ----------
+    x : Tensor
+    dim : int or tuple of int, optional
+        Negative ones count from the end.
+
+    Returns
+    -------
+    Tensor
+        Sharing memory with ``x``.
+
     Examples
     --------
     >>> squeeze(Tensor([[1.0], [2.0]])).shape
@@ -197,6 +208,17 @@ def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Tensor:
 
 def unsqueeze(x: Any, dim: int) -> Tensor:
     """Insert a dimension of length 1 at a position, counted in the result.
+
+    Parameters
+    ----------
+    x : Tensor
+    dim : int
+        Negative ones count from the end.
+
+    Returns
+    -------
+    Tensor
+        Sharing memory with ``x``.
 
     Raises
     ------

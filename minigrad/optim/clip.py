@@ -89,6 +89,11 @@ def clip_gradients_(
     Tensor ()
         The length before.
 
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        As there; a TypeError also for a gradient that is neither array nor Tensor.
+
     Examples
     --------
     >>> from minigrad import Tensor, optim

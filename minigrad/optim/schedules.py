@@ -26,6 +26,17 @@ class Schedule:
         How often ``step`` was called.
     base_lrs : list of float
         The rate of each group in the beginning.
+
+    Examples
+    --------
+    >>> from minigrad import nn, optim
+    >>> class Halving(optim.schedules.Schedule):
+    ...     def next_rate(self, rate, base):
+    ...         return rate / 2
+    >>> schedule = Halving(optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.05]
     """
 
     options: ClassVar[tuple[str, ...]] = ()

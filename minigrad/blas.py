@@ -7,6 +7,7 @@ each other's way, and would make the order of additions depend on how many there
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ _lock = threading.Lock()
 _holders = 0
 _limit: Any = None
 _controller: Any = None
+_modules = 0  # how many were loaded when the controller was made
 _warned = False
 
 
@@ -53,10 +55,11 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def _blas() -> Any:
-    global _controller, _warned
-    if _controller is None:
+    global _controller, _modules, _warned
+    if _modules != len(sys.modules):  # SciPy, imported since, brings a BLAS of its own
         import threadpoolctl  # here, because it takes as long to import as the whole package
 
+        _modules = len(sys.modules)
         _controller = threadpoolctl.ThreadpoolController().select(user_api="blas")
         if not _controller.lib_controllers and not _warned:
             _warned = True

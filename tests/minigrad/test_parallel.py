@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import traceback
 
@@ -222,3 +224,17 @@ def test_arrays_of_different_length_or_none_are_refused(problem):
     for arrays in ([x, target[:3]], [], [x[:0], target[:0]]):
         with pytest.raises(ValueError, match="one row a sample"):
             shard_gradients(loss_function, parameters, arrays)
+
+
+def test_a_blas_loaded_later_is_held_as_well():
+    code = (
+        "import threadpoolctl\n"
+        "from minigrad.blas import one_blas_thread\n"
+        "with one_blas_thread(): pass\n"
+        "import scipy.linalg\n"
+        "with one_blas_thread():\n"
+        "    info = [i for i in threadpoolctl.threadpool_info() if i['user_api'] == 'blas']\n"
+        "    print({i['num_threads'] for i in info})\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "{1}", result.stderr

@@ -113,7 +113,8 @@ def _section_run(section: Section, run: Run) -> Run:
     """A section's own run: its preset, the lecture's options, a folder inside the lecture's."""
     arguments = _common_arguments(run, with_device=True)
     options, _ = parse(section.parser(), section.presets, arguments)
-    options.workers, options.replot = run.options.workers, run.options.replot
+    for how in ("workers", "replot", "save_seconds"):
+        setattr(options, how, getattr(run.options, how))
     own = Run(section.name, options, run.folder / section.name, run.models, run.quiet)
     own.share_dataset(run)
     return own

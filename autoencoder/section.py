@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import signal
 import sys
 import warnings
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Section", "guarded", "main", "perform", "prepare", "publish"]
 
+# What reading a configuration that somebody else wrote, or half wrote, may raise.
+_DAMAGE = (
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    UnicodeDecodeError,
+    json.JSONDecodeError,
+)
 RESULTS = "results.npz"
 SUMMARY = "summary.txt"
 
@@ -192,9 +202,7 @@ def _take_over(
         earlier = json.loads(path.read_text())
         if earlier.pop("demo") != demo:
             raise ValueError(f"{what}: {path} is of another demo")
-    except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{what}: {path} is damaged: {error}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"{what}: {path} is damaged: {error}") from None
     earlier.pop("device", None)
     for key, value in earlier.items():
@@ -209,7 +217,7 @@ def _take_over(
 def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None:
     """Refuse what could not have been typed: the file may come from anybody."""
     for action in parser._actions:
-        if action.dest != key or value == action.default:
+        if action.dest != key or value is None:
             continue
         try:
             typed = action.type(str(value)) if callable(action.type) else str(value)
@@ -225,16 +233,11 @@ def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:
         _announce_device(run)
         work()
     except Interrupted as stop:
-        print(f"\n{stop}; everything is saved.", file=sys.stderr)
-        print(
-            f"Go on with: python demos/{parser.prog} --resume --out {run.folder}", file=sys.stderr
-        )
+        print(f"\n{stop}; everything is saved.\n{_way_on(parser, run)}", file=sys.stderr)
         return 128 + (stop.signal_number or signal.SIGINT)
     except KeyboardInterrupt:  # between trainings
-        print("\nstopped; what was trained so far is saved.", file=sys.stderr)
-        print(
-            f"Go on with: python demos/{parser.prog} --resume --out {run.folder}", file=sys.stderr
-        )
+        what = "stopped; what was trained so far is saved."
+        print(f"\n{what}\n{_way_on(parser, run)}", file=sys.stderr)
         return 128 + signal.SIGINT
     except (TrainingDiverged, CheckpointError, OSError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
@@ -252,6 +255,16 @@ def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:
         print(f"{parser.prog}: the GPU's memory is full: {way_out}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _way_on(parser: Parser, run: Run) -> str:
+    """The command that goes on with a run, on the same device."""
+    words = ["python", f"demos/{parser.prog}", "--resume", "--out", str(run.folder)]
+    for how, usual in (("device", "cpu"), ("workers", None)):
+        value = getattr(run.options, how)
+        if value != usual:
+            words += [f"--{how}", str(value)]
+    return f"Go on with: {shlex.join(words)}"
 
 
 def _announce_device(run: Run) -> None:

@@ -57,6 +57,10 @@ def land_on_leaves(arrived: Mapping[Node, Tensor], create_graph: bool) -> None:
     for leaf, found in arrived.items():
         if leaf.grad is None:
             leaf.grad = landed(found, create_graph)
+        elif leaf.grad.shape != leaf.shape:
+            raise ValueError(
+                f"backward: a leaf of shape {leaf.shape} has a grad of shape {leaf.grad.shape}"
+            )
         else:
             leaf.grad = Add()(leaf.grad, found)
 

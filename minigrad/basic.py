@@ -42,7 +42,7 @@ class Sum(Operation):
 
 
 class Reshape(Operation):
-    """``y = x`` with its elements, in order, in another shape. The gradient goes back the way."""
+    """``y = x`` with its elements, in order, in another shape; so does the gradient."""
 
     is_view = True
 

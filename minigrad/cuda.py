@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 OLDEST_CUPY = (14, 0)
-EXTRAS = "pip install 'minigrad[cuda13]' (CUDA 13) or pip install 'minigrad[cuda12]' (CUDA 12)"
+EXTRAS = "pip install -e '.[cuda13]' (CUDA 13) or pip install -e '.[cuda12]' (CUDA 12)"
 
 
 def import_cupy() -> ModuleType:

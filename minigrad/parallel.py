@@ -105,7 +105,7 @@ def shard_gradients(
         tensors = [Tensor(array[shards[index]]) for array in arrays]
         share = len(tensors[0]) / count
         with generators.use(index), enable_grad():
-            loss = _mean_loss(loss_function(*tensors))
+            loss = _require_one_number(loss_function(*tensors))
             loss = loss if share == 1 else loss * share
             gradients = grad(loss, parameters)
         return (loss.detach(), *gradients)
@@ -153,9 +153,8 @@ def suggest_shard_size(loss_function: LossFunction, arrays: Sequence[Array]) -> 
     """How many samples go into a shard.
 
     On the CPU the largest power of two, up to 256, for which the largest activation of the shard
-    stays within about a core's level-2 cache (1.25 MiB); for large batches of a small network the
-    work saved by fewer, larger shards wins, for convolutions the cache does. The activations are
-    measured by running one sample. On a GPU, the whole batch.
+    stays within about a core's level-2 cache (1.25 MiB). The activations are measured by running
+    one sample. On a GPU, the whole batch.
 
     Parameters
     ----------
@@ -178,7 +177,8 @@ def suggest_shard_size(loss_function: LossFunction, arrays: Sequence[Array]) -> 
     leaf = Tensor(arrays[0][:1])
     leaf.requires_grad = leaf.dtype.kind == "f"
     with enable_grad():
-        loss = _mean_loss(loss_function(leaf, *(Tensor(array[:1]) for array in arrays[1:])))
+        others = [Tensor(array[:1]) for array in arrays[1:]]
+        loss = _require_one_number(loss_function(leaf, *others))
     largest, stack, seen = leaf.data.nbytes, [loss.grad_fn], set()
     while stack:
         operation = stack.pop()
@@ -272,7 +272,7 @@ def _require_counts(**options: int | None) -> None:
             raise ValueError(f"shards: {name} must be at least 1, got {number}")
 
 
-def _mean_loss(loss: Tensor) -> Tensor:
+def _require_one_number(loss: Tensor) -> Tensor:
     if not isinstance(loss, Tensor):
         raise TypeError(f"shards: the loss must be a Tensor, got {type(loss).__name__}")
     if loss.size != 1:

@@ -1,8 +1,9 @@
 """Tensor: an array that remembers which operation made it.
 
-The core is three files, read in this order: this one, ``operation.py`` (the node of the graph) and
-``autograd.py`` (the backward pass). Shape, printing and writing in place are in ``values.py``;
-methods such as ``x.exp()`` are attached by ``ops/methods.py``, the one link upward.
+The core is four files, read in this order: this one, ``operation.py`` (the node of the graph),
+``basic.py`` (four operations) and ``autograd.py`` (the backward pass). Shape, printing and writing
+in place are in ``values.py``; methods such as ``x.exp()`` are attached by ``ops/methods.py``, the
+one link upward.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class Tensor(TensorValues):
         self.requires_grad = bool(requires_grad)
         self.grad = None
         self.grad_fn = None
-        self._version = [0]  # how often written in place; a list, because views share it
+        is_shared = isinstance(data, Tensor) and data.data is self.data
+        # How often written in place: a list, because those that share the array share it.
+        self._version = data._version if is_shared else [0]
 
     @staticmethod
     def _wrap(data: Array) -> Tensor:

@@ -145,11 +145,15 @@ class _Run:
         self.keeper = Keeper(self.write, folder, title)
         self.state = TrainingState()
         self.steps = math.ceil(len(samples) / settings.batch_size)
-        self.optimizer = optim.Adam(model.parameters(), lr=settings.learning_rate)
+        self.parameters = {
+            name: parameter
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        }
+        self.optimizer = optim.Adam(self.parameters.values(), lr=settings.learning_rate)
         self.schedule = None
         if settings.schedule == "cosine":
             self.schedule = optim.CosineAnnealingLR(self.optimizer, self.steps * settings.epochs)
-        self.parameters = dict(model.named_parameters())
         self.watch = FiniteWatch(self.loss, self.parameters, self.optimizer, self.checkpoint)
         self.saved_at = time.monotonic()
 

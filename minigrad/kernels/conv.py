@@ -71,7 +71,8 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> A
     >>> conv2d(x, weight, Geometry((1, 4), (1, 2), (1, 3)))
     array([[[[10., 21., 32.]]]])
     """
-    check_arrays("conv2d", geometry, x, weight, bias=bias, bias_channels=weight.shape[0])
+    channels = weight.shape[0] if weight.ndim == 4 else 0
+    check_arrays("conv2d", geometry, x, weight, bias=bias, bias_channels=channels)
     if _copies_whole_windows(x, geometry):
         return whole.correlate(x, weight, geometry, bias)
     return width.correlate(x, weight, geometry, bias)

@@ -40,8 +40,6 @@ class Parameter(Tensor):
         device: str | Device | None = None,
     ) -> None:
         super().__init__(data, requires_grad, dtype, device)
-        if isinstance(data, Tensor) and data.data is self.data:
-            self._version = data._version  # one array: writing it in place concerns both
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

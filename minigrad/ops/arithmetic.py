@@ -161,7 +161,8 @@ def sub(a: Any, b: Any) -> Tensor:
     """
     if is_number(b):
         x, number = with_number("sub", a, b)
-        return Shift(-number)(x)
+        if x.data.dtype.kind == "f":  # whole numbers without sign have no -number
+            return Shift(-number)(x)
     if is_number(a):
         return add(Neg()(_not_boolean("sub", as_tensor("sub", b, 1))), a)
     a, b = operands("sub", a, b)

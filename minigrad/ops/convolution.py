@@ -50,7 +50,7 @@ class Conv2d(Operation):
         needs = self.needs_input_grad
         by_x = ConvTranspose2d(self.geometry)(gradient, weight) if needs[0] else None
         by_weight = Conv2dWeightGrad(self.geometry)(x, gradient) if needs[1] else None
-        return by_x, by_weight, *(ChannelSum()(gradient) for _ in bias)
+        return by_x, by_weight, *(ChannelSum()(gradient) if needs[2] else None for _ in bias)
 
 
 class ConvTranspose2d(Operation):
@@ -67,7 +67,7 @@ class ConvTranspose2d(Operation):
         needs = self.needs_input_grad
         by_y = Conv2d(self.geometry)(gradient, weight) if needs[0] else None
         by_weight = Conv2dWeightGrad(self.geometry)(gradient, y) if needs[1] else None
-        return by_y, by_weight, *(ChannelSum()(gradient) for _ in bias)
+        return by_y, by_weight, *(ChannelSum()(gradient) if needs[2] else None for _ in bias)
 
 
 class Conv2dWeightGrad(Operation):

@@ -251,3 +251,15 @@ def test_a_backward_that_cannot_start_says_why(call, words):
     y = x * 2.0
     with pytest.raises((RuntimeError, ValueError), match=words):
         call(x, y)
+
+
+def test_a_grad_of_another_shape_is_refused_not_broadcast(tensor):
+    x = tensor([1.0], requires_grad=True)
+    x.grad = tensor([0.0, 0.0])
+    with pytest.raises(ValueError, match=r"leaf of shape \(1,\) has a grad of shape \(2,\)"):
+        (x * x).sum().backward()
+
+
+def test_numbers_are_subtracted_from_whole_numbers_without_sign():
+    x = minigrad.Tensor(np.array([3, 1], dtype="uint8"))
+    assert (x - 1).data.tolist() == [2, 0]

@@ -161,3 +161,13 @@ def test_copy_keeps_dtype_and_refuses_another_shape():
     np.testing.assert_array_equal(array, [5, 6])
     with pytest.raises(ValueError, match=r"copy_: expected shape \(2,\), got \(3,\)"):
         x.copy_([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("wrap", [minigrad.Tensor, minigrad.nn.Parameter])
+def test_a_tensor_made_of_another_shares_its_counter_as_it_shares_its_array(wrap):
+    x = minigrad.Tensor([2.0], requires_grad=True)
+    same = wrap(x)
+    product = (x * x).sum()
+    same.copy_([5.0])
+    with pytest.raises(RuntimeError, match=r"mul: input 0 .* changed in place"):
+        product.backward()

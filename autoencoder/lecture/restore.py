@@ -103,7 +103,7 @@ def compute(run: Run) -> Results:
         "restorer",
         lambda: AutoEncoder(options.latent_size),
         train,
-        run.settings(schedule="cosine"),
+        run.settings(),
         corruption=TRAINED_ON,
         evaluate=evaluate,
     )

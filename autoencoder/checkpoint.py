@@ -160,6 +160,13 @@ def load_checkpoint(
         and the field.
     OSError
         If the file cannot be read at all (for example FileNotFoundError).
+
+    Examples
+    --------
+    >>> load_checkpoint(__file__)
+    Traceback (most recent call last):
+        ...
+    autoencoder.checkpoint_spec.CheckpointError: ...: seal: is missing: not a checkpoint, or ...
     """
     path = os.fspath(path)
     # Before opening: to open a named pipe would wait for a writer.

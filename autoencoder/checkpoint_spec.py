@@ -15,12 +15,20 @@ __all__ = ["CheckpointError", "check_arrays", "check_metadata"]
 class CheckpointError(ValueError):
     """A checkpoint was refused.
 
-    Attributes
+    Parameters
     ----------
     path : str
         The file.
     field : str
         The part of it that is wrong: the name of an array, or for example ``"checksum"``.
+    problem : str
+        What is wrong with it.
+
+    Examples
+    --------
+    >>> error = CheckpointError("run/checkpoint.npz", "checksum", "does not match")
+    >>> str(error), error.field
+    ('run/checkpoint.npz: checksum: does not match', 'checksum')
     """
 
     def __init__(self, path: str, field: str, problem: str) -> None:

@@ -86,6 +86,14 @@ class MaskedCorruption:
     fill : float or array
         What an erased pixel becomes: one number, or an array broadcast to the images' (C, H, W),
         for example the mean of the training images.
+
+    Examples
+    --------
+    >>> class EraseBright(MaskedCorruption):
+    ...     def mask(self, images, rng):
+    ...         return images > 0.5
+    >>> EraseBright(fill=0.5)(np.array([[[[0.0, 0.2, 0.9]]]]), np.random.default_rng(0))
+    array([[[[0. , 0.2, 0.5]]]])
     """
 
     def __init__(self, fill: npt.ArrayLike = 0.0) -> None:

@@ -189,6 +189,18 @@ CURVES = {curve.name: curve for curve in (circle, spiral, two_moons, s_curve)}
 def mixture_ring(components: int = 8, radius: float = 1.0, std: float = 0.1) -> GaussianMixture:
     """Equal round Gaussians spaced evenly on a circle.
 
+    Parameters
+    ----------
+    components : int
+    radius : float
+        Of the circle their means stand on, about the origin.
+    std : float
+        Standard deviation of each, in both directions.
+
+    Returns
+    -------
+    GaussianMixture
+
     Examples
     --------
     >>> mixture_ring(4).means.round(6)[1]
@@ -225,6 +237,17 @@ def mixture_along(curve: Curve, components: int = 60, std: float = 0.05) -> Gaus
 
 def two_modes(distance: float = 2.0, std: float = 0.15) -> GaussianMixture:
     """Two equal round Gaussians: a noisy point between them may have come from either.
+
+    Parameters
+    ----------
+    distance : float
+        Between their means, along the first axis.
+    std : float
+        Standard deviation of each, in both directions.
+
+    Returns
+    -------
+    GaussianMixture
 
     Examples
     --------

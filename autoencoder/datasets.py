@@ -37,6 +37,12 @@ class Dataset:
         uint8, shape (N, height, width), 0 to 255.
     train_labels, test_labels : numpy.ndarray
         Integers, shape (N,).
+
+    Examples
+    --------
+    >>> blank, label = np.zeros((2, 28, 28), "uint8"), np.zeros(2, "uint8")
+    >>> Dataset("blank", blank, label, blank, label).images("test").shape
+    (2, 1, 28, 28)
     """
 
     name: str

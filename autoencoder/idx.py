@@ -40,7 +40,15 @@ _CHUNK = 1 << 20
 
 
 class IdxError(ValueError):
-    """An IDX file is not what it should be; the message names the file and the field."""
+    """An IDX file is not what it should be; the message names the file and the field.
+
+    Examples
+    --------
+    >>> read_idx(__file__)
+    Traceback (most recent call last):
+        ...
+    autoencoder.idx.IdxError: ...
+    """
 
 
 def read_idx(

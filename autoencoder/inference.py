@@ -14,7 +14,22 @@ __all__ = ["decode", "device_of_model", "encode", "reconstruct"]
 
 
 def device_of_model(model: nn.Module) -> Device:
-    """The device a model's parameters live on."""
+    """The device a model's parameters live on.
+
+    Parameters
+    ----------
+    model : nn.Module
+        With at least one parameter.
+
+    Returns
+    -------
+    Device
+
+    Examples
+    --------
+    >>> str(device_of_model(nn.Linear(2, 1)))
+    'cpu'
+    """
     return next(iter(model.parameters())).device
 
 
@@ -72,7 +87,14 @@ def reconstruct(model: nn.Module, x: numpy.ndarray, workers: int | None = None) 
 
 
 def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
-    """The latents of samples: z = f(x). Parameters as for :func:`reconstruct`; gives (N, d).
+    """The latents of samples: z = f(x).
+
+    Parameters as for :func:`reconstruct`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, d) float32, on the host.
 
     Examples
     --------
@@ -84,7 +106,20 @@ def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> nu
 
 
 def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
-    """The samples that latents (N, d) stand for: g(z). Parameters as for :func:`reconstruct`.
+    """The samples that latents stand for: g(z).
+
+    Parameters
+    ----------
+    model : nn.Module
+    z : numpy.ndarray
+        (N, d) latents, on the host, N at least 1.
+    workers : int, optional
+        Threads on the CPU.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, ...) float32, on the host.
 
     Examples
     --------

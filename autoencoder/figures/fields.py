@@ -74,7 +74,20 @@ def draw_arrows(
     *,
     colour: str = COLOURS["blue"],
 ) -> None:
-    """Arrows from start (N, 2) to end (N, 2), to scale: from noisy to denoised.
+    """Arrows, to scale: from noisy to denoised.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    start, end : array (N, 2)
+    label : str, optional
+        For the legend.
+    colour : str
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
 
     Examples
     --------

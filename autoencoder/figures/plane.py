@@ -83,7 +83,19 @@ def draw_points(
     size: float = 12.0,
     opacity: float = 0.6,
 ) -> None:
-    """Points (N, 2) as dots; size in points squared.
+    """Points as dots.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    points : array (N, 2)
+    label : str, optional
+        For the legend.
+    colour : str
+    size : float
+        Of a dot, in points squared.
+    opacity : float
+        From 0 to 1.
 
     Examples
     --------
@@ -161,7 +173,20 @@ def draw_curve(
     width: float = 3.0,
     style: str = "-",
 ) -> None:
-    """A curve: points (m, 2) in order, or a list of such pieces.
+    """A curve.
+
+    Parameters
+    ----------
+    axes : matplotlib axes
+    lines : array (m, 2), or a sequence of such
+        Points in order, or several pieces.
+    label : str, optional
+        For the legend.
+    colour : str
+    width : float
+        Of the line, in points.
+    style : str
+        Matplotlib's, such as ``"--"``.
 
     Examples
     --------
@@ -184,6 +209,12 @@ def draw_curve(
 @in_house_style
 def shared_legend(figure: Figure, columns: int = 4) -> None:
     """One legend below all axes, each name once, dots large and opaque enough to be seen.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    columns : int
+        Names side by side.
 
     Examples
     --------

@@ -77,6 +77,10 @@ def house_style() -> Iterator[None]:
     Starts from matplotlib's own defaults, so that a user's matplotlibrc changes nothing. Every
     function of this package works inside it; a demo needs it only around drawing of its own.
 
+    Returns
+    -------
+    context manager
+
     Examples
     --------
     >>> with house_style():

@@ -15,7 +15,19 @@ __all__ = ["FiniteWatch", "TrainingDiverged", "not_finite", "spoilt"]
 
 
 class TrainingDiverged(FloatingPointError):
-    """A loss, gradient or weight was not finite; the last checkpoint is the last good state."""
+    """A loss, gradient or weight was not finite; the last checkpoint is the last good state.
+
+    Examples
+    --------
+    >>> from autoencoder.models import mlp
+    >>> from autoencoder.training import TrainingSettings, train
+    >>> points = numpy.ones((4, 2), "float32") * 1e30
+    >>> with numpy.errstate(over="ignore"):
+    ...     train(mlp(2, 2), points, TrainingSettings(epochs=1), quiet=True)
+    Traceback (most recent call last):
+        ...
+    autoencoder.training.divergence.TrainingDiverged: epoch 1, step 1: ...
+    """
 
 
 class FiniteWatch:

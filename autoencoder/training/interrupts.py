@@ -20,6 +20,11 @@ class Interrupted(Exception):
         The signal that asked: SIGINT or SIGTERM.
     place : str
         Where training stood.
+
+    Examples
+    --------
+    >>> str(Interrupted(signal.SIGINT, "epoch 2, step 10 of 600"))
+    'stopped at epoch 2, step 10 of 600'
     """
 
     def __init__(self, signal_number: int, place: str) -> None:
@@ -43,6 +48,11 @@ def stop_request() -> Iterator[StopRequest]:
     """Collect SIGINT and SIGTERM inside the block; a second one ends the program at once.
 
     Outside the main thread Python delivers no signals, and the block changes nothing.
+
+    Yields
+    ------
+    StopRequest
+        True once somebody has asked.
 
     Examples
     --------

@@ -31,6 +31,11 @@ class TrainingState:
         Time spent in this epoch so far.
     rows : list of dict
         The metrics of each epoch that is over.
+
+    Examples
+    --------
+    >>> TrainingState(epoch=2).step
+    0
     """
 
     epoch: int = 0
@@ -64,6 +69,18 @@ def save_state(
     ------
     WriteError
         If the file cannot be written; the earlier one is unchanged.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "checkpoint.npz"
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = optim.Adam(model.parameters())
+    >>> save_state(path, TrainingState(epoch=3), model, optimizer, None, {"seed": 0})
+    >>> load_state(path, model, optimizer, None, {"seed": 0}).epoch
+    3
+    >>> load_model(path, nn.Linear(2, 1))["epoch"]
+    3
     """
     saved = optimizer.state_dict()
     arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
@@ -99,7 +116,7 @@ def load_state(
 ) -> TrainingState:
     """Read a checkpoint into a model, its optimiser and its schedule.
 
-    Parameters, as for :func:`save_state`. Nothing is changed unless everything fits.
+    Parameters as for :func:`save_state`. Nothing is changed unless everything fits.
 
     Returns
     -------
@@ -109,6 +126,15 @@ def load_state(
     ------
     CheckpointError
         If the file is damaged, of another model or of another run; it names file and field.
+
+    Examples
+    --------
+    As in :func:`save_state`:
+
+    >>> load_state("no/such/file", nn.Linear(2, 1), None, None, {})
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: ...
     """
     expected = {"kind": KIND, "model": repr(model), "identity": identity}
     arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
@@ -154,6 +180,15 @@ def load_model(path: str | os.PathLike[str], model: nn.Module) -> dict[str, Any]
     ------
     CheckpointError
         If the file is damaged or of another model.
+
+    Examples
+    --------
+    As in :func:`save_state`:
+
+    >>> load_model("no/such/file", nn.Linear(2, 1))
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: ...
     """
     expected = {"kind": KIND, "model": repr(model)}
     arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)

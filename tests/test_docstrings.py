@@ -1,0 +1,149 @@
+"""Every public name has a page: what it is, what it takes, gives and raises, and an example."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import textwrap
+
+import pytest
+
+import minigrad
+from minigrad.operation import Operation
+
+ENGINE = ("", ".functional", ".nn", ".nn.init", ".optim", ".gradcheck", ".graph", ".parallel")
+# What a user of the lecture's package imports; the others are the demos' and the commands' inside.
+LECTURE = (
+    *("checkpoint", "corruption", "curves", "datasets", "densities", "distances", "faces"),
+    *("figures", "idx", "inference", "metrics", "models", "pca", "training"),
+)
+MODULES = [
+    *(f"minigrad{name}" for name in (*ENGINE, ".trace")),
+    *(f"autoencoder.{name}" for name in LECTURE),
+]
+
+
+def public_objects():
+    """Functions and classes listed in an ``__all__``, each once, by the name of where it is."""
+    found = {}
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for public in getattr(module, "__all__", ()):
+            thing = getattr(module, public)
+            if inspect.isfunction(thing) or inspect.isclass(thing):
+                found.setdefault(thing, f"{thing.__module__}.{thing.__qualname__}")
+    return sorted((where, thing) for thing, where in found.items())
+
+
+OBJECTS = public_objects()
+
+
+def sections(docstring):
+    """The NumPy-style sections of a docstring, by title; the text before them under ''."""
+    parts = re.split(r"^([A-Z][a-z]+)\n-{3,}$", docstring, flags=re.MULTILINE)
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2]))}
+
+
+def parameters_of(thing):
+    """Names a caller may pass."""
+    called = thing.__init__ if inspect.isclass(thing) else thing
+    if inspect.isclass(thing) and thing.__init__ is object.__init__:
+        return []
+    names = [
+        parameter.name
+        for parameter in inspect.signature(called).parameters.values()
+        if parameter.name != "self"
+    ]
+    is_anything = inspect.isclass(thing) and names in (["args", "kwargs"], ["args", "kwds"])
+    return [] if is_anything else names
+
+
+def raises_itself(function):
+    """Whether there is a raise statement in the function's own body."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    inner = [n for n in ast.walk(tree.body[0]) if isinstance(n, ast.FunctionDef)][1:]
+    hidden = {n for f in inner for n in ast.walk(f)}
+    return any(
+        isinstance(node, ast.Raise) and node.exc is not None and node not in hidden
+        for node in ast.walk(tree)
+    )
+
+
+REFERENCE = re.compile(
+    r"((?:Parameters|Results?|Returns|Errors)[^.:;]*?) (?:are )?(?:as|those) (?:for|of|from)"
+)
+
+
+def shares(docstring, what):
+    """Whether the docstring refers to another for its parameters, results or errors."""
+    return any(what in found.lower() for found in REFERENCE.findall(" ".join(docstring.split())))
+
+
+def missing(thing):
+    """What the docstring of a public function or class lacks."""
+    docstring = inspect.getdoc(thing)
+    if not docstring:
+        return ["everything"]
+    found, lacks = sections(docstring), []
+    if not docstring.splitlines()[0].rstrip().endswith((".", ":")) and "\n\n" in docstring:
+        first = docstring.split("\n\n")[0].rstrip()
+        lacks += [] if first.endswith((".", ":", "?")) else ["a first sentence"]
+    if ">>>" not in found.get("Examples", ""):
+        lacks.append("an example")
+    names = parameters_of(thing)
+    given = found.get("Parameters", "") + found.get("Attributes", "")
+    if not shares(docstring, "parameters"):
+        lacks += [f"parameter {name}" for name in names if not re.search(rf"\b{name}\b", given)]
+    if inspect.isfunction(thing):
+        annotation = thing.__annotations__.get("return", "None")
+        gives = str(annotation) not in ("None", "NoReturn")
+        if gives and not ({"Returns", "Yields"} & found.keys() or shares(docstring, "result")):
+            lacks.append("returns")
+        if raises_itself(thing) and "Raises" not in found and not shares(docstring, "errors"):
+            lacks.append("raises")
+    return lacks
+
+
+def test_there_is_something_to_count():
+    assert len(OBJECTS) > 150
+    assert minigrad.Tensor in [thing for _, thing in OBJECTS]
+
+
+@pytest.mark.parametrize(("where", "thing"), OBJECTS, ids=[where for where, _ in OBJECTS])
+def test_public_name_is_documented(where, thing):
+    assert missing(thing) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "thing"),
+    [(where, thing) for where, thing in OBJECTS if inspect.isclass(thing)],
+    ids=[where for where, thing in OBJECTS if inspect.isclass(thing)],
+)
+def test_public_methods_say_what_they_do(where, thing):
+    silent = [
+        name
+        for name, member in vars(thing).items()
+        if not name.startswith("_")
+        and (
+            inspect.isfunction(member) or isinstance(member, (property, staticmethod, classmethod))
+        )
+        and not inspect.getdoc(getattr(thing, name))
+    ]
+    assert silent == []
+
+
+OPERATIONS = sorted(
+    (operation.__name__, operation)
+    for operation in Operation.registry.values()
+    if operation.__module__.startswith("minigrad.")
+)
+
+
+@pytest.mark.parametrize(("name", "operation"), OPERATIONS, ids=[name for name, _ in OPERATIONS])
+def test_operation_derives_its_gradient_beside_its_code(name, operation):
+    text = operation.__dict__.get("__doc__") or ""
+    assert "``" in text, "the formula of the operation"
+    derivative = re.compile(r"d[a-zA-Z]/d[a-z]|\bd[a-zA-Z]\w* = |gradient|linear in g")
+    assert derivative.search(text), "its derivative"

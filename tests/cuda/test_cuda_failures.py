@@ -15,7 +15,7 @@ SMALL = ["--preset", "smoke", "--train-images", "40", "--test-images", "10"]
 EXPLAINED = {
     "CuPy missing": (
         {"failure": "missing"},
-        r"CuPy is not installed: pip install 'minigrad\[cuda13\]' .* 'minigrad\[cuda12\]'",
+        r"CuPy is not installed: pip install -e '\.\[cuda13\]' .* '\.\[cuda12\]'",
     ),
     "CuPy broken": (
         {"failure": "broken_import"},

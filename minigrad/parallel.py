@@ -27,6 +27,8 @@ from .random import ShardGenerators
 from .tensor import Tensor
 from .workers import sum_in_order
 
+__all__ = ["map_shards", "shard_gradients", "shard_slices", "suggest_shard_size"]
+
 LossFunction = Callable[..., Tensor]
 
 # What the largest activation of one shard may take: about the level-2 cache of a core.

@@ -52,21 +52,28 @@ def resident_bytes():
 
 
 def measure(steps, kept=None):
-    """Resident memory before and after so many steps, warmed up, the collector off."""
+    """Resident memory before, in the middle and after so many steps, the collector off."""
     step = stepper(kept)
     gc.collect()
     gc.disable()
     with one_blas_thread():
         for _ in range(500):
             step()
-        before = resident_bytes()
-        for _ in range(steps):
-            step()
-    return before, resident_bytes()
+        found = [resident_bytes()]
+        for _ in range(2):
+            for _ in range(steps // 2):
+                step()
+            found.append(resident_bytes())
+    return found
 
 
 def grown(steps, leaks):
-    """The same in a fresh process: how much resident memory grew, as a share."""
+    """How much resident memory grows in so many steps of a fresh process, as a share.
+
+    A leak grows in both halves: the smaller growth counts, twice. Python's table of interned
+    strings, which NumPy fills and empties, is copied once in some thousand steps (1.7 MB), and
+    that is no leak.
+    """
     program = (
         "import importlib.util, sys\n"
         "spec = importlib.util.spec_from_file_location('leaks', sys.argv[1])\n"
@@ -77,8 +84,8 @@ def grown(steps, leaks):
     result = subprocess.run(
         [sys.executable, "-c", program, __file__], capture_output=True, text=True, check=True
     )
-    before, after = map(int, result.stdout.split())
-    return after / before - 1
+    before, between, after = map(int, result.stdout.split())
+    return 2 * min(between - before, after - between) / before
 
 
 linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")

@@ -6,8 +6,8 @@ import ast
 import importlib
 import inspect
 import re
-import types
 import textwrap
+import types
 
 import pytest
 

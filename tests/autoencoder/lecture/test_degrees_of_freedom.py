@@ -119,7 +119,9 @@ def test_replot_gives_the_same_figures_without_training(folder):
 @pytest.mark.parametrize("count", COUNTS)
 def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_path):
     """Colour faces of 16 x 16; 768-128-128-d-128-128-768 with tanh; 20,000 faces, 20 epochs."""
-    options = argparse.Namespace(**PRESETS["default"], seed=0, workers=None, device="cpu")
+    options = argparse.Namespace(
+        **PRESETS["default"], seed=0, workers=None, device="cpu", save_seconds=30
+    )
     assert (options.image_size, options.hidden) == (16, 128)
     run = Run("degrees_of_freedom", options, tmp_path, tmp_path, quiet=True)
     train, test, _ = faces(run, count)

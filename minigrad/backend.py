@@ -24,7 +24,7 @@ HostArray = numpy.ndarray
 # fresh pages: up to half the time of an operation. The threshold grows with the largest block ever
 # freed (see mallopt(3)), so freeing one large block, never touched, is enough. Elsewhere it does
 # nothing.
-bytearray(31 << 20)
+numpy.empty(31 << 20, "uint8")
 
 
 @dataclass(frozen=True)

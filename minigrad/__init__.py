@@ -6,6 +6,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import numpy  # noqa: F401 (first: imported from deeper down it takes 70 % longer)
+
 from . import functional
 from .backend import Device, device
 from .gradients import grad

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .backend import HostArray, array_module, use_device
+from .backend import HostArray, array_module, as_host_array, use_device
 from .basic import Add
 from .order import Node
 from .tensor import Tensor
@@ -41,11 +41,13 @@ def add_arrived(
     if before is None:
         arrived[node] = gradient
     elif node in owned:
-        if type(before.data) is HostArray:
-            before.data += gradient.data
-        else:
+        if type(before.data) is not HostArray:
             with use_device(gradient.device):
                 before.data += gradient.data
+        elif before.data.ndim > 0:
+            before.data += gradient.data
+        else:  # NumPy makes a new scalar in half the time it adds to an old one
+            before.data = as_host_array(before.data + gradient.data)
     else:
         arrived[node] = Add()(before, gradient)
         if not create_graph:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .arrivals import add_arrived, first_gradient, land_on_leaves
-from .backend import use_device
+from .backend import HostArray, use_device
 from .modes import current_mode, set_grad_enabled
 from .operation import Operation
-from .order import Node, node_of, nodes_wanted, operations_behind
+from .order import Node, gradients_wanted, node_of, operations_behind
 from .tensor import Tensor
 from .unbroadcast import backward_checked, fitted, one_each
 
@@ -35,33 +35,33 @@ def walk(
     with the gradients of leaves and targets. Whether the walk is recorded is the caller's mode.
     """
     operations = operations_behind(outputs)
-    wanted = None if targets is None else nodes_wanted(operations, targets)
+    wanted = gradients_wanted(operations, targets)
     kept = () if targets is None else {node_of(target) for target in targets}
     create_graph, checking = current_mode()
     owned: set[Node] = set()  # nodes whose gradient is a sum made here: safe to add to in place
     for output, gradient in zip(outputs, gradients):
         add_arrived(arrived, owned, node_of(output), gradient, create_graph)
     for operation in reversed(operations):
-        gradient = arrived.pop(operation, None)
-        if gradient is None:
+        gradient = arrived.get(operation) if operation in kept else arrived.pop(operation, None)
+        needs = wanted.get(operation)
+        if gradient is None or needs is None:
             continue
-        if operation in kept:
-            arrived[operation] = gradient
-        inputs = operation.inputs
-        if wanted is None:
-            needs = [tensor.requires_grad for tensor in inputs]
-        else:
-            needs = [node_of(tensor) in wanted for tensor in inputs]
         operation.needs_input_grad = needs
         found = backward_checked(operation, gradient) if checking else operation.backward(gradient)
-        if type(found) is not tuple or len(found) != len(inputs):
+        if type(found) is not tuple or len(found) != len(needs):
             found = one_each(operation, found)
         left = []
-        for tensor, need, part in zip(inputs, needs, found):
+        for tensor, need, part in zip(operation.inputs, needs, found):
             if part is None or not need:
                 left.append(None)
                 continue
-            part = fitted(operation, len(left), tensor, part)  # broadcasting undone
+            if not (
+                type(part) is Tensor
+                and type(part.data) is type(tensor.data) is HostArray
+                and part.data.shape == tensor.data.shape
+                and part.data.dtype is tensor.data.dtype
+            ):
+                part = fitted(operation, len(left), tensor, part)  # broadcasting undone
             left.append(part)
             node = tensor.grad_fn or tensor
             if node in arrived:
@@ -70,7 +70,7 @@ def walk(
                 arrived[node] = part
         yield operation, gradient, left
         if not retain_graph:
-            operation.release()
+            operation.inputs = None
 
 
 def backward(

@@ -19,6 +19,8 @@ from .cuda import import_cupy, require_device
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 HostArray = numpy.ndarray
+HostScalar = numpy.generic
+as_host_array = numpy.asarray  # from a Python value (number, nested list) or a NumPy scalar
 
 # The GNU C library returns freed memory to the system above a threshold, and the next use pays for
 # fresh pages: up to half the time of an operation. The threshold grows with the largest block ever
@@ -175,11 +177,6 @@ def array_module(*arrays: Array) -> ModuleType:
     return numpy if common_device(*arrays).type == "cpu" else sys.modules["cupy"]
 
 
-def as_host_array(value: object) -> numpy.ndarray:
-    """Turn a Python value (number, nested list) or NumPy scalar into a NumPy array."""
-    return numpy.asarray(value)
-
-
 def as_dtype(name: str, dtype: Any) -> Any:
     """A NumPy dtype from its name, type or itself.
 
@@ -199,11 +196,6 @@ def as_dtype(name: str, dtype: Any) -> Any:
     except TypeError:
         pass
     raise TypeError(f"{name}: expected a dtype, got {dtype!r}")
-
-
-def as_own_array(value: Any) -> Array:
-    """A NumPy scalar as an array without dimensions, as CuPy gives in its place."""
-    return numpy.asarray(value) if isinstance(value, numpy.generic) else value
 
 
 def to_device(array: Array, target: str | Device) -> Array:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from itertools import count
 from typing import ClassVar
 
-from .backend import Array, HostArray, as_own_array
+from .backend import Array, HostArray, HostScalar, as_host_array
 from .guards import forward_elsewhere, remember_line_and_check
 from .modes import current_mode
 from .saved import Saved, wrap
 from .tensor import Tensor
-
-_next_number = count().__next__  # atomic: threads may build graphs side by side
+from .values import next_number, version_of
 
 
 class Operation(Saved):
@@ -85,19 +83,21 @@ class Operation(Saved):
                     wants_grad = True
         except AttributeError:
             on_host = False  # an input is no Tensor
-        data = self.forward(*arrays) if on_host else forward_elsewhere(self, inputs, arrays)
-        if type(data) is not HostArray:
-            data = as_own_array(data)
+        if not on_host:
+            data = forward_elsewhere(self, inputs, arrays)
+        else:  # two arguments are passed faster than any number of them
+            data = self.forward(*arrays) if len(arrays) != 2 else self.forward(arrays[0], arrays[1])
+            if type(data) is not HostArray and isinstance(data, HostScalar):
+                data = as_host_array(data)  # CuPy gives an array without dimensions
         output = wrap(data)
         if self.is_view:
-            output._version = inputs[0]._version
+            output._version = version_of(inputs[0])
         if recording and wants_grad:
             self.inputs = inputs
-            self._versions = [tensor._version[0] for tensor in inputs]
-            self._number = _next_number()
+            self._number = next_number()
             if self.saves_output:
                 # The array, not the tensor: output -> operation -> output would be a cycle.
-                self._output, self._output_version = data, output._version
+                self._output, self._output_version = data, version_of(output)
             output.requires_grad = True
             output.grad_fn = self
         if checking:

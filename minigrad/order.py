@@ -36,10 +36,22 @@ def operations_behind(outputs: Sequence[Tensor]) -> list[Operation]:
     return found
 
 
-def nodes_wanted(operations: Sequence[Operation], targets: Sequence[Tensor]) -> set[Node]:
-    """The nodes on the way to a target: the others need no gradient."""
-    wanted = {node_of(target) for target in targets}
+def gradients_wanted(
+    operations: Sequence[Operation], targets: Sequence[Tensor] | None
+) -> dict[Operation, list[bool]]:
+    """Which inputs' gradients each operation is asked for: those on the way to a target.
+
+    An operation that leads to none is left out. Without targets all that require gradients count.
+    """
+    if targets is None:
+        return {each: [tensor.requires_grad for tensor in each.inputs] for each in operations}
+    on_the_way = {node_of(target) for target in targets}
+    wanted = {}
     for operation in operations:
-        if any(node_of(tensor) in wanted for tensor in operation.inputs):
-            wanted.add(operation)
+        needs = []
+        for tensor in operation.inputs:
+            needs.append((tensor.grad_fn or tensor) in on_the_way)
+        if True in needs:
+            wanted[operation] = needs
+            on_the_way.add(operation)
     return wanted

@@ -1,7 +1,8 @@
 """What an operation keeps for backward, and the check that it still is what forward saw.
 
-Every tensor counts how often it was written in place. Recording remembers the count; if it has
-moved on when backward asks for the values, the gradient would be silently wrong, so backward stops.
+Recorded operations and writes in place are numbered in one sequence. If an input carries a write
+later than the operation when backward asks for its values, the gradient would be silently wrong, so
+backward stops.
 """
 
 from __future__ import annotations
@@ -20,26 +21,28 @@ class Saved:
     Attributes
     ----------
     inputs : tuple of Tensor or None
-        ``None`` until the operation is recorded, and again once it is freed.
+        ``None`` until the operation is recorded, and again once backward has freed it: what is
+        behind it goes, what it saved itself goes with its output.
     """
 
     name: str
     inputs: tuple[Tensor, ...] | None = None
-    _versions: list[int]  # of the inputs, when they were used
+    _number: int  # in the sequence of operations and writes
     _output: Array
     _output_version: list[int]
 
     @property
     def saved(self) -> tuple[Tensor, ...]:
         """The inputs, after checking that none was written in place since forward read it."""
-        if [tensor._version[0] for tensor in self.inputs] != self._versions:
-            self._refuse_input()
+        for tensor in self.inputs:
+            if tensor._version and tensor._version[0] > self._number:
+                self._refuse(tensor)
         return self.inputs
 
     @property
     def output(self) -> Tensor:
         """The output, rebuilt around its saved array: another tensor, the same node."""
-        if self._output_version[0] != 0:
+        if self._output_version[0] > self._number:
             raise RuntimeError(
                 f"{self.name}: its output of shape {self._output.shape} was changed in place; "
                 f"its old value is needed for the gradient"
@@ -49,14 +52,9 @@ class Saved:
         output._version = self._output_version
         return output
 
-    def release(self) -> None:
-        """Let go of the inputs and of everything saved for backward."""
-        self.__dict__.clear()
-
-    def _refuse_input(self) -> NoReturn:
-        pairs = zip(self.inputs, self._versions)
-        i = next(i for i, (tensor, version) in enumerate(pairs) if tensor._version[0] != version)
+    def _refuse(self, tensor: Tensor) -> NoReturn:
+        i = next(i for i, one in enumerate(self.inputs) if one is tensor)
         raise RuntimeError(
-            f"{self.name}: input {i} of shape {self.inputs[i].shape} was changed in place after "
+            f"{self.name}: input {i} of shape {tensor.shape} was changed in place after "
             f"{self.name} used it; its old value is needed for the gradient"
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .values import TensorValues, as_array
+from .values import TensorValues, as_array, version_of
 
 if TYPE_CHECKING:
     from .backend import Array
@@ -69,8 +69,7 @@ class Tensor(TensorValues):
         self.grad = None
         self.grad_fn = None
         is_shared = isinstance(data, Tensor) and data.data is self.data
-        # How often written in place: a list, because those that share the array share it.
-        self._version = data._version if is_shared else [0]
+        self._version = version_of(data) if is_shared else None
 
     @staticmethod
     def _wrap(data: Array) -> Tensor:
@@ -78,8 +77,7 @@ class Tensor(TensorValues):
         tensor = Tensor.__new__(Tensor)
         tensor.data = data
         tensor.requires_grad = False
-        tensor.grad = tensor.grad_fn = None
-        tensor._version = [0]
+        tensor.grad = tensor.grad_fn = tensor._version = None
         return tensor
 
     def backward(

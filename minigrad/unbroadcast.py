@@ -16,7 +16,10 @@ from .tensor import Tensor
 
 
 def fitted(operation: Operation, index: int, tensor: Tensor, gradient: Tensor) -> Tensor:
-    """Undo broadcasting, then make sure the gradient could be the input's."""
+    """Undo broadcasting, then make sure the gradient could be the input's.
+
+    ``walk`` asks only where they differ at first sight.
+    """
     if not isinstance(gradient, Tensor):
         kind = type(gradient).__name__
         raise TypeError(f"{operation.name}: backward gave a {kind} for input {index}, no Tensor")

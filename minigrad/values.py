@@ -5,6 +5,8 @@ None of it concerns the graph, but writing in place, which is counted so that ba
 
 from __future__ import annotations
 
+from itertools import count
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .backend import CPU, Array, as_dtype, as_host_array, device_of, is_array, to_device, use_device
@@ -18,6 +20,27 @@ else:
     TensorMethods = object
 
 Self = TypeVar("Self", bound="TensorValues")
+
+# Recording an operation and writing in place draw from one count, so that backward can tell which
+# came first. Atomic: threads may build graphs side by side.
+next_number = count(1).__next__
+_making = Lock()
+
+
+def version_of(tensor: TensorValues) -> list[int]:
+    """When the memory of a tensor was last written in place, in one list for all that share it.
+
+    Made when first asked for: most tensors are neither written in place nor shared.
+    """
+    with _making:
+        if tensor._version is None:
+            tensor._version = [0]
+        return tensor._version
+
+
+def mark_written(tensor: TensorValues) -> None:
+    """Note that the memory of a tensor is written in place now: every in-place method does."""
+    version_of(tensor)[0] = next_number()
 
 
 def as_array(data: Any, dtype: Any, device: str | Device | None) -> Array:
@@ -58,7 +81,7 @@ class TensorValues(TensorMethods):
         grad: Tensor | None
         grad_fn: Any
         requires_grad: bool
-        _version: list[int]
+        _version: list[int] | None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,7 +125,7 @@ class TensorValues(TensorMethods):
         from .tensor import Tensor
 
         tensor = Tensor._wrap(self.data)
-        tensor._version = self._version
+        tensor._version = version_of(self)
         return tensor
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
@@ -183,7 +206,7 @@ class TensorValues(TensorMethods):
             )
         with use_device(self.device):
             self.data[...] = values
-        self._version[0] += 1
+        mark_written(self)
         return self
 
     def __len__(self) -> int:
@@ -212,7 +235,7 @@ class TensorValues(TensorMethods):
         with use_device(self.device):
             copied.data, copied.requires_grad = self.data.copy(), self.requires_grad
         copied.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
-        copied.grad_fn, copied._version = None, [0]
+        copied.grad_fn, copied._version = None, None
         return copied
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from ..backend import Device, HostArray, device_of, to_device, to_numpy, use_device
+from ..values import mark_written
 from .arguments import device_or_dtype
 from .parameter import Parameter
 from .state import IncompatibleKeys, checked_values
@@ -203,7 +204,7 @@ class Module:
         for tensor, array in zip(tensors, moved):
             if array is not tensor.data:
                 tensor.data = array
-                tensor._version[0] += 1
+                mark_written(tensor)
         return self
 
     def state_dict(self) -> dict[str, HostArray]:

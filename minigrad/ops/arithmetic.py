@@ -141,12 +141,13 @@ def add(a: Any, b: Any) -> Tensor:
     >>> add(Tensor([1.0, 2.0]), 10)
     Tensor([11., 12.])
     """
-    if is_number(b):
+    if type(b) is not Tensor and is_number(b):
         x, number = with_number("add", a, b)
         return Shift(number)(x)
-    if is_number(a):
+    if type(a) is not Tensor and is_number(a):
         return add(b, a)
-    return Add()(*operands("add", a, b))
+    a, b = operands("add", a, b)
+    return Add()(a, b)
 
 
 def sub(a: Any, b: Any) -> Tensor:
@@ -159,11 +160,11 @@ def sub(a: Any, b: Any) -> Tensor:
     >>> sub(Tensor([1.0, 2.0]), Tensor([1.0, 1.0]))
     Tensor([0., 1.])
     """
-    if is_number(b):
+    if type(b) is not Tensor and is_number(b):
         x, number = with_number("sub", a, b)
         if x.data.dtype.kind == "f":  # whole numbers without sign have no -number
             return Shift(-number)(x)
-    if is_number(a):
+    if type(a) is not Tensor and is_number(a):
         return add(Neg()(_not_boolean("sub", as_tensor("sub", b, 1))), a)
     a, b = operands("sub", a, b)
     return Sub()(_not_boolean("sub", a), b)
@@ -187,12 +188,13 @@ def mul(a: Any, b: Any) -> Tensor:
     Tensor([[3., 6.],
             [4., 8.]])
     """
-    if is_number(b):
+    if type(b) is not Tensor and is_number(b):
         x, number = with_number("mul", a, b)
         return Scale(number)(x)
-    if is_number(a):
+    if type(a) is not Tensor and is_number(a):
         return mul(b, a)
-    return Mul()(*operands("mul", a, b))
+    a, b = operands("mul", a, b)
+    return Mul()(a, b)
 
 
 def div(a: Any, b: Any) -> Tensor:
@@ -207,10 +209,10 @@ def div(a: Any, b: Any) -> Tensor:
     >>> 1 / Tensor([4])
     Tensor([0.25])
     """
-    if is_number(b):
+    if type(b) is not Tensor and is_number(b):
         x, number = with_number("div", as_float("div", a), b)
         return ScaleDown(number)(x)
-    if is_number(a):
+    if type(a) is not Tensor and is_number(a):
         x, number = with_number("div", as_float("div", b, 1), a)
         return Reciprocal(number)(x)
     return Div()(*operands("div", as_float("div", a), as_float("div", b, 1)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..backend import Array, array_module, common_device, is_array, use_device
 from ..tensor import Tensor
+from ..values import mark_written
 from .groups import require_number
 
 
@@ -138,7 +139,7 @@ def _clip(
         for gradient, array in zip(gradients, arrays):
             array *= scale
             if isinstance(gradient, Tensor):
-                gradient._version[0] += 1
+                mark_written(gradient)
     return Tensor(length)
 
 

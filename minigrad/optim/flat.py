@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ..backend import Array, array_module, device_of, to_device, use_device
 from ..tensor import Tensor
+from ..values import mark_written
 
 
 class Stretch(NamedTuple):
@@ -129,7 +130,7 @@ class FlatParameters:
             number = None
             if has_gradient:
                 self.steps[index] += 1
-                self.parameters[index]._version[0] += 1
+                mark_written(self.parameters[index])
                 number = self.steps[index]
             if number != step:
                 if step is not None:

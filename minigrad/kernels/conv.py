@@ -74,8 +74,8 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> A
     channels = weight.shape[0] if weight.ndim == 4 else 0
     check_arrays("conv2d", geometry, x, weight, bias=bias, bias_channels=channels)
     if _copies_whole_windows(x, geometry):
-        return whole.correlate(x, weight, geometry, bias)
-    return width.correlate(x, weight, geometry, bias)
+        return whole.conv2d(x, weight, geometry, bias)
+    return width.conv2d(x, weight, geometry, bias)
 
 
 def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = None) -> Array:
@@ -112,8 +112,8 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = 
     channels = geometry.groups * weight.shape[1] if weight.ndim == 4 else 0
     check_arrays("conv_transpose2d", geometry, None, weight, y, bias, channels)
     if _copies_whole_windows(y, geometry):
-        return whole.spread_out(y, weight, geometry, bias)
-    return overlap.add_shifted(y, weight, geometry, bias)
+        return whole.conv_transpose2d(y, weight, geometry, bias)
+    return overlap.conv_transpose2d(y, weight, geometry, bias)
 
 
 def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
@@ -147,8 +147,8 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     """
     check_arrays("conv2d_weight_grad", geometry, x, y=y)
     if _copies_whole_windows(x, geometry):
-        return whole.correlate_images(x, y, geometry)
-    return width.correlate_images(x, y, geometry)
+        return whole.conv2d_weight_grad(x, y, geometry)
+    return width.conv2d_weight_grad(x, y, geometry)
 
 
 def _copies_whole_windows(array: Array, geometry: Geometry) -> bool:

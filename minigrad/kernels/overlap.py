@@ -23,8 +23,8 @@ from .width import PRODUCTS_AT_ONCE, few_channels, product_rows
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
-def add_shifted(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """conv_transpose2d, without dilation: see there."""
+def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+    """``conv_transpose2d`` of ``conv.py``, of checked arrays, without dilation."""
     xp, groups = array_module(y, weight), geometry.groups
     out_channels, in_group, kernel_height, kernel_width = weight.shape
     out_group, images = out_channels // groups, y.shape[0]

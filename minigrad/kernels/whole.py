@@ -11,13 +11,13 @@ from .padding import pad, zero_images
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
-def correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """conv2d: see there."""
+def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+    """``conv2d`` of ``conv.py``, of checked arrays."""
     return _correlate(pad(x, geometry), weight, geometry, bias)
 
 
-def correlate_images(x: Array, y: Array, geometry: Geometry) -> Array:
-    """conv2d_weight_grad: see there."""
+def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
+    """``conv2d_weight_grad`` of ``conv.py``, likewise."""
     xp, groups = array_module(x, y), geometry.groups
     in_group, out_group = x.shape[1] // groups, y.shape[1] // groups
     windows = _windows(pad(x, geometry), geometry)  # (G, P * N * Q, K)
@@ -31,8 +31,8 @@ def correlate_images(x: Array, y: Array, geometry: Geometry) -> Array:
     return weight.reshape(groups * out_group, in_group, *geometry.kernel_size)
 
 
-def spread_out(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """conv_transpose2d: see there.
+def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+    """``conv_transpose2d`` of ``conv.py``, likewise.
 
     Input row h sums ``y[p] w[i]`` over ``s p = h + padding - d i``: the rows of y, s apart with
     zeros between, correlated at stride 1 with the kernel's rows from last to first.

@@ -32,8 +32,8 @@ SMALL_PRODUCT = 1_000_000
 PRODUCTS_AT_ONCE = 1 << 20
 
 
-def correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """conv2d: see there."""
+def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+    """``conv2d`` of ``conv.py``, of checked arrays, without dilation."""
     xp, groups = array_module(x, weight), geometry.groups
     (height, width), images, out_channels = geometry.output_size, x.shape[0], weight.shape[0]
     out_group = out_channels // groups
@@ -53,8 +53,8 @@ def correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array
     return y.transpose(1, 3, 0, 2)
 
 
-def correlate_images(x: Array, y: Array, geometry: Geometry) -> Array:
-    """conv2d_weight_grad: see there."""
+def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
+    """``conv2d_weight_grad`` of ``conv.py``, likewise."""
     xp, groups = array_module(x, y), geometry.groups
     in_group, out_group = x.shape[1] // groups, y.shape[1] // groups
     windows = _windows(pad(x, geometry), geometry)  # (G, P, N * Q, K)

@@ -172,7 +172,7 @@ def suggest_shard_size(loss_function: LossFunction, arrays: Sequence[Array]) -> 
     --------
     >>> import numpy
     >>> suggest_shard_size(lambda x: (x * x).mean(), [numpy.zeros((100, 20_000), "float32")])
-    16
+    32
     """
     count = _batch_length(arrays)
     if device_of(arrays[0]) != CPU:

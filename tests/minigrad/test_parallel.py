@@ -202,7 +202,7 @@ def test_shard_size_follows_the_largest_activation():
     wide = nn.Conv2d(1, 32, 5)
     small = nn.Linear(4, 4)
     images = numpy.zeros((64, 1, 28, 28), "float32")
-    assert suggest_shard_size(lambda x: wide(x).mean(), [images]) == 16
+    assert suggest_shard_size(lambda x: wide(x).mean(), [images]) == 32
     points = numpy.zeros((64, 4), "float32")
     assert suggest_shard_size(lambda x: small(x).mean(), [points]) == 256
 

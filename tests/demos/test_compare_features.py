@@ -1,0 +1,59 @@
+"""The command that compares what libraries can do: it tries, and believes nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMOS = Path(__file__).parents[2] / "demos"
+sys.path.insert(0, str(DEMOS))
+
+from benchmarking import compare  # noqa: E402
+from benchmarking.features import FEATURES, SAME_BITS, answer, with_minigrad  # noqa: E402
+
+
+@pytest.mark.parametrize("feature", [name for name in FEATURES if name != SAME_BITS])
+def test_minigrad_has_each_feature(feature):
+    assert answer("minigrad", feature) is True
+
+
+def test_a_feature_that_raises_is_reported_with_the_error(monkeypatch):
+    def missing() -> bool:
+        raise NotImplementedError
+
+    monkeypatch.setattr(with_minigrad, "deep_chain", missing)
+    assert answer("minigrad", "deep_chain") == "no (NotImplementedError)"
+
+
+def test_a_wrong_gradient_after_a_change_in_place_would_be_seen(monkeypatch):
+    monkeypatch.setattr(with_minigrad.Tensor, "copy_", lambda self, other: self.data.fill(5.0))
+    assert answer("minigrad", "change_in_place") is False
+
+
+def test_a_library_without_the_function_has_not_the_feature():
+    assert answer("minigrad", "no_such_feature") is False
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="two cores"
+)
+def test_different_bits_on_one_core_and_on_two_are_told_apart(monkeypatch):
+    outcomes = iter(["a" * 64, "b" * 64, "c" * 64, "c" * 64, "no (ImportError)", "no"])
+    monkeypatch.setattr(compare, "_run", lambda *given: next(outcomes))
+    cells = [compare.tried("minigrad", SAME_BITS, "") for _ in range(3)]
+    assert cells == ["no", "yes", "no (ImportError)"]
+
+
+def test_the_command_prints_a_line_for_each_feature_and_refuses_unknown_libraries():
+    command = [sys.executable, str(DEMOS / "compare_features.py"), "--peer"]
+    result = subprocess.run([*command, "minigrad"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    for meaning in FEATURES.values():
+        assert f"| {meaning} | yes |" in result.stdout
+    result = subprocess.run([*command, "chainer"], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 1

@@ -78,11 +78,11 @@ def table(libraries: Sequence[str], attempt: Callable[[str, str], str]) -> str:
 
 def tried(library: str, feature: str, bytecode: str) -> str:
     """Whether a library has a feature: ``"yes"``, ``"no"``, or no and why."""
-    cores = sorted(os.sched_getaffinity(0))[:2]
     if feature != SAME_BITS:
-        return _word(_run(library, feature, bytecode, cores))
+        return _word(_run(library, feature, bytecode))
+    cores = sorted(os.sched_getaffinity(0))[:2] if hasattr(os, "sched_getaffinity") else []
     if len(cores) < 2:
-        return "not tried: one core"
+        return "not tried: needs Linux and two cores"
     digests = [_run(library, feature, bytecode, cores[:count]) for count in (1, 2)]
     if not all(isinstance(digest, str) and len(digest) == 64 for digest in digests):
         return _word(digests[0])
@@ -102,12 +102,13 @@ def size(library: str) -> tuple[int, float]:
     return lines, compiled / 1e6
 
 
-def _run(library: str, feature: str, bytecode: str, cores: Sequence[int]) -> object:
+def _run(library: str, feature: str, bytecode: str, cores: Sequence[int] = ()) -> object:
+    pin = (lambda: os.sched_setaffinity(0, cores)) if cores else None
     try:
         process = subprocess.run(
             [sys.executable, "-m", "benchmarking.features", library, feature],
-            env=child_environment(len(cores), bytecode),
-            preexec_fn=lambda: os.sched_setaffinity(0, cores),
+            env=child_environment(len(cores) or 2, bytecode),
+            preexec_fn=pin,
             capture_output=True,
             text=True,
             timeout=TIME_LIMIT,

@@ -6,10 +6,18 @@ import hashlib
 
 import numpy
 
-__all__ = ["DEPTH", "FAULT", "digest", "images", "kernel"]
+__all__ = ["DEPTH", "FAULT", "chain", "digest", "images", "kernel"]
 
 DEPTH = 10_000
 FAULT = 1.001  # what a planted gradient is multiplied by
+
+
+def chain(x):
+    """``x + x + x ...``, one addition after the other: its derivative is DEPTH + 1."""
+    y = x
+    for _ in range(DEPTH):
+        y = y + x
+    return y
 
 
 def images() -> numpy.ndarray:

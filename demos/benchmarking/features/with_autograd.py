@@ -9,16 +9,10 @@ from autograd.extend import defvjp, primitive
 from autograd.scipy.signal import convolve
 from autograd.test_util import check_grads
 
-from .data import DEPTH, FAULT, digest, images, kernel
+from .data import DEPTH, FAULT, chain, digest, images, kernel
 
 
 def deep_chain() -> bool:
-    def chain(x):
-        y = x
-        for _ in range(DEPTH):
-            y = y + x
-        return y
-
     return bool(autograd.grad(chain)(1.0) == DEPTH + 1)
 
 

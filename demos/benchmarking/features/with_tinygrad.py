@@ -6,15 +6,12 @@ import math
 
 from tinygrad import Tensor
 
-from .data import DEPTH, digest, images, kernel
+from .data import DEPTH, chain, digest, images, kernel
 
 
 def deep_chain() -> bool:
     x = Tensor([1.0]).realize()
-    y = x
-    for _ in range(DEPTH):
-        y = y + x
-    (gradient,) = y.sum().gradient(x)
+    (gradient,) = chain(x).sum().gradient(x)
     return gradient.item() == DEPTH + 1
 
 

@@ -172,7 +172,10 @@ def array_module(*arrays: Array) -> ModuleType:
     >>> array_module(numpy.zeros(1)).__name__
     'numpy'
     """
-    if all(type(array) is numpy.ndarray for array in arrays):
+    for array in arrays:  # no generator: this is asked several times an operation
+        if type(array) is not numpy.ndarray:
+            break
+    else:
         return numpy
     return numpy if common_device(*arrays).type == "cpu" else sys.modules["cupy"]
 

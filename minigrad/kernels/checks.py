@@ -39,19 +39,14 @@ def check_arrays(
         Where dtypes differ.
     """
     groups = geometry.groups
-    arrays = {
-        letter: array
-        for letter, array in (("x", x), ("weight", weight), ("y", y), ("bias", bias))
-        if array is not None
-    }
-    for letter, size, axis in (
-        ("x", geometry.input_size, 1),
-        ("weight", geometry.kernel_size, 0),
-        ("y", geometry.output_size, 1),
+    for letter, array, size, axis in (
+        ("x", x, geometry.input_size, 1),
+        ("weight", weight, geometry.kernel_size, 0),
+        ("y", y, geometry.output_size, 1),
     ):
-        if letter not in arrays:
+        if array is None:
             continue
-        shape = arrays[letter].shape
+        shape = array.shape
         if len(shape) != 4 or shape[2:] != tuple(size):
             raise ValueError(f"{name}: {letter} {shape} should have 4 axes, the last two {size}")
         if shape[axis] % groups:
@@ -73,6 +68,9 @@ def check_arrays(
         raise ValueError(f"{name}: x {x.shape} and y {y.shape} differ in the number of images")
     if bias is not None and bias.shape != (bias_channels,):
         raise ValueError(f"{name}: bias {bias.shape} should have shape ({bias_channels},)")
-    if len({array.dtype for array in arrays.values()}) > 1:
-        dtypes = ", ".join(f"{letter} {array.dtype}" for letter, array in arrays.items())
+    arrays = (x, weight, y, bias)
+    if len({array.dtype for array in arrays if array is not None}) > 1:
+        letters = ("x", "weight", "y", "bias")
+        given = [pair for pair in zip(letters, arrays, strict=True) if pair[1] is not None]
+        dtypes = ", ".join(f"{letter} {array.dtype}" for letter, array in given)
         raise TypeError(f"{name}: arrays should share one dtype, got {dtypes}")

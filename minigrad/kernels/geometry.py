@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 Pair = tuple[int, int]
 
@@ -91,12 +92,13 @@ class Geometry:
         height, width = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
         return height, width
 
+    @cached_property
     def read_size(self) -> Pair:
         """Height and width of what the windows read, from ``-padding`` on (0 without output).
 
         Examples
         --------
-        >>> Geometry((9, 9), (3, 3), (4, 4), stride=(2, 2)).read_size()
+        >>> Geometry((9, 9), (3, 3), (4, 4), stride=(2, 2)).read_size
         (9, 9)
         """
         sizes = zip(self.output_size, self.kernel_size, self.stride, self.dilation, strict=True)

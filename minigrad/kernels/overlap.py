@@ -37,6 +37,7 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -
     else:
         kernel = kernel.transpose(0, 4, 3, 1, 2)  # (G, kw, kh, O / G, C / G)
     parts, columns = kernel.shape[1], kernel.shape[4]
+    kernels = [_reversed_rows(kernel, phase, geometry) for phase in range(geometry.stride[0])]
 
     pixels = out_width * images
     cut = product_rows(pixels, kernel_height * out_group * columns)
@@ -49,7 +50,7 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -
     for top in range(0, height, high):
         count = min(high, height - top)
         terms = xp.empty((count, groups, parts, pixels // cut, cut, columns), dtype=y.dtype)
-        for phase in range(geometry.stride[0]):
+        for phase, kernel in enumerate(kernels):
             _gather_rows(rows, kernel, geometry, phase, top, terms)
         if parts == 1:
             terms = terms.reshape(count, groups, out_width, images, kernel_width, in_group)
@@ -64,6 +65,13 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -
     return x.reshape(height, images, width, groups * in_group).transpose(1, 3, 0, 2)
 
 
+def _reversed_rows(kernel: Array, phase: int, geometry: Geometry) -> Array:
+    """The kernel rows ``phase``, ``phase`` + stride, ..., from last to first, below each other."""
+    kernel = kernel[:, :, phase :: geometry.stride[0]][:, :, ::-1]
+    groups, parts, reach, out_group, columns = kernel.shape
+    return kernel.reshape(groups, parts, 1, reach * out_group, columns)
+
+
 def _gather_rows(
     rows: Array, kernel: Array, geometry: Geometry, phase: int, top: int, terms: Array
 ) -> None:
@@ -73,15 +81,16 @@ def _gather_rows(
     the output rows u, u - 1, ...: with the kernel rows reversed, a run of output rows up to u.
     """
     xp, stride, out_height = array_module(rows), geometry.stride[0], geometry.output_size[0]
-    kernel = kernel[:, :, phase::stride][:, :, ::-1]
-    groups, parts, reach, out_group, columns = kernel.shape
-    kernel = kernel.reshape(groups, parts, 1, reach * out_group, columns)
+    out_group = rows.shape[-1] // max(out_height, 1)
+    reach = kernel.shape[3] // max(out_group, 1)  # kernel rows of this phase
     offset = geometry.padding[0] + top - phase
     first, stop = -(-offset // stride), -(-(offset + len(terms)) // stride)
     results = terms[stride * first - offset :: stride]  # of u = first, ..., stop - 1
 
     begin, end = max(first, reach - 1), min(stop, out_height)
-    if reach and begin < end:  # rows with a whole run: all in one call
+    if not reach or begin >= end:
+        begin = end = stop
+    else:  # rows with a whole run: all in one call
         *steps, item = rows.strides
         runs = xp.lib.stride_tricks.as_strided(
             rows[..., (begin - reach + 1) * out_group :],
@@ -89,11 +98,11 @@ def _gather_rows(
             (out_group * item, *steps, item),
         )
         xp.matmul(runs, kernel, out=results[begin - first : end - first])
-    for u in range(first, stop):
+    for u in (*range(first, begin), *range(end, stop)):
         low, high = max(u - reach + 1, 0), min(u + 1, out_height)
         if low >= high:
             results[u - first] = 0
-        elif high - low < reach:  # near an edge: part of a run
+        else:  # near an edge: part of a run
             skipped = (low - (u - reach + 1)) * out_group
             xp.matmul(
                 rows[..., low * out_group : high * out_group],

@@ -19,10 +19,12 @@ def pad(x: Array, geometry: Geometry) -> Array:
 
     Returns
     -------
-    array (N, C, *geometry.read_size())
+    array (N, C, *geometry.read_size)
         A view of x where no zero is needed.
     """
-    (top, left), read = geometry.padding, geometry.read_size()
+    (top, left), read = geometry.padding, geometry.read_size
+    if not top and not left and x.shape[2:] == read:
+        return x
     inside = x[:, :, : max(read[0] - top, 0), : max(read[1] - left, 0)]
     if inside.shape[2:] == read:
         return inside

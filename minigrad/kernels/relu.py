@@ -75,6 +75,6 @@ def _zero_slab(x: Array) -> Array:
     """
     if x.ndim == 0:
         return array_module(x).zeros_like(x)
-    outermost = max(range(x.ndim), key=lambda axis: abs(x.strides[axis]))
+    outermost = x.strides.index(max(x.strides))
     first = (slice(None),) * outermost + (slice(0, 1),)
     return array_module(x).zeros_like(x[first])

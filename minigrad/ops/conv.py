@@ -1,40 +1,16 @@
-"""The convolution functions: arguments checked, sizes worked out, one operation applied."""
+"""The convolution functions: tensors and arguments made ready, one operation applied."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..basic import Reshape
-from ..kernels import Geometry
 from ..tensor import Tensor
+from .conv_geometry import conv2d_geometry, conv_transpose2d_geometry, pair
 from .convolution import Conv2d, ConvTranspose2d
 from .operands import as_float, same_precision
 
 Pair = int | tuple[int, int]
-
-
-def pair(operation: str, name: str, value: Any, least: int) -> tuple[int, int]:
-    """A number or a pair as a pair (height, width).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the operation and the argument, if it is neither or too small.
-
-    Examples
-    --------
-    >>> pair("conv2d", "stride", 2, least=1)
-    (2, 2)
-    """
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    for one in values:
-        if isinstance(one, bool) or not hasattr(one, "__index__"):
-            raise TypeError(f"{operation}: {name} must be an int or a pair, got {value!r}")
-    if len(values) != 2:
-        raise ValueError(f"{operation}: {name} must be an int or a pair, got {value!r}")
-    if min(values) < least:
-        raise ValueError(f"{operation}: {name} must be at least {least}, got {value!r}")
-    return int(values[0]), int(values[1])
 
 
 def batched(name: str, x: Tensor) -> tuple[Tensor, bool]:
@@ -49,31 +25,15 @@ def unbatched(y: Tensor, is_single: bool) -> Tensor:
     return Reshape(y.shape[1:])(y) if is_single else y
 
 
-def _arguments(
-    name: str, x: Any, weight: Any, bias: Any, groups: Any
-) -> tuple[Tensor, Tensor, tuple[Tensor, ...], bool]:
-    """What conv2d and conv_transpose2d check alike."""
+def _tensors(name: str, x: Any, weight: Any, bias: Any) -> tuple[Tensor, ...]:
+    """Input, weight and, if there is one, bias, of one precision."""
     x, weight = as_float(name, x, 0), as_float(name, weight, 1)
-    x, is_single = batched(name, x)
-    if weight.ndim != 4:
-        raise ValueError(f"{name}: weight must have 4 dimensions, got shape {weight.shape}")
-    if 0 in weight.shape:
-        raise ValueError(f"{name}: weight {weight.shape} has a dimension of length 0")
-    if isinstance(groups, bool) or not hasattr(groups, "__index__") or groups < 1:
-        raise ValueError(f"{name}: groups must be a whole number from 1, got {groups!r}")
-    if weight.shape[0] % groups:
-        raise ValueError(
-            f"{name}: {groups} groups do not divide the {weight.shape[0]} channels of weight "
-            f"{weight.shape}"
-        )
     if bias is None:
-        x, weight = same_precision(name, x, weight)
-        return x, weight, (), is_single
-    x, weight, bias = same_precision(name, x, weight, as_float(name, bias, 2))
-    return x, weight, (bias,), is_single
+        return same_precision(name, x, weight)
+    return same_precision(name, x, weight, as_float(name, bias, 2))
 
 
-def _check_bias(name: str, bias: tuple[Tensor, ...], channels: int) -> None:
+def _check_bias(name: str, bias: list[Tensor], channels: int) -> None:
     if bias and bias[0].shape != (channels,):
         raise ValueError(
             f"{name}: bias has shape {bias[0].shape}, {channels} output channels expect "
@@ -131,35 +91,14 @@ def conv2d(
              [-1., -1.]]])
     """
     name = "conv2d"
-    x, weight, biases, is_single = _arguments(name, x, weight, bias, groups)
+    x, weight, *biases = _tensors(name, x, weight, bias)
     stride = pair(name, "stride", stride, 1)
     dilation = pair(name, "dilation", dilation, 1)
-    kernel, size = weight.shape[2:], x.shape[2:]
-    if x.shape[1] != weight.shape[1] * groups:
-        raise ValueError(
-            f"{name}: input has {x.shape[1]} channels, weight {weight.shape} expects "
-            f"{weight.shape[1] * groups}" + (f" ({groups} groups)" if groups > 1 else "")
-        )
+    if not isinstance(padding, str):
+        padding = pair(name, "padding", padding, 0)
+    geometry = conv2d_geometry(x.shape, weight.shape, stride, padding, dilation, groups)
     _check_bias(name, biases, weight.shape[0])
-    reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel))
-    if isinstance(padding, str):
-        if padding not in ("same", "valid"):
-            raise ValueError(f"{name}: padding must be numbers, 'same' or 'valid', got {padding!r}")
-        if padding == "same" and stride != (1, 1):
-            raise ValueError(f"{name}: padding 'same' needs stride 1, got {stride}")
-        total = reach if padding == "same" else (0, 0)
-        before = tuple(extra // 2 for extra in total)  # what is odd goes after, as in PyTorch
-    else:
-        before = pair(name, "padding", padding, 0)
-        total = tuple(2 * width for width in before)
-    room = [n + extra - r for n, extra, r in zip(size, total, reach)]
-    if min(room) < 1:
-        raise ValueError(
-            f"{name}: kernel {kernel} with dilation {dilation} is larger than input "
-            f"{x.shape} with padding {padding}"
-        )
-    output = tuple((n - 1) // s + 1 for n, s in zip(room, stride))
-    geometry = Geometry(size, kernel, output, stride, before, dilation, groups)
+    x, is_single = batched(name, x)
     return unbatched(Conv2d(geometry)(x, weight, *biases), is_single)
 
 
@@ -212,31 +151,14 @@ def conv_transpose2d(
     Tensor([[[1., 1., 2., 2.]]])
     """
     name = "conv_transpose2d"
-    x, weight, biases, is_single = _arguments(name, x, weight, bias, groups)
+    x, weight, *biases = _tensors(name, x, weight, bias)
     stride = pair(name, "stride", stride, 1)
     padding = pair(name, "padding", padding, 0)
     dilation = pair(name, "dilation", dilation, 1)
     extra = pair(name, "output_padding", output_padding, 0)
-    kernel, size = weight.shape[2:], x.shape[2:]
-    if x.shape[1] != weight.shape[0]:
-        raise ValueError(
-            f"{name}: input has {x.shape[1]} channels, weight {weight.shape} expects "
-            f"{weight.shape[0]}"
-        )
-    _check_bias(name, biases, weight.shape[1] * groups)
-    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation)):
-        raise ValueError(
-            f"{name}: output_padding {extra} must be less than stride {stride} or dilation "
-            f"{dilation}"
-        )
-    result = tuple(
-        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
-        for n, s, p, d, k, e in zip(size, stride, padding, dilation, kernel, extra)
+    geometry = conv_transpose2d_geometry(
+        x.shape, weight.shape, stride, padding, extra, dilation, groups
     )
-    if min(result) < 1 or min(size) < 1:
-        raise ValueError(
-            f"{name}: input {x.shape} with kernel {kernel} and padding {padding} leaves a result "
-            f"of size {result}"
-        )
-    geometry = Geometry(result, kernel, size, stride, padding, dilation, groups)
+    _check_bias(name, biases, weight.shape[1] * geometry.groups)
+    x, is_single = batched(name, x)
     return unbatched(ConvTranspose2d(geometry)(x, weight, *biases), is_single)

@@ -132,6 +132,12 @@ def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
     >>> [str(tensor.dtype) for tensor in same_precision("add", half, whole)]
     ['float32', 'float32']
     """
+    first = tensors[0].data.dtype
+    for tensor in tensors:
+        if tensor.data.dtype is not first:
+            break
+    else:
+        return tensors
     dtypes = {tensor.data.dtype for tensor in tensors}
     if len(dtypes) == 1:
         return tensors

@@ -8,7 +8,8 @@ from ..backend import array_module
 from ..basic import Expand, Reshape, Sum
 from ..tensor import Tensor
 from .arithmetic import ScaleDown
-from .conv import Pair, batched, pair, unbatched
+from .conv import Pair, batched, unbatched
+from .conv_geometry import pair
 from .index import Index
 from .join import Pad, stack
 from .operands import as_float, as_tensor, on_its_device, require_number

@@ -13,17 +13,17 @@ On a GPU the shard is the whole batch.
 
 from __future__ import annotations
 
-import itertools
 import operator
 import os
 from collections.abc import Callable, Sequence
 
-from .backend import CPU, Array, device_of, is_array, use_device
+from .backend import CPU, Array, device_of, use_device
 from .blas import one_blas_thread
 from .gradients import grad
 from .modes import enable_grad, no_grad
 from .ops.join import cat
 from .random import ShardGenerators
+from .shards import batch_length, shard_slices, suggest_shard_size
 from .tensor import Tensor
 from .workers import sum_in_order
 
@@ -31,17 +31,9 @@ __all__ = ["map_shards", "shard_gradients", "shard_slices", "suggest_shard_size"
 
 LossFunction = Callable[..., Tensor]
 
-# What the largest activation of one shard may take: about two level-2 caches of a core. In half of
-# it the arithmetic is no faster, and threads wait for the interpreter lock twice as often.
-# A constant, not the cache found here, so that the same seed gives the same shards everywhere.
-SHARD_BYTES = 2560 * 1024
-LARGEST_SHARD = 256
-
 # Samples at a time through a network on a GPU that is only applied: enough to keep it busy, and
 # the windows of the lecture's largest layer then take 0.9 GiB.
 GPU_ROWS = 512
-# The number of shards is a multiple of this, so that 2 or 4 workers get equal work.
-SHARD_MULTIPLE = 4
 
 
 def shard_gradients(
@@ -96,7 +88,7 @@ def shard_gradients(
     >>> loss, gradient
     (Tensor(6.), Tensor([12.]))
     """
-    count = _batch_length(arrays)
+    count = batch_length(arrays)
     _require_counts(workers=workers, shard_size=shard_size)
     if shard_size is None:
         shard_size = suggest_shard_size(loss_function, arrays)
@@ -121,81 +113,6 @@ def shard_gradients(
     with one_blas_thread(), use_device(place):
         loss, *gradients = sum_in_order(run, len(shards), workers)
     return loss, gradients
-
-
-def shard_slices(count: int, shard_size: int) -> list[slice]:
-    """Cut a batch into shards of nearly equal size.
-
-    Parameters
-    ----------
-    count : int
-        Samples in the batch.
-    shard_size : int
-        Most samples in a shard.
-
-    Returns
-    -------
-    list of slice
-        Their number is a multiple of 4, if there is more than one and there are samples enough.
-        None is empty.
-
-    Examples
-    --------
-    >>> [part.stop - part.start for part in shard_slices(100, 16)]
-    [13, 13, 13, 13, 12, 12, 12, 12]
-    """
-    shards = -(-count // shard_size)
-    if shards > 1:
-        shards = min(-(-shards // SHARD_MULTIPLE) * SHARD_MULTIPLE, count)
-    size, larger = divmod(count, shards)
-    ends = [size * k + min(k, larger) for k in range(shards + 1)]
-    return [slice(start, end) for start, end in itertools.pairwise(ends)]
-
-
-def suggest_shard_size(loss_function: LossFunction, arrays: Sequence[Array]) -> int:
-    """How many samples go into a shard.
-
-    On the CPU the largest power of two, up to 256, for which the largest activation of the shard
-    stays within about two level-2 caches of a core (2.5 MiB). The activations are measured by
-    running one sample. On a GPU, the whole batch.
-
-    Parameters
-    ----------
-    loss_function, arrays
-        As for :func:`shard_gradients`.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> import numpy
-    >>> suggest_shard_size(lambda x: (x * x).mean(), [numpy.zeros((100, 20_000), "float32")])
-    32
-    """
-    count = _batch_length(arrays)
-    if device_of(arrays[0]) != CPU:
-        return count
-    leaf = Tensor(arrays[0][:1])
-    leaf.requires_grad = leaf.dtype.kind == "f"
-    with enable_grad():
-        others = [Tensor(array[:1]) for array in arrays[1:]]
-        loss = _require_one_number(loss_function(leaf, *others))
-    largest, stack, seen = leaf.data.nbytes, [loss.grad_fn], set()
-    while stack:
-        operation = stack.pop()
-        if operation is None or operation in seen:
-            continue
-        seen.add(operation)
-        for tensor in operation.inputs:
-            if not tensor.is_leaf:
-                largest = max(largest, tensor.data.nbytes)
-            stack.append(tensor.grad_fn)
-    size = 1
-    while size < LARGEST_SHARD and 2 * size * largest <= SHARD_BYTES:
-        size *= 2
-    return size
 
 
 def map_shards(
@@ -230,12 +147,12 @@ def map_shards(
     >>> map_shards(lambda x: 2 * x, [numpy.arange(3.0)], shard_size=2)
     array([0., 2., 4.])
     """
-    count = _batch_length(arrays)
+    count = batch_length(arrays)
     _require_counts(workers=workers, shard_size=shard_size)
     if shard_size is None:
         shard_size = GPU_ROWS
         if device_of(arrays[0]) == CPU:
-            shard_size = suggest_shard_size(lambda *a: function(*a).sum(), arrays)
+            shard_size = suggest_shard_size(function, arrays)
     shards = shard_slices(count, shard_size)
     results: list[Array] = [None] * len(shards)
 
@@ -250,17 +167,6 @@ def map_shards(
         sum_in_order(run, len(shards), min(workers or os.cpu_count() or 1, len(shards)))
     with no_grad():
         return cat([Tensor(result) for result in results]).data
-
-
-def _batch_length(arrays: Sequence[Array]) -> int:
-    for array in arrays:
-        if not is_array(array) or not array.ndim:
-            raise TypeError(f"shards: expected arrays with one row a sample, got {array!r:.60}")
-    lengths = {len(array) for array in arrays}
-    if len(lengths) != 1 or lengths == {0}:
-        shapes = ", ".join(str(array.shape) for array in arrays) or "none"
-        raise ValueError(f"shards: expected arrays with one row a sample, got shapes {shapes}")
-    return lengths.pop()
 
 
 def _require_counts(**options: int | None) -> None:

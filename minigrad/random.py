@@ -93,7 +93,8 @@ class ShardGenerators:
     on which worker computes the shard.
 
     All are seeded by one number drawn from the default generator, the first time any is asked
-    for: a model that draws nothing leaves the default generator alone.
+    for: a model that draws nothing leaves the default generator alone. A seed of its own does so
+    in any case.
 
     Examples
     --------
@@ -106,9 +107,9 @@ class ShardGenerators:
     False
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int | None = None) -> None:
         self._lock = threading.Lock()
-        self._seed: int | None = None
+        self._seed = seed
         self._made: dict[int, Generator] = {}
 
     @contextlib.contextmanager

@@ -31,6 +31,7 @@ FLOORS = [  # each imports only from floors before it (DESIGN's order, file by f
     ["ops"],
     ["functional"],
     ["random", "nn", "blas", "workers"],
+    ["shards"],
     ["optim", "parallel", "gradcheck", "trace"],
     ["graph"],
 ]

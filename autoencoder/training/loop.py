@@ -135,7 +135,8 @@ class _Run:
         self.corruption = corruption
         self.loss_function = LOSSES[settings.loss]
         # Measured on the host: part of what a checkpoint is resumed by, whatever the device.
-        self.shard_size = suggest_shard_size(self.loss, self.batch(0, numpy.arange(1), 0))
+        one = self.batch(0, numpy.arange(1), 0)
+        self.shard_size = suggest_shard_size(self.loss, one, settings.batch_size)
         self.place = device(settings.device)
         model.to(self.place)
         self.evaluate = evaluate

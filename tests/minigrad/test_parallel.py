@@ -15,7 +15,7 @@ import minigrad
 from minigrad import Tensor, grad, nn
 from minigrad import functional as F
 from minigrad.blas import one_blas_thread
-from minigrad.parallel import map_shards, shard_gradients, suggest_shard_size
+from minigrad.parallel import map_shards, shard_gradients, shard_slices, suggest_shard_size
 from minigrad.random import default_generator
 
 
@@ -201,10 +201,46 @@ def test_shard_size_follows_the_largest_activation():
     minigrad.manual_seed(0)
     wide = nn.Conv2d(1, 32, 5)
     small = nn.Linear(4, 4)
-    images = numpy.zeros((64, 1, 28, 28), "float32")
+    images = numpy.zeros((128, 1, 28, 28), "float32")
     assert suggest_shard_size(lambda x: wide(x).mean(), [images]) == 32
-    points = numpy.zeros((64, 4), "float32")
+    points = numpy.zeros((1024, 4), "float32")
     assert suggest_shard_size(lambda x: small(x).mean(), [points]) == 256
+
+
+@pytest.mark.parametrize(("count", "shards"), [(12, 1), (32, 2), (48, 2), (64, 4), (128, 4)])
+def test_a_batch_is_cut_for_several_cores_if_the_parts_are_worth_it(count, shards):
+    minigrad.manual_seed(0)
+    wide = nn.Conv2d(1, 32, 5)
+    one = numpy.zeros((1, 1, 28, 28), "float32")
+    size = suggest_shard_size(lambda x: wide(x).mean(), [one], batch_size=count)
+    assert len(shard_slices(count, size)) == shards
+
+
+def test_a_function_is_measured_once_and_its_random_numbers_disturb_nobody():
+    calls = []
+
+    def noisy(x):
+        calls.append(len(x))
+        return x * minigrad.Tensor(default_generator().random(x.shape).astype("float32"))
+
+    samples = numpy.ones((4, 3), "float32")
+    minigrad.manual_seed(0)
+    expected = default_generator().random()
+    minigrad.manual_seed(0)
+    sizes = [suggest_shard_size(noisy, [samples]) for _ in range(2)]
+    assert calls == [1]
+    assert sizes == [4, 4]
+    assert default_generator().random() == expected
+
+
+def test_a_function_that_cannot_be_remembered_is_measured_all_the_same():
+    class Unhashable:
+        __hash__ = None
+
+        def __call__(self, x):
+            return x * 2
+
+    assert suggest_shard_size(Unhashable(), [numpy.ones((4, 3), "float32")]) == 4
 
 
 @pytest.mark.parametrize(

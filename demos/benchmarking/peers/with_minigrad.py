@@ -53,9 +53,7 @@ class Train(_Network, Training):
         self.names = [name for name, _ in self.model.named_parameters()]
         self.parameters = list(self.model.parameters())
         self.optimizer = optim.Adam(self.parameters, lr=LEARNING_RATE)
-        one = [self.inputs[:1]] * 2
-        on_host = self.place == CPU
-        self.shard_size = suggest_shard_size(self.loss, one) if on_host else problem.batch
+        self.shard_size = suggest_shard_size(self.loss, [self.inputs, self.inputs])
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """The mean squared error."""

@@ -67,24 +67,41 @@ def measure(steps, kept=None):
     return found
 
 
-def grown(steps, leaks):
-    """How much resident memory grows in so many steps of a fresh process, as a share.
+def left_by_three_steps():
+    """How many objects only the collector could free."""
+    step = stepper()
+    for _ in range(3):
+        step()
+    gc.collect()
+    gc.disable()
+    for _ in range(3):
+        step()
+    return [gc.collect()]
 
-    A leak grows in both halves: the smaller growth counts, twice. Python's table of interned
-    strings, which NumPy fills and empties, is copied once in some thousand steps (1.7 MB), and
-    that is no leak.
-    """
+
+def in_a_fresh_process(call):
+    """The numbers a call of a function of this file gives, where no other test left anything."""
     program = (
         "import importlib.util, sys\n"
         "spec = importlib.util.spec_from_file_location('leaks', sys.argv[1])\n"
         "leaks = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(leaks)\n"
-        f"print(*leaks.measure({steps}, {[] if leaks else None}))\n"
+        f"print(*leaks.{call})\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", program, __file__], capture_output=True, text=True, check=True
     )
-    before, between, after = map(int, result.stdout.split())
+    return map(int, result.stdout.split())
+
+
+def grown(steps, leaks):
+    """How much resident memory grows in so many steps, as a share.
+
+    A leak grows in both halves: the smaller growth counts, twice. Python's table of interned
+    strings, which NumPy fills and empties, is copied once in some thousand steps (1.7 MB), and
+    that is no leak.
+    """
+    before, between, after = in_a_fresh_process(f"measure({steps}, {[] if leaks else None})")
     return 2 * min(between - before, after - between) / before
 
 
@@ -103,14 +120,4 @@ def test_a_leak_of_one_graph_a_step_would_be_seen():
 
 
 def test_a_training_step_leaves_no_cycle():
-    step = stepper()
-    for _ in range(3):
-        step()
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(3):
-            step()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    assert list(in_a_fresh_process("left_by_three_steps()")) == [0]

@@ -1,0 +1,141 @@
+"""Into what shards a batch is cut: each fits into a core's cache, and every core gets work."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
+
+from .backend import CPU, Array, device_of, is_array
+from .modes import enable_grad
+from .random import ShardGenerators
+from .tensor import Tensor
+
+# What the largest activation of one shard may take: about two level-2 caches of a core. In half of
+# it the arithmetic is no faster, and threads wait for the interpreter lock twice as often.
+# A constant, not the cache found here, so that the same seed gives the same shards everywhere.
+SHARD_BYTES = 2560 * 1024
+LARGEST_SHARD = 256
+
+# A batch that would fit into one shard is cut as well, if each part keeps so much work.
+SMALL_SHARD_BYTES = 1024 * 1024
+
+# The number of shards is 1, 2 or a multiple of this, so that 2 or 4 workers get equal work.
+SHARD_MULTIPLE = 4
+
+_measured: WeakKeyDictionary[Callable[..., Tensor], dict[tuple, int]] = WeakKeyDictionary()
+
+
+def shard_slices(count: int, shard_size: int) -> list[slice]:
+    """Cut a batch into shards of nearly equal size.
+
+    Parameters
+    ----------
+    count : int
+        Samples in the batch.
+    shard_size : int
+        Most samples in a shard.
+
+    Returns
+    -------
+    list of slice
+        Their number is 1, 2 or a multiple of 4, if there are samples enough. None is empty.
+
+    Examples
+    --------
+    >>> [part.stop - part.start for part in shard_slices(100, 16)]
+    [13, 13, 13, 13, 12, 12, 12, 12]
+    """
+    shards = -(-count // shard_size)
+    if shards > 2:
+        shards = min(-(-shards // SHARD_MULTIPLE) * SHARD_MULTIPLE, count)
+    size, larger = divmod(count, shards)
+    ends = [size * k + min(k, larger) for k in range(shards + 1)]
+    return [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+
+def suggest_shard_size(
+    function: Callable[..., Tensor], arrays: Sequence[Array], batch_size: int | None = None
+) -> int:
+    """How many samples go into a shard.
+
+    On the CPU the largest power of two, up to 256, for which the largest activation of the shard
+    stays within about two level-2 caches of a core (2.5 MiB); less for a batch that would then be
+    one or two shards, if a half or a quarter of it still fills 1 MiB. The activations are measured
+    by running one sample, once for a function and shapes. On a GPU, the whole batch.
+
+    Parameters
+    ----------
+    function : callable
+        From one tensor per array to a tensor: a loss, or a model.
+    arrays : sequence of arrays
+        Samples, each (N, ...); one is enough.
+    batch_size : int, optional
+        How many samples a batch has; by default as many as the arrays.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import numpy
+    >>> suggest_shard_size(lambda x: (x * x).mean(), [numpy.zeros((100, 20_000), "float32")])
+    25
+    """
+    count = batch_size or batch_length(arrays)
+    if device_of(arrays[0]) != CPU:
+        return count
+    largest = _largest_activation(function, arrays)
+    size = 1
+    while size < LARGEST_SHARD and 2 * size * largest <= SHARD_BYTES:
+        size *= 2
+    filled = count * largest // SMALL_SHARD_BYTES
+    parts = 4 if filled >= 4 else 2 if filled >= 2 else 1
+    return min(size, -(-count // parts))
+
+
+def _largest_activation(function: Callable[..., Tensor], arrays: Sequence[Array]) -> int:
+    """Of what one sample makes on its way through a function, in bytes."""
+    shapes = tuple((array.shape[1:], array.dtype) for array in arrays)
+    try:
+        known = _measured.setdefault(function, {})
+    except TypeError:  # nothing that can be a weak key
+        known = {}
+    if shapes not in known:
+        leaf = Tensor(arrays[0][:1])
+        leaf.requires_grad = leaf.dtype.kind == "f"
+        with enable_grad(), ShardGenerators(seed=0).use(0):  # others' random numbers stay theirs
+            result = function(leaf, *(Tensor(array[:1]) for array in arrays[1:]))
+        if not isinstance(result, Tensor):
+            raise TypeError(f"shards: the result must be a Tensor, got {type(result).__name__}")
+        largest, stack, seen = max(leaf.data.nbytes, result.data.nbytes), [result.grad_fn], set()
+        while stack:
+            operation = stack.pop()
+            if operation is None or operation in seen:
+                continue
+            seen.add(operation)
+            for tensor in operation.inputs:
+                if not tensor.is_leaf:
+                    largest = max(largest, tensor.data.nbytes)
+                stack.append(tensor.grad_fn)
+        known[shapes] = largest
+    return known[shapes]
+
+
+def batch_length(arrays: Sequence[Array]) -> int:
+    """How many samples a batch has: the common length of its arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are no arrays, differ in length, or are empty.
+    """
+    for array in arrays:
+        if not is_array(array) or not array.ndim:
+            raise TypeError(f"shards: expected arrays with one row a sample, got {array!r:.60}")
+    lengths = {len(array) for array in arrays}
+    if len(lengths) != 1 or lengths == {0}:
+        shapes = ", ".join(str(array.shape) for array in arrays) or "none"
+        raise ValueError(f"shards: expected arrays with one row a sample, got shapes {shapes}")
+    return lengths.pop()

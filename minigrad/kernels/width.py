@@ -15,7 +15,9 @@ rows (n, q), form a matrix whose rows stand evenly spaced in memory: matmul read
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from ..backend import array_module
@@ -31,20 +33,27 @@ SMALL_PRODUCT = 1_000_000
 # How many elements of products to compute before they are summed, so that they stay in the cache.
 PRODUCTS_AT_ONCE = 1 << 20
 
+# How many elements to unfold before they are multiplied, likewise.
+UNFOLDED_AT_ONCE = 5 << 17
+
 
 def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
     """``conv2d`` of ``conv.py``, of checked arrays, without dilation."""
     xp, groups = array_module(x, weight), geometry.groups
     (height, width), images, out_channels = geometry.output_size, x.shape[0], weight.shape[0]
     out_group = out_channels // groups
-    windows = _windows(pad(x, geometry), geometry)  # (G, P, N * Q, K)
-    pixels, window = windows.shape[2:]
-    rows = product_rows(pixels, window * out_group)
-    windows = windows.reshape(groups, height, pixels // rows, rows, window)
     matrix = weight.reshape(groups, out_group, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
-    matrix = matrix.reshape(groups, 1, 1, window, out_group)
-    y = xp.matmul(windows, matrix)  # (G, P, N * Q / rows, rows, O / G)
-    y = y.reshape(groups, height, images, width, out_group).transpose(1, 2, 3, 0, 4)
+    matrix = matrix.reshape(groups, 1, 1, -1, out_group)  # (G, 1, 1, K, O / G)
+    x = pad(x, geometry)
+    y = xp.empty((height, images, width, groups, out_group), dtype=x.dtype)
+    for part in _images_at_once(x, geometry):
+        windows = _windows(x[part], geometry)  # (G, P, n * Q, K), n images
+        pixels, window = windows.shape[2:]
+        rows = product_rows(pixels, window * out_group)
+        windows = windows.reshape(groups, height, pixels // rows, rows, window)
+        target = y[:, part].transpose(3, 0, 1, 2, 4)  # (G, P, n, Q, O / G), evenly spaced (n, Q)
+        target = target.reshape(groups, height, pixels // rows, rows, out_group)
+        xp.matmul(windows, matrix, out=target)
     y = y.reshape(height, images, width, out_channels)
     if bias is not None:
         repeated = xp.empty(y.shape[1:], dtype=y.dtype)  # to be added in long runs
@@ -57,24 +66,49 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     """``conv2d_weight_grad`` of ``conv.py``, likewise."""
     xp, groups = array_module(x, y), geometry.groups
     in_group, out_group = x.shape[1] // groups, y.shape[1] // groups
-    windows = _windows(pad(x, geometry), geometry)  # (G, P, N * Q, K)
-    _, height, pixels, window = windows.shape
-    # One product for each output row or, where that is not small, for each kernel row in it.
-    whole = product_rows(pixels, window * out_group) == pixels
-    parts = 1 if whole else geometry.kernel_size[0]
-    rows = product_rows(pixels, window // parts * out_group)
-    windows = windows.reshape(groups, height, pixels // rows, rows, parts, window // parts)
-    windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (G, P, N * Q / rows, parts, K / parts, rows)
-    y = y.transpose(2, 0, 3, 1).reshape(height, pixels // rows, 1, rows, groups, out_group)
-    y = y.transpose(4, 0, 1, 2, 3, 5)  # (G, P, N * Q / rows, 1, rows, O / G)
-    high = max(PRODUCTS_AT_ONCE // max(groups * pixels // rows * window * out_group, 1), 1)
-    matrix = xp.zeros((groups, parts, window // parts, out_group), dtype=x.dtype)
-    for top in range(0, max(height, 1), high):
-        products = xp.matmul(windows[:, top : top + high], y[:, top : top + high])
-        matrix += products.sum(axis=(1, 2))  # (G, parts, K / parts, O / G)
+    x = pad(x, geometry)
+    window = math.prod(geometry.kernel_size) * in_group
+    matrix = xp.zeros((groups, window, out_group), dtype=x.dtype)
+    for part in _images_at_once(x, geometry):
+        _add_products(
+            _windows(x[part], geometry),
+            y[part].transpose(2, 0, 3, 1),
+            geometry.kernel_size[0],
+            matrix,
+        )
     weight = matrix.reshape(groups, *geometry.kernel_size, in_group, out_group)
     weight = weight.transpose(0, 4, 3, 1, 2)  # (G, O / G, C / G, kh, kw)
     return weight.reshape(groups * out_group, in_group, *geometry.kernel_size)
+
+
+def _add_products(windows: Array, y: Array, kernel_height: int, matrix: Array) -> None:
+    """Add windows (G, P, N * Q, K), transposed, times y (P, N, Q, O) to a matrix (G, K, O / G).
+
+    One product for each output row or, where that is not small, for each kernel row in it.
+    """
+    xp, (groups, window, out_group) = array_module(y), matrix.shape
+    height, pixels = windows.shape[1:3]
+    whole = product_rows(pixels, window * out_group) == pixels
+    parts = 1 if whole else kernel_height
+    rows = product_rows(pixels, window // parts * out_group)
+    windows = windows.reshape(groups, height, pixels // rows, rows, parts, window // parts)
+    windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (G, P, N * Q / rows, parts, K / parts, rows)
+    y = y.reshape(height, pixels // rows, 1, rows, groups, out_group)
+    y = y.transpose(4, 0, 1, 2, 3, 5)  # (G, P, N * Q / rows, 1, rows, O / G)
+    high = max(PRODUCTS_AT_ONCE // max(groups * pixels // rows * window * out_group, 1), 1)
+    for top in range(0, max(height, 1), high):
+        products = xp.matmul(windows[:, top : top + high], y[:, top : top + high])
+        matrix += products.sum(axis=(1, 2)).reshape(matrix.shape)  # (G, parts, K / parts, O / G)
+
+
+def _images_at_once(x: Array, geometry: Geometry) -> list[slice]:
+    """Nearly equal parts of the images, whose unfolded width stays in the cache."""
+    images, *sizes = x.shape[:3]
+    unfolded = math.prod(sizes) * geometry.output_size[1] * geometry.kernel_size[1]
+    most = max(UNFOLDED_AT_ONCE // max(unfolded, 1), 1)
+    parts = max(-(-images // most), 1)
+    ends = [images * k // parts for k in range(parts + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def _windows(x: Array, geometry: Geometry) -> Array:

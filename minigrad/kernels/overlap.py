@@ -18,6 +18,7 @@ from typing import Any
 
 from ..backend import array_module
 from .geometry import Geometry
+from .strided import strided_view
 from .width import PRODUCTS_AT_ONCE, few_channels, product_rows
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
@@ -91,11 +92,11 @@ def _gather_rows(
     if not reach or begin >= end:
         begin = end = stop
     else:  # rows with a whole run: all in one call
-        *steps, item = rows.strides
-        runs = xp.lib.stride_tricks.as_strided(
-            rows[..., (begin - reach + 1) * out_group :],
+        runs = strided_view(
+            rows,
             (end - begin, *rows.shape[:-1], reach * out_group),
-            (out_group * item, *steps, item),
+            (out_group * rows.itemsize, *rows.strides),
+            first=(begin - reach + 1) * out_group,
         )
         xp.matmul(runs, kernel, out=results[begin - first : end - first])
     for u in (*range(first, begin), *range(end, stop)):

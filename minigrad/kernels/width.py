@@ -16,6 +16,7 @@ rows (n, q), form a matrix whose rows stand evenly spaced in memory: matmul read
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 from ..backend import array_module
 from .geometry import Geometry
 from .padding import pad
+from .strided import strided_view
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
@@ -44,16 +46,17 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
     out_group = out_channels // groups
     matrix = weight.reshape(groups, out_group, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
     matrix = matrix.reshape(groups, 1, 1, -1, out_group)  # (G, 1, 1, K, O / G)
-    x = pad(x, geometry)
     y = xp.empty((height, images, width, groups, out_group), dtype=x.dtype)
-    for part in _images_at_once(x, geometry):
-        windows = _windows(x[part], geometry)  # (G, P, n * Q, K), n images
+    target = y.transpose(3, 0, 1, 2, 4)  # (G, P, N, Q, O / G), with (N, Q) evenly spaced
+    for part, windows in _windows(pad(x, geometry), geometry):
         pixels, window = windows.shape[2:]
         rows = product_rows(pixels, window * out_group)
-        windows = windows.reshape(groups, height, pixels // rows, rows, window)
-        target = y[:, part].transpose(3, 0, 1, 2, 4)  # (G, P, n, Q, O / G), evenly spaced (n, Q)
-        target = target.reshape(groups, height, pixels // rows, rows, out_group)
-        xp.matmul(windows, matrix, out=target)
+        shape = (groups, height, pixels // rows, rows)
+        xp.matmul(
+            windows.reshape(*shape, window),
+            matrix,
+            out=target[:, :, part].reshape(*shape, out_group),
+        )
     y = y.reshape(height, images, width, out_channels)
     if bias is not None:
         repeated = xp.empty(y.shape[1:], dtype=y.dtype)  # to be added in long runs
@@ -66,16 +69,11 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     """``conv2d_weight_grad`` of ``conv.py``, likewise."""
     xp, groups = array_module(x, y), geometry.groups
     in_group, out_group = x.shape[1] // groups, y.shape[1] // groups
-    x = pad(x, geometry)
     window = math.prod(geometry.kernel_size) * in_group
     matrix = xp.zeros((groups, window, out_group), dtype=x.dtype)
-    for part in _images_at_once(x, geometry):
-        _add_products(
-            _windows(x[part], geometry),
-            y[part].transpose(2, 0, 3, 1),
-            geometry.kernel_size[0],
-            matrix,
-        )
+    y = y.transpose(2, 0, 3, 1)  # (P, N, Q, O)
+    for part, windows in _windows(pad(x, geometry), geometry):
+        _add_products(windows, y[:, part], geometry.kernel_size[0], matrix)
     weight = matrix.reshape(groups, *geometry.kernel_size, in_group, out_group)
     weight = weight.transpose(0, 4, 3, 1, 2)  # (G, O / G, C / G, kh, kw)
     return weight.reshape(groups * out_group, in_group, *geometry.kernel_size)
@@ -101,41 +99,42 @@ def _add_products(windows: Array, y: Array, kernel_height: int, matrix: Array) -
         matrix += products.sum(axis=(1, 2)).reshape(matrix.shape)  # (G, parts, K / parts, O / G)
 
 
-def _images_at_once(x: Array, geometry: Geometry) -> list[slice]:
-    """Nearly equal parts of the images, whose unfolded width stays in the cache."""
-    images, *sizes = x.shape[:3]
-    unfolded = math.prod(sizes) * geometry.output_size[1] * geometry.kernel_size[1]
-    most = max(UNFOLDED_AT_ONCE // max(unfolded, 1), 1)
+def _windows(x: Array, geometry: Geometry) -> Iterator[tuple[slice, Array]]:
+    """Some images of a padded x at a time, and their windows as rows of matrices.
+
+    The windows are (G, P, n * Q, K) for n images, K ordered (i, j, c); they overlap in memory and
+    are only to be read. With few channels the runs copied would be short: the pixels (n, q) then
+    go last in memory, so that each matrix is stored transposed.
+    """
+    xp, groups = array_module(x), geometry.groups
+    images, channels, height = x.shape[0], x.shape[1] // groups, x.shape[2]
+    (kernel_height, kernel_width), (out_height, width) = geometry.kernel_size, geometry.output_size
+    (down, right), (image, channel, row, column) = geometry.stride, x.strides
+    view = xp.lib.stride_tricks.as_strided(
+        x,
+        (groups, images, width, height, kernel_width, channels),
+        (channels * channel, image, right * column, row, column, channel),
+    )
+    step = kernel_width * channels  # from one row of unfolded pixels to the next
+    for part in _images_at_once(images, view.size):
+        unfolded = view[:, part]  # (G, n, Q, H, kw, C / G)
+        pixels = unfolded.shape[1] * width
+        if few_channels(channels, width):
+            unfolded = xp.ascontiguousarray(unfolded.transpose(0, 3, 4, 5, 1, 2))
+            steps = (height * step * pixels, down * step * pixels, 1, pixels)
+        else:
+            unfolded = xp.ascontiguousarray(unfolded)
+            steps = (height * step * pixels, down * step, height * step, 1)
+        shape = (groups, out_height, pixels, kernel_height * step)
+        yield part, strided_view(unfolded, shape, [x.itemsize * n for n in steps])
+
+
+def _images_at_once(images: int, unfolded: int) -> list[slice]:
+    """Nearly equal parts of the images, each of which, unfolded, stays in the cache."""
+    most = max(UNFOLDED_AT_ONCE * images // max(unfolded, 1), 1)
     parts = max(-(-images // most), 1)
     ends = [images * k // parts for k in range(parts + 1)]
     return [slice(start, end) for start, end in pairwise(ends)]
-
-
-def _windows(x: Array, geometry: Geometry) -> Array:
-    """The windows of a padded x as rows of matrices: (G, P, N * Q, K), K ordered (i, j, c).
-
-    They overlap in memory and are only to be read. With few channels the runs copied would be
-    short: the pixels (n, q) then go last in memory, so that each matrix is stored transposed.
-    """
-    xp, groups = array_module(x), geometry.groups
-    images, channels = x.shape[0], x.shape[1] // groups
-    (kernel_height, kernel_width), (height, width) = geometry.kernel_size, geometry.output_size
-    (down, right), (image, channel, row, column) = geometry.stride, x.strides
-    sizes = dict(g=groups, n=images, h=x.shape[2], q=width, j=kernel_width, c=channels)
-    steps = dict(
-        g=channels * channel, n=image, h=row, q=right * column, j=column, c=channel
-    )  # in bytes
-    order = "ghjcnq" if few_channels(channels, width) else "gnqhjc"
-    view = xp.lib.stride_tricks.as_strided(
-        x, [sizes[axis] for axis in order], [steps[axis] for axis in order]
-    )
-    unfolded = xp.ascontiguousarray(view)
-    step = dict(zip(order, unfolded.strides, strict=True))
-    return xp.lib.stride_tricks.as_strided(
-        unfolded,
-        (groups, height, images * width, kernel_height * kernel_width * channels),
-        (step["g"], down * step["h"], step["q"], step["c"]),
-    )
 
 
 def few_channels(channels: int, width: int) -> bool:

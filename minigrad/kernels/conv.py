@@ -22,7 +22,8 @@ ordered (i, j, c), and let w and y be matrices with the columns o. Then T = sum 
 What is left is how to make A, and how to add, cheaply. On a CPU A repeats x only kw times, its
 rows overlap in memory (``width.py``), and the additions are of long runs (``overlap.py``). On a
 GPU, and with dilation, A is written out and the third map is the first, of a spread y and a flipped
-w: few launches, plain code (``whole.py``).
+w: few launches, plain code (``whole.py``). A kernel as large as the image needs none of this: there
+A is x itself (``covering.py``).
 
 Activations may have any memory layout. Results are laid out H, N, W, C, seen through a transposed
 view as (N, C, H, W): what the next kernel reads fastest, and elementwise operations keep.
@@ -33,7 +34,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import device_of
-from . import overlap, whole, width
+from . import covering, overlap, whole, width
 from .checks import check_arrays
 from .geometry import Geometry
 
@@ -73,6 +74,8 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> A
     """
     channels = weight.shape[0] if weight.ndim == 4 else 0
     check_arrays("conv2d", geometry, x, weight, bias=bias, bias_channels=channels)
+    if covering.is_covered(geometry):
+        return covering.conv2d(x, weight, bias)
     if _copies_whole_windows(x, geometry):
         return whole.conv2d(x, weight, geometry, bias)
     return width.conv2d(x, weight, geometry, bias)
@@ -111,6 +114,8 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = 
     """
     channels = geometry.groups * weight.shape[1] if weight.ndim == 4 else 0
     check_arrays("conv_transpose2d", geometry, None, weight, y, bias, channels)
+    if covering.is_covered(geometry):
+        return covering.conv_transpose2d(y, weight, bias)
     if _copies_whole_windows(y, geometry):
         return whole.conv_transpose2d(y, weight, geometry, bias)
     return overlap.conv_transpose2d(y, weight, geometry, bias)
@@ -146,6 +151,8 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     array([[[[20., 31.]]]])
     """
     check_arrays("conv2d_weight_grad", geometry, x, y=y)
+    if covering.is_covered(geometry):
+        return covering.conv2d_weight_grad(x, y)
     if _copies_whole_windows(x, geometry):
         return whole.conv2d_weight_grad(x, y, geometry)
     return width.conv2d_weight_grad(x, y, geometry)

@@ -18,6 +18,7 @@ SOURCES = sorted(
 FLOORS = [  # each imports only from floors before it (DESIGN's order, file by file)
     ["version", "cuda"],
     ["backend"],
+    ["strided"],
     ["kernels"],
     ["modes", "anomaly"],
     ["values"],

@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import array_module
+from ..strided import strided_view
 from .geometry import Geometry
-from .strided import strided_view
 from .width import PRODUCTS_AT_ONCE, few_channels, product_rows
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray

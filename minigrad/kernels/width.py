@@ -22,9 +22,9 @@ from itertools import pairwise
 from typing import Any
 
 from ..backend import array_module
+from ..strided import strided_view
 from .geometry import Geometry
 from .padding import pad
-from .strided import strided_view
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

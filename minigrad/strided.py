@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from ..backend import array_module
+from .backend import array_module
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
@@ -36,7 +36,7 @@ def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: 
 
     Examples
     --------
-    >>> strided_view(numpy.arange(4.0), (2, 3), (8, 8), first=1)
+    >>> strided_view(numpy.arange(5.0), (2, 3), (8, 8), first=1)
     array([[1., 2., 3.],
            [2., 3., 4.]])
     """

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import contextvars
-import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
+from .helper_threads import helpers
 from .tensor import Tensor
-
-_pools: dict[int, ThreadPoolExecutor] = {}
-_pools_lock = threading.Lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)  # a forked child has none of the threads
-
-
-def _pool(threads: int) -> ThreadPoolExecutor:
-    with _pools_lock:
-        if threads not in _pools:
-            _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix="minigrad-shard")
-        return _pools[threads]
 
 
 def sum_in_order(
@@ -45,31 +31,26 @@ def sum_in_order(
                 state.taken += 1
             try:
                 result = run(index)
+                with turn:
+                    state.ready[index] = result
+                    state.add_ready()
+                    turn.notify_all()
             except BaseException as error:
                 with turn:
                     state.failed.append((index, error))
                     turn.notify_all()
                 return
-            with turn:
-                state.ready[index] = result
-                state.add_ready()
-                turn.notify_all()
 
-    others = []
-    if workers > 1:
-        others = [
-            _pool(workers - 1).submit(contextvars.copy_context().run, work)
-            for _ in range(workers - 1)
-        ]
+    offers = [helpers(workers - 1).offer(work) for _ in range(workers - 1)]
     try:
         work()  # the caller's thread is the first worker
     except BaseException as interrupt:  # Ctrl-C between shards
         with turn:
             state.failed.append((count, interrupt))
             turn.notify_all()
-    for other in others:
-        if not other.cancel():  # it may still be queued behind another caller's work
-            other.result()
+    for offer in offers:
+        if not helpers(workers - 1).take_back(offer):
+            offer.wait()
     if state.failed:
         # What a user pressed outranks what a worker raised; else the first shard's error.
         interrupts = [error for _, error in state.failed if not isinstance(error, Exception)]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import weakref
 
 import numpy
 import pytest
@@ -15,8 +16,10 @@ import minigrad
 from minigrad import Tensor, grad, nn
 from minigrad import functional as F
 from minigrad.blas import one_blas_thread
+from minigrad.helper_threads import helpers
 from minigrad.parallel import map_shards, shard_gradients, shard_slices, suggest_shard_size
 from minigrad.random import default_generator
+from minigrad.workers import sum_in_order
 
 
 @pytest.fixture
@@ -189,6 +192,23 @@ def test_two_threads_with_batches_of_their_own_do_not_disturb_each_other(problem
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_work_withdrawn_before_a_thread_came_to_it_is_forgotten():
+    release = threading.Event()
+    helpers(1).offer(release.wait)  # the only thread comes to nothing else
+
+    def run(index):
+        return (Tensor([float(index)]),)
+
+    remembered = weakref.ref(run)
+    try:
+        (total,) = sum_in_order(run, count=4, workers=2)
+        del run
+        assert remembered() is None
+    finally:
+        release.set()
+    assert total.item() == 6.0
 
 
 def test_map_shards_gives_the_rows_of_the_whole_batch_in_order():

@@ -1,4 +1,4 @@
-"""Convolution and ReLU as plain functions on arrays: the definition in loops, and a fast form."""
+"""Convolution, ReLU and sums as functions on arrays: the definition in loops, and a fast form."""
 
 from .channels import channel_sum
 from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
@@ -11,6 +11,7 @@ from .reference import (
     relu_reference,
 )
 from .relu import relu, relu_grad
+from .squares import sum_of_squares
 
 __all__ = [
     "Geometry",
@@ -25,4 +26,5 @@ __all__ = [
     "relu_grad",
     "relu_grad_reference",
     "relu_reference",
+    "sum_of_squares",
 ]

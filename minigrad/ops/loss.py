@@ -10,10 +10,10 @@ from typing import Any
 from ..backend import CPU, array_module
 from ..tensor import Tensor
 from .activation import softplus
-from .arithmetic import add, div, mul, neg, sub
+from .arithmetic import ScaleDown, add, div, mul, neg, sub
 from .elementwise import abs, sqrt
 from .operands import as_float, as_tensor, on_its_device
-from .reduce import mean, sum
+from .reduce import SumOfSquares, mean, sum
 from .select import Where
 from .softmax import log_softmax
 
@@ -60,7 +60,11 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     Tensor(2.)
     """
     x, target = _same_shape("mse_loss", x, target)
-    return _reduced("mse_loss", sub(x, target) ** 2, reduction)
+    difference = sub(x, target)
+    if reduction in ("mean", "sum"):
+        total = SumOfSquares()(difference)
+        return total if reduction == "sum" else ScaleDown(difference.size)(total)
+    return _reduced("mse_loss", difference**2, reduction)
 
 
 def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:

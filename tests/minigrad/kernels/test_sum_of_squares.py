@@ -1,0 +1,45 @@
+"""The sum of squares, against exactly rounded sums."""
+
+import math
+
+import numpy
+import pytest
+
+from minigrad.kernels import sum_of_squares
+
+NORMAL = numpy.random.default_rng(0).normal(size=(12, 9, 8, 7))  # several blocks and a rest
+LAYOUTS = {
+    "rows": NORMAL,
+    "columns": numpy.asfortranarray(NORMAL),
+    "axes in another order": numpy.ascontiguousarray(NORMAL.transpose(2, 0, 3, 1)).transpose(
+        1, 3, 0, 2
+    ),
+    "every second": NORMAL[::2, :, 1:],
+    "backwards": NORMAL[::-1, :, ::-1],
+    "repeated": numpy.broadcast_to(NORMAL[:1], NORMAL.shape),
+    "one number": NORMAL[0, 0, 0, 0, ...],
+    "nothing": NORMAL[:0],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_sum_of_squares_is_right_in_every_memory_layout(layout):
+    x = LAYOUTS[layout]
+    expected = math.fsum(value * value for value in x.ravel().tolist())
+    result = sum_of_squares(x)
+    assert (result.shape, result.dtype) == ((), "float64")
+    assert float(result) == pytest.approx(expected, rel=1e-14)
+
+
+def test_sum_of_squares_of_many_small_numbers_keeps_single_precision():
+    x = numpy.full(5_000_000, 0.1, dtype="float32")
+    x[0] = 1000.0  # one running float32 sum from here would round every following square to 0.03
+    result = sum_of_squares(x)
+    assert result.dtype == "float32"
+    exact = 1e6 + (x.size - 1) * float(x[1]) ** 2
+    assert float(result) == pytest.approx(exact, rel=2e-6)
+
+
+def test_sum_of_squares_lets_infinity_and_not_a_number_through():
+    assert sum_of_squares(numpy.array([1.0, -numpy.inf])) == numpy.inf
+    assert numpy.isnan(sum_of_squares(numpy.array([1.0, numpy.nan])))

@@ -17,7 +17,7 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 
-from .backend import CPU, Array, device_of, use_device
+from .backend import CPU, Array, array_module, device_of, use_device
 from .blas import one_blas_thread
 from .gradients import grad
 from .modes import enable_grad, no_grad
@@ -101,9 +101,10 @@ def shard_gradients(
         share = len(tensors[0]) / count
         with generators.use(index), enable_grad():
             loss = _require_one_number(loss_function(*tensors))
-            loss = loss if share == 1 else loss * share
-            gradients = grad(loss, parameters)
-        return (loss.detach(), *gradients)
+            if share == 1:
+                return (loss.detach(), *grad(loss, parameters))
+            start = Tensor(array_module(loss.data).full_like(loss.data, share))
+            return (loss.detach() * share, *grad(loss, parameters, start))
 
     if len(shards) == 1:
         loss, *gradients = run(0)

@@ -10,7 +10,7 @@ from typing import Any
 from ..backend import CPU, array_module
 from ..tensor import Tensor
 from .activation import softplus
-from .arithmetic import ScaleDown, add, div, mul, neg, sub
+from .arithmetic import add, div, mul, neg, sub
 from .elementwise import abs, sqrt
 from .operands import as_float, as_tensor, on_its_device
 from .reduce import SumOfSquares, mean, sum
@@ -62,8 +62,7 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     x, target = _same_shape("mse_loss", x, target)
     difference = sub(x, target)
     if reduction in ("mean", "sum"):
-        total = SumOfSquares()(difference)
-        return total if reduction == "sum" else ScaleDown(difference.size)(total)
+        return SumOfSquares(difference.size if reduction == "mean" else 1)(difference)
     return _reduced("mse_loss", difference**2, reduction)
 
 

@@ -56,14 +56,17 @@ def kept(x: Tensor, reduced: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 class SumOfSquares(Operation):
-    """``y = sum of x^2``, over all elements: dy/dx = 2 x."""
+    """``y = (sum of x^2) / n`` over all elements, for a number n: dy/dx = 2 x / n."""
+
+    def __init__(self, divisor: int) -> None:
+        self.divisor = divisor
 
     def forward(self, x: Array) -> Array:
-        return sum_of_squares(x)
+        return sum_of_squares(x) / self.divisor
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        return Mul()(Expand(x.shape)(Scale(2)(gradient)), x)
+        return Mul()(Scale(2 / max(self.divisor, 1))(gradient), x)  # of nothing: no matter
 
 
 class Extremum(Operation):

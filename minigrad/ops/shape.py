@@ -95,6 +95,7 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     Returns
     -------
     Tensor
+        ``x`` itself if there is nothing to merge.
 
     Raises
     ------
@@ -115,6 +116,8 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     (end,) = normal_dims("flatten", end_dim, x.ndim)
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+    if start == end:
+        return x
     merged = 1
     for length in x.shape[start : end + 1]:
         merged *= length

@@ -1,4 +1,4 @@
-"""Sums over all pixels of a channel: the gradient of a bias."""
+"""A number for each channel: a bias added to all pixels, and its gradient, the sum over them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,27 @@ from typing import Any
 from ..backend import array_module, device_of
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
+
+
+def add_to_channels(y: Array, bias: Array) -> None:
+    """Add a bias to every pixel, in place.
+
+    Parameters
+    ----------
+    y : array (H, N, W, C)
+    bias : array (C,)
+
+    Examples
+    --------
+    >>> import numpy
+    >>> y = numpy.zeros((1, 1, 2, 2))
+    >>> add_to_channels(y, numpy.array([1.0, 2.0]))
+    >>> y[0, 0].tolist()
+    [[1.0, 2.0], [1.0, 2.0]]
+    """
+    repeated = array_module(y).empty(y.shape[1:], dtype=y.dtype)  # to be added in long runs
+    repeated[...] = bias
+    y += repeated
 
 
 def channel_sum(y: Array) -> Array:

@@ -23,7 +23,8 @@ What is left is how to make A, and how to add, cheaply. On a CPU A repeats x onl
 rows overlap in memory (``width.py``), and the additions are of long runs (``overlap.py``). On a
 GPU, and with dilation, A is written out and the third map is the first, of a spread y and a flipped
 w: few launches, plain code (``whole.py``). A kernel as large as the image needs none of this: there
-A is x itself (``covering.py``).
+A is x itself (``covering.py``). And at stride 1, with channels enough, the sum over j is taken as a
+product of polynomials, for which fewer multiplications suffice (``winograd.py``).
 
 Activations may have any memory layout. Results are laid out H, N, W, C, seen through a transposed
 view as (N, C, H, W): what the next kernel reads fastest, and elementwise operations keep.
@@ -34,7 +35,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import device_of
-from . import covering, overlap, whole, width
+from . import covering, overlap, whole, width, winograd
 from .checks import check_arrays
 from .geometry import Geometry
 
@@ -78,6 +79,8 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> A
         return covering.conv2d(x, weight, bias)
     if _copies_whole_windows(x, geometry):
         return whole.conv2d(x, weight, geometry, bias)
+    if winograd.pays(geometry, x.shape[1], channels):
+        return winograd.conv2d(x, weight, geometry, bias)
     return width.conv2d(x, weight, geometry, bias)
 
 
@@ -118,6 +121,8 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = 
         return covering.conv_transpose2d(y, weight, bias)
     if _copies_whole_windows(y, geometry):
         return whole.conv_transpose2d(y, weight, geometry, bias)
+    if winograd.pays(geometry, channels, y.shape[1]):
+        return winograd.conv_transpose2d(y, weight, geometry, bias)
     return overlap.conv_transpose2d(y, weight, geometry, bias)
 
 
@@ -155,6 +160,8 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
         return covering.conv2d_weight_grad(x, y)
     if _copies_whole_windows(x, geometry):
         return whole.conv2d_weight_grad(x, y, geometry)
+    if winograd.pays(geometry, x.shape[1], y.shape[1]):
+        return winograd.conv2d_weight_grad(x, y, geometry)
     return width.conv2d_weight_grad(x, y, geometry)
 
 

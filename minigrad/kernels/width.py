@@ -23,6 +23,7 @@ from typing import Any
 
 from ..backend import array_module
 from ..strided import strided_view
+from .channels import add_to_channels
 from .geometry import Geometry
 from .padding import pad
 
@@ -59,9 +60,7 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
         )
     y = y.reshape(height, images, width, out_channels)
     if bias is not None:
-        repeated = xp.empty(y.shape[1:], dtype=y.dtype)  # to be added in long runs
-        repeated[...] = bias
-        y += repeated
+        add_to_channels(y, bias)
     return y.transpose(1, 3, 0, 2)
 
 
@@ -116,7 +115,7 @@ def _windows(x: Array, geometry: Geometry) -> Iterator[tuple[slice, Array]]:
         (channels * channel, image, right * column, row, column, channel),
     )
     step = kernel_width * channels  # from one row of unfolded pixels to the next
-    for part in _images_at_once(images, view.size):
+    for part in some_images(images, view.size):
         unfolded = view[:, part]  # (G, n, Q, H, kw, C / G)
         pixels = unfolded.shape[1] * width
         if few_channels(channels, width):
@@ -129,7 +128,7 @@ def _windows(x: Array, geometry: Geometry) -> Iterator[tuple[slice, Array]]:
         yield part, strided_view(unfolded, shape, [x.itemsize * n for n in steps])
 
 
-def _images_at_once(images: int, unfolded: int) -> list[slice]:
+def some_images(images: int, unfolded: int) -> list[slice]:
     """Nearly equal parts of the images, each of which, unfolded, stays in the cache."""
     most = max(UNFOLDED_AT_ONCE * images // max(unfolded, 1), 1)
     parts = max(-(-images // most), 1)

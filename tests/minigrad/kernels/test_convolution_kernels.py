@@ -21,6 +21,7 @@ from minigrad.kernels import (
     conv_transpose2d_reference,
     overlap,
     width,
+    winograd,
 )
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
@@ -117,6 +118,18 @@ def named_cases():
             4,
             dict(input_size=(5, 6), kernel_size=(4, 2), output_size=(5, 6), padding=(1, 0)),
         ),
+        "a tile and a half, seven columns": (
+            2,
+            2,
+            3,
+            dict(input_size=(5, 9), kernel_size=(2, 7), output_size=(7, 3), padding=(1, 0)),
+        ),
+        "several tiles, channels enough to pay": (
+            2,
+            16,
+            17,
+            dict(input_size=(6, 14), kernel_size=(5, 5), output_size=(3, 12), padding=(1, 1)),
+        ),
         "window covers the input": (
             3,
             8,
@@ -165,6 +178,46 @@ def test_whole_windows_as_on_a_gpu_give_the_definition_too(name, monkeypatch):
     test_each_map_equals_its_definition_in_loops(name, "float64", device_of(numpy.ones(1)))
 
 
+TILED = [name for name, (*_, options) in CASES.items() if winograd.fits(Geometry(**options))]
+
+
+@pytest.mark.parametrize("name", TILED)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_products_of_polynomials_give_the_definition_also_where_they_do_not_pay(
+    name, dtype, monkeypatch
+):
+    monkeypatch.setattr(winograd, "pays", lambda geometry, *channels: winograd.fits(geometry))
+    test_each_map_equals_its_definition_in_loops(name, dtype, device_of(numpy.ones(1)))
+
+
+def test_products_of_polynomials_are_tried_where_windows_differ_and_used_where_they_pay():
+    geometries = [Geometry(**CASES[name][-1]) for name in TILED]
+    assert len({geometry.kernel_size[1] for geometry in geometries}) >= 4
+    assert any(geometry.padding[0] for geometry in geometries)
+    assert any(geometry.padding[1] for geometry in geometries)
+    layer = Geometry((24, 24), (5, 5), (20, 20))
+    assert winograd.pays(layer, 32, 32)
+    assert not winograd.pays(layer, 1, 32)
+    assert not winograd.pays(Geometry((9, 9), (3, 3), (4, 4), stride=(2, 2)), 32, 32)
+
+
+def test_products_of_polynomials_in_single_precision_are_exact_to_a_few_millionths(monkeypatch):
+    x, weight, y, _, _, geometry = make(LARGE["a 5x5 layer"])
+    assert winograd.pays(geometry, 32, 32)
+    errors = []
+    for pays in (True, False):
+        monkeypatch.setattr(winograd, "pays", lambda *_, pays=pays: pays)
+        for kernel, *pair in ((conv2d, x, weight), (conv_transpose2d, y, weight)):
+            exact, single = (kernel(*(a.astype(t) for a in pair), geometry) for t in ("f8", "f4"))
+            errors.append(numpy.sqrt(((single - exact) ** 2).mean() / (exact**2).mean()))
+        exact, single = (
+            conv2d_weight_grad(x.astype(t), y.astype(t), geometry) for t in ("f8", "f4")
+        )
+        errors.append(numpy.sqrt(((single - exact) ** 2).mean() / (exact**2).mean()))
+    tiled, plain = errors[:3], errors[3:]
+    assert 0 < min(plain) < max(tiled) < 3e-6
+
+
 def large_cases():
     five = dict(kernel_size=(5, 5))
     return {
@@ -190,6 +243,7 @@ def test_products_cut_into_pieces_and_bands_equal_one_large_product(case, at_onc
     x, weight, y, in_bias, out_bias, geometry = make(case)
     monkeypatch.setattr(width, "PRODUCTS_AT_ONCE", at_once)
     monkeypatch.setattr(overlap, "PRODUCTS_AT_ONCE", at_once)
+    monkeypatch.setattr(width, "UNFOLDED_AT_ONCE", at_once)
     for name, arguments in (
         ("conv2d", (x, weight, geometry, out_bias)),
         ("conv_transpose2d", (y, weight, geometry, in_bias)),
@@ -309,6 +363,7 @@ def layouts(array):
         "groups, many channels",
         "stride leaves a remainder",
         "dilated rows",
+        "several tiles, channels enough to pay",
     ],
 )
 def test_any_memory_layout_gives_the_same_result(name, device):

@@ -8,7 +8,7 @@ from typing import ClassVar
 from .backend import Array, HostArray, HostScalar, as_host_array
 from .guards import forward_elsewhere, remember_line_and_check
 from .modes import current_mode
-from .saved import Saved, wrap
+from .saved import Saved, without_values, wrap
 from .tensor import Tensor
 from .values import next_number, version_of
 
@@ -28,8 +28,9 @@ class Operation(Saved):
     ----------
     name : str
         The class name in snake case; what error messages call it.
-    is_view, saves_output : bool
-        Set on the class: the result shares memory with input 0; backward reads ``output``.
+    is_view, saves_output, forgets_inputs : bool
+        Set on the class: the result shares memory with input 0; backward reads ``output``, and, of
+        the inputs, nothing but shapes, so that their memory need not be kept.
     inputs, saved, output, needs_input_grad
         For backward: the inputs, to ask for shapes, and, to read values, ``saved`` (the same) and
         ``output``; and which gradients are wanted, so that costly ones can be skipped.
@@ -52,6 +53,7 @@ class Operation(Saved):
     name: ClassVar[str] = "operation"
     is_view: ClassVar[bool] = False
     saves_output: ClassVar[bool] = False
+    forgets_inputs: ClassVar[bool] = False
     needs_input_grad: list[bool]
 
     def __init_subclass__(cls) -> None:
@@ -98,6 +100,8 @@ class Operation(Saved):
             if self.saves_output:
                 # The array, not the tensor: output -> operation -> output would be a cycle.
                 self._output, self._output_version = data, version_of(output)
+                if self.forgets_inputs:
+                    self.inputs = tuple(map(without_values, inputs))
             output.requires_grad = True
             output.grad_fn = self
         if checking:

@@ -9,10 +9,22 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from .backend import Array
+from .backend import Array, HostArray, as_host_array
+from .strided import strided_view
 from .tensor import Tensor
 
 wrap = Tensor._wrap
+
+
+def without_values(tensor: Tensor) -> Tensor:
+    """A tensor's place in the graph and its shape, without its memory: all elements one zero."""
+    if tensor.grad_fn is None or type(tensor.data) is not HostArray:
+        return tensor
+    data = tensor.data
+    zero = as_host_array(0).astype(data.dtype)
+    place = wrap(strided_view(zero, data.shape, (0,) * data.ndim))
+    place.requires_grad, place.grad_fn = True, tensor.grad_fn
+    return place
 
 
 class Saved:

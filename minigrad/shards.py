@@ -17,8 +17,10 @@ from .tensor import Tensor
 SHARD_BYTES = 2560 * 1024
 LARGEST_SHARD = 256
 
-# A batch that would fit into one shard is cut as well, if each part keeps so much work.
-SMALL_SHARD_BYTES = 1024 * 1024
+# A batch that would fit into one or two shards is cut as well, into halves or quarters, if each
+# keeps so much. Smaller ones take longer than the whole: threads wait for the interpreter lock.
+HALF_BYTES = 384 * 1024
+QUARTER_BYTES = 1024 * 1024
 
 # The number of shards is 1, 2 or a multiple of this, so that 2 or 4 workers get equal work.
 SHARD_MULTIPLE = 4
@@ -61,8 +63,8 @@ def suggest_shard_size(
 
     On the CPU the largest power of two, up to 256, for which the largest activation of the shard
     stays within about two level-2 caches of a core (2.5 MiB); less for a batch that would then be
-    one or two shards, if a half or a quarter of it still fills 1 MiB. The activations are measured
-    by running one sample, once for a function and shapes. On a GPU, the whole batch.
+    one or two shards, if a quarter of it still fills 1 MiB, or a half 384 KiB. The activations are
+    measured by running one sample, once for a function and shapes. On a GPU, the whole batch.
 
     Parameters
     ----------
@@ -90,8 +92,8 @@ def suggest_shard_size(
     size = 1
     while size < LARGEST_SHARD and 2 * size * largest <= SHARD_BYTES:
         size *= 2
-    filled = count * largest // SMALL_SHARD_BYTES
-    parts = 4 if filled >= 4 else 2 if filled >= 2 else 1
+    whole = count * largest
+    parts = 4 if whole >= 4 * QUARTER_BYTES else 2 if whole >= 2 * HALF_BYTES else 1
     return min(size, -(-count // parts))
 
 

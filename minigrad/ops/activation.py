@@ -63,7 +63,7 @@ class Softplus(Operation):
 class Relu(Operation):
     """``y = max(x, 0)``: dy/dx = 1 where y > 0, else 0 (0 at 0)."""
 
-    saves_output = True
+    saves_output = forgets_inputs = True
 
     def forward(self, x: Array) -> Array:
         return relu_kernel(x)

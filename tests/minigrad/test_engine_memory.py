@@ -122,3 +122,16 @@ def test_a_cycle_through_an_operation_would_be_noticed(no_collector):
 
     references = everything_behind(KeepsItsOutput()(Tensor([1.0], requires_grad=True)))
     assert "keeps_its_output" in alive(references)
+
+
+def test_relu_lets_go_of_the_memory_of_its_input_and_both_gradients_are_right():
+    x = Tensor([[-1.0, 2.0], [3.0, -4.0]], requires_grad=True)
+    y = x * x * x
+    memory = weakref.ref(y.data)
+    z = F.relu(y)
+    del y
+    assert memory() is None
+    (slope,) = grad(z.sum(), x, create_graph=True)
+    np.testing.assert_array_equal(slope.data, [[0.0, 12.0], [27.0, 0.0]])
+    (curvature,) = grad(slope.sum(), x)
+    np.testing.assert_array_equal(curvature.data, [[0.0, 12.0], [18.0, 0.0]])

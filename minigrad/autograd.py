@@ -8,6 +8,7 @@ gradients, and they add up, because its change reaches L along both ways).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from .arrivals import add_arrived, first_gradient, land_on_leaves
@@ -41,9 +42,10 @@ def walk(
     owned: set[Node] = set()  # nodes whose gradient is a sum made here: safe to add to in place
     for output, gradient in zip(outputs, gradients):
         add_arrived(arrived, owned, node_of(output), gradient, create_graph)
-    for operation in reversed(operations):
+    while operations:  # none is held longer than needed: memory is freed on the way
+        operation = operations.pop()
         gradient = arrived.get(operation) if operation in kept else arrived.pop(operation, None)
-        needs = wanted.get(operation)
+        needs = wanted.pop(operation, None)
         if gradient is None or needs is None:
             continue
         operation.needs_input_grad = needs
@@ -81,6 +83,5 @@ def backward(
     retain = create_graph if retain_graph is None else retain_graph
     with set_grad_enabled(create_graph), use_device(output.device):
         start = first_gradient("backward", output, gradient)
-        for _ in walk([output], [start], None, arrived, retain):
-            pass
+        deque(walk([output], [start], None, arrived, retain), maxlen=0)  # runs it, keeps nothing
         land_on_leaves(arrived, create_graph)

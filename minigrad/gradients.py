@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 from .arrivals import first_gradient, landed
@@ -68,8 +69,7 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     with set_grad_enabled(create_graph), use_device(outputs[0].device):
         starts = [first_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
-        for _ in walk(outputs, starts, inputs, arrived, retain):
-            pass
+        deque(walk(outputs, starts, inputs, arrived, retain), maxlen=0)  # runs it, keeps nothing
     found = [arrived.get(node_of(tensor)) for tensor in inputs]
     for i, gradient in enumerate(found):
         if gradient is None and not allow_unused:

@@ -135,3 +135,28 @@ def test_relu_lets_go_of_the_memory_of_its_input_and_both_gradients_are_right():
     np.testing.assert_array_equal(slope.data, [[0.0, 12.0], [27.0, 0.0]])
     (curvature,) = grad(slope.sum(), x)
     np.testing.assert_array_equal(curvature.data, [[0.0, 12.0], [18.0, 0.0]])
+
+
+@pytest.mark.parametrize("way", ["grad", "backward"])
+def test_backward_lets_go_of_each_result_once_it_is_undone(way, no_collector):
+    found = []
+
+    class LooksAhead(Operation):
+        def forward(self, x):
+            return x * 1
+
+        def backward(self, gradient):
+            found.append([memory() is None for memory in memories])
+            return gradient
+
+    try:
+        x = Tensor(np.ones(4), requires_grad=True)
+        y = F.exp(LooksAhead()(x))
+        z = F.relu(y)
+        loss = F.exp(z).sum()
+        memories = [weakref.ref(tensor.data) for tensor in (y, z)]
+        del y, z
+        _ = grad(loss, x) if way == "grad" else loss.backward()
+    finally:
+        del Operation.registry["looks_ahead"]
+    assert found == [[True, True]]

@@ -21,7 +21,7 @@ from .select import Mask
 class Tanh(Operation):
     """``y = tanh x``: dy/dx = 1 - y^2."""
 
-    saves_output = True
+    saves_output = forgets_inputs = True
 
     def forward(self, x: Array) -> Array:
         return array_module(x).tanh(x)
@@ -37,7 +37,7 @@ class Sigmoid(Operation):
     Computed as ``exp(-ln(1 + e^-x))``, which neither overflows nor loses small values.
     """
 
-    saves_output = True
+    saves_output = forgets_inputs = True
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)

@@ -19,7 +19,7 @@ from .select import Mask
 class Exp(Operation):
     """``y = e^x``: dy/dx = y."""
 
-    saves_output = True
+    saves_output = forgets_inputs = True
 
     def forward(self, x: Array) -> Array:
         return array_module(x).exp(x)
@@ -42,7 +42,7 @@ class Log(Operation):
 class Sqrt(Operation):
     """``y = x^(1/2)``: dy/dx = 1 / (2 y)."""
 
-    saves_output = True
+    saves_output = forgets_inputs = True
 
     def forward(self, x: Array) -> Array:
         return array_module(x).sqrt(x)

@@ -47,7 +47,7 @@ class Softmax(Operation):
     So the gradient of x_k is ``sum_i g_i y_i ([i = k] - y_k) = y_k (g_k - sum_i g_i y_i)``.
     """
 
-    saves_output = True
+    saves_output = forgets_inputs = True
 
     def __init__(self, axes: tuple[int, ...]) -> None:
         self.axes = axes
@@ -68,7 +68,7 @@ class LogSoftmax(Operation):
     So the gradient of x_k is ``g_k - e^(y_k) sum_i g_i``.
     """
 
-    saves_output = True
+    saves_output = forgets_inputs = True
 
     def __init__(self, axes: tuple[int, ...]) -> None:
         self.axes = axes

@@ -124,14 +124,22 @@ def test_a_cycle_through_an_operation_would_be_noticed(no_collector):
     assert "keeps_its_output" in alive(references)
 
 
-def test_relu_lets_go_of_the_memory_of_its_input_and_both_gradients_are_right():
-    x = Tensor([[-1.0, 2.0], [3.0, -4.0]], requires_grad=True)
-    y = x * x * x
+@pytest.mark.parametrize(
+    "name", ["exp", "log_softmax", "relu", "sigmoid", "softmax", "sqrt", "tanh"]
+)
+def test_operations_that_read_their_result_let_go_of_their_input(name):
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    y = x * x
     memory = weakref.ref(y.data)
-    z = F.relu(y)
+    z = getattr(F, name)(y, *((-1,) if "softmax" in name else ()))
+    assert z.grad_fn.inputs[0].shape == y.shape
     del y
     assert memory() is None
-    (slope,) = grad(z.sum(), x, create_graph=True)
+
+
+def test_relu_without_its_input_has_both_gradients_right():
+    x = Tensor([[-1.0, 2.0], [3.0, -4.0]], requires_grad=True)
+    (slope,) = grad(F.relu(x * x * x).sum(), x, create_graph=True)
     np.testing.assert_array_equal(slope.data, [[0.0, 12.0], [27.0, 0.0]])
     (curvature,) = grad(slope.sum(), x)
     np.testing.assert_array_equal(curvature.data, [[0.0, 12.0], [18.0, 0.0]])

@@ -55,6 +55,22 @@ def grad(
     >>> slope.item(), grad(slope, x)[0].item()
     (12.0, 12.0)
     """
+    found = borrowed_gradients(
+        outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused
+    )
+    with set_grad_enabled(create_graph):
+        return tuple(None if one is None else landed(one, create_graph) for one in found)
+
+
+def borrowed_gradients(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> list[Tensor | None]:
+    """What :func:`grad` gives, not copied: to be read, since the memory may be another tensor's."""
     outputs, inputs = _tensors("output", outputs), _tensors("input", inputs)
     if grad_outputs is None or isinstance(grad_outputs, Tensor):
         grad_outputs = [grad_outputs] * len(outputs)
@@ -77,8 +93,7 @@ def grad(
                 f"grad: the outputs do not depend on input {i} of shape {inputs[i].shape}; "
                 f"pass allow_unused=True to get None for it"
             )
-    with set_grad_enabled(create_graph):
-        return tuple(None if one is None else landed(one, create_graph) for one in found)
+    return found
 
 
 def _tensors(what: str, tensors: Tensor | Sequence[Tensor]) -> list[Tensor]:

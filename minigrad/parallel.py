@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 from .backend import CPU, Array, array_module, device_of, use_device
 from .blas import one_blas_thread
-from .gradients import grad
+from .gradients import borrowed_gradients, grad
 from .modes import enable_grad, no_grad
 from .ops.join import cat
 from .random import ShardGenerators
@@ -104,7 +104,7 @@ def shard_gradients(
             if share == 1:
                 return (loss.detach(), *grad(loss, parameters))
             start = Tensor(array_module(loss.data).full_like(loss.data, share))
-            return (loss.detach() * share, *grad(loss, parameters, start))
+            return (Tensor(loss.data * share), *borrowed_gradients(loss, parameters, start))
 
     if len(shards) == 1:
         loss, *gradients = run(0)

@@ -19,7 +19,7 @@ LARGEST_SHARD = 256
 
 # A batch that would fit into one or two shards is cut as well, into halves or quarters, if each
 # keeps so much. Smaller ones take longer than the whole: threads wait for the interpreter lock.
-HALF_BYTES = 384 * 1024
+HALF_BYTES = 512 * 1024
 QUARTER_BYTES = 1024 * 1024
 
 # The number of shards is 1, 2 or a multiple of this, so that 2 or 4 workers get equal work.
@@ -63,7 +63,7 @@ def suggest_shard_size(
 
     On the CPU the largest power of two, up to 256, for which the largest activation of the shard
     stays within about two level-2 caches of a core (2.5 MiB); less for a batch that would then be
-    one or two shards, if a quarter of it still fills 1 MiB, or a half 384 KiB. The activations are
+    one or two shards, if a quarter of it still fills 1 MiB, or a half 512 KiB. The activations are
     measured by running one sample, once for a function and shapes. On a GPU, the whole batch.
 
     Parameters

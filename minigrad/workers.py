@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .helper_threads import helpers
 from .tensor import Tensor
@@ -67,7 +67,7 @@ class _Sum:
         self.taken = 0
         self.added = 0
         self.ready: dict[int, tuple[Tensor, ...]] = {}
-        self.total: list[Tensor] = []
+        self.total: Sequence[Tensor] = ()
         self.failed: list[tuple[int, BaseException]] = []
 
     def may_take(self) -> bool:
@@ -78,7 +78,9 @@ class _Sum:
         while self.added in self.ready:
             result = self.ready.pop(self.added)
             if self.added == 0:
-                self.total = list(result)
+                self.total = result
+            elif self.added == 1:  # a new sum, since the results' memory may be others'
+                self.total = [Tensor(a.data + b.data) for a, b in zip(self.total, result)]
             else:
                 for total, part in zip(self.total, result):
                     total.data += part.data

@@ -3,6 +3,7 @@
 from .channels import channel_sum
 from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
 from .geometry import Geometry
+from .product import product
 from .reference import (
     conv2d_reference,
     conv2d_weight_grad_reference,
@@ -22,6 +23,7 @@ __all__ = [
     "conv2d_weight_grad_reference",
     "conv_transpose2d",
     "conv_transpose2d_reference",
+    "product",
     "relu",
     "relu_grad",
     "relu_grad_reference",

@@ -19,7 +19,8 @@ from typing import Any
 from ..backend import array_module
 from ..strided import strided_view
 from .geometry import Geometry
-from .width import PRODUCTS_AT_ONCE, few_channels, product_rows
+from .product import product_rows
+from .width import PRODUCTS_AT_ONCE, few_channels
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

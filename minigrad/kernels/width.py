@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -26,12 +25,9 @@ from ..strided import strided_view
 from .channels import add_to_channels
 from .geometry import Geometry
 from .padding import pad
+from .product import product_rows
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
-
-# OpenBLAS multiplies small matrices where they are, larger ones after copying both into another
-# order: many products below this many multiply-adds run at the speed of a large square one.
-SMALL_PRODUCT = 1_000_000
 
 # How many elements of products to compute before they are summed, so that they stay in the cache.
 PRODUCTS_AT_ONCE = 1 << 20
@@ -139,21 +135,3 @@ def some_images(images: int, unfolded: int) -> list[slice]:
 def few_channels(channels: int, width: int) -> bool:
     """Whether runs of memory are longer along the pixels of a row than along the channels."""
     return channels < width
-
-
-@lru_cache(maxsize=1024)
-def product_rows(rows: int, multiply_adds: int) -> int:
-    """Into how many rows to cut a product of so many rows, each costing so many multiply-adds.
-
-    Returns
-    -------
-    int
-        The largest divisor of ``rows`` that makes a small product, if that is not too thin.
-
-    Examples
-    --------
-    >>> product_rows(160, 800 * 32)
-    32
-    """
-    most = min(SMALL_PRODUCT // max(multiply_adds, 1), rows)
-    return next((n for n in range(most, 15, -1) if rows % n == 0), max(rows, 1))

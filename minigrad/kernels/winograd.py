@@ -46,7 +46,8 @@ from .channels import add_to_channels
 from .geometry import Geometry
 from .padding import pad
 from .polynomial import COUNT, evaluation, interpolation
-from .width import product_rows, some_images
+from .product import product_rows
+from .width import some_images
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

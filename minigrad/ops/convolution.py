@@ -16,24 +16,13 @@ the three, any order of derivative exists.
 from __future__ import annotations
 
 from ..backend import Array
-from ..basic import Expand, Reshape
-from ..kernels import Geometry, channel_sum
+from ..kernels import Geometry
 from ..kernels import conv2d as conv2d_kernel
 from ..kernels import conv2d_weight_grad as conv2d_weight_grad_kernel
 from ..kernels import conv_transpose2d as conv_transpose2d_kernel
 from ..operation import Operation
 from ..tensor import Tensor
-
-
-class ChannelSum(Operation):
-    """``b_c = sum over n, p, q of y[n, c, p, q]``: the gradient is spread over the pixels."""
-
-    def forward(self, y: Array) -> Array:
-        return channel_sum(y)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        shape = self.inputs[0].shape
-        return Expand(shape)(Reshape((1, shape[1], 1, 1))(gradient))
+from .channel_sum import ChannelSum
 
 
 class Conv2d(Operation):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import Array
-from ..basic import Reshape, Sum
+from ..basic import Reshape
+from ..kernels import product
 from ..operation import Operation
 from ..tensor import Tensor
+from .channel_sum import ChannelSum
 from .operands import as_float, as_tensor, broadcast_shape, same_precision
 from .shape import Permute
 
@@ -25,7 +27,7 @@ class Matmul(Operation):
     """
 
     def forward(self, a: Array, b: Array) -> Array:
-        return a @ b
+        return product(a, b) if a.ndim == b.ndim == 2 else a @ b
 
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         a, b = self.saved
@@ -43,7 +45,7 @@ class Linear(Operation):
     """
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
-        y = x @ weight.T
+        y = product(x, weight.T)
         if bias is not None:
             y += bias
         return y
@@ -56,7 +58,7 @@ class Linear(Operation):
             Matmul()(_turned(gradient), x) if needs[1] else None,
         ]
         if bias:
-            gradients.append(Sum((0,))(gradient) if needs[2] else None)
+            gradients.append(ChannelSum()(gradient) if needs[2] else None)
         return tuple(gradients)
 
 

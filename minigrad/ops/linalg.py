@@ -38,6 +38,24 @@ class Matmul(Operation):
         )
 
 
+class TransposedMatmul(Operation):
+    """``Y = A^T B`` for matrices A (n, i) and B (n, j): dA = B G^T, dB = A G.
+
+    From ``y_ij = sum_n a_ni b_nj``, as for Matmul.
+    """
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return product(a.T, b)
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        a, b = self.saved
+        needs_a, needs_b = self.needs_input_grad
+        return (
+            Matmul()(b, _turned(gradient)) if needs_a else None,
+            Matmul()(a, gradient) if needs_b else None,
+        )
+
+
 class Linear(Operation):
     """``Y = X W^T + b`` for X (N, in), W (out, in), b (out): dX = G W, dW = G^T X, db = sum_n g_n.
 
@@ -55,7 +73,7 @@ class Linear(Operation):
         needs = self.needs_input_grad
         gradients = [
             Matmul()(gradient, weight) if needs[0] else None,
-            Matmul()(_turned(gradient), x) if needs[1] else None,
+            TransposedMatmul()(gradient, x) if needs[1] else None,
         ]
         if bias:
             gradients.append(ChannelSum()(gradient) if needs[2] else None)

@@ -54,7 +54,7 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
     Returns
     -------
     Tensor
-        Sharing memory with ``x`` where possible.
+        Sharing memory with ``x`` where possible; ``x`` itself if it has that shape already.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
             f"reshape: shape {x.shape} has {x.size} elements and cannot become "
             f"{whole_numbers(shape, 'reshape')}"
         )
-    return Reshape(wanted)(x)
+    return x if wanted == x.shape else Reshape(wanted)(x)
 
 
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:

@@ -265,3 +265,10 @@ def gradients_only():
         return F.operation("channel_sum")(y)
 
     yield Case("channel_sum", channel_sum, inputs[:1], torch=False)
+    yield Case("channel_sum-features", channel_sum, (normal(4, 3),), torch=False)
+
+    def transposed_matmul(F, a, b):
+        return F.operation("transposed_matmul")(a, b)
+
+    matrices = normal(4, 2), normal(4, 3, seed=1)
+    yield Case("transposed_matmul", transposed_matmul, matrices, torch=False)

@@ -1,0 +1,68 @@
+"""The product of two matrices in pieces, against the whole."""
+
+import numpy
+import pytest
+import threadpoolctl
+
+from minigrad.kernels import product
+from minigrad.kernels.product import product_rows
+
+SHAPES = {  # rows, inner, columns
+    "small": (5, 7, 3),
+    "rows": (256, 784, 32),
+    "rows, right side in order": (256, 32, 784),
+    "columns": (32, 128, 784),
+    "many rows on a short side": (1024, 100, 100),
+    "no divisor": (257, 784, 32),
+    "no short side": (160, 300, 200),
+    "too large to cut": (32_000, 784, 32),
+    "nothing inside": (2000, 0, 1000),
+    "nothing": (0, 784, 32),
+}
+LAYOUTS = {
+    "as given": lambda matrix: matrix,
+    "transposed": lambda matrix: numpy.ascontiguousarray(matrix.T).T,
+    "every second": lambda matrix: numpy.repeat(numpy.repeat(matrix, 2, 0), 2, 1)[::2, ::2],
+    "backwards": lambda matrix: numpy.ascontiguousarray(matrix[::-1, ::-1])[::-1, ::-1],
+}
+
+
+def matrices(shape, left, right, dtype="float64"):
+    rows, inner, columns = SHAPES[shape]
+    random = numpy.random.default_rng(0)
+    a, b = random.normal(size=(rows, inner)), random.normal(size=(inner, columns))
+    return LAYOUTS[left](a.astype(dtype)), LAYOUTS[right](b.astype(dtype))
+
+
+@pytest.mark.parametrize("right", LAYOUTS)
+@pytest.mark.parametrize("left", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_product_is_the_matrix_product_in_every_memory_layout(shape, left, right):
+    a, b = matrices(shape, left, right)
+    result = product(a, b)
+    assert result.flags.c_contiguous
+    numpy.testing.assert_allclose(result, numpy.einsum("ik,kj->ij", a, b), atol=1e-11)
+
+
+def test_product_keeps_single_precision():
+    a, b = matrices("rows", "as given", "transposed", "float32")
+    assert product(a, b).dtype == "float32"
+    exact = a.astype("float64") @ b.astype("float64")
+    assert abs(product(a, b) - exact).max() < 2e-6 * abs(exact).max()
+
+
+@pytest.mark.parametrize("shape", ["rows", "rows, right side in order", "columns"])
+def test_pieces_are_the_same_bits_for_any_number_of_blas_threads(shape):
+    a, b = matrices(shape, "as given", "as given", "float32")
+    with threadpoolctl.threadpool_limits(1):
+        alone = product(a, b)
+    with threadpoolctl.threadpool_limits(4):
+        shared = product(a, b)
+    assert alone.tobytes() == shared.tobytes()
+
+
+def test_pieces_are_small_products_of_at_least_16_rows_if_the_rows_divide():
+    assert product_rows(256, 784 * 32) == 32
+    assert product_rows(10, 784 * 32) == 10
+    assert product_rows(257, 784 * 32) == 257  # a prime stays whole
+    assert product_rows(4096, 1000 * 100) == 4096  # pieces of ten rows would be too thin

@@ -20,7 +20,7 @@ from ..backend import array_module
 from ..strided import strided_view
 from .geometry import Geometry
 from .product import product_rows
-from .width import PRODUCTS_AT_ONCE, few_channels
+from .width import ELEMENTS_AT_ONCE, few_channels
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
@@ -48,7 +48,7 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -
     rows = rows.reshape(groups, 1, pixels // cut, cut, out_height * out_group)
 
     x = xp.empty((height, images, width, groups, in_group), dtype=y.dtype)
-    high = max(PRODUCTS_AT_ONCE // max(pixels * kernel_width * in_group * groups, 1), 1)
+    high = max(ELEMENTS_AT_ONCE // max(pixels * kernel_width * in_group * groups, 1), 1)
     for top in range(0, height, high):
         count = min(high, height - top)
         terms = xp.empty((count, groups, parts, pixels // cut, cut, columns), dtype=y.dtype)

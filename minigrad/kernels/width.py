@@ -29,11 +29,9 @@ from .product import product_rows
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
-# How many elements of products to compute before they are summed, so that they stay in the cache.
-PRODUCTS_AT_ONCE = 1 << 20
-
-# How many elements to unfold before they are multiplied, likewise.
-UNFOLDED_AT_ONCE = 5 << 17
+# How many elements to unfold before they are multiplied, and of products to compute before they are
+# summed: about a core's level-2 cache, so that what is made is still there when it is used.
+ELEMENTS_AT_ONCE = 1 << 18
 
 
 def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
@@ -88,7 +86,7 @@ def _add_products(windows: Array, y: Array, kernel_height: int, matrix: Array) -
     windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (G, P, N * Q / rows, parts, K / parts, rows)
     y = y.reshape(height, pixels // rows, 1, rows, groups, out_group)
     y = y.transpose(4, 0, 1, 2, 3, 5)  # (G, P, N * Q / rows, 1, rows, O / G)
-    high = max(PRODUCTS_AT_ONCE // max(groups * pixels // rows * window * out_group, 1), 1)
+    high = max(ELEMENTS_AT_ONCE // max(groups * pixels // rows * window * out_group, 1), 1)
     for top in range(0, max(height, 1), high):
         products = xp.matmul(windows[:, top : top + high], y[:, top : top + high])
         matrix += products.sum(axis=(1, 2)).reshape(matrix.shape)  # (G, parts, K / parts, O / G)
@@ -126,7 +124,7 @@ def _windows(x: Array, geometry: Geometry) -> Iterator[tuple[slice, Array]]:
 
 def some_images(images: int, unfolded: int) -> list[slice]:
     """Nearly equal parts of the images, each of which, unfolded, stays in the cache."""
-    most = max(UNFOLDED_AT_ONCE * images // max(unfolded, 1), 1)
+    most = max(ELEMENTS_AT_ONCE * images // max(unfolded, 1), 1)
     parts = max(-(-images // most), 1)
     ends = [images * k // parts for k in range(parts + 1)]
     return [slice(start, end) for start, end in pairwise(ends)]

@@ -241,9 +241,8 @@ LARGE = large_cases()
 @pytest.mark.parametrize("at_once", [1, 20_000, 1 << 20])
 def test_products_cut_into_pieces_and_bands_equal_one_large_product(case, at_once, monkeypatch):
     x, weight, y, in_bias, out_bias, geometry = make(case)
-    monkeypatch.setattr(width, "PRODUCTS_AT_ONCE", at_once)
-    monkeypatch.setattr(overlap, "PRODUCTS_AT_ONCE", at_once)
-    monkeypatch.setattr(width, "UNFOLDED_AT_ONCE", at_once)
+    for module in (width, overlap):
+        monkeypatch.setattr(module, "ELEMENTS_AT_ONCE", at_once)
     for name, arguments in (
         ("conv2d", (x, weight, geometry, out_bias)),
         ("conv_transpose2d", (y, weight, geometry, in_bias)),

@@ -16,17 +16,14 @@ from typing import Any
 import numpy
 
 from .cuda import import_cupy, require_device
+from .memory import keep_memory
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 HostArray = numpy.ndarray
 HostScalar = numpy.generic
 as_host_array = numpy.asarray  # from a Python value (number, nested list) or a NumPy scalar
 
-# The GNU C library returns freed memory to the system above a threshold, and the next use pays for
-# fresh pages: up to half the time of an operation. The threshold grows with the largest block ever
-# freed (see mallopt(3)), so freeing one large block, never touched, is enough. Elsewhere it does
-# nothing.
-numpy.empty(31 << 20, "uint8")
+keep_memory()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from .memory import keep_memory
+
 _helpers: dict[int, Helpers] = {}
 _helpers_lock = threading.Lock()
 if hasattr(os, "register_at_fork"):
@@ -93,6 +95,7 @@ class Helpers:
             return True
 
     def _serve(self) -> None:
+        keep_memory()
         while True:
             with self._offered:
                 while not self._offers:

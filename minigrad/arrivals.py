@@ -69,6 +69,8 @@ def land_on_leaves(arrived: Mapping[Node, Tensor], create_graph: bool) -> None:
 
 def landed(gradient: Tensor, create_graph: bool) -> Tensor:
     """A gradient with an array of its own; part of a graph only if the pass was recorded."""
+    if not create_graph and type(gradient.data) is HostArray:  # mostly
+        return Tensor._wrap(gradient.data.copy())
     with use_device(gradient.device):  # a graph may span several
         if create_graph and gradient.requires_grad and gradient.grad_fn is None:
             zeros = array_module(gradient.data).zeros_like(gradient.data)

@@ -98,14 +98,17 @@ class Adam(Optimizer):
             gradient = gradient + decay * values
         mean, mean_square = memory["exp_avg"], memory["exp_avg_sq"]
         mean *= beta1
-        mean += (1 - beta1) * gradient
+        work = (1 - beta1) * gradient  # one array for all results on the way: it stays in the cache
+        mean += work
         mean_square *= beta2
-        mean_square += (1 - beta2) * gradient * gradient
-        denominator = xp.sqrt(mean_square)
-        denominator += root * float(group["eps"])
-        change = mean / denominator
-        change *= lr * root / (1 - beta1**step)
-        values -= change
+        xp.multiply(1 - beta2, gradient, out=work)
+        work *= gradient
+        mean_square += work
+        xp.sqrt(mean_square, out=work)
+        work += root * float(group["eps"])
+        xp.divide(mean, work, out=work)
+        work *= lr * root / (1 - beta1**step)
+        values -= work
 
 
 class AdamW(Adam):

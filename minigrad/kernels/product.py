@@ -14,14 +14,13 @@ from ..backend import array_module, device_of
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
-# OpenBLAS multiplies small matrices where they are, larger ones after copying both into another
-# order: many products below this many multiply-adds run at the speed of a large square one.
+# Below how many multiply-adds: many such products run at the speed of a large square one.
 SMALL_PRODUCT = 1_000_000
 
 # Larger ones stay whole: outside of shards, BLAS may share them among its threads.
 LARGEST_CUT = 16 * SMALL_PRODUCT
 
-# As few rows on the left, and columns on the right can be cut without being too thin.
+# Up to how many rows: then they cannot be cut, but b's columns can.
 FEW_ROWS = 64
 
 

@@ -7,36 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import CPU, Array, array_module
-from ..kernels import sum_of_squares
-from ..modes import is_grad_enabled
-from ..operation import Operation
-from ..saved import wrap
+from ..backend import CPU, array_module
 from ..tensor import Tensor
 from .activation import softplus
-from .arithmetic import Mul, Neg, Scale, Sub, add, div, mul, neg, sub
+from .arithmetic import add, div, mul, neg, sub
 from .elementwise import abs, sqrt
-from .operands import as_float, as_tensor, on_its_device, same_precision
-from .reduce import mean, sum
+from .operands import as_float, as_tensor, on_its_device
+from .reduce import SumOfSquares, mean, sum
 from .select import Where
 from .softmax import log_softmax
-
-
-class SquaredError(Operation):
-    """``y = (sum of (x - t)^2) / n`` over all elements, for a number n: dy/dx = 2 (x - t) / n."""
-
-    def __init__(self, divisor: int) -> None:
-        self.divisor = divisor
-
-    def forward(self, x: Array, target: Array) -> Array:
-        self.difference = x - target
-        return sum_of_squares(self.difference) / self.divisor
-
-    def backward(self, gradient: Tensor) -> tuple[Tensor, Tensor | None]:
-        # To be differentiated once more, the difference has to depend on x and t.
-        difference = Sub()(*self.saved) if is_grad_enabled() else wrap(self.difference)
-        by_x = Mul()(Scale(2 / max(self.divisor, 1))(gradient), difference)  # of nothing: no matter
-        return by_x, Neg()(by_x) if self.needs_input_grad[1] else None
 
 
 def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
@@ -81,10 +60,10 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     Tensor(2.)
     """
     x, target = _same_shape("mse_loss", x, target)
+    difference = sub(x, target)
     if reduction in ("mean", "sum"):
-        x, target = same_precision("mse_loss", x, target)
-        return SquaredError(x.size if reduction == "mean" else 1)(x, target)
-    return _reduced("mse_loss", sub(x, target) ** 2, reduction)
+        return SumOfSquares(difference.size if reduction == "mean" else 1)(difference)
+    return _reduced("mse_loss", difference**2, reduction)
 
 
 def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:

@@ -11,9 +11,10 @@ from typing import Any
 
 from ..backend import Array, array_module
 from ..basic import Expand, Reshape, Sum
+from ..kernels import sum_of_squares
 from ..operation import Operation
 from ..tensor import Tensor
-from .arithmetic import Mul, ScaleDown, Sub
+from .arithmetic import Mul, Scale, ScaleDown, Sub
 from .elementwise import sqrt
 from .operands import as_float, as_tensor, cast, on_its_device
 from .select import Mask, Where
@@ -52,6 +53,20 @@ def kept(x: Tensor, reduced: Tensor, axes: tuple[int, ...]) -> Tensor:
     """A reduced tensor with its reduced dimensions back, of length 1."""
     shape = tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))
     return reduced if reduced.shape == shape else Reshape(shape)(reduced)
+
+
+class SumOfSquares(Operation):
+    """``y = (sum of x^2) / n`` over all elements, for a number n: dy/dx = 2 x / n."""
+
+    def __init__(self, divisor: int) -> None:
+        self.divisor = divisor
+
+    def forward(self, x: Array) -> Array:
+        return sum_of_squares(x) / self.divisor
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        return Mul()(Scale(2 / max(self.divisor, 1))(gradient), x)  # of nothing: no matter
 
 
 class Extremum(Operation):

@@ -111,6 +111,21 @@ def live_tensors():
     return sum(issubclass(type(one), (Tensor, Operation)) for one in gc.get_objects())
 
 
+def test_losses_kept_for_a_curve_keep_no_arrays_of_their_batches(no_collector):
+    weight = Tensor(np.ones(10_000), requires_grad=True)
+    target = Tensor(np.zeros(10_000))
+    kept = []
+    tracemalloc.start()
+    for name in ("mse_loss", "l1_loss", "binary_cross_entropy_with_logits"):
+        loss = getattr(F, name)(weight * 2.0, target)
+        loss.backward()
+        kept.append(loss)
+    weight.grad = None
+    held = array_bytes()
+    tracemalloc.stop()
+    assert held < target.data.nbytes, kept
+
+
 def test_a_cycle_through_an_operation_would_be_noticed(no_collector):
     class KeepsItsOutput(Operation):
         def __call__(self, *inputs):

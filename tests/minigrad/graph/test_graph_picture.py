@@ -119,7 +119,7 @@ def test_notebook_shows_a_png_and_the_text_is_dot(slide):
     drawing, _ = slide
     assert drawing._repr_png_().startswith(b"\x89PNG")
     assert str(drawing) == drawing.dot
-    assert repr(drawing) == "Drawing of 20 boxes"
+    assert repr(drawing) == "Drawing of 21 boxes"
 
 
 def test_names_with_dollars_and_unusual_letters_are_drawn_as_they_are():

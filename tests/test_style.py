@@ -113,3 +113,8 @@ def test_import_loads_neither_matplotlib_nor_scipy_nor_cupy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "set()"
+
+
+def test_no_test_is_named_after_bytes(request):
+    """A packed file holds the time it was made: xdist's workers would disagree on the name."""
+    assert not [item.nodeid for item in request.session.items if "\\x" in item.nodeid]

@@ -18,7 +18,9 @@ def names(folder):
 
 
 @pytest.mark.parametrize(
-    "content", [b"\0\xff bytes\r\n", "gr\u00f6\u00dfe\n", b"", bytearray(b"x")]
+    "content",
+    [b"\0\xff bytes\r\n", "gr\u00f6\u00dfe\n", b"", bytearray(b"x")],
+    ids=["bytes", "text", "nothing", "bytearray"],
 )
 def test_writes_and_replaces(tmp_path, content):
     path = tmp_path / "file"

@@ -13,7 +13,7 @@ Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
 def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: int = 0) -> Array:
-    """See the memory of a contiguous array in another shape, elements more than once if need be.
+    """See the memory of an array in another shape, elements more than once if need be.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: 
     strides : sequence of int
         In bytes.
     first : int
-        Which element of x, counted in memory, is the first of the view.
+        Which element of x, counted in memory, is the first of the view; for a contiguous x only.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: 
     Raises
     ------
     ValueError
-        With NumPy, if the view would reach beyond x.
+        With NumPy and a contiguous x, if the view would reach beyond x.
 
     Examples
     --------
@@ -43,6 +43,8 @@ def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: 
     xp = array_module(x)
     if 0 in shape:
         return xp.empty(shape, dtype=x.dtype)
-    if xp is numpy:  # whose as_strided takes seven times as long, and checks nothing
+    contiguous = x.flags.c_contiguous
+    if contiguous and xp is numpy:  # whose as_strided takes seven times as long, and checks nothing
         return numpy.ndarray(shape, x.dtype, x, first * x.itemsize, strides)
-    return xp.lib.stride_tricks.as_strided(x.reshape(-1)[first:], shape, strides)
+    x = x.reshape(-1)[first:] if contiguous else x
+    return xp.lib.stride_tricks.as_strided(x, shape, strides)

@@ -103,13 +103,13 @@ def _windows(x: Array, geometry: Geometry) -> Iterator[tuple[slice, Array]]:
     images, channels, height = x.shape[0], x.shape[1] // groups, x.shape[2]
     (kernel_height, kernel_width), (out_height, width) = geometry.kernel_size, geometry.output_size
     (down, right), (image, channel, row, column) = geometry.stride, x.strides
-    view = xp.lib.stride_tricks.as_strided(
-        x,
+    view = strided_view(
+        x.transpose(2, 0, 3, 1),  # as activations lie in memory, mostly
         (groups, images, width, height, kernel_width, channels),
         (channels * channel, image, right * column, row, column, channel),
     )
     step = kernel_width * channels  # from one row of unfolded pixels to the next
-    for part in some_images(images, view.size):
+    for part in some_images(images, view.size, ELEMENTS_AT_ONCE):
         unfolded = view[:, part]  # (G, n, Q, H, kw, C / G)
         pixels = unfolded.shape[1] * width
         if few_channels(channels, width):
@@ -122,9 +122,9 @@ def _windows(x: Array, geometry: Geometry) -> Iterator[tuple[slice, Array]]:
         yield part, strided_view(unfolded, shape, [x.itemsize * n for n in steps])
 
 
-def some_images(images: int, unfolded: int) -> list[slice]:
+def some_images(images: int, unfolded: int, at_once: int) -> list[slice]:
     """Nearly equal parts of the images, each of which, unfolded, stays in the cache."""
-    most = max(ELEMENTS_AT_ONCE * images // max(unfolded, 1), 1)
+    most = max(at_once * images // max(unfolded, 1), 1)
     parts = max(-(-images // most), 1)
     ends = [images * k // parts for k in range(parts + 1)]
     return [slice(start, end) for start, end in pairwise(ends)]

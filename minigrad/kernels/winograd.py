@@ -57,6 +57,10 @@ Array = Any  # a numpy.ndarray or a cupy.ndarray
 # Fewer channels leave products too small to pay for the evaluations.
 LEAST_CHANNELS = 16
 
+# How many values to compute before they are multiplied: beyond a core's level-2 cache, for products
+# with more rows, and fewer of them.
+VALUES_AT_ONCE = 1 << 19
+
 
 def fits(geometry: Geometry) -> bool:
     """Whether a convolution can be computed in this way.
@@ -96,7 +100,7 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
     xp, step, tiles = array_module(x, weight), _step(geometry), _tiles(geometry)
     (height, width), out_channels = geometry.output_size, len(weight)
     kernel, bias = _at_points(weight), _or_zeros(bias, out_channels, x)
-    interpolate, evaluate = _matrix(interpolation(), x), _matrix(evaluation(step), x)
+    interpolate, evaluate = interpolation(x.dtype), evaluation(step, x.dtype)
     x = xp.ascontiguousarray(pad(x, _whole_tiles(geometry)).transpose(2, 0, 3, 1))  # (H, N, W, C)
     y = xp.empty((tiles * step, x.shape[1], width, out_channels), dtype=x.dtype)
     for part, bands in _blocks(x.shape[1], tiles, x.shape[2] * x.shape[3]):
@@ -118,7 +122,7 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -
     (height, width), (above, left) = geometry.input_size, geometry.padding
     step, tiles, bias = _step(geometry), _tiles(geometry), _or_zeros(bias, channels, y)
     kernel = xp.ascontiguousarray(_at_points(weight)[:, ::-1].swapaxes(2, 3))  # (8, kw, O, C)
-    evaluate, interpolate = _matrix(evaluation(step), y), _matrix(interpolation(), y)
+    evaluate, interpolate = evaluation(step, y.dtype), interpolation(y.dtype)
     y = _whole(y[..., : width + left].transpose(2, 0, 3, 1), tiles * step)  # (P, N, Q, O)
     zeros = (kernel_width - 1 - left, width + left - y.shape[2])
     x = xp.empty((height, y.shape[1], width, channels), dtype=y.dtype)
@@ -145,7 +149,7 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     """
     xp, (kernel_height, kernel_width), size = array_module(x, y), geometry.kernel_size, x.itemsize
     step, tiles, (images, channels) = _step(geometry), _tiles(geometry), x.shape[:2]
-    evaluate, interpolate = _matrix(evaluation(step), x), _matrix(interpolation(), x)
+    evaluate, interpolate = evaluation(step, x.dtype), interpolation(x.dtype)
     x, y = (a.transpose(2, 3, 0, 1) for a in (pad(x, _whole_tiles(geometry)), y))
     (width, _, out_channels), columns = y.shape[1:], x.shape[1]
     matrix = xp.zeros((COUNT, kernel_width, channels, out_channels), dtype=x.dtype)
@@ -166,7 +170,7 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
             products = xp.matmul(runs.swapaxes(4, 5), gradient)
             for tile, k in product(range(some), range(cut)):
                 matrix += products[:, :, tile, k]
-    weight = _matrix(evaluation(kernel_height), matrix).T @ matrix.reshape(COUNT, -1)
+    weight = evaluation(kernel_height, matrix.dtype).T @ matrix.reshape(COUNT, -1)
     weight = weight.reshape(kernel_height, kernel_width, channels, out_channels)
     return xp.ascontiguousarray(weight.transpose(3, 2, 0, 1))
 
@@ -198,10 +202,6 @@ def _whole(y: Array, height: int) -> Array:
     return filled
 
 
-def _matrix(rows: list[list[float]], like: Array) -> Array:
-    return array_module(like).asarray(rows, dtype=like.dtype)
-
-
 def _or_zeros(bias: Array | None, channels: int, like: Array) -> Array:
     return array_module(like).zeros(channels, like.dtype) if bias is None else bias
 
@@ -210,7 +210,7 @@ def _at_points(weight: Array) -> Array:
     """G w: the values (8, kw, C, O) of a weight (O, C, kh, kw)."""
     out_channels, channels, kernel_height, kernel_width = weight.shape
     rows = weight.transpose(2, 3, 1, 0).reshape(kernel_height, -1)
-    values = _matrix(evaluation(kernel_height), weight) @ rows
+    values = evaluation(kernel_height, weight.dtype) @ rows
     return values.reshape(COUNT, kernel_width, channels, out_channels)
 
 
@@ -219,8 +219,9 @@ def _blocks(images: int, tiles: int, row: int) -> Iterator[tuple[slice, list[sli
 
     ``row``: how many elements a row of pixels of one image has.
     """
-    for part in some_images(images, COUNT * images * row):
-        yield part, some_images(tiles, COUNT * tiles * (part.stop - part.start) * row)
+    for part in some_images(images, COUNT * images * row, VALUES_AT_ONCE):
+        count = part.stop - part.start
+        yield part, some_images(tiles, COUNT * tiles * count * row, VALUES_AT_ONCE)
 
 
 def _values(

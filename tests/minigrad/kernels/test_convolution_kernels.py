@@ -243,6 +243,7 @@ def test_products_cut_into_pieces_and_bands_equal_one_large_product(case, at_onc
     x, weight, y, in_bias, out_bias, geometry = make(case)
     for module in (width, overlap):
         monkeypatch.setattr(module, "ELEMENTS_AT_ONCE", at_once)
+    monkeypatch.setattr(winograd, "VALUES_AT_ONCE", at_once)
     for name, arguments in (
         ("conv2d", (x, weight, geometry, out_bias)),
         ("conv_transpose2d", (y, weight, geometry, in_bias)),

@@ -106,9 +106,10 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
     for part, bands in _blocks(x.shape[1], tiles, x.shape[2] * x.shape[3]):
         for band in bands:
             values = _values(interpolate.T, x[:, part], step, band)
-            rows = _rows(evaluate.T, _correlate_columns(values, kernel))
-            for tile, new in enumerate(rows, band.start):
-                xp.add(new.swapaxes(1, 2), bias, out=y[tile * step : (tile + 1) * step, part])
+            rows = _rows(evaluate.T, _correlate_columns(values, kernel))  # (t, m, Q, n, O)
+            first, stop = band.start * step, band.stop * step
+            rows = rows.reshape(stop - first, *rows.shape[2:])
+            xp.add(rows.swapaxes(1, 2), bias, out=y[first:stop, part])
     return y[:height].transpose(1, 3, 0, 2)
 
 
@@ -130,7 +131,7 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -
         carried = None
         for band in bands:
             values = _values(evaluate, y[:, part], step, band, zeros)
-            rows = _rows(interpolate, _correlate_columns(values, kernel))
+            rows = _rows(interpolate, _correlate_columns(values, kernel))  # (t, 8, W, n, C)
             for tile, new in enumerate(rows, band.start):
                 if carried is not None:
                     new[: COUNT - step] += carried
@@ -236,10 +237,12 @@ def _values(
     shape = (COUNT, band.stop - band.start, outer, stop + zeros[1], channels)
     values = xp.empty(shape, dtype=x.dtype)
     target = values[:, :, :, zeros[0] : stop].reshape(*shape[:3], inner * channels)
-    x = x.reshape(len(x), outer, inner * channels)
-    for k, tile in enumerate(range(band.start, band.stop)):
-        rows = x[tile * step : tile * step + length]
-        xp.matmul(matrix, rows.swapaxes(0, 1), out=target[:, k].swapaxes(0, 1))
+    x = x[band.start * step :]
+    row, run = x.strides[:2]
+    tiles = strided_view(  # (t, A, l, B * C), which overlap
+        x, (shape[1], outer, length, inner * channels), (step * row, run, row, x.itemsize)
+    )
+    xp.matmul(matrix, tiles, out=target.transpose(1, 2, 0, 3))
     if any(zeros):
         values[:, :, :, : zeros[0]] = 0
         values[:, :, :, stop:] = 0

@@ -179,10 +179,10 @@ class _Builder:
         sizes = (28, 56) if self.quick else (28, 56, 112)
         by_size = {f"{n} x {n}": Problem("train", "autoencoder", 32, n) for n in sizes}
         return [
+            self.by_workers(),  # first: the process with one worker takes no part in the others
             self.over_range(
                 "scaling", "batch", "time", by_batch, {}, last_over=("batch 128", 1.05)
             ),
-            self.by_workers(),
             self.over_range("scaling", "image size, batch 32", "time", by_size, {}),
         ]
 

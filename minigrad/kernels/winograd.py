@@ -41,7 +41,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from itertools import product
 from typing import Any
 
 from ..backend import array_module
@@ -79,6 +78,7 @@ def fits(geometry: Geometry) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def pays(geometry: Geometry, channels: int, out_channels: int) -> bool:
     """Whether that is also faster: two fifths of the products saved, and channels enough.
 
@@ -169,8 +169,9 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
             runs = strided_view(values, shape, [size * n for n in steps] + [size])
             gradient = gradient.reshape(COUNT, 1, some, cut, rows, out_channels)
             products = xp.matmul(runs.swapaxes(4, 5), gradient)
-            for tile, k in product(range(some), range(cut)):
-                matrix += products[:, :, tile, k]
+            products = products.reshape(*matrix.shape[:2], some * cut, channels, out_channels)
+            for k in range(some * cut):
+                matrix += products[:, :, k]
     weight = evaluation(kernel_height, matrix.dtype).T @ matrix.reshape(COUNT, -1)
     weight = weight.reshape(kernel_height, kernel_width, channels, out_channels)
     return xp.ascontiguousarray(weight.transpose(3, 2, 0, 1))

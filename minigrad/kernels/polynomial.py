@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
-import numpy
+Matrix = tuple[tuple[float, ...], ...]
 
 # Where polynomials are evaluated; beyond these, "at infinity", which is their highest coefficient.
 # Small powers of two, of both signs: their powers are exact and stay near 1.
@@ -14,31 +13,29 @@ COUNT = len(POINTS) + 1
 
 
 @lru_cache(maxsize=64)
-def evaluation(coefficients: int, dtype: numpy.dtype | str = "float64") -> numpy.ndarray:
+def evaluation(coefficients: int) -> Matrix:
     """From the coefficients of a polynomial to its values.
 
     Parameters
     ----------
     coefficients : int
         How many the polynomial has, from 1 to 8, the constant one first.
-    dtype : dtype
 
     Returns
     -------
-    array (8, coefficients)
-        A row a point. Made once, and read only.
+    8 rows, one a point, of so many columns
 
     Examples
     --------
     >>> evaluation(3)[3]  # at 2
-    array([1., 2., 4.])
+    (1.0, 2.0, 4.0)
     """
-    powers = [[point**k for k in range(coefficients)] for point in POINTS]
-    return _constant([*powers, [0.0] * (coefficients - 1) + [1.0]], dtype)
+    powers = (tuple(point**k for k in range(coefficients)) for point in POINTS)
+    return (*powers, (0.0,) * (coefficients - 1) + (1.0,))
 
 
-@lru_cache(maxsize=8)
-def interpolation(dtype: numpy.dtype | str = "float64") -> numpy.ndarray:
+@lru_cache(maxsize=1)
+def interpolation() -> Matrix:
     """From the values of a polynomial to its 8 coefficients: the inverse of ``evaluation(8)``.
 
     Let L(z) be the product of ``z - z_i`` over the 7 points, and l_k(z) that of
@@ -49,14 +46,13 @@ def interpolation(dtype: numpy.dtype | str = "float64") -> numpy.ndarray:
 
     Returns
     -------
-    array (8, 8)
-        A row a coefficient, the constant one first. Made once, and read only.
+    8 rows, one a coefficient, the constant one first, of 8 columns
 
     Examples
     --------
-    >>> values = evaluation(8)[:, :2].sum(axis=1)  # of 1 + z
-    >>> (interpolation() @ values).round(9) + 0.0
-    array([1., 1., 0., 0., 0., 0., 0., 0.])
+    >>> values = [sum(row[:2]) for row in evaluation(8)]  # of 1 + z
+    >>> [round(sum(b * value for b, value in zip(row, values)), 9) + 0.0 for row in interpolation()]
+    [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
     columns = []
     for k, point in enumerate(POINTS):
@@ -66,7 +62,7 @@ def interpolation(dtype: numpy.dtype | str = "float64") -> numpy.ndarray:
             scale *= point - other
         columns.append([c / scale for c in _with_roots(others)] + [0.0])
     columns.append(_with_roots(POINTS))
-    return _constant(list(zip(*columns)), dtype)
+    return tuple(zip(*columns))
 
 
 def _with_roots(roots: tuple[float, ...]) -> list[float]:
@@ -75,9 +71,3 @@ def _with_roots(roots: tuple[float, ...]) -> list[float]:
     for root in roots:
         product = [a - root * b for a, b in zip([0.0, *product], [*product, 0.0])]
     return product
-
-
-def _constant(rows: Sequence[Sequence[float]], dtype: numpy.dtype | str) -> numpy.ndarray:
-    matrix = numpy.array(rows, dtype)
-    matrix.flags.writeable = False
-    return matrix

@@ -41,13 +41,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 from ..backend import array_module
 from ..strided import strided_view
 from .geometry import Geometry
 from .padding import pad
-from .polynomial import COUNT, evaluation, interpolation
+from .polynomial import COUNT, Matrix, evaluation, interpolation
 from .product import product_rows
 from .width import some_images
 
@@ -100,7 +101,7 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
     xp, step, tiles = array_module(x, weight), _step(geometry), _tiles(geometry)
     (height, width), out_channels = geometry.output_size, len(weight)
     kernel, bias = _at_points(weight), _or_zeros(bias, out_channels, x)
-    interpolate, evaluate = interpolation(x.dtype), evaluation(step, x.dtype)
+    interpolate, evaluate = _matrix(interpolation(), x), _matrix(evaluation(step), x)
     x = xp.ascontiguousarray(pad(x, _whole_tiles(geometry)).transpose(2, 0, 3, 1))  # (H, N, W, C)
     y = xp.empty((tiles * step, x.shape[1], width, out_channels), dtype=x.dtype)
     for part, bands in _blocks(x.shape[1], tiles, x.shape[2] * x.shape[3]):
@@ -123,7 +124,7 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -
     (height, width), (above, left) = geometry.input_size, geometry.padding
     step, tiles, bias = _step(geometry), _tiles(geometry), _or_zeros(bias, channels, y)
     kernel = xp.ascontiguousarray(_at_points(weight)[:, ::-1].swapaxes(2, 3))  # (8, kw, O, C)
-    evaluate, interpolate = evaluation(step, y.dtype), interpolation(y.dtype)
+    evaluate, interpolate = _matrix(evaluation(step), y), _matrix(interpolation(), y)
     y = _whole(y[..., : width + left].transpose(2, 0, 3, 1), tiles * step)  # (P, N, Q, O)
     zeros = (kernel_width - 1 - left, width + left - y.shape[2])
     x = xp.empty((height, y.shape[1], width, channels), dtype=y.dtype)
@@ -150,7 +151,7 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     """
     xp, (kernel_height, kernel_width), size = array_module(x, y), geometry.kernel_size, x.itemsize
     step, tiles, (images, channels) = _step(geometry), _tiles(geometry), x.shape[:2]
-    evaluate, interpolate = evaluation(step, x.dtype), interpolation(x.dtype)
+    evaluate, interpolate = _matrix(evaluation(step), x), _matrix(interpolation(), x)
     x, y = (a.transpose(2, 3, 0, 1) for a in (pad(x, _whole_tiles(geometry)), y))
     (width, _, out_channels), columns = y.shape[1:], x.shape[1]
     matrix = xp.zeros((COUNT, kernel_width, channels, out_channels), dtype=x.dtype)
@@ -172,7 +173,7 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
             products = products.reshape(*matrix.shape[:2], some * cut, channels, out_channels)
             for k in range(some * cut):
                 matrix += products[:, :, k]
-    weight = evaluation(kernel_height, matrix.dtype).T @ matrix.reshape(COUNT, -1)
+    weight = _matrix(evaluation(kernel_height), matrix).T @ matrix.reshape(COUNT, -1)
     weight = weight.reshape(kernel_height, kernel_width, channels, out_channels)
     return xp.ascontiguousarray(weight.transpose(3, 2, 0, 1))
 
@@ -204,6 +205,15 @@ def _whole(y: Array, height: int) -> Array:
     return filled
 
 
+def _matrix(rows: Matrix, like: Array) -> Array:
+    return _made_once(rows, array_module(like), like.dtype)
+
+
+@lru_cache(maxsize=64)
+def _made_once(rows: Matrix, xp: ModuleType, dtype: Any) -> Array:
+    return xp.asarray(rows, dtype=dtype)
+
+
 def _or_zeros(bias: Array | None, channels: int, like: Array) -> Array:
     return array_module(like).zeros(channels, like.dtype) if bias is None else bias
 
@@ -212,7 +222,7 @@ def _at_points(weight: Array) -> Array:
     """G w: the values (8, kw, C, O) of a weight (O, C, kh, kw)."""
     out_channels, channels, kernel_height, kernel_width = weight.shape
     rows = weight.transpose(2, 3, 1, 0).reshape(kernel_height, -1)
-    values = evaluation(kernel_height, weight.dtype) @ rows
+    values = _matrix(evaluation(kernel_height), weight) @ rows
     return values.reshape(COUNT, kernel_width, channels, out_channels)
 
 

@@ -22,7 +22,7 @@ def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: 
     strides : sequence of int
         In bytes.
     first : int
-        Which element of x, counted in memory, is the first of the view; for a contiguous x only.
+        Which element of x, counted in memory, is the first of the view. Only for a contiguous x.
 
     Returns
     -------
@@ -32,7 +32,8 @@ def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: 
     Raises
     ------
     ValueError
-        With NumPy and a contiguous x, if the view would reach beyond x.
+        With NumPy and a contiguous x, if the view would reach beyond x; if ``first`` is given for
+        an x that is not contiguous.
 
     Examples
     --------
@@ -46,5 +47,8 @@ def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: 
     contiguous = x.flags.c_contiguous
     if contiguous and xp is numpy:  # whose as_strided takes seven times as long, and checks nothing
         return numpy.ndarray(shape, x.dtype, x, first * x.itemsize, strides)
-    x = x.reshape(-1)[first:] if contiguous else x
+    if contiguous:
+        x = x.reshape(-1)[first:]
+    elif first:
+        raise ValueError(f"strided_view: first={first} needs a contiguous array, got {x.strides}")
     return xp.lib.stride_tricks.as_strided(x, shape, strides)

@@ -60,6 +60,4 @@ def channel_sum(y: Array) -> Array:
         return y.sum(axis=(0, 2, 3))
     height, images, width, channels = rows.shape
     rows = rows.reshape(height, images * width, channels)
-    ones = array_module(y).empty(rows.shape[1], y.dtype)
-    ones.fill(1)
-    return (ones @ rows).sum(axis=0)
+    return (array_module(y).ones(rows.shape[1], y.dtype) @ rows).sum(axis=0)

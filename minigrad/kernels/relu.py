@@ -75,6 +75,5 @@ def _zero_slab(x: Array) -> Array:
     if x.ndim == 0:
         return array_module(x).zeros_like(x)
     outermost = x.strides.index(max(x.strides))
-    slab = array_module(x).empty_like(x[(slice(None),) * outermost + (slice(0, 1),)])
-    slab.fill(0)
-    return slab
+    first = (slice(None),) * outermost + (slice(0, 1),)
+    return array_module(x).zeros_like(x[first])

@@ -118,17 +118,35 @@ def named_cases():
             4,
             dict(input_size=(5, 6), kernel_size=(4, 2), output_size=(5, 6), padding=(1, 0)),
         ),
-        "a tile and a half, seven columns": (
+        "a tile and a half, seven rows": (
             2,
             2,
             3,
-            dict(input_size=(5, 9), kernel_size=(2, 7), output_size=(7, 3), padding=(1, 0)),
+            dict(input_size=(9, 5), kernel_size=(7, 2), output_size=(3, 7), padding=(0, 1)),
+        ),
+        "a tile that reaches beyond its next neighbour": (
+            2,
+            2,
+            3,
+            dict(input_size=(15, 5), kernel_size=(7, 2), output_size=(9, 4)),
         ),
         "several tiles, channels enough to pay": (
             2,
             16,
             17,
-            dict(input_size=(6, 14), kernel_size=(5, 5), output_size=(3, 12), padding=(1, 1)),
+            dict(input_size=(14, 6), kernel_size=(5, 5), output_size=(12, 3), padding=(1, 1)),
+        ),
+        "input rows above and below all tiles": (
+            2,
+            2,
+            3,
+            dict(input_size=(23, 5), kernel_size=(3, 2), output_size=(15, 5), padding=(5, 1)),
+        ),
+        "tiles above and below the input": (
+            2,
+            2,
+            3,
+            dict(input_size=(4, 4), kernel_size=(3, 3), output_size=(25, 4), padding=(9, 1)),
         ),
         "window covers the input": (
             3,
@@ -192,7 +210,10 @@ def test_products_of_polynomials_give_the_definition_also_where_they_do_not_pay(
 
 def test_products_of_polynomials_are_tried_where_windows_differ_and_used_where_they_pay():
     geometries = [Geometry(**CASES[name][-1]) for name in TILED]
-    assert len({geometry.kernel_size[1] for geometry in geometries}) >= 4
+    assert len({geometry.kernel_size[0] for geometry in geometries}) >= 4
+    assert (
+        max(geometry.output_size[0] // (9 - geometry.kernel_size[0]) for geometry in geometries) > 2
+    )
     assert any(geometry.padding[0] for geometry in geometries)
     assert any(geometry.padding[1] for geometry in geometries)
     layer = Geometry((24, 24), (5, 5), (20, 20))

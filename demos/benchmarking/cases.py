@@ -15,12 +15,16 @@ MATMUL_SIZE = 1024
 
 @dataclass(frozen=True)
 class Entry:
-    """One participant of a measurement: a library, a problem, a number of threads."""
+    """One participant of a measurement: a library, a problem, a number of threads.
+
+    With several ``processes`` each computes the problem, all at the same time.
+    """
 
     label: str
     peer: Peer
     problem: Problem
     threads: int
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,7 @@ class _Builder:
         ]
 
     def by_workers(self) -> Measurement:
-        """One thread against two."""
+        """One thread against two; and, what the machine has to give, one process against two."""
         problem = Problem("train", "autoencoder", 128)
         entries, comparisons = [], []
         for peer in (MINIGRAD, *self.taking_part(problem)):
@@ -196,6 +200,10 @@ class _Builder:
             limit = 1.8 if peer is MINIGRAD else None
             comparison = f"{peer.label}: gain of a second worker"
             comparisons.append(Comparison(comparison, *labels, limit, at_least=True))
+            apart = f"{peer.label}, 2 processes"
+            entries.append(Entry(apart, peer, problem, threads=1, processes=2))
+            comparison = f"{peer.label}: gain of a second process"
+            comparisons.append(Comparison(comparison, labels[0], apart))
         name = "workers, batch 128"
         return Measurement("scaling", name, "time", "image", tuple(entries), tuple(comparisons))
 

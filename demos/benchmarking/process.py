@@ -11,13 +11,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from .peers import Peer
 from .problems import Problem, Settings
 
-__all__ = ["Process", "ProcessError", "child_environment"]
+__all__ = ["Process", "ProcessError", "SideBySide", "child_environment"]
 
 TIME_LIMIT = 900.0  # seconds for one answer: compiling takes some libraries minutes
 _DEMOS = Path(__file__).parents[1]
@@ -142,3 +144,30 @@ class Process:
         lines = self._errors.read().decode("utf-8", "replace").split("\n")
         lines = [line.strip() for line in lines if line.strip()]
         return lines[-1] if lines else "the process ended without a word"
+
+
+class SideBySide:
+    """Processes that compute the same problem at the same time, each its own; methods as of one.
+
+    They share nothing but the machine. What two of them do not get done, no two threads will.
+    """
+
+    def __init__(self, processes: Sequence[Process]) -> None:
+        self.processes = processes
+
+    def prepare(self, key: str, problem: Problem) -> None:
+        for process in self.processes:
+            process.prepare(key, problem)
+
+    def check(self, key: str, file: str) -> None:
+        self.processes[0].check(key, file)
+
+    def run(self, key: str, calls: int) -> float:
+        """Seconds until all have done a call, divided among these calls."""
+        with ThreadPoolExecutor(len(self.processes)) as pool:
+            seconds = pool.map(lambda process: process.run(key, calls), self.processes)
+        return max(seconds) / len(self.processes)
+
+    def drop(self, key: str) -> None:
+        for process in self.processes:
+            process.drop(key)

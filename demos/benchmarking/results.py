@@ -137,6 +137,7 @@ def _entry(result: Result, label: str) -> dict[str, Any]:
         "peer": entry.peer.name,
         "variant": entry.peer.variant,
         "threads": entry.threads,
+        "processes": entry.processes,
         "items_a_call": items,
         **vars(summary),
         "items_a_second": items / summary.median if is_timed else None,

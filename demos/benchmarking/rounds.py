@@ -15,7 +15,7 @@ from .agreement import Disagreement, largest_difference
 from .cases import Entry, Measurement
 from .peers import MATMUL, MINIGRAD
 from .problems import Settings
-from .process import Process, ProcessError, child_environment
+from .process import Process, ProcessError, SideBySide, child_environment
 from .results import Result
 
 __all__ = ["Rounds"]
@@ -45,8 +45,8 @@ class Rounds:
         self.rounds = rounds
         self.seconds = seconds
         self.device = device
-        self._processes: dict[tuple[str, int], Process] = {}
-        self._broken: dict[tuple[str, int], str] = {}
+        self._processes: dict[tuple[str, int, int], Process] = {}
+        self._broken: dict[tuple[str, int, int], str] = {}
 
     def __enter__(self) -> Rounds:
         return self
@@ -81,7 +81,7 @@ class Rounds:
 
     def _ready(
         self, result: Result, prepared: ExitStack
-    ) -> Iterator[tuple[Entry, Process, int, int]]:
+    ) -> Iterator[tuple[Entry, Process | SideBySide, int, int]]:
         """Entries prepared, checked and warmed up; with calls a turn, and number of turns."""
         reference: dict = {}
         for entry in result.measurement.entries:
@@ -102,7 +102,9 @@ class Rounds:
             else:
                 yield entry, process, calls, rounds
 
-    def _compare(self, result: Result, entry: Entry, process: Process, reference: dict) -> None:
+    def _compare(
+        self, result: Result, entry: Entry, process: Process | SideBySide, reference: dict
+    ) -> None:
         """Against the first entry of the same problem, which is minigrad's."""
         file = self.folder / "results.npz"
         process.check(entry.label, str(file))
@@ -114,7 +116,7 @@ class Rounds:
         else:
             reference[entry.problem] = values
 
-    def _warm_up(self, entry: Entry, process: Process) -> tuple[int, int]:
+    def _warm_up(self, entry: Entry, process: Process | SideBySide) -> tuple[int, int]:
         """Calls that fill a turn, and the number of turns."""
         calls, total = 1, 0.0
         while True:
@@ -125,8 +127,13 @@ class Rounds:
                 return max(1, round(self.seconds / seconds)), rounds
             calls = max(1, min(2 * calls, round(self.seconds / seconds)))
 
-    def _process(self, entry: Entry) -> Process:
-        key = (entry.peer.label, entry.threads)
+    def _process(self, entry: Entry) -> Process | SideBySide:
+        if entry.processes == 1:
+            return self._one_process(entry, 0)
+        return SideBySide([self._one_process(entry, number) for number in range(entry.processes)])
+
+    def _one_process(self, entry: Entry, number: int) -> Process:
+        key = (entry.peer.label, entry.threads, number)
         if key in self._broken:
             raise ProcessError(self._broken[key])
         if key not in self._processes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import sys
+import threading
 from pathlib import Path
 
 import numpy
@@ -18,7 +19,9 @@ from benchmarking.cases import Comparison, Entry, Measurement, measurements  # n
 from benchmarking.command import main  # noqa: E402
 from benchmarking.peers import MINIGRAD, PEERS, Peer  # noqa: E402
 from benchmarking.problems import Problem  # noqa: E402
+from benchmarking.process import SideBySide  # noqa: E402
 from benchmarking.results import Result  # noqa: E402
+from benchmarking.rounds import Rounds  # noqa: E402
 
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp  # noqa: E402
 
@@ -151,6 +154,33 @@ def test_networks_are_the_lectures(network, model):
 
 def test_arithmetic_of_a_training_step_is_146_million_operations_an_image():
     assert Problem("train", "autoencoder").flops == pytest.approx(146e6, rel=0.01)
+
+
+def test_processes_side_by_side_run_at_the_same_time_and_share_the_seconds():
+    both_are_running = threading.Barrier(2, timeout=10)
+
+    class Pretended:
+        def __init__(self, seconds):
+            self.seconds = seconds
+
+        def run(self, key, calls):
+            both_are_running.wait()
+            return self.seconds
+
+    assert SideBySide([Pretended(3.0), Pretended(4.0)]).run("problem", 5) == 2.0
+
+
+def test_an_entry_of_two_processes_computes_the_same_in_both(tmp_path):
+    problem = Problem("train", "mlp", 64)
+    entries = (
+        Entry("one", MINIGRAD, problem, threads=1),
+        Entry("two", MINIGRAD, problem, threads=1, processes=2),
+    )
+    measurement = Measurement("scaling", "workers", "time", "point", entries, ())
+    with Rounds(tmp_path, rounds=2, seconds=0.001, device="cpu") as rounds:
+        result = rounds.measure(measurement)
+    assert len(result.values["two"]) == 2
+    assert result.differences == {"two": 0}
 
 
 def test_ratios_are_medians_of_pairs_an_item():

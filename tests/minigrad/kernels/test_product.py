@@ -1,5 +1,7 @@
 """The product of two matrices in pieces, against the whole."""
 
+import importlib
+
 import numpy
 import pytest
 
@@ -31,6 +33,13 @@ def matrices(shape, left, right, dtype="float64"):
     random = numpy.random.default_rng(0)
     a, b = random.normal(size=(rows, inner)), random.normal(size=(inner, columns))
     return LAYOUTS[left](a.astype(dtype)), LAYOUTS[right](b.astype(dtype))
+
+
+@pytest.fixture(params=[True, False], ids=["in pieces", "whole"], autouse=True)
+def multiplies_small_in_place(request, monkeypatch):
+    """What the processor at hand decides, both ways."""
+    module = importlib.import_module("minigrad.kernels.product")
+    monkeypatch.setattr(module, "multiplies_small_in_place", lambda: request.param)
 
 
 @pytest.mark.parametrize("right", LAYOUTS)

@@ -108,7 +108,8 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
         for band in bands:
             values = _values(interpolate.T, x[:, part], step, band)
             rows = _rows(evaluate.T, _correlate_columns(values, kernel))  # (t, m, Q, n, O)
-            _write(rows.reshape(-1, *rows.shape[2:]), y[:, part], band.start * step, bias)
+            rows = rows.reshape(len(rows) * step, *rows.shape[2:])
+            _write(rows, y[:, part], band.start * step, bias)
     return y[:height].transpose(1, 3, 0, 2)
 
 

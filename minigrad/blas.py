@@ -47,11 +47,12 @@ def one_blas_thread() -> Iterator[None]:
     """
     global _holders, _limit
     with _lock:
-        _holders += 1
-        if _holders == 1:
-            if not _blas().lib_controllers:
+        if _holders == 0:
+            blas = _blas()
+            if not blas.lib_controllers:
                 _warn_once()
-            _limit = _blas().limit(limits=1)
+            _limit = blas.limit(limits=1)
+        _holders += 1
     try:
         yield
     finally:

@@ -147,9 +147,9 @@ class Process:
 
 
 class SideBySide:
-    """Processes that compute the same problem at the same time, each its own; methods as of one.
+    """One process or several of a library, all computing the same problem at the same time.
 
-    They share nothing but the machine. What two of them do not get done, no two threads will.
+    They share nothing but the machine: what it has to give. Methods are those of one process.
     """
 
     def __init__(self, processes: Sequence[Process]) -> None:

@@ -73,25 +73,25 @@ class Rounds:
             ready = list(self._ready(result, prepared))
             for turn in range(self.rounds):
                 # A B, then B A: a machine that becomes slower favours neither.
-                for entry, process, calls, rounds in ready if turn % 2 == 0 else ready[::-1]:
+                for entry, processes, calls, rounds in ready if turn % 2 == 0 else ready[::-1]:
                     if turn < rounds:
                         time.sleep(PAUSE)
-                        value = process.run(entry.label, calls)
+                        value = processes.run(entry.label, calls)
                         result.values.setdefault(entry.label, []).append(value)
 
     def _ready(
         self, result: Result, prepared: ExitStack
-    ) -> Iterator[tuple[Entry, Process | SideBySide, int, int]]:
+    ) -> Iterator[tuple[Entry, SideBySide, int, int]]:
         """Entries prepared, checked and warmed up; with calls a turn, and number of turns."""
         reference: dict = {}
         for entry in result.measurement.entries:
             try:
-                process = self._process(entry)
-                process.prepare(entry.label, entry.problem)
-                prepared.callback(process.drop, entry.label)
+                processes = self._processes_of(entry)
+                processes.prepare(entry.label, entry.problem)
+                prepared.callback(processes.drop, entry.label)
                 if entry.peer is not MATMUL:
-                    self._compare(result, entry, process, reference)
-                calls, rounds = self._warm_up(entry, process)
+                    self._compare(result, entry, processes, reference)
+                calls, rounds = self._warm_up(entry, processes)
             except Disagreement as error:
                 result.left_out[entry.label] = str(error)
                 result.disagreements.append(f"{entry.label}: {error}")
@@ -100,14 +100,14 @@ class Rounds:
                     raise
                 result.left_out[entry.label] = str(error)
             else:
-                yield entry, process, calls, rounds
+                yield entry, processes, calls, rounds
 
     def _compare(
-        self, result: Result, entry: Entry, process: Process | SideBySide, reference: dict
+        self, result: Result, entry: Entry, processes: SideBySide, reference: dict
     ) -> None:
         """Against the first entry of the same problem, which is minigrad's."""
         file = self.folder / "results.npz"
-        process.check(entry.label, str(file))
+        processes.check(entry.label, str(file))
         with numpy.load(file, allow_pickle=False) as archive:
             values = {name: archive[name] for name in archive.files}
         if entry.problem in reference:
@@ -116,23 +116,21 @@ class Rounds:
         else:
             reference[entry.problem] = values
 
-    def _warm_up(self, entry: Entry, process: Process | SideBySide) -> tuple[int, int]:
+    def _warm_up(self, entry: Entry, processes: SideBySide) -> tuple[int, int]:
         """Calls that fill a turn, and the number of turns."""
         calls, total = 1, 0.0
         while True:
-            seconds = process.run(entry.label, calls)
+            seconds = processes.run(entry.label, calls)
             total += seconds * calls
             if total >= self.seconds:
                 rounds = min(self.rounds, FEW) if seconds > 4 * self.seconds else self.rounds
                 return max(1, round(self.seconds / seconds)), rounds
             calls = max(1, min(2 * calls, round(self.seconds / seconds)))
 
-    def _process(self, entry: Entry) -> Process | SideBySide:
-        if entry.processes == 1:
-            return self._one_process(entry, 0)
-        return SideBySide([self._one_process(entry, number) for number in range(entry.processes)])
+    def _processes_of(self, entry: Entry) -> SideBySide:
+        return SideBySide([self._process(entry, number) for number in range(entry.processes)])
 
-    def _one_process(self, entry: Entry, number: int) -> Process:
+    def _process(self, entry: Entry, number: int) -> Process:
         key = (entry.peer.label, entry.threads, number)
         if key in self._broken:
             raise ProcessError(self._broken[key])

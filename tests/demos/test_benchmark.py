@@ -14,14 +14,13 @@ import pytest
 DEMOS = Path(__file__).parents[2] / "demos"
 sys.path.insert(0, str(DEMOS))
 
-from benchmarking import agreement, networks, resident  # noqa: E402
+from benchmarking import agreement, networks, resident, rounds  # noqa: E402
 from benchmarking.cases import Comparison, Entry, Measurement, measurements  # noqa: E402
 from benchmarking.command import main  # noqa: E402
 from benchmarking.peers import MINIGRAD, PEERS, Peer  # noqa: E402
 from benchmarking.problems import Problem  # noqa: E402
 from benchmarking.process import SideBySide  # noqa: E402
 from benchmarking.results import Result  # noqa: E402
-from benchmarking.rounds import Rounds  # noqa: E402
 
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp  # noqa: E402
 
@@ -170,17 +169,28 @@ def test_processes_side_by_side_run_at_the_same_time_and_share_the_seconds():
     assert SideBySide([Pretended(3.0), Pretended(4.0)]).run("problem", 5) == 2.0
 
 
-def test_an_entry_of_two_processes_computes_the_same_in_both(tmp_path):
+def test_an_entry_of_two_processes_runs_in_both(tmp_path, monkeypatch):
+    ran = []
+
+    class Watched(rounds.Process):
+        def run(self, key, calls):
+            ran.append((key, self))
+            return super().run(key, calls)
+
+    monkeypatch.setattr(rounds, "Process", Watched)
     problem = Problem("train", "mlp", 64)
     entries = (
         Entry("one", MINIGRAD, problem, threads=1),
         Entry("two", MINIGRAD, problem, threads=1, processes=2),
     )
     measurement = Measurement("scaling", "workers", "time", "point", entries, ())
-    with Rounds(tmp_path, rounds=2, seconds=0.001, device="cpu") as rounds:
-        result = rounds.measure(measurement)
+    with rounds.Rounds(tmp_path, rounds=2, seconds=0.001, device="cpu") as taking_turns:
+        result = taking_turns.measure(measurement)
     assert len(result.values["two"]) == 2
-    assert result.differences == {"two": 0}
+    one, two = ({process for key, process in ran if key == name} for name in ("one", "two"))
+    assert len(one) == 1
+    assert len(two) == 2
+    assert one < two  # the first one takes part in both
 
 
 def test_ratios_are_medians_of_pairs_an_item():

@@ -135,6 +135,8 @@ def add(a: Any, b: Any) -> Tensor:
         If an argument is no tensor or number, or they live on different devices.
     ValueError
         If the shapes do not broadcast together.
+    OverflowError
+        If a tensor of whole numbers is of too small a kind for the number.
 
     Examples
     --------
@@ -161,11 +163,12 @@ def sub(a: Any, b: Any) -> Tensor:
     Tensor([0., 1.])
     """
     if type(b) is not Tensor and is_number(b):
-        x, number = with_number("sub", a, b)
-        if x.data.dtype.kind == "f":  # whole numbers without sign have no -number
-            return Shift(-number)(x)
-    if type(a) is not Tensor and is_number(a):
-        return add(Neg()(_not_boolean("sub", as_tensor("sub", b, 1))), a)
+        a, b = with_number("sub", a, b)
+        if a.data.dtype.kind == "f":  # whole numbers without sign have no -number
+            return Shift(-b)(a)
+    elif type(a) is not Tensor and is_number(a):
+        x, number = with_number("sub", b, a)  # cast first: -x of a uint8 is 256 - x
+        return Shift(number)(Neg()(_not_boolean("sub", x)))
     a, b = operands("sub", a, b)
     return Sub()(_not_boolean("sub", a), b)
 

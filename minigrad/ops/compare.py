@@ -11,14 +11,17 @@ from typing import Any
 
 from ..backend import Array, common_device, use_device
 from ..tensor import Tensor
-from .operands import is_number, operands, with_number
+from .operands import is_number, operands, python_number
 
 
 def _compare(name: str, function: Callable[[Any, Any], Array], a: Any, b: Any) -> Tensor:
-    """A comparison of two tensors, or of one and a number."""
+    """A comparison of two tensors, or of one and a number, which is not rounded to its kind."""
     if isinstance(a, Tensor) and is_number(b):
-        a, b = a.data, with_number(name, a, b)[1]
+        a, b = a.data, python_number(name, b)
         place = common_device(a)
+    elif isinstance(b, Tensor) and is_number(a):
+        a, b = python_number(name, a), b.data
+        place = common_device(b)
     else:
         a, b = (tensor.data for tensor in operands(name, a, b))
         place = common_device(a, b, name=name)

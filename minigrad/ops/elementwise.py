@@ -12,7 +12,7 @@ from ..backend import Array, array_module
 from ..operation import Operation
 from ..tensor import Tensor
 from .arithmetic import Div, Mul, Neg, ScaleDown
-from .operands import as_float
+from .operands import as_float, as_tensor
 from .select import Mask
 
 
@@ -142,14 +142,14 @@ def sqrt(x: Any) -> Tensor:
 def abs(x: Any) -> Tensor:
     """The absolute value, element by element; its gradient at 0 is taken as 0.
 
-    Parameters and result as for :func:`exp`.
+    Parameters and result as for :func:`exp`, but whole numbers stay whole.
 
     Examples
     --------
     >>> abs(Tensor([-1.5, 2.0]))
     Tensor([1.5, 2. ])
     """
-    return Abs()(as_float("abs", x))
+    return Abs()(as_tensor("abs", x))
 
 
 def sin(x: Any) -> Tensor:

@@ -12,7 +12,7 @@ from ..backend import Array, array_module
 from ..operation import Operation
 from ..tensor import Tensor
 from .index import Index
-from .operands import as_tensor, require_number, same_precision
+from .operands import as_tensor, require_number, same_precision, with_number
 from .reduce import normal_dims
 from .shape import unsqueeze, whole_numbers
 
@@ -149,11 +149,13 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     >>> pad(Tensor([1.0, 2.0]), (1, 2))
     Tensor([0., 1., 2., 0., 0.])
     """
+    require_number("pad", "value", value)
     x = as_tensor("pad", x)
+    if value != 0:
+        x, value = with_number("pad", x, value)
     if not isinstance(pad, (tuple, list)):
         raise TypeError(f"pad: expected pairs of whole numbers, got {pad!r}")
     amounts = whole_numbers((tuple(pad),), "pad")
-    require_number("pad", "value", value)
     if mode != "constant":
         raise ValueError(f"pad: mode must be 'constant', got {mode!r}")
     if len(amounts) % 2 or len(amounts) > 2 * x.ndim:

@@ -11,7 +11,7 @@ import numbers
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
-from ..backend import CPU, as_dtype, as_host_array, is_array, use_device
+from ..backend import CPU, array_module, as_dtype, as_host_array, is_array, use_device
 from ..operation import Operation
 from ..tensor import Tensor
 
@@ -82,14 +82,53 @@ def require_number(name: str, what: str, value: Any) -> None:
 
 def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
     """A tensor and a number to combine it with: the number as Python's, which leaves precision
-    alone, and whole-number tensors made floating point if the number is."""
+    alone, and the tensor made able to take it (see :func:`cast_for_number`)."""
     x = as_tensor(name, x)
+    if type(number) is not float and type(number) is not int:
+        number = python_number(name, number)
+    if x.data.dtype.kind != "f":
+        x = cast_for_number(name, x, number)
+    return x, number
+
+
+def python_number(name: str, number: Any) -> float | int:
+    """A number of any kind (NumPy's, a fraction) as Python's bool, int or float."""
     number = number.item() if hasattr(number, "item") else number
     if isinstance(number, complex):
         raise TypeError(f"{name}: complex numbers are not supported, got {number!r}")
-    if x.data.dtype.kind != "f" and isinstance(number, float):
-        x = cast(x, DEFAULT_FLOAT)
-    return x, number
+    if not isinstance(number, numbers.Real):
+        raise TypeError(f"{name}: expected a number, got a {type(number).__name__}")
+    return number if isinstance(number, int) else float(number)
+
+
+def cast_for_number(name: str, x: Tensor, number: float | int) -> Tensor:
+    """Whole numbers yield to a floating-point number, booleans to a whole one.
+
+    Raises
+    ------
+    OverflowError
+        If the tensor's whole numbers are too small a kind to hold the number.
+
+    Examples
+    --------
+    >>> cast_for_number("add", Tensor([True]), 2).dtype
+    dtype('int64')
+    """
+    if isinstance(number, float):
+        return cast(x, DEFAULT_FLOAT)
+    if isinstance(number, bool):
+        return x
+    if x.data.dtype.kind == "b":
+        x = cast(x, "int64")
+    bits = 8 * x.dtype.itemsize
+    least = -(2 ** (bits - 1)) if x.dtype.kind == "i" else 0
+    most = least + 2**bits - 1
+    if not least <= number <= most:
+        raise OverflowError(
+            f"{name}: the number is outside of what {x.dtype} holds, {least} to {most}; "
+            "use to('int64') or to('float32')"
+        )
+    return x
 
 
 def as_tensor(name: str, value: Any, position: int = 0) -> Tensor:
@@ -145,7 +184,7 @@ def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
     if floating:
         result = max(floating, key=lambda dtype: dtype.itemsize)
     else:
-        result = sum(as_host_array(0).astype(dtype) for dtype in dtypes).dtype
+        result = array_module(tensors[0].data).result_type(*dtypes)
     return tuple(cast(tensor, result) for tensor in tensors)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, use_device
 from ..operation import Operation
 from ..tensor import Tensor
 from .arithmetic import Mul, Scale, Shift
 from .elementwise import Log
-from .operands import as_float, is_number, operands, with_number
+from .operands import as_float, is_number, operands, python_number, with_number
 from .select import Where
 
 
@@ -70,11 +70,12 @@ def pow(a: Any, b: Any) -> Tensor:
     Tensor([2., 8.])
     """
     if is_number(b):
-        x, number = with_number("pow", a, b)
-        if x.data.dtype.kind != "f" and number < 0:
-            x = as_float("pow", x)
+        number = python_number("pow", b)
+        x, number = with_number("pow", a if number >= 0 else as_float("pow", a), number)
         return Power(number)(x)
     a, b = operands("pow", a, b)
-    if b.data.dtype.kind == "i" and bool((b.data < 0).any()):
-        raise ValueError("pow: whole numbers have no negative powers; use to('float32')")
+    if b.data.dtype.kind == "i":
+        with use_device(b.device):
+            if (b.data < 0).any():
+                raise ValueError("pow: whole numbers have no negative powers; use to('float32')")
     return Pow()(a, b)

@@ -12,12 +12,13 @@ from ..backend import Array, array_module
 from ..operation import Operation
 from ..tensor import Tensor
 from .operands import (
+    as_float,
     as_tensor,
     broadcast_shape,
     on_its_device,
     operands,
+    python_number,
     require_number,
-    with_number,
 )
 
 
@@ -200,10 +201,11 @@ def clamp(x: Any, min: float | None = None, max: float | None = None) -> Tensor:
     if min is None and max is None:
         raise ValueError("clamp: give at least one of min and max")
     x = as_tensor("clamp", x)
+    ends: list[float | int | None] = []
     for end in (min, max):
         if end is not None:
             require_number("clamp", "min and max", end)
-            x, _ = with_number("clamp", x, end)
-    low = None if min is None else with_number("clamp", x, min)[1]
-    high = None if max is None else with_number("clamp", x, max)[1]
-    return Clamp(low, high)(x)
+            end = python_number("clamp", end)
+            x = as_float("clamp", x) if isinstance(end, float) else x
+        ends.append(end)
+    return Clamp(*ends)(x)

@@ -1,5 +1,8 @@
 """float32 in, float32 out (and float64, float64) for every operation, gradients included."""
 
+import operator
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from operation_case import Functions
@@ -108,6 +111,100 @@ def test_whole_numbers_yield_to_floating_point():
     assert (whole / whole).dtype == np.float32
     assert F.mean(whole).dtype == np.float32
     assert F.exp(whole).dtype == np.float32
+
+
+WHOLE = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+KINDS = [*(np.dtype(name).type for name in (*WHOLE, "float16", "float32", "float64", "longdouble"))]
+NUMBERS = [True, np.True_, 3, 3.0, 2.5, Fraction(5, 2), *(kind(3) for kind in KINDS)]
+SYMBOLS = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+}
+FUNCTIONS = {"maximum": F.maximum, "minimum": F.minimum}
+
+
+@pytest.mark.parametrize("dtype", ["bool", *WHOLE, "float32", "float64"])
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_every_kind_with_every_number_on_either_side_gives_what_floats_give(symbol, dtype, device):
+    kind = np.dtype(dtype).kind
+    values = [0, 1, 3, 7] if symbol == "**" else [0, 1, 3, 100, 127]
+    if kind == "u" and symbol != "**":
+        values.append(255)
+    values = np.array(values).astype(dtype)
+    x = Tensor(values, device=device)
+    function = FUNCTIONS.get(symbol, SYMBOLS[symbol])
+    for number in NUMBERS:
+        is_boolean = isinstance(number, (bool, np.bool_))
+        is_whole = is_boolean or isinstance(number, (int, np.integer))
+        if kind == "b" and is_boolean and symbol in ("-", "+", "*", "**"):
+            continue  # logic, not arithmetic: no difference, 1 + 1 = 1
+        for flip in (False, True):
+            pair = (values.astype("float64"), float(number))
+            with np.errstate(all="ignore"):
+                expected = SYMBOLS[symbol](*(pair[::-1] if flip else pair))
+                found = function(*((number, x) if flip else (x, number))).to("cpu").numpy()
+            if expected.dtype != bool:
+                wanted = dtype
+                if kind != "f" and (symbol == "/" or not is_whole):
+                    wanted = "float32"
+                elif kind == "b" and not is_boolean:
+                    wanted = "int64"
+                if wanted not in ("float32", "float64", "bool"):  # modulo 2^bits, as everywhere
+                    expected = expected.astype("int64")
+                assert found.dtype == wanted, (number, flip)
+                expected = expected.astype(wanted)
+            np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=f"{number!r} {flip}")
+
+
+def test_a_float_minus_bytes_is_cast_before_it_is_negated(device):
+    x = Tensor(np.array([0, 10, 255], "uint8"), device=device)
+    for number in (255.0, np.float64(255), np.float32(255), Fraction(255)):
+        np.testing.assert_array_equal((number - x).to("cpu").numpy(), [255, 245, 0])
+
+
+def test_a_number_that_whole_numbers_cannot_hold_is_refused_and_never_wrapped(device):
+    x = Tensor(np.array([0, 10, 255], "uint8"), device=device)
+    mask = Tensor(np.array([True, False, True]), device=device)
+    calls = {
+        "add": lambda n: (x + n, n + x),
+        "sub": lambda n: (x - n, n - x),
+        "mul": lambda n: (x * n, n * x),
+        "maximum": lambda n: (F.maximum(x, n), F.maximum(n, x)),
+        "where": lambda n: (F.where(mask, x, n),),
+        "pad": lambda n: (F.pad(x, (1, 1), value=n),),
+    }
+    for name, call in calls.items():
+        for number in (300, -1, np.int64(256)):
+            with pytest.raises(OverflowError, match=f"{name}: .* uint8 .*0 to 255"):
+                call(number)
+    for compared in (F.gt(300, x), x < np.int64(300), F.ne(-1, x), x > -1):
+        assert compared.to("cpu").numpy().all()
+    large = Tensor(np.array([2**24 + 1]), device=device)  # which float32 rounds
+    assert not F.eq(2.0**24, large).item()
+    assert not F.eq(large, 2.0**24).item()
+    assert abs(large).item() == 2**24 + 1
+
+
+def test_padding_with_a_fraction_does_not_drop_it():
+    padded = F.pad(Tensor(np.array([7], "uint8")), (1, 1), value=0.5)
+    np.testing.assert_array_equal(padded.numpy(), [0.5, 7, 0.5])
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_booleans_and_bytes_combine_alike_in_every_process(flip):
+    pair = Tensor(np.array([True, False])), Tensor(np.array([3, 4], "uint8"))
+    assert (pair[flip] * pair[not flip]).dtype == np.uint8
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int32", "uint8", "int64"])

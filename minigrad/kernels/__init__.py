@@ -11,7 +11,7 @@ from .reference import (
     relu_grad_reference,
     relu_reference,
 )
-from .relu import relu, relu_grad
+from .relu import keep_where, relu, relu_grad
 from .squares import sum_of_squares
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "conv2d_weight_grad_reference",
     "conv_transpose2d",
     "conv_transpose2d_reference",
+    "keep_where",
     "product",
     "relu",
     "relu_grad",

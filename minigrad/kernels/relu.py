@@ -1,4 +1,4 @@
-"""ReLU and its gradient, in expressions that are fast under NumPy and CuPy alike."""
+"""ReLU, its gradient and other masks, in expressions that are fast under NumPy and CuPy alike."""
 
 from __future__ import annotations
 
@@ -55,15 +55,36 @@ def relu_grad(y: Array, gradient: Array) -> Array:
     >>> relu_grad(numpy.array([0.0, 2.0]), numpy.array([5.0, 6.0]))
     array([0., 6.])
     """
-    xp = array_module(y, gradient)
-    if device_of(y).type != "cpu":
-        return xp.where(y > 0, gradient, gradient.dtype.type(0))
-    # The gradient's bits, taken for a whole number, times 1 or 0: of what is not finite nothing
-    # remains either. Two vector loops; NumPy's where branches on every element, and takes 15 times
-    # as long.
-    mask = xp.asarray(y > 0).view("i1")
-    bits = gradient.view(f"i{gradient.dtype.itemsize}")
-    return xp.asarray(xp.multiply(mask, bits)).view(gradient.dtype)
+    return keep_where(y > 0, gradient)
+
+
+def keep_where(mask: Array, x: Array) -> Array:
+    """The elements where a mask holds, else 0, whatever x holds there.
+
+    Parameters
+    ----------
+    mask : array of bool
+        Of a shape that broadcasts to x's.
+    x : array of floats
+
+    Returns
+    -------
+    array
+        Of x's shape and dtype.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> keep_where(numpy.array([False, True]), numpy.array([numpy.inf, 6.0]))
+    array([0., 6.])
+    """
+    xp = array_module(x)
+    if device_of(x).type != "cpu":
+        return xp.where(mask, x, x.dtype.type(0))
+    # The bits of x, taken for a whole number, times 1 or 0: of what is not finite nothing remains
+    # either. Two vector loops; NumPy's where branches on every element, and takes 15 times as long.
+    bits = x.view(f"i{x.dtype.itemsize}")
+    return xp.asarray(xp.multiply(xp.asarray(mask).view("i1"), bits)).view(x.dtype)
 
 
 def _zero_slab(x: Array) -> Array:

@@ -96,8 +96,8 @@ class LeakyRelu(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        slope = array_module(x.data).where(x.data > 0, 1.0, self.negative_slope)
-        return Mask(slope.astype(x.dtype))(gradient)
+        one, slope = x.dtype.type(1), x.dtype.type(self.negative_slope)
+        return Mask(array_module(x.data).where(x.data > 0, one, slope))(gradient)
 
 
 def tanh(x: Any) -> Tensor:

@@ -14,7 +14,7 @@ from .arithmetic import add, div, mul, neg, sub
 from .elementwise import abs, sqrt
 from .operands import as_float, as_tensor, on_its_device
 from .reduce import SumOfSquares, mean, sum
-from .select import Where
+from .select import Mask
 from .softmax import log_softmax
 
 
@@ -182,11 +182,10 @@ def cross_entropy(
         share = sum(wanted, axis, keepdim=True)
         wanted = add(mul(wanted, 1 - label_smoothing), mul(share, label_smoothing / classes))
     logarithms = log_softmax(x, axis)
-    if target.dtype.kind != "f":
-        # A class that does not count may have score -inf: 0 times its logarithm would be NaN.
-        zero = Tensor(xp.zeros_like(x.data, shape=()))
-        logarithms = Where(wanted.data != 0)(logarithms, zero)
-    loss = neg(sum(mul(logarithms, wanted), axis))
+    # A class that does not count may have score -inf: 0 times its logarithm would be NaN.
+    is_number = target.dtype.kind != "f"
+    weighted = Mask(wanted.data)(logarithms) if is_number else mul(logarithms, wanted)
+    loss = neg(sum(weighted, axis))
     if reduction == "mean":
         return div(sum(loss), counted)
     return _reduced(name, loss, reduction)

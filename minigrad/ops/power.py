@@ -10,7 +10,7 @@ from ..tensor import Tensor
 from .arithmetic import Mul, Scale, Shift
 from .elementwise import Log
 from .operands import as_float, is_number, operands, python_number, with_number
-from .select import Where
+from .select import Mask, Where
 
 
 class Power(Operation):
@@ -26,7 +26,7 @@ class Power(Operation):
         (x,) = self.saved
         n = self.exponent
         if n == 0:
-            return Scale(0.0)(gradient)
+            return Mask(array_module(x.data).zeros_like(x.data, dtype=bool))(gradient)
         slope = Scale(n)(x if n == 2 else Power(n - 1)(x))
         return Mul()(gradient, slope)
 
@@ -34,8 +34,8 @@ class Power(Operation):
 class Pow(Operation):
     """``y = a^b``: dy/da = b a^(b-1) (0 where b = 0), dy/db = y ln a (0 where a = 0 and b >= 0).
 
-    The exceptions are where the plain formulas are 0 times infinity: there the masks put in
-    numbers that make the product 0.
+    The exceptions are where the plain formulas are 0 times infinity: there the gradient is masked,
+    and numbers are put in that keep its own derivatives finite.
     """
 
     saves_output = True
@@ -49,11 +49,13 @@ class Pow(Operation):
         one = Tensor(array_module(a.data).ones_like(a.data, shape=()))
         by_a = by_b = None
         if needs_a:
-            exponent = Where(b.data == 0)(one, Shift(-1)(b))
-            by_a = Mul()(gradient, Mul()(b, Pow()(a, exponent)))
+            flat = b.data == 0
+            power = Pow()(Where(flat)(one, a), Where(flat)(one, Shift(-1)(b)))
+            by_a = Mul()(Mask(~flat)(gradient), Mul()(b, power))
         if needs_b:
-            positive = Where((a.data == 0) & (b.data >= 0))(one, a)  # ln 1 = 0
-            by_b = Mul()(gradient, Mul()(self.output, Log()(positive)))
+            flat = (a.data == 0) & (b.data >= 0)
+            logarithm = Log()(Where(flat)(one, a))
+            by_b = Mul()(Mask(~flat)(gradient), Mul()(self.output, logarithm))
         return by_a, by_b
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..backend import Array, array_module
+from ..kernels import keep_where
 from ..operation import Operation
 from ..tensor import Tensor
 from .operands import (
@@ -37,13 +38,19 @@ class Where(Operation):
 
 
 class Mask(Operation):
-    """``y = x m`` for an array m of weights that is not differentiated: dy/dx = m."""
+    """``y = x m`` for an array m of weights (or booleans) that is not differentiated: dy/dx = m.
+
+    Where m is 0 so is y, whatever x is. A gradient that arrives at an element not taken may well
+    be infinite, as that of a square root at 0: times 0 it would be NaN.
+    """
 
     def __init__(self, weights: Array) -> None:
         self.weights = weights
 
     def forward(self, x: Array) -> Array:
-        return x * self.weights
+        if self.weights.dtype.kind == "b":
+            return keep_where(self.weights, x)
+        return keep_where(self.weights != 0, x) * self.weights
 
     def backward(self, gradient: Tensor) -> Tensor:
         return Mask(self.weights)(gradient)
@@ -72,9 +79,9 @@ class Minimum(Operation):
 
 
 def _to_larger(gradient: Tensor, x: Tensor, other: Tensor) -> Tensor:
-    """The share of the gradient for x in max(x, other)."""
-    share = (x.data > other.data) + 0.5 * (x.data == other.data)
-    return Mask(share.astype(gradient.dtype))(gradient)
+    """The share of the gradient for x in max(x, other): all of it where either is NaN."""
+    half = gradient.dtype.type(0.5)
+    return Mask(~(x.data < other.data) - half * (x.data == other.data))(gradient)
 
 
 class Clamp(Operation):
@@ -94,7 +101,7 @@ class Clamp(Operation):
             inside &= x.data >= self.low
         if self.high is not None:
             inside &= x.data <= self.high
-        return Mask(inside.astype(gradient.dtype))(gradient)
+        return Mask(inside)(gradient)
 
 
 @on_its_device

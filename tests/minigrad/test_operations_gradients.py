@@ -2,12 +2,14 @@
 
 import sys
 
+import numpy as np
 import pytest
 from operation_case import Functions
 from operation_table import CASES
 
 import minigrad
-from minigrad import Operation, Tensor
+from minigrad import Operation, Tensor, grad
+from minigrad import functional as F
 from minigrad.backend import array_module, to_device, use_device
 from minigrad.basic import Add
 from minigrad.gradcheck import adjoint_check, gradcheck, gradgradcheck
@@ -181,3 +183,84 @@ def test_every_public_function_is_in_some_case():
 def test_case_names_are_unique():
     names = [case.name for case in CASES]
     assert len(names) == len(set(names))
+
+
+# A function, its input, and which elements the result does not depend on.
+MASKING = {
+    "relu": (F.relu, [-1.0, 4.0], [1, 0]),
+    "leaky_relu-0": (lambda x: F.leaky_relu(x, 0.0), [-1.0, 4.0], [1, 0]),
+    "abs-0": (F.abs, [0.0, 4.0], [1, 0]),
+    "clamp-min": (lambda x: F.clamp(x, min=0.0), [-1.0, 4.0], [1, 0]),
+    "clamp-max": (lambda x: F.clamp(x, max=0.0), [-1.0, 4.0], [0, 1]),
+    "clamp": (lambda x: F.clamp(x, 0, 1), [-1.0, 0.5, 4.0], [1, 0, 1]),
+    "maximum": (lambda x: F.maximum(x, 0.0), [-1.0, 4.0], [1, 0]),
+    "maximum-right": (lambda x: F.maximum(Tensor([0.0], device=x.device), x), [-1.0, 4.0], [1, 0]),
+    "minimum": (lambda x: F.minimum(x, 0.0), [-1.0, 4.0], [0, 1]),
+    "minimum-right": (lambda x: F.minimum(Tensor([0.0], device=x.device), x), [-1.0, 4.0], [0, 1]),
+    "where": (lambda x: F.where(x > 0, x, 0.0), [-1.0, 4.0], [1, 0]),
+    "where-right": (lambda x: F.where(x > 0, 0.0, x), [-1.0, 4.0], [0, 1]),
+    "pow-number-0": (lambda x: x**0, [0.0, 4.0], [1, 1]),
+    "pow-0": (lambda x: x ** Tensor([0.0], device=x.device), [0.0, 4.0, np.inf], [1, 1, 1]),
+    "0-pow": (lambda x: Tensor([0.0], device=x.device) ** x, [0.0, 4.0], [1, 1]),
+    "amax": (lambda x: F.amax(x, 1), [[1.0, 3.0], [4.0, 2.0]], [[1, 0], [0, 1]]),
+    "amin": (lambda x: F.amin(x), [[1.0, 3.0], [4.0, 2.0]], [[0, 1], [1, 1]]),
+    "std-constant": (lambda x: F.std(x, 1), [[2.0, 2.0], [3.0, 3.0]], [[1, 1], [1, 1]]),
+    "max_pool2d": (lambda x: F.max_pool2d(x, 2), [[[1.0, 3.0], [4.0, 2.0]]], [[[1, 1], [0, 1]]]),
+    "cross_entropy-ignored": (
+        lambda x: F.cross_entropy(x, Tensor([-100, -100], device=x.device), reduction="none"),
+        [[1.0, 3.0], [4.0, 2.0]],
+        [[1, 1], [1, 1]],
+    ),
+    "l1_loss-equal": (
+        lambda x: F.l1_loss(x, Tensor([1.0, 2.0], device=x.device), reduction="none"),
+        [1.0, 3.0],
+        [1, 0],
+    ),
+    "pad-negative": (lambda x: F.pad(x, (-1, 0)), [1.0, 3.0], [1, 0]),
+    "interpolate-dropped": (lambda x: F.interpolate(x, (1, 1)), [[[1.0, 3.0]]], [[[0, 1]]]),
+}
+
+
+@pytest.mark.parametrize("arriving", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("name", MASKING)
+def test_a_masked_element_has_gradient_0_even_of_what_is_not_finite(name, arriving, device, tensor):
+    function, values, masked = MASKING[name]
+    x = tensor(np.array(values), requires_grad=True)
+    with np.errstate(divide="ignore"):
+        y = function(x)
+    seed = tensor(np.full(y.shape, arriving), requires_grad=True)
+    with np.errstate(invalid="raise"):
+        (first,) = grad(y, x, seed, create_graph=True)
+    found = first.detach().to("cpu").numpy()
+    np.testing.assert_array_equal(found == 0, np.array(masked, bool))
+    (second,) = grad(
+        first, seed, tensor(np.array(masked, float))
+    )  # linear in the seed, which masked ones ignore
+    np.testing.assert_array_equal(second.to("cpu").numpy(), np.zeros(y.shape))
+
+
+@pytest.mark.parametrize(
+    "masking",
+    [
+        lambda x: F.clamp(x, min=0.0),
+        lambda x: F.maximum(x, 0.0),
+        lambda x: F.where(x > 0, x, 0.0),
+        F.relu,
+        lambda x: -F.minimum(-x, 0.0),
+        lambda x: F.leaky_relu(x, 0.0),
+    ],
+)
+def test_infinite_slopes_after_a_mask_do_not_come_through_it_in_either_order(masking, tensor):
+    x = tensor(np.array([-1.0, 4.0]), requires_grad=True)
+    cases = [
+        (F.sqrt, 1 / 4, -1 / 32),
+        (F.log, 1 / 4, -1 / 16),
+        (lambda y: 1 / y, -1 / 16, 1 / 32),
+        (lambda y: y**-0.5, -1 / 16, 3 / 128),
+    ]
+    for function, slope, curvature in cases:
+        with np.errstate(all="ignore"):
+            (first,) = grad(function(masking(x)).sum(), x, create_graph=True)
+            (second,) = grad(first.sum(), x)
+        np.testing.assert_allclose(first.detach().to("cpu").numpy(), [0, slope], rtol=1e-12)
+        np.testing.assert_allclose(second.to("cpu").numpy(), [0, curvature], rtol=1e-12)

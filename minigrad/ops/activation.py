@@ -34,14 +34,14 @@ class Tanh(Operation):
 class Sigmoid(Operation):
     """``y = 1 / (1 + e^-x)``: dy/dx = y (1 - y).
 
-    Computed as ``exp(-ln(1 + e^-x))``, which neither overflows nor loses small values.
+    Computed as ``e^min(x, 0) / (1 + e^-|x|)``, which neither overflows nor loses small values.
     """
 
     saves_output = forgets_inputs = True
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)
-        return xp.exp(-xp.logaddexp(xp.zeros_like(x, shape=()), -x))
+        return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
 
     def backward(self, gradient: Tensor) -> Tensor:
         y = self.output
@@ -49,11 +49,11 @@ class Sigmoid(Operation):
 
 
 class Softplus(Operation):
-    """``y = ln(1 + e^x)``: dy/dx = sigmoid x."""
+    """``y = ln(1 + e^x)``: dy/dx = sigmoid x. Computed as ``max(x, 0) + ln(1 + e^-|x|)``."""
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)
-        return xp.logaddexp(xp.zeros_like(x, shape=()), x)
+        return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
@@ -103,6 +103,7 @@ class LeakyRelu(Operation):
 def tanh(x: Any) -> Tensor:
     """The hyperbolic tangent, element by element: between -1 and 1.
 
+    The gradient is computed from the result: where that rounds to 1, it is 0, as in PyTorch.
     Parameters and result as for :func:`exp`.
 
     Examples
@@ -116,6 +117,7 @@ def tanh(x: Any) -> Tensor:
 def sigmoid(x: Any) -> Tensor:
     """The logistic function ``1 / (1 + exp(-x))``, element by element: between 0 and 1.
 
+    The gradient is computed from the result: where that rounds to 1, it is 0, as in PyTorch.
     Parameters and result as for :func:`exp`.
 
     Examples

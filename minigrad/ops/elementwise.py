@@ -11,7 +11,7 @@ from typing import Any
 from ..backend import Array, array_module
 from ..operation import Operation
 from ..tensor import Tensor
-from .arithmetic import Div, Mul, Neg, ScaleDown
+from .arithmetic import Div, Mul, Neg, ScaleDown, Shift
 from .operands import as_float, as_tensor
 from .select import Mask
 
@@ -26,6 +26,18 @@ class Exp(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         return Mul()(gradient, self.output)
+
+
+class Expm1(Operation):
+    """``y = e^x - 1``, without losing small values: dy/dx = y + 1."""
+
+    saves_output = forgets_inputs = True
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).expm1(x)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return Mul()(gradient, Shift(1)(self.output))
 
 
 class Log(Operation):

@@ -7,15 +7,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import CPU, array_module
+from ..backend import CPU, Array, array_module
+from ..operation import Operation
 from ..tensor import Tensor
-from .activation import softplus
-from .arithmetic import add, div, mul, neg, sub
+from .activation import Sigmoid
+from .arithmetic import Mul, Neg, Shift, Sub, add, div, mul, neg, sub
 from .elementwise import abs, sqrt
-from .operands import as_float, as_tensor, on_its_device
+from .operands import as_float, as_tensor, on_its_device, same_precision
 from .reduce import SumOfSquares, mean, sum
 from .select import Mask
 from .softmax import log_softmax
+
+
+class BinaryCrossEntropy(Operation):
+    """``y = -t ln s(x) - (1 - t) ln s(-x)``: dy/dx = (1 - t) s(x) - t s(-x), dy/dt = -x.
+
+    From ``-ln s(x) = ln(1 + e^-x) = max(-x, 0) + ln(1 + e^-|x|)`` and the same for -x. All terms
+    are positive: no small loss is the difference of large numbers.
+    """
+
+    def forward(self, x: Array, target: Array) -> Array:
+        xp = array_module(x, target)
+        wrong = xp.maximum(-x, 0) * target + xp.maximum(x, 0) * (1 - target)
+        return wrong + xp.log1p(xp.exp(-xp.abs(x)))
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, target = self.saved
+        needs_x, needs_target = self.needs_input_grad
+        by_x = by_target = None
+        if needs_x:
+            up, down = Sigmoid()(x), Sigmoid()(Neg()(x))
+            slope = Sub()(Mul()(Shift(1)(Neg()(target)), up), Mul()(target, down))
+            by_x = Mul()(gradient, slope)
+        if needs_target:
+            by_target = Neg()(Mul()(gradient, x))
+        return by_x, by_target
 
 
 def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
@@ -81,10 +107,9 @@ def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
 
 
 def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """``-t ln s(x) - (1 - t) ln(1 - s(x))`` with s the sigmoid, computed as softplus(x) - t x.
+    """``-t ln s(x) - (1 - t) ln(1 - s(x))`` with s the sigmoid.
 
-    Since ``-ln s(x) = softplus(-x) = softplus(x) - x``, the sum simplifies, and nothing
-    overflows.
+    Nothing overflows, and small losses keep their precision in both tails.
 
     Parameters
     ----------
@@ -111,7 +136,7 @@ def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean
     """
     name = "binary_cross_entropy_with_logits"
     x, target = _same_shape(name, x, target)
-    return _reduced(name, sub(softplus(x), mul(target, x)), reduction)
+    return _reduced(name, BinaryCrossEntropy()(*same_precision(name, x, target)), reduction)
 
 
 @on_its_device

@@ -1,27 +1,33 @@
-"""logsumexp, softmax and log_softmax: each computed so that nothing overflows."""
+"""logsumexp, softmax and log_softmax: each computed so that nothing overflows or is swallowed.
+
+The largest x is taken out first, ``ln sum e^x = m + ln sum e^(x - m)``, and its own 1 out of that
+sum: where one x dominates, the logarithm is of 1 and the little that the others add to it.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..backend import Array, array_module
-from ..basic import Sum
+from ..basic import Add, Sum
 from ..operation import Operation
 from ..tensor import Tensor
-from .arithmetic import Mul, Sub
-from .elementwise import Exp
+from .arithmetic import Mul, Neg, Sub
+from .elementwise import Exp, Expm1
 from .operands import as_float
 from .reduce import Dims, kept, normal_dims, not_empty
 
 
+def _log_of_sum(shifted: Array, axes: tuple[int, ...]) -> Array:
+    """``ln sum e^s`` over axes kept, of numbers s whose largest is 0."""
+    xp = array_module(shifted)
+    largest = shifted == 0
+    others = (xp.exp(shifted) - largest).sum(axis=axes, keepdims=True)
+    return xp.log1p(others + (largest.sum(axis=axes, keepdims=True, dtype=shifted.dtype) - 1))
+
+
 class Logsumexp(Operation):
-    """``y = ln sum e^x`` over axes: dy/dx = e^x / sum e^x = e^(x - y).
-
-    The largest x is taken out first, ``ln sum e^x = m + ln sum e^(x - m)``, so that nothing
-    overflows.
-    """
-
-    saves_output = True
+    """``y = ln sum e^x`` over axes: dy/dx = e^x / sum e^x."""
 
     def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
         self.axes = axes
@@ -31,14 +37,12 @@ class Logsumexp(Operation):
         xp = array_module(x)
         largest = x.max(axis=self.axes, keepdims=True)
         largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))
-        total = xp.exp(x - largest).sum(axis=self.axes, keepdims=True)
-        y = xp.log(total) + largest
+        y = _log_of_sum(x - largest, self.axes) + largest
         return y if self.keepdim else y.squeeze(self.axes)
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        y = kept(x, self.output, self.axes)
-        return Mul()(kept(x, gradient, self.axes), Exp()(Sub()(x, y)))
+        return Mul()(kept(x, gradient, self.axes), Softmax(self.axes)(x))
 
 
 class Softmax(Operation):
@@ -65,7 +69,8 @@ class Softmax(Operation):
 class LogSoftmax(Operation):
     """``y_i = x_i - ln sum_j e^(x_j)``: dy_i/dx_k = [i = k] - e^(y_k).
 
-    So the gradient of x_k is ``g_k - e^(y_k) sum_i g_i``.
+    So the gradient of x_k is ``g_k - e^(y_k) sum_i g_i``. Of g_k that leaves ``1 - e^(y_k)``, which
+    is computed as such: a difference would lose it where k dominates.
     """
 
     saves_output = forgets_inputs = True
@@ -74,13 +79,13 @@ class LogSoftmax(Operation):
         self.axes = axes
 
     def forward(self, x: Array) -> Array:
-        xp = array_module(x)
         shifted = x - x.max(axis=self.axes, keepdims=True)
-        return shifted - xp.log(xp.exp(shifted).sum(axis=self.axes, keepdims=True))
+        return shifted - _log_of_sum(shifted, self.axes)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        total = Sum(self.axes, keepdim=True)(gradient)
-        return Sub()(gradient, Mul()(Exp()(self.output), total))
+        y = self.output
+        others = Sub()(Sum(self.axes, keepdim=True)(gradient), gradient)
+        return Neg()(Add()(Mul()(gradient, Expm1()(y)), Mul()(others, Exp()(y))))
 
 
 def logsumexp(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:

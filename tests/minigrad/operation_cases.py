@@ -261,6 +261,11 @@ def gradients_only():
     yield Case("mask", with_array("mask"), (normal(3, 4),), torch=False)
     yield Case("conv2d_weight_grad", weight_grad, inputs, torch=False)
 
+    def expm1(F, x):
+        return F.operation("expm1")(x)
+
+    yield Case("expm1", expm1, (normal(3, 4),), torch=False)
+
     def channel_sum(F, y):
         return F.operation("channel_sum")(y)
 

@@ -9,6 +9,7 @@ import scipy.special
 from operation_case import normal, off_zero, positive
 
 from minigrad import functional as F
+from minigrad import grad
 
 X, Y, P = normal(3, 4), off_zero(3, 4, seed=1), positive(3, 4)
 ELEMENTWISE = {
@@ -79,7 +80,8 @@ def test_softmax_matches_scipy(dim, tensor):
     found = F.softmax(tensor(x), dim).to("cpu").numpy()
     np.testing.assert_allclose(found, scipy.special.softmax(x, axis=dim), rtol=1e-11, atol=1e-300)
     found = F.log_softmax(tensor(x), dim).to("cpu").numpy()
-    np.testing.assert_allclose(found, scipy.special.log_softmax(x, axis=dim), rtol=1e-11)
+    expected = scipy.special.log_softmax(x, axis=dim)  # which rounds to units of 1
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-15)
 
 
 def test_shape_functions_match_numpy(tensor):
@@ -187,6 +189,76 @@ def test_large_values_neither_overflow_nor_underflow(tensor):
         np.testing.assert_allclose(F.softplus(tensor(x)).to("cpu").numpy(), [1000, 1001, 0])
         np.testing.assert_array_equal(F.sigmoid(tensor(x)).to("cpu").numpy(), [1, 1, 0])
         assert F.softmax(tensor(x), 0).to("cpu").numpy().sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("target", [0.0, 0.25, 1.0])
+def test_binary_cross_entropy_and_its_gradient_keep_small_values_in_both_tails(
+    target, dtype, tensor
+):
+    logits = [sign * size for size in (0.001, 1, 5, 15, 17, 40, 80) for sign in (-1, 1)]
+    if dtype == "float64":
+        logits += [-700, 700]
+    logits = np.array(logits, dtype)
+    x, t = tensor(logits, True), tensor(np.full(logits.shape, target, dtype), True)
+    y = F.binary_cross_entropy_with_logits(x, t, reduction="none")
+    by_x, by_t = (one.to("cpu").numpy() for one in grad(y.sum(), [x, t]))
+    for k, logit in enumerate(map(float, logits)):
+        small = math.log1p(math.exp(-abs(logit)))  # -ln s(|x|)
+        of_one, of_none = (small, small + logit) if logit > 0 else (small - logit, small)
+        share = math.exp(-of_one)  # s(x)
+        slope = (1 - target) * share - target * math.exp(-of_none)
+        loss = target * of_one + (1 - target) * of_none
+        assert y.data[k].item() == pytest.approx(loss, rel=1e-6, abs=0)
+        assert by_x[k] == pytest.approx(slope, rel=1e-5, abs=0)
+        assert by_t[k] == -logits[k]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("lead", [0.0, 1.0, 5.0, 15.0, 17.0, 40.0, 80.0])
+def test_where_one_logit_dominates_what_the_others_add_is_not_lost(lead, dtype, tensor):
+    gaps = [lead, lead + 2.0, lead + 0.5]  # how far the others lie below the largest
+    others = math.fsum(math.exp(-gap) for gap in gaps)
+    small = math.log1p(others)
+    shares = np.exp(-np.array([gaps[0], gaps[1], 0.0, gaps[2]])) / (1 + others)
+    for largest in (0.0, 64.0, 1000.0):
+        values = largest - np.array([[gaps[0], gaps[1], 0.0, gaps[2]]])
+        x = tensor(values.astype(dtype), requires_grad=True)
+        np.testing.assert_array_equal(x.detach().to("cpu").numpy(), values)  # nothing rounded
+        y = F.logsumexp(x, 1)
+        assert y.item() == pytest.approx(largest + small, rel=1e-6, abs=0)
+        found = grad(y, x)[0].to("cpu").numpy()
+        np.testing.assert_allclose(found[0], shares, rtol=1e-5)
+        loss = F.cross_entropy(x, tensor(np.array([2])))
+        assert loss.item() == pytest.approx(small, rel=1e-6, abs=0)
+        found = grad(loss, x)[0].to("cpu").numpy()
+        expected = [shares[0], shares[1], -others / (1 + others), shares[3]]
+        np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+        found = F.log_softmax(x, 1).detach().to("cpu").numpy()
+        expected = [-small - gaps[0], -small - gaps[1], -small, -small - gaps[2]]
+        np.testing.assert_allclose(found[0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sigmoid_and_softplus_keep_small_values_in_their_tails(dtype, tensor):
+    values = np.array([-80.0, -40.0, -15.0, -1.0, 0.0, 1.0, 15.0, 40.0, 80.0], dtype)
+    x = tensor(values, requires_grad=True)
+    shares = [1 / (1 + math.exp(-value)) for value in map(float, values)]
+    np.testing.assert_allclose(F.sigmoid(x).detach().to("cpu").numpy(), shares, rtol=1e-6)
+    y = F.softplus(x)
+    expected = [max(v, 0) + math.log1p(math.exp(-abs(v))) for v in map(float, values)]
+    np.testing.assert_allclose(y.detach().to("cpu").numpy(), expected, rtol=1e-6)
+    np.testing.assert_allclose(grad(y.sum(), x)[0].to("cpu").numpy(), shares, rtol=1e-6)
+
+
+def test_ties_and_infinities_take_their_part_in_the_logarithm_of_a_sum(tensor):
+    x = np.array([[0.0, 0.0, 0.0], [0.0, -np.inf, -40.0], [-np.inf] * 3, [np.inf, 0.0, 1.0]])
+    with np.errstate(divide="ignore"):
+        found = F.logsumexp(tensor(x), 1).to("cpu").numpy()
+        expected = [math.log(3), math.exp(-40), -np.inf, np.inf]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        found = F.logsumexp(tensor(x[:3])).item()
+    assert found == pytest.approx(math.log(4 + math.exp(-40)), rel=1e-15)
 
 
 def test_inputs_are_never_written_and_results_of_computing_functions_are_new(tensor):

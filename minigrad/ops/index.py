@@ -61,7 +61,9 @@ def getitem(x: Any, key: Any) -> Tensor:
     Returns
     -------
     Tensor
-        A view of ``x`` unless the key holds arrays.
+        A view of ``x`` unless the key holds arrays. The dimensions stand in PyTorch's order: whole
+        numbers are taken first; those of the arrays come where the arrays stood, or in front if
+        something stands between them.
 
     Raises
     ------
@@ -80,12 +82,41 @@ def getitem(x: Any, key: Any) -> Tensor:
     parts = key if isinstance(key, tuple) else (key,)
     parts = tuple(_part(part, x) for part in parts)
     try:
-        return Index(parts)(x)
+        return _numbers_first(x, parts)
     except IndexError as error:
         shown = ", ".join(
             f"array of shape {part.shape}" if is_array(part) else str(part) for part in parts
         )
         raise IndexError(f"index: [{shown}] does not fit shape {x.shape}") from error
+
+
+def _numbers_first(x: Tensor, parts: tuple) -> Tensor:
+    """``x[parts]``, whole numbers before arrays.
+
+    NumPy takes a whole number beside an array for an array too: where a slice stands between the
+    two, it moves the array's dimensions to the front.
+    """
+
+    def is_number(part: Any) -> bool:
+        return isinstance(part, int) or (
+            is_array(part) and part.ndim == 0 and part.dtype.kind != "b"
+        )
+
+    has_arrays = any(is_array(part) and not is_number(part) for part in parts)
+    if not (has_arrays and any(map(is_number, parts))):
+        return Index(parts)(x)
+    numbers: list[Any] = []
+    arrays: list[Any] = []
+    for part in parts:
+        if is_number(part):
+            numbers.append(part)
+        elif is_array(part):
+            numbers += [slice(None)] * (part.ndim if part.dtype.kind == "b" else 1)
+            arrays.append(part)
+        else:
+            numbers.append(part)
+            arrays.append(part if part is Ellipsis else slice(None))
+    return Index(tuple(arrays))(Index(tuple(numbers))(x))
 
 
 def _part(part: Any, x: Tensor) -> Any:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from operation_case import Functions
 from operation_table import CASES
+from test_operations_values import KEYS
 
 from minigrad import Tensor, grad
 from minigrad import functional as F
@@ -188,3 +189,11 @@ def test_no_loss_of_an_empty_batch_differs_from_pytorchs():
     for reduction in ("none", "mean", "sum"):
         with np.errstate(all="ignore"):
             compare(lambda F, x, r=reduction: F.mse_loss(x, x.detach(), reduction=r), [x])
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_numbers_slices_and_arrays_in_one_key_stand_as_in_pytorch(key):
+    def function(F, x):
+        return x[tuple(F.index_tensor(p) if isinstance(p, np.ndarray) else p for p in key)]
+
+    compare(function, [np.random.default_rng(0).standard_normal((2, 3, 4, 5))])

@@ -107,6 +107,109 @@ def test_shape_functions_match_numpy(tensor):
         np.testing.assert_array_equal(found.to("cpu").numpy(), expected)
 
 
+def indexed_by_loops(x, key):
+    """PyTorch's rule, from its definition: numbers select, then arrays stand in place or in front.
+
+    Returns the shape of the result, and for each element of it the place in x it is taken from.
+    """
+    places = np.arange(x.size).reshape(x.shape)
+    parts = []  # each dimension's: a slice or an array of one dimension
+    used = sum(
+        np.ndim(part) if np.asarray(part).dtype == bool else 1
+        for part in key
+        if part is not None and part is not ... and not is_slice(part)
+    )
+    used += sum(map(is_slice, key))
+    axis = 0
+    for part in key:
+        if part is ...:
+            parts += [slice(None)] * (x.ndim - used)
+            axis += x.ndim - used
+        elif part is None:
+            places = np.expand_dims(places, axis)
+            parts.append(slice(None))
+            axis += 1
+        elif is_slice(part):
+            places = np.moveaxis(np.moveaxis(places, axis, 0)[part], 0, axis)
+            parts.append(slice(None))
+            axis += 1
+        elif np.ndim(part) == 0:
+            places = places.take(int(part), axis)
+        elif np.asarray(part).dtype == bool:
+            parts += list(np.nonzero(part))
+            axis += np.ndim(part)
+        else:
+            parts.append(np.asarray(part))
+            axis += 1
+    parts += [slice(None)] * (places.ndim - len(parts))
+    taken = [k for k, part in enumerate(parts) if not is_slice(part)]
+    arrays = np.broadcast_arrays(*(parts[k] for k in taken))
+    left = [k for k in range(places.ndim) if k not in taken]
+    before = taken[0] if taken == list(range(taken[0], taken[-1] + 1)) else 0
+    lengths = [places.shape[k] for k in left]
+    shape = (*lengths[:before], *arrays[0].shape, *lengths[before:])
+    found = np.zeros(shape, int)
+    many = arrays[0].ndim
+    for cell in itertools.product(*map(range, shape)):
+        chosen, others = cell[before : before + many], cell[:before] + cell[before + many :]
+        source = [0] * places.ndim
+        for k, array in zip(taken, arrays):
+            source[k] = int(array[chosen])
+        for k, place in zip(left, others):
+            source[k] = place
+        found[cell] = places[tuple(source)]
+    return found
+
+
+def is_slice(part):
+    return isinstance(part, slice)
+
+
+ALL, END, ODD = slice(None), slice(1, None), slice(None, None, 2)
+KEYS = [
+    (0, END, [0, 2]),
+    (0, ALL, [[0, 2, 1]], ODD),
+    ([0, 1], ALL, 1),
+    ([1, 0, 1], END, 2, ODD),
+    (0, [0, 2], END),
+    (ALL, 1, [0, 2]),
+    (ALL, [2, 0], ODD, 1),
+    (ALL, [2, 0], 1, ODD),
+    (1, ..., [0, 3, 3]),
+    ([1, 1], ..., 0),
+    (0, None, [0, 2]),
+    (None, 1, END, [0, 2], None),
+    ([0, 1], None, 1, [2, 2]),
+    ([0, 1], ALL, [2, 2], 1),
+    (0, [0, 1], ALL, [2, 2]),
+    (-1, ALL, np.array([True, False, True, True])),
+    (np.array([True, False]), ALL, 2),
+    (1, np.arange(12).reshape(3, 4) % 5 == 0, END),
+    (0, ALL, np.arange(20).reshape(4, 5) % 3 == 0),
+    (np.array(1), ALL, [0, 2]),
+    ([0, 1], ODD, np.array(-1)),
+    (np.array(0), END, np.array(1), [4, 4]),
+    (0, 1, [0, 1], [2, 2]),
+    (0, ALL, 1, [2, 2]),
+    (0, ALL, []),
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_numbers_slices_and_arrays_in_one_key_stand_in_pytorchs_order(key, tensor):
+    x = normal(2, 3, 4, 5)
+    places = indexed_by_loops(x, key)
+    given = tensor(x, requires_grad=True)
+    y = given[tuple(tensor(part) if isinstance(part, np.ndarray) else part for part in key)]
+    np.testing.assert_array_equal(y.detach().to("cpu").numpy(), x.ravel()[places])
+    seed = normal(*places.shape, seed=1)
+    expected = np.zeros(x.size)
+    for place, arriving in zip(places.ravel(), seed.ravel()):
+        expected[place] += arriving
+    found = grad(y, given, tensor(seed))[0].to("cpu").numpy()
+    np.testing.assert_allclose(found.ravel(), expected, rtol=1e-12)
+
+
 def windows(size, kernel, stride, padding, count):
     """For each window, the positions inside the image it covers."""
     for k in range(count):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from .arrivals import add_arrived, first_gradient, land_on_leaves
 from .backend import HostArray, use_device
-from .modes import current_mode, set_grad_enabled
+from .modes import ModeBlock, current_mode
 from .operation import Operation
 from .order import Node, gradients_wanted, node_of, operations_behind
 from .tensor import Tensor
@@ -38,7 +38,7 @@ def walk(
     operations = operations_behind(outputs)
     wanted = gradients_wanted(operations, targets)
     kept = () if targets is None else {node_of(target) for target in targets}
-    create_graph, checking = current_mode()
+    create_graph, checking, _ = current_mode()
     owned: set[Node] = set()  # nodes whose gradient is a sum made here: safe to add to in place
     for output, gradient in zip(outputs, gradients):
         add_arrived(arrived, owned, node_of(output), gradient, create_graph)
@@ -81,7 +81,7 @@ def backward(
     """Add the gradients of ``output`` to the ``grad`` of its leaves: see ``Tensor.backward``."""
     arrived: dict[Node, Tensor] = {}
     retain = create_graph if retain_graph is None else retain_graph
-    with set_grad_enabled(create_graph), use_device(output.device):
+    with ModeBlock(recording=bool(create_graph)), use_device(output.device):
         start = first_gradient("backward", output, gradient)
         deque(walk([output], [start], None, arrived, retain), maxlen=0)  # runs it, keeps nothing
         land_on_leaves(arrived, create_graph)

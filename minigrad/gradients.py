@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from .arrivals import first_gradient, landed
 from .autograd import walk
 from .backend import use_device
-from .modes import set_grad_enabled
+from .modes import ModeBlock
 from .order import Node, node_of
 from .tensor import Tensor
 
@@ -58,7 +58,7 @@ def grad(
     found = borrowed_gradients(
         outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused
     )
-    with set_grad_enabled(create_graph):
+    with ModeBlock(recording=bool(create_graph)):
         return tuple(None if one is None else landed(one, create_graph) for one in found)
 
 
@@ -83,7 +83,7 @@ def borrowed_gradients(
         raise ValueError("grad: there are no outputs")
     arrived: dict[Node, Tensor] = {}
     retain = create_graph if retain_graph is None else retain_graph
-    with set_grad_enabled(create_graph), use_device(outputs[0].device):
+    with ModeBlock(recording=bool(create_graph)), use_device(outputs[0].device):
         starts = [first_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
         deque(walk(outputs, starts, inputs, arrived, retain), maxlen=0)  # runs it, keeps nothing
     found = [arrived.get(node_of(tensor)) for tensor in inputs]

@@ -73,7 +73,7 @@ class Operation(Saved):
         """Compute, and record if any input wants gradients. Returns the output tensor."""
         if self.inputs is not None:
             raise RuntimeError(f"{self.name}: an operation is used once; make another")
-        recording, checking = current_mode()
+        recording, checking, _ = current_mode()
         arrays, on_host, wants_grad = [], True, False
         try:
             for tensor in inputs:

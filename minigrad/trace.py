@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .arrivals import first_gradient, land_on_leaves
 from .autograd import walk
 from .backend import array_module, use_device
-from .modes import set_grad_enabled
+from .modes import ModeBlock
 from .operation import Operation
 from .order import Node, operations_behind
 from .tensor import Tensor
@@ -153,7 +153,7 @@ def trace_backward(
         undone = walk([loss], [start], None, arrived, retain)
         while True:
             # The mode of the pass holds inside a step; between steps the caller's own holds.
-            with set_grad_enabled(create_graph), use_device(loss.device):
+            with ModeBlock(recording=bool(create_graph)), use_device(loss.device):
                 step = next(undone, None)
                 if step is None:
                     land_on_leaves(arrived, create_graph)

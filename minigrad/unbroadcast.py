@@ -62,7 +62,8 @@ def unbroadcast(
 
 def backward_checked(operation: Operation, gradient: Tensor) -> tuple[Tensor | None, ...]:
     """``operation.backward``, and the gradients it gives must be finite."""
-    found = unchecked(operation.backward)(gradient)
+    with unchecked():
+        found = operation.backward(gradient)
     found = found if isinstance(found, tuple) else (found,)
     for i, one in enumerate(found):
         if isinstance(one, Tensor):

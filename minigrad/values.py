@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .backend import CPU, Array, as_dtype, as_host_array, device_of, is_array, to_device, use_device
-from .modes import current_mode
+from .modes import is_grad_enabled
 
 if TYPE_CHECKING:
     from .backend import Device
@@ -199,7 +199,7 @@ class TensorValues(TensorMethods):
 
     def _write(self: Self, name: str, values: Any) -> Self:
         """Writing is not recorded, so a recorded result would no longer be what its graph says."""
-        if self.grad_fn is not None and current_mode().recording:
+        if self.grad_fn is not None and is_grad_enabled():
             raise RuntimeError(
                 f"{name}: the tensor of shape {self.shape} is the recorded result of "
                 f"{self.grad_fn.name}; write to its detach(), or inside no_grad()"

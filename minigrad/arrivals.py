@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from .backend import HostArray, array_module, as_host_array, use_device
 from .basic import Add
 from .order import Node
+from .saved import like
 from .tensor import Tensor
 
 
@@ -20,7 +21,7 @@ def first_gradient(name: str, output: Tensor, gradient: Tensor | None) -> Tensor
                 f"{name}: an output of shape {output.shape} needs a gradient of that shape to "
                 f"start from; only a single element starts from 1"
             )
-        return Tensor._wrap(array_module(output.data).ones_like(output.data))
+        return Tensor._wrap(array_module(like(output)).ones_like(like(output)))
     if not isinstance(gradient, Tensor):
         gradient = Tensor(gradient, device=output.device, dtype=output.dtype)
     if gradient.shape != output.shape or gradient.dtype != output.dtype:

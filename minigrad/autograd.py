@@ -16,6 +16,7 @@ from .backend import HostArray, use_device
 from .modes import ModeBlock, current_mode
 from .operation import Operation
 from .order import Node, gradients_wanted, node_of, operations_behind
+from .saved import NotKept
 from .tensor import Tensor
 from .unbroadcast import backward_checked, fitted, one_each
 
@@ -57,13 +58,14 @@ def walk(
             if part is None or not need:
                 left.append(None)
                 continue
+            theirs = tensor._like if type(tensor) is NotKept else tensor.data
             if not (
                 type(part) is Tensor
-                and type(part.data) is type(tensor.data) is HostArray
-                and part.data.shape == tensor.data.shape
-                and part.data.dtype is tensor.data.dtype
+                and type(part.data) is type(theirs) is HostArray
+                and part.data.shape == theirs.shape
+                and part.data.dtype is theirs.dtype
             ):
-                part = fitted(operation, len(left), tensor, part)  # broadcasting undone
+                part = fitted(operation, len(left), theirs, part)  # broadcasting undone
             left.append(part)
             node = tensor.grad_fn or tensor
             if node in arrived:

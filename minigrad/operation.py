@@ -30,7 +30,7 @@ class Operation(Saved):
         The class name in snake case; what error messages call it.
     is_view, saves_output, forgets_inputs : bool
         Set on the class: the result shares memory with input 0; backward reads ``output``, and, of
-        the inputs, nothing but shapes, so that their memory need not be kept.
+        the inputs, nothing but shapes, so that their memory is not kept: reading it would raise.
     inputs, saved, output, needs_input_grad
         For backward: the inputs, to ask for shapes, and, to read values, ``saved`` (the same) and
         ``output``; and which gradients are wanted, so that costly ones can be skipped.
@@ -101,7 +101,7 @@ class Operation(Saved):
                 # The array, not the tensor: output -> operation -> output would be a cycle.
                 self._output, self._output_version = data, version_of(output)
                 if self.forgets_inputs:
-                    self.inputs = tuple(map(without_values, inputs))
+                    self.inputs = tuple([without_values(tensor, self.name) for tensor in inputs])
             output.requires_grad = True
             output.grad_fn = self
         if checking:

@@ -7,24 +7,86 @@ backward stops.
 
 from __future__ import annotations
 
-from typing import NoReturn
+from functools import cache
+from operator import attrgetter
+from typing import Any, NoReturn
 
-from .backend import Array, HostArray, as_host_array
+from .backend import CPU, Array, HostArray, as_host_array
 from .strided import strided_view
 from .tensor import Tensor
 
 wrap = Tensor._wrap
 
 
-def without_values(tensor: Tensor) -> Tensor:
-    """A tensor's place in the graph and its shape, without its memory: all elements one zero."""
-    if tensor.grad_fn is None or type(tensor.data) is not HostArray:
-        return tensor
+class NotKept(Tensor):
+    """An input that an operation forgot: its place in the graph, shape and dtype, no values.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor
+    >>> y = (Tensor([1.0, 2.0], requires_grad=True) * 2).tanh()
+    >>> y.grad_fn.inputs[0]
+    Tensor(values not kept by tanh, shape=(2,), dtype=float32, grad_fn=scale)
+    >>> y.grad_fn.inputs[0].data
+    Traceback (most recent call last):
+        ...
+    RuntimeError: tanh: the values of an input of shape (2,), made by scale, were not kept: ...
+    """
+
+    __slots__ = ("_by", "_like")
+
+    _by: str
+    _like: Array  # of the input's shape and dtype, all elements one zero
+
+    shape = property(attrgetter("_like.shape"))
+    ndim = property(attrgetter("_like.ndim"))
+    size = property(attrgetter("_like.size"))
+    dtype = property(attrgetter("_like.dtype"))
+    device = CPU
+
+    @property
+    def data(self) -> NoReturn:
+        """Raises: there are none."""
+        raise RuntimeError(
+            f"{self._by}: the values of an input of shape {self.shape}, made by "
+            f"{self.grad_fn.name}, were not kept: its backward needs none of them; keep a "
+            f"reference to the tensor itself to read them"
+        )
+
+    def numpy(self, *_: object, **__: object) -> NoReturn:
+        """Raises, as ``data`` does."""
+        return self.data
+
+    __array__ = numpy
+
+    def __repr__(self) -> str:
+        return (
+            f"Tensor(values not kept by {self._by}, shape={self.shape}, dtype={self.dtype}, "
+            f"grad_fn={self.grad_fn.name})"
+        )
+
+
+@cache
+def _zero(dtype: Any) -> Array:
+    return as_host_array(0).astype(dtype)
+
+
+def without_values(tensor: Tensor, name: str) -> Tensor:
+    """A tensor's place in the graph and its shape, without its memory, for the operation named."""
     data = tensor.data
-    zero = as_host_array(0).astype(data.dtype)
-    place = wrap(strided_view(zero, data.shape, (0,) * data.ndim))
-    place.requires_grad, place.grad_fn = True, tensor.grad_fn
+    if tensor.grad_fn is None or type(data) is not HostArray:
+        return tensor
+    place = NotKept.__new__(NotKept)
+    zero = _zero(data.dtype)
+    place._like = strided_view(zero, data.shape, (0,) * data.ndim) if data.ndim else zero
+    place._by, place.grad_fn, place.requires_grad = name, tensor.grad_fn, True
+    place.grad = place._version = None
     return place
+
+
+def like(tensor: Tensor) -> Array:
+    """An array of a tensor's shape, dtype and device, whatever its values."""
+    return tensor._like if type(tensor) is NotKept else tensor.data
 
 
 class Saved:

@@ -119,7 +119,7 @@ def _largest_activation(function: Callable[..., Tensor], arrays: Sequence[Array]
             seen.add(operation)
             for tensor in operation.inputs:
                 if not tensor.is_leaf:
-                    largest = max(largest, tensor.data.nbytes)
+                    largest = max(largest, tensor.size * tensor.dtype.itemsize)
                 stack.append(tensor.grad_fn)
         known[shapes] = largest
     return known[shapes]

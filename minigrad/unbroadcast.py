@@ -8,34 +8,34 @@ along. Here that is done once, for all operations.
 from __future__ import annotations
 
 from .anomaly import require_finite
-from .backend import HostArray
+from .backend import Array, HostArray, device_of
 from .basic import Reshape, Sum
 from .modes import unchecked
 from .operation import Operation
 from .tensor import Tensor
 
 
-def fitted(operation: Operation, index: int, tensor: Tensor, gradient: Tensor) -> Tensor:
-    """Undo broadcasting, then make sure the gradient could be the input's.
+def fitted(operation: Operation, index: int, theirs: Array, gradient: Tensor) -> Tensor:
+    """Undo broadcasting, then make sure the gradient could be that of an input like ``theirs``.
 
     ``walk`` asks only where they differ at first sight.
     """
     if not isinstance(gradient, Tensor):
         kind = type(gradient).__name__
         raise TypeError(f"{operation.name}: backward gave a {kind} for input {index}, no Tensor")
-    ours, theirs = gradient.data, tensor.data
+    ours = gradient.data
     if ours.shape != theirs.shape:
         gradient = unbroadcast(operation, index, gradient, theirs.shape)
     if ours.dtype is not theirs.dtype and ours.dtype != theirs.dtype:
         raise TypeError(
             f"{operation.name}: the gradient of input {index} is {gradient.dtype}, "
-            f"the input {tensor.dtype}"
+            f"the input {theirs.dtype}"
         )
     is_same_kind = type(ours) is type(theirs)
-    if not is_same_kind or (type(ours) is not HostArray and gradient.device != tensor.device):
+    if not is_same_kind or (type(ours) is not HostArray and gradient.device != device_of(theirs)):
         raise TypeError(
             f"{operation.name}: the gradient of input {index} is on {gradient.device}, "
-            f"the input on {tensor.device}"
+            f"the input on {device_of(theirs)}"
         )
     return gradient
 

@@ -11,19 +11,25 @@ from minigrad.trace import format_trace
 
 w = Tensor(-0.3, requires_grad=True)
 b = Tensor(1.0, requires_grad=True)
-error = (w * 2.0 + b).tanh() - 0.5
+total = w * 2.0 + b
+error = total.tanh() - 0.5
 loss = error * error
 
 # %% [markdown]
 # The record is in plain attributes. `grad_fn` is the operation that made a tensor, its `inputs` are
-# the tensors it took: follow them, and you walk the graph.
+# the tensors it took: follow them, and you walk the graph. An operation keeps no values that its
+# backward can do without. So `tanh`, which needs its result only, lets go of its input's memory:
+# there the walk goes on with `total`, which this script has kept itself.
 
 # %%
+print(error.grad_fn.inputs[0].grad_fn.inputs[0])
 tensor = loss
 while tensor.grad_fn is not None:
     operation = tensor.grad_fn
     print(f"{operation.name:8} took {len(operation.inputs)} and made {tensor.item():.6g}")
     tensor = operation.inputs[0]
+    if tensor.grad_fn is total.grad_fn:
+        tensor = total
 
 # %% [markdown]
 # The same, drawn. `error` is taken twice by the multiplication, so two lines lead there. Neither

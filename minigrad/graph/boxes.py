@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..operation import Operation
+from ..saved import NotKept
 from ..tensor import Tensor
 from .fold import common, prefix
 from .recorded import Recorded
@@ -142,7 +143,9 @@ def _group_box(
 def _describe(tensor: Tensor) -> list[str]:
     """Shape and dtype; the value too, if there is only one."""
     lines = [f"{_shape(tensor)} {tensor.dtype}"]
-    return [*lines, f"= {tensor.item():.6g}"] if tensor.size == 1 else lines
+    if tensor.size == 1:
+        lines.append("value not kept" if type(tensor) is NotKept else f"= {tensor.item():.6g}")
+    return lines
 
 
 def _shape(tensor: Tensor) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..operation import Operation
 from ..order import operations_behind
+from ..saved import NotKept
 from ..tensor import Tensor
 
 
@@ -62,5 +63,10 @@ def recorded_behind(tensor: Tensor) -> Recorded:
             if source.grad_fn is None:
                 leaves[source] = None
             else:
-                results[source.grad_fn] = source
+                known = results.get(source.grad_fn)
+                if known is None or type(known) is NotKept:  # somebody else may have kept it
+                    results[source.grad_fn] = source
+    for operation, result in results.items():
+        if type(result) is NotKept and operation.saves_output:
+            results[operation] = Tensor._wrap(operation._output)
     return Recorded(operations, results, list(leaves))

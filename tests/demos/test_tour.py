@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -77,9 +78,16 @@ def test_chain_rule_by_hand_is_what_backward_gives(run_cells, capsys):
 
 def test_graph_is_drawn_before_and_after_and_walked_between(run_cells, capsys):
     found, folder = run_cells("02")
+    printed = capsys.readouterr().out
+    assert "Tensor(values not kept by tanh, shape=(), dtype=float32, grad_fn=add)" in printed
+    w, b = -0.3, 1.0
+    y = math.tanh(2 * w + b)
+    made = dict(re.findall(r"^(\w+) +took \d and made (.*)$", printed, re.MULTILINE))
+    values = {"mul": (y - 0.5) ** 2, "shift": y - 0.5, "tanh": y, "add": 2 * w + b, "scale": 2 * w}
+    assert {name: float(value) for name, value in made.items()} == pytest.approx(values, rel=1e-5)
     assert_drawn(folder, "02_graph_before", "02_graph_after")
     assert found["w"].grad.item() == pytest.approx(-0.4108813, rel=1e-6)
-    assert "shift (4)  minigrad/ops/arithmetic.py:" in capsys.readouterr().out
+    assert "shift (4)  minigrad/ops/arithmetic.py:" in printed
 
 
 def test_check_catches_the_planted_bug_and_passes_without_it(run_cells, monkeypatch, capsys):

@@ -9,7 +9,7 @@ import pytest
 from operation_case import Functions
 from operation_table import CASES
 
-from minigrad import Operation, Tensor, grad
+from minigrad import Operation, Tensor, grad, no_grad
 from minigrad import functional as F
 
 
@@ -150,6 +150,88 @@ def test_operations_that_read_their_result_let_go_of_their_input(name):
     assert z.grad_fn.inputs[0].shape == y.shape
     del y
     assert memory() is None
+
+
+FORGETFUL = sorted(
+    name
+    for name, operation in Operation.registry.items()
+    if operation.forgets_inputs and operation.__module__.startswith("minigrad.")
+)
+READINGS = {
+    "data": lambda x: x.data,
+    "numpy": lambda x: x.numpy(),
+    "asarray": np.asarray,
+    "item": lambda x: x.item(),
+    "float": float,
+    "detach": lambda x: x.detach(),
+    "Tensor": Tensor,
+    "operation": lambda x: x + 1,
+    "comparison": lambda x: x == 0,
+    "index": lambda x: x[...],
+    "zero_": lambda x: no_grad(x.zero_)(),
+}
+
+
+def forgetful(name, x):
+    """The operation of that name; softmax and log_softmax go along the last dimension."""
+    return Operation.registry[name](*([(x.ndim - 1,)] if "softmax" in name else []))(x)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 1, 3), (0, 2)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", FORGETFUL)
+def test_a_forgotten_input_says_so_and_answers_for_its_shape_only(name, dtype, shape):
+    if "softmax" in name and shape == ():
+        pytest.skip("softmax goes along a dimension")
+    leaf = Tensor(np.ones(shape, dtype), requires_grad=True)
+    x = leaf * 2
+    y = forgetful(name, x)
+    (forgotten,) = y.grad_fn.inputs
+    assert y.grad_fn.saved == (forgotten,)
+    assert isinstance(forgotten, Tensor)
+    assert repr(forgotten) == (
+        f"Tensor(values not kept by {name}, shape={shape}, dtype={dtype}, grad_fn=scale)"
+    )
+    for attribute in ("shape", "ndim", "size", "dtype", "device", "requires_grad", "grad_fn"):
+        assert getattr(forgotten, attribute) == getattr(x, attribute)
+    assert (forgotten.grad, forgotten.is_leaf) == (None, False)
+    for reading in READINGS:
+        if x.size == 1 or reading not in ("item", "float"):
+            with pytest.raises(RuntimeError, match=f"{name}: the values .* were not kept"):
+                READINGS[reading](forgotten)
+    ones = Tensor(np.ones(shape, dtype))
+    (through,) = grad(y, leaf, ones, retain_graph=True)
+    (onward,) = grad(y, forgotten, ones, retain_graph=True)
+    (before,) = grad(forgotten, leaf, onward)
+    np.testing.assert_array_equal(before.numpy(), through.numpy())
+
+
+@pytest.mark.parametrize("name", FORGETFUL)
+def test_an_input_that_is_a_leaf_is_kept_and_can_be_read(name):
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    assert forgetful(name, x).grad_fn.inputs[0] is x
+
+
+def test_backward_from_a_forgotten_number_starts_from_1():
+    w = Tensor(3.0, requires_grad=True)
+    (w * 2).tanh().grad_fn.inputs[0].backward()
+    assert w.grad.item() == 2
+
+
+def test_a_backward_that_reads_what_its_operation_forgot_is_told_so():
+    class Careless(Operation):
+        saves_output = forgets_inputs = True
+
+        def forward(self, x):
+            return x * x
+
+        def backward(self, gradient):
+            return 2 * gradient * self.saved[0]
+
+    del Operation.registry["careless"]
+    x = Tensor([1.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"careless: the values .* were not kept"):
+        Careless()(x * 2).backward()
 
 
 def test_relu_without_its_input_has_both_gradients_right():

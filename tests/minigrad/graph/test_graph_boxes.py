@@ -67,6 +67,21 @@ def test_boxes_say_shape_dtype_value_options_and_gradients():
     assert box.lines[1] == f"gradient norm {norm:.4g}"
 
 
+def test_boxes_of_what_an_operation_forgot_say_so_and_others_know_the_value():
+    x = Tensor(3.0, requires_grad=True)
+    y = ((x * 2).exp().log() - 1).tanh()  # exp keeps its result, tanh forgets what `sub` gave
+    lines = {box.title: box.lines for box in draw(y).boxes}
+    assert lines["scale"] == ("factor = 2", "() float32", "value not kept")
+    assert lines["exp"][-1] == "= 403.429"
+    assert lines["log"][-1] == "= 6"
+    assert lines["shift"][-1] == "value not kept"
+    z = x * 2
+    lines = {box.title: box.lines for box in draw(z.exp() * z).boxes}
+    assert lines["scale"][-1] == "= 6"  # the product has kept it
+    (exp,) = (box for box in draw((x * x).exp().tanh()).boxes if box.title == "exp")
+    assert exp.lines[-1] == "= 8103.08"  # by itself, though tanh has not
+
+
 def test_a_tensor_taken_twice_has_two_lines_from_one_box():
     x = Tensor(3.0, requires_grad=True)
     x.grad = Tensor(6.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy
@@ -10,7 +11,16 @@ from numpy.typing import ArrayLike
 from autoencoder.arguments import array_of_numbers, whole_number
 from minigrad.backend import Array, is_array, to_numpy
 
-__all__ = ["as_indices", "as_points", "check_sampling", "finite_mean", "full_covariances"]
+__all__ = [
+    "as_indices",
+    "as_points",
+    "check_sampling",
+    "finite_mean",
+    "full_covariances",
+    "rounding",
+    "singular",
+    "spans_all",
+]
 
 
 def as_points(x: Array, dimension: int | None, caller: str) -> Array:
@@ -62,10 +72,75 @@ def finite_mean(x: Array, caller: str) -> Array:
     """
     if not len(x):
         raise ValueError(f"{caller}: no points in {x.shape}")
-    mean = x.mean(axis=0)
+    mean = x[0] + (x - x[0]).mean(axis=0)  # exact where a coordinate is constant
     if not numpy.isfinite(to_numpy(mean)).all():
         raise ValueError(f"{caller}: the points {x.shape} are not all finite")
     return mean
+
+
+def rounding(x: Array) -> numpy.ndarray:
+    """How far off each coordinate of points may be by its own rounding, (d,).
+
+    Two units in the last place of its largest value, in the precision the points are given in: a
+    spread that is not larger says nothing about the points.
+
+    Examples
+    --------
+    >>> rounding(numpy.array([[1.0, 1000.0]], dtype="float32"))
+    array([2.38418579e-07, 2.38418579e-04])
+    """
+    epsilon = numpy.finfo(x.dtype if x.dtype.kind == "f" else "float64").eps
+    return 2.0 * float(epsilon) * to_numpy(abs(x).max(axis=0)).astype("float64")
+
+
+def spans_all(root: numpy.ndarray, rounding: numpy.ndarray, samples: int) -> bool:
+    """Whether points spread in every direction by more than they are rounded.
+
+    Parameters
+    ----------
+    root : numpy.ndarray (M, d)
+        With the points' covariance ``root' root``.
+    rounding : numpy.ndarray (d,)
+        Of each coordinate.
+    samples : int
+        How many points the root was decomposed from: it is rounded itself.
+
+    Examples
+    --------
+    >>> root = numpy.array([[1e-6, 1e6], [0.0, 1e6]])
+    >>> [spans_all(root, numpy.array([1e-21, r]), samples=2) for r in (1e-9, 1e7)]
+    [True, False]
+    """
+    spread = numpy.linalg.norm(root, axis=0)
+    if len(root) < len(spread) or (spread <= rounding).any():
+        return False
+    # Each coordinate in units of its own spread: the scales of the coordinates do not matter.
+    _, along, directions = numpy.linalg.svd(root / spread, full_matrices=False)
+    rounded = numpy.linalg.norm(directions * (rounding / spread), axis=1)
+    return bool((along > rounded + _smallest(len(spread), samples) * along[0]).all())
+
+
+def singular(covariances: numpy.ndarray) -> numpy.ndarray:
+    """Which of the covariance matrices (..., d, d) are singular up to rounding, (...).
+
+    The correlations decide, so that the scales of the coordinates do not matter.
+
+    Examples
+    --------
+    >>> singular(numpy.array([[[1.0, 0.1], [0.1, 0.01]], [[1e-12, 0.0], [0.0, 1e12]]]))
+    array([ True, False])
+    """
+    variances = numpy.diagonal(covariances, axis1=-2, axis2=-1)
+    scales = numpy.sqrt(numpy.where(variances > 0, variances, 1.0))
+    correlations = covariances / scales[..., :, None] / scales[..., None, :]
+    eigenvalues = numpy.linalg.eigvalsh(correlations)
+    smallest = _smallest(covariances.shape[-1]) * eigenvalues[..., -1]
+    return (variances <= 0).any(axis=-1) | (eigenvalues[..., 0] <= smallest)
+
+
+def _smallest(d: int, rows: int = 0) -> float:
+    """What decomposing d columns of that many rows may make of a zero, beside the largest."""
+    return (8 * d + math.sqrt(rows)) * float(numpy.finfo("float64").eps)
 
 
 def as_indices(indices: Sequence[int], dimension: int, caller: str) -> numpy.ndarray:

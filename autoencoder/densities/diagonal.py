@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from autoencoder.arguments import array_of_numbers
 from minigrad.backend import Array, array_module, to_numpy
 
-from .checks import as_indices, as_points, check_sampling, finite_mean
+from .checks import as_indices, as_points, check_sampling, finite_mean, rounding
 
 __all__ = ["DiagonalGaussian"]
 
@@ -58,7 +58,8 @@ class DiagonalGaussian:
             bad = numpy.flatnonzero(~(numpy.isfinite(mean) & numpy.isfinite(std) & (std > 0)))
             raise ValueError(
                 "DiagonalGaussian: means must be finite and standard deviations positive; "
-                f"coordinates {bad.tolist()} have mean {mean[bad]} and std {std[bad]}"
+                f"coordinates {bad[:8].tolist()}{' and more' if len(bad) > 8 else ''} have mean "
+                f"{mean[bad[:8]]} and std {std[bad[:8]]}"
             )
         self.mean, self.std = mean, std
 
@@ -84,11 +85,13 @@ class DiagonalGaussian:
         Raises
         ------
         ValueError
-            If x has another shape, no rows, values that are not finite or a constant coordinate.
+            If x has another shape, no rows, values that are not finite or a coordinate
+            that is constant up to the rounding of its values.
         """
-        x = as_points(x, None, "DiagonalGaussian.fit")
-        mean = finite_mean(x, "DiagonalGaussian.fit")
-        variance = to_numpy(((x - mean) ** 2).mean(axis=0))
+        points = as_points(x, None, "DiagonalGaussian.fit")
+        mean = finite_mean(points, "DiagonalGaussian.fit")
+        variance = to_numpy(((points - mean) ** 2).mean(axis=0))
+        variance[numpy.sqrt(variance) <= rounding(x)] = 0.0
         self._set(to_numpy(mean), numpy.sqrt(variance + jitter))
         return self
 

@@ -11,7 +11,15 @@ from numpy.typing import ArrayLike, DTypeLike
 from autoencoder.arguments import array_of_numbers
 from minigrad.backend import Array, array_module, to_numpy
 
-from .checks import as_indices, as_points, check_sampling, finite_mean
+from .checks import (
+    as_indices,
+    as_points,
+    check_sampling,
+    finite_mean,
+    rounding,
+    singular,
+    spans_all,
+)
 
 __all__ = ["FullGaussian"]
 
@@ -52,7 +60,10 @@ class FullGaussian:
                 array_of_numbers("FullGaussian", "covariance", covariance),
             )
 
-    def _set(self, mean: numpy.ndarray, covariance: numpy.ndarray) -> None:
+    def _set(
+        self, mean: numpy.ndarray, covariance: numpy.ndarray, root: numpy.ndarray | None = None
+    ) -> None:
+        """Take the parameters; ``root' root`` is the covariance, if a root is known."""
         if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
             raise ValueError(
                 f"FullGaussian: expected mean (d,) and covariance (d, d), "
@@ -62,14 +73,17 @@ class FullGaussian:
             raise ValueError("FullGaussian: mean and covariance must be finite")
         if not numpy.allclose(covariance, covariance.T):
             raise ValueError("FullGaussian: the covariance is not symmetric")
-        try:
+        if root is not None:  # loses less than the covariance, whose entries are squares
+            triangle = numpy.linalg.qr(root, mode="r")
+            factor = triangle.T * numpy.where(numpy.diag(triangle) < 0, -1.0, 1.0)
+        elif not singular(covariance):
             factor = numpy.linalg.cholesky(covariance)
-        except numpy.linalg.LinAlgError:
+        else:
             smallest = numpy.linalg.eigvalsh(covariance)[0]
             raise ValueError(
                 f"FullGaussian: the covariance {covariance.shape} is not positive definite, its "
-                f"smallest eigenvalue is {smallest:.3g}; more points or fit(x, jitter=1e-6) help"
-            ) from None
+                f"smallest eigenvalue is {smallest:.3g}"
+            )
         self.mean, self.covariance, self._factor = mean, covariance, factor
         self._whitening = numpy.linalg.inv(factor).T  # (x - mean) @ whitening = u
 
@@ -95,14 +109,24 @@ class FullGaussian:
         Raises
         ------
         ValueError
-            If x has another shape, no rows or values that are not finite, or the covariance is
-            singular.
+            If x has another shape, no rows or values that are not finite, or the points do not
+            spread in all directions by more than their values are rounded.
         """
-        x = as_points(x, None, "FullGaussian.fit")
-        mean = finite_mean(x, "FullGaussian.fit")
-        centred = x - mean
-        covariance = to_numpy(centred.T @ centred) / len(x)
-        self._set(to_numpy(mean), covariance + jitter * numpy.eye(len(covariance)))
+        points = as_points(x, None, "FullGaussian.fit")
+        mean = finite_mean(points, "FullGaussian.fit")
+        centred = points - mean
+        ridge = jitter * numpy.eye(len(mean))
+        covariance = to_numpy(centred.T @ centred) / len(x) + ridge
+        root = to_numpy(array_module(x).linalg.qr(centred, mode="r")) / math.sqrt(len(x))
+        if jitter > 0:
+            root = numpy.concatenate([root, numpy.sqrt(ridge)])
+        elif len(x) <= len(mean) or not spans_all(root, rounding(x), len(x)):
+            raise ValueError(
+                f"FullGaussian.fit: the covariance of the points {x.shape} is not positive "
+                f"definite: up to rounding they do not spread in all directions; more points or "
+                f"fit(x, jitter=1e-6) help"
+            )
+        self._set(to_numpy(mean), covariance, root)
         return self
 
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
@@ -153,4 +177,6 @@ class FullGaussian:
         mean = self._mean("marginal")
         kept = as_indices(indices, len(mean), "FullGaussian.marginal")
         assert self.covariance is not None
-        return FullGaussian(mean[kept], self.covariance[numpy.ix_(kept, kept)])
+        density = FullGaussian()
+        density._set(mean[kept], self.covariance[numpy.ix_(kept, kept)], self._factor[kept].T)
+        return density

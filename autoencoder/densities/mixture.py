@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, DTypeLike
 from autoencoder.arguments import array_of_numbers
 from minigrad.backend import Array, array_module
 
-from .checks import as_indices, as_points, check_sampling, full_covariances
+from .checks import as_indices, as_points, check_sampling, full_covariances, singular
 from .posterior import Posterior, posterior_of
 
 __all__ = ["GaussianMixture"]
 
 _CHUNK_VALUES = 2**22  # float64 values of an (N, K, d) array worked on at once: 32 MiB
-_SINGULAR = 1e-13  # an eigenvalue this far below the largest is the rounding of a zero
+_SINGULAR = 1e-13  # of a singular covariance: an eigenvalue this far below the largest is a zero
 
 
 class GaussianMixture:
@@ -44,8 +44,9 @@ class GaussianMixture:
 
     Notes
     -----
-    Each covariance is decomposed once, C_k = E diag(v) E'. In the eigenvectors everything below is
-    a division of numbers, and a covariance that is nearly singular does no harm.
+    Each covariance is decomposed once, C_k = E diag(v) E'. In the eigenvectors a posterior is a
+    division of numbers, and a covariance that is singular does no harm. The density itself uses
+    the Cholesky factors, which the scales of the coordinates do not harm.
 
     Examples
     --------
@@ -70,6 +71,7 @@ class GaussianMixture:
                 f"they sum to {self.weights.sum()}"
             )
         self.covariances = full_covariances(covariances, *self.means.shape)
+        d = self.means.shape[1]
         # (K, d) eigenvalues and (K, d, d) eigenvectors in columns
         self.variances, self.axes = numpy.linalg.eigh(self.covariances)
         largest = self.variances.max(axis=1, keepdims=True)
@@ -78,7 +80,14 @@ class GaussianMixture:
                 "GaussianMixture: a covariance has the negative eigenvalue "
                 f"{self.variances.min():.3g}"
             )
-        self.variances[self.variances < _SINGULAR * largest] = 0.0
+        # Where the coordinates' scales differ, an eigenvalue may be small without being a zero.
+        self._singular = singular(self.covariances)
+        is_zero = (self.variances < _SINGULAR * largest) & self._singular[:, None]
+        self.variances[is_zero | (self.variances < 0)] = 0.0
+        # C = L L', where there is a density: exact to rounding whatever the coordinates' scales.
+        regular = numpy.where(self._singular[:, None, None], numpy.eye(d), self.covariances)
+        self._factors = numpy.linalg.cholesky(regular)
+        self._whitenings = numpy.linalg.inv(self._factors)
 
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """Draw n points: choose a component, then draw from its Gaussian.
@@ -97,8 +106,9 @@ class GaussianMixture:
         check_sampling(n, rng, "GaussianMixture.sample")
         component = rng.choice(len(self.weights), size=n, p=self.weights / self.weights.sum())
         noise = rng.standard_normal((n, self.means.shape[1]))
-        stretched = noise * numpy.sqrt(self.variances)[component]
-        points = self.means[component] + numpy.einsum("nij,nj->ni", self.axes[component], stretched)
+        roots = self.axes * numpy.sqrt(self.variances)[:, None, :]  # C = roots roots'
+        roots = numpy.where(self._singular[:, None, None], roots, self._factors)
+        points = self.means[component] + numpy.einsum("nij,nj->ni", roots[component], noise)
         return points.astype(dtype)
 
     def log_prob(self, x: Array) -> Array:
@@ -142,11 +152,11 @@ class GaussianMixture:
         """
         xp = array_module(x)
         x = self._points(x, "score")
-        axes, variances = xp.asarray(self.axes), xp.asarray(self.variances)
+        whitenings = xp.asarray(self._whitenings)
         parts = []
         for chunk in self.chunks(len(x)):
-            weighted = self.responsibilities(x[chunk])[:, :, None] * self.project(x[chunk])
-            parts.append(-xp.einsum("kij,nkj->ni", axes, weighted / variances))
+            weighted = self.responsibilities(x[chunk])[:, :, None] * self._whitened(x[chunk])
+            parts.append(-xp.einsum("kji,nkj->ni", whitenings, weighted))
         return xp.concatenate(parts)
 
     def responsibilities(self, x: Array) -> Array:
@@ -251,18 +261,23 @@ class GaussianMixture:
         offset = x[:, None, :] - xp.asarray(self.means)
         return xp.einsum("kij,nki->nkj", xp.asarray(self.axes), offset)
 
+    def _whitened(self, x: Array) -> Array:
+        """L_k^(-1) (x - m_k), (N, K, d): its squares add up to (x - m_k)' C_k^(-1) (x - m_k)."""
+        xp = array_module(x)
+        offset = x[:, None, :] - xp.asarray(self.means)
+        return xp.einsum("kij,nkj->nki", xp.asarray(self._whitenings), offset)
+
     def log_joint(self, x: Array) -> Array:
         """log w_k + log N(x; m_k, C_k), (N, K)."""
-        if self.variances.min() <= 0:
+        if self._singular.any():
             raise ValueError("GaussianMixture: a covariance is singular, so there is no density")
         xp = array_module(x)
-        squares = (self.project(x) ** 2 / xp.asarray(self.variances)).sum(axis=2)
+        squares = (self._whitened(x) ** 2).sum(axis=2)
         with numpy.errstate(divide="ignore"):  # a weight of 0 has log -inf, as it should
             log_weights = numpy.log(self.weights)
         d = self.means.shape[1]
-        constant = log_weights - 0.5 * (
-            numpy.log(self.variances).sum(axis=1) + d * math.log(2 * math.pi)
-        )
+        lengths = numpy.diagonal(self._factors, axis1=1, axis2=2)
+        constant = log_weights - numpy.log(lengths).sum(axis=1) - 0.5 * d * math.log(2 * math.pi)
         return xp.asarray(constant) - 0.5 * squares
 
     def chunks(self, n: int) -> Iterator[slice]:

@@ -1,5 +1,8 @@
 """The two Gaussians against scipy.stats and against moments computed in loops."""
 
+import math
+from fractions import Fraction
+
 import numpy
 import pytest
 from scipy.stats import multivariate_normal
@@ -97,6 +100,114 @@ def test_a_constant_coordinate_is_refused_until_jitter_is_added(x):
         FullGaussian().fit(flat)
     assert DiagonalGaussian().fit(flat, jitter=0.01).std[1] == pytest.approx(0.1)
     assert FullGaussian().fit(flat, jitter=0.01).covariance[1, 1] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3, -7.0, 123.4, 1e6])
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 1000, 60_001])
+def test_a_constant_is_refused_whatever_its_value_precision_and_count(value, dtype, count):
+    points = numpy.random.default_rng(0).normal(size=(count, 3)).astype(dtype)
+    points[:, 1] = min(value, 6e4)  # float16 ends there
+    with pytest.raises(ValueError, match=r"coordinates \[(0, )?1"):
+        DiagonalGaussian().fit(points)
+    with pytest.raises(ValueError, match="not positive definite"):
+        FullGaussian().fit(points)
+    fit = DiagonalGaussian().fit(points, jitter=0.04)
+    assert (fit.mean[1], fit.std[1]) == (points[0, 1], pytest.approx(0.2))
+
+
+def test_a_coordinate_that_only_its_rounding_moves_is_constant():
+    for dtype in ("float32", "float64"):
+        points = numpy.random.default_rng(0).normal(size=(100, 2)).astype(dtype)
+        points[:, 1] = 0.1
+        points[::3, 1] = numpy.nextafter(points[0, 1], numpy.asarray(1, dtype))
+        with pytest.raises(ValueError, match=r"coordinates \[1\]"):
+            DiagonalGaussian().fit(points)
+        with pytest.raises(ValueError, match="not positive definite"):
+            FullGaussian().fit(points)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("offset", [0.0, 3.0, 1000.0])
+@pytest.mark.parametrize("scales", [(1, 1), (1e-6, 1e-6), (1e6, 1e6), (1e-6, 1e6)])
+@pytest.mark.parametrize("count", [5, 300, 100_000])
+def test_dependent_coordinates_are_refused_whatever_their_scale(scales, offset, dtype, count):
+    a, b = numpy.random.default_rng(0).normal(size=(2, count)) * numpy.array([scales]).T
+    a, b = (a + offset * scales[0]).astype(dtype), (b - offset * scales[1]).astype(dtype)
+    number = numpy.dtype(dtype).type
+    for c in (a + b, a - b, number(0.7) * a + number(1 / 3) * b, 2 * b, b + number(5 * scales[1])):
+        points = numpy.stack([a, c, b], axis=1)
+        with pytest.raises(ValueError, match=r"points \(\d+, 3\) is not positive definite.*jitter"):
+            FullGaussian().fit(points)
+        DiagonalGaussian().fit(points)
+        assert FullGaussian().fit(points, jitter=1e-3 * float(points.var())).mean.shape == (3,)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_points_that_do_not_span_the_dimensions_are_refused(dtype):
+    rng = numpy.random.default_rng(0)
+    low = rng.normal(size=(500, 20)).astype(dtype) @ rng.normal(size=(20, 32)).astype(dtype)
+    scales = (10.0 ** numpy.linspace(-6, 6, 32)).astype(dtype)
+    few = [rng.normal(size=(count, 8)).astype(dtype) for count in (1, 2, 7, 8)]
+    for points in (low, low * scales, low + numpy.asarray(5, dtype), *few):
+        with pytest.raises(ValueError, match="not positive definite"):
+            FullGaussian().fit(points)
+    assert FullGaussian().fit(rng.normal(size=(9, 8)).astype(dtype)).mean.shape == (8,)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("count", [4, 2000])
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_scales_that_differ_by_many_orders_change_nothing_but_the_unit(count, offset, dtype):
+    units = 2.0 ** numpy.array([-20, 0, 20])
+    points = (numpy.random.default_rng(1).normal(size=(count, 3)) + offset).astype(dtype)
+    for kind in (DiagonalGaussian, FullGaussian):
+        in_units = kind().fit((points * units).astype(dtype)).log_prob(points * units)
+        expected = kind().fit(points).log_prob(points) - numpy.log(units).sum()
+        numpy.testing.assert_allclose(in_units, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "spread"), [("float32", 1e-6), ("float64", 1e-13)])
+def test_a_small_spread_above_the_rounding_is_a_spread(dtype, spread):
+    points = (1 + spread * numpy.random.default_rng(0).normal(size=(1000, 2))).astype(dtype)
+    exact = [[Fraction(float(value)) for value in column] for column in points.T]
+    means = [sum(column) / len(column) for column in exact]
+    variances = [sum((v - m) ** 2 for v in c) / len(c) for c, m in zip(exact, means)]
+    numpy.testing.assert_allclose(
+        DiagonalGaussian().fit(points).std ** 2, [float(v) for v in variances], rtol=1e-3
+    )
+    covariance = FullGaussian().fit(points).covariance
+    numpy.testing.assert_allclose(covariance.diagonal(), [float(v) for v in variances], rtol=1e-3)
+
+
+@pytest.mark.parametrize("rest", [1e-3, 1e-6, 1e-9])
+def test_nearly_dependent_coordinates_have_the_density_of_the_independent_ones(rest):
+    """c = a + b + rest * e is (a, b, e) in other coordinates, of determinant ``rest``."""
+    a, b, e = columns = numpy.random.default_rng(0).normal(size=(3, 400))
+    points = numpy.stack([a, b, a + b + rest * e], axis=1)
+    expected = FullGaussian().fit(columns.T).log_prob(columns.T) - math.log(rest)
+    fit = FullGaussian().fit(points)
+    numpy.testing.assert_allclose(fit.log_prob(points), expected, atol=1e-14 / rest + 1e-8)
+    kept = fit.marginal([2, 0])
+    assert numpy.isfinite(kept.log_prob(points[:, [2, 0]])).all()
+
+
+def test_a_given_covariance_is_judged_by_its_correlations():
+    for scales in ([1.0, 1.0, 1.0], [1e-6, 1.0, 1e6]):
+        unit = numpy.diag(scales)
+        dependent = numpy.array([[1.0, 0.3, 1.3], [0.3, 1.0, 1.3], [1.3, 1.3, 2.6]])
+        with pytest.raises(ValueError, match="not positive definite"):
+            FullGaussian(MEAN, unit @ dependent @ unit)
+        points = numpy.random.default_rng(0).normal(size=(10, 3))
+        scaled = FullGaussian(numpy.zeros(3), unit @ COVARIANCE @ unit).log_prob(points @ unit)
+        expected = multivariate_normal(numpy.zeros(3), COVARIANCE).logpdf(points)
+        numpy.testing.assert_allclose(scaled, expected - numpy.log(scales).sum(), rtol=1e-9)
+
+
+def test_the_error_for_many_constants_is_short():
+    with pytest.raises(ValueError, match="and more") as caught:
+        DiagonalGaussian().fit(numpy.full((5, 5000), 0.1))
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("kind", [DiagonalGaussian, FullGaussian])

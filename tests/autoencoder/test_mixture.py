@@ -202,3 +202,29 @@ def test_bad_arguments_are_refused(prior, x):
             prior.posterior_mean(x, std)
     with pytest.raises(TypeError, match="Generator"):
         prior.sample(1, None)
+
+
+def test_the_scales_of_the_coordinates_do_not_make_a_covariance_singular():
+    """A change of units u divides the density by |u| and the score by u."""
+    correlated = numpy.array([[1.0, 0.6], [0.6, 1.0]])
+    plain = GaussianMixture([0.4, 0.6], [[0.0, 1.0], [2.0, -1.0]], [correlated, numpy.eye(2)])
+    unit = numpy.array([2.0**-20, 2.0**20])
+    covariances = plain.covariances * unit[:, None] * unit
+    scaled = GaussianMixture(plain.weights, plain.means * unit, covariances)
+    x = numpy.random.default_rng(0).normal(size=(20, 2))
+    numpy.testing.assert_allclose(scaled.log_prob(x * unit), plain.log_prob(x), rtol=1e-9)
+    numpy.testing.assert_allclose(scaled.score(x * unit) * unit, plain.score(x), rtol=1e-9)
+    samples = scaled.sample(20_000, numpy.random.default_rng(1), dtype="float64") / unit
+    unscaled = plain.sample(20_000, numpy.random.default_rng(1), dtype="float64")
+    numpy.testing.assert_allclose(samples, unscaled, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_dependent_coordinates_have_no_density_but_samples(unit):
+    dependent = numpy.array([[1.0, 0.3, 1.3], [0.3, 1.0, 1.3], [1.3, 1.3, 2.6]]) / 3
+    mixture = GaussianMixture([1.0], numpy.zeros((1, 3)), [dependent * unit**2])
+    for refuses in (mixture.log_prob, mixture.score, mixture.responsibilities):
+        with pytest.raises(ValueError, match="singular"):
+            refuses(numpy.zeros((1, 3)))
+    samples = mixture.sample(100, numpy.random.default_rng(0), dtype="float64") / unit
+    numpy.testing.assert_allclose(samples[:, 0] + samples[:, 1], samples[:, 2], atol=1e-6)

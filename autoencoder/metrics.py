@@ -149,7 +149,7 @@ def principal_angles(a: Array, b: Array) -> numpy.ndarray:
     Raises
     ------
     ValueError
-        If the arrays are not matrices of equally many rows.
+        If the arrays are not matrices of equally many rows, or a value is not finite.
 
     References
     ----------
@@ -169,7 +169,10 @@ def principal_angles(a: Array, b: Array) -> numpy.ndarray:
         raise ValueError(
             f"principal_angles: expected bases (features, d) in columns, got {a.shape}, {b.shape}"
         )
-    return subspace_angles(to_numpy(a).astype("float64"), to_numpy(b).astype("float64"))
+    bases = [to_numpy(basis).astype("float64") for basis in (a, b)]
+    if not all(numpy.isfinite(basis).all() for basis in bases):
+        raise ValueError(f"principal_angles: the bases {a.shape}, {b.shape} are not all finite")
+    return subspace_angles(*bases)
 
 
 def _squares(estimate: Array, target: Array, caller: str) -> Array:

@@ -18,6 +18,7 @@ inside the PCA subspace; with nothing visible it is the training mean.
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -61,15 +62,18 @@ def fill_missing(
     TypeError
         If the mask is not boolean.
     ValueError
-        If the mask does not broadcast to x, or the noise variance is negative.
+        If the mask does not broadcast to x, or the noise variance is negative or not finite.
     """
     xp = array_module(x, mask)
     if mask.dtype != "bool":
         raise TypeError(f"fill_missing: the mask must be boolean, got {mask.dtype}")
     noise = pca.noise_variance_ if noise_variance is None else float(noise_variance)
-    if noise < 0:
-        raise ValueError(f"fill_missing: the noise variance must not be negative, got {noise}")
-    noise = max(noise, _SMALLEST_NOISE * float(pca.explained_variance_[0]))
+    if not 0 <= noise < math.inf:
+        raise ValueError(
+            f"fill_missing: the noise variance must not be negative, and finite, got {noise}"
+        )
+    # Of samples that are all the same no direction is kept, and any noise gives the mean.
+    noise = max(noise, _SMALLEST_NOISE * float(pca.explained_variance_[0])) or 1.0
     missing = _mask_rows(xp, mask, x.shape)
 
     scales = xp.sqrt(xp.maximum(pca.explained_variance_ - noise, 0.0))

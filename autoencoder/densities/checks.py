@@ -14,6 +14,7 @@ from minigrad.backend import Array, is_array, to_numpy
 __all__ = [
     "as_indices",
     "as_points",
+    "check_jitter",
     "check_sampling",
     "finite_mean",
     "full_covariances",
@@ -161,6 +162,21 @@ def as_indices(indices: Sequence[int], dimension: int, caller: str) -> numpy.nda
     if not in_range or len(set(kept.tolist())) != kept.size:
         raise ValueError(f"{caller}: expected distinct coordinates in [0, {dimension}), got {kept}")
     return kept
+
+
+def check_jitter(jitter: float, caller: str) -> None:
+    """Refuse what cannot be added to a variance.
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> check_jitter(1e-6, "fit")
+    """
+    if not 0 <= jitter < math.inf:
+        raise ValueError(f"{caller}: jitter must be finite and not negative, got {jitter}")
 
 
 def check_sampling(n: int, rng: numpy.random.Generator, caller: str) -> None:

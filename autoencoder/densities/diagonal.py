@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from autoencoder.arguments import array_of_numbers
 from minigrad.backend import Array, array_module, to_numpy
 
-from .checks import as_indices, as_points, check_sampling, finite_mean, rounding
+from .checks import as_indices, as_points, check_jitter, check_sampling, finite_mean, rounding
 
 __all__ = ["DiagonalGaussian"]
 
@@ -89,6 +89,7 @@ class DiagonalGaussian:
             that is constant up to the rounding of its values.
         """
         points = as_points(x, None, "DiagonalGaussian.fit")
+        check_jitter(jitter, "DiagonalGaussian.fit")
         mean = finite_mean(points, "DiagonalGaussian.fit")
         variance = to_numpy(((points - mean) ** 2).mean(axis=0))
         variance[numpy.sqrt(variance) <= rounding(x)] = 0.0

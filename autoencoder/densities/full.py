@@ -14,6 +14,7 @@ from minigrad.backend import Array, array_module, to_numpy
 from .checks import (
     as_indices,
     as_points,
+    check_jitter,
     check_sampling,
     finite_mean,
     rounding,
@@ -109,18 +110,23 @@ class FullGaussian:
         Raises
         ------
         ValueError
-            If x has another shape, no rows or values that are not finite, or the points do not
+            If x has another shape, no rows or values that are not finite, the jitter
+            is negative, or the points do not
             spread in all directions by more than their values are rounded.
         """
         points = as_points(x, None, "FullGaussian.fit")
+        check_jitter(jitter, "FullGaussian.fit")
         mean = finite_mean(points, "FullGaussian.fit")
         centred = points - mean
         ridge = jitter * numpy.eye(len(mean))
         covariance = to_numpy(centred.T @ centred) / len(x) + ridge
         root = to_numpy(array_module(x).linalg.qr(centred, mode="r")) / math.sqrt(len(x))
+        rounded = rounding(x)
         if jitter > 0:
-            root = numpy.concatenate([root, numpy.sqrt(ridge)])
-        elif len(x) <= len(mean) or not spans_all(root, rounding(x), len(x)):
+            root, rounded = numpy.concatenate([root, numpy.sqrt(ridge)]), 0.0 * rounded
+        elif len(x) <= len(mean):  # the mean takes one direction
+            root = root[:-1]
+        if not spans_all(root, rounded, len(x)):
             raise ValueError(
                 f"FullGaussian.fit: the covariance of the points {x.shape} is not positive "
                 f"definite: up to rounding they do not spread in all directions; more points or "

@@ -204,6 +204,20 @@ def test_a_given_covariance_is_judged_by_its_correlations():
         numpy.testing.assert_allclose(scaled, expected - numpy.log(scales).sum(), rtol=1e-9)
 
 
+@pytest.mark.parametrize("kind", [DiagonalGaussian, FullGaussian])
+@pytest.mark.parametrize("jitter", [-1e-3, math.nan, math.inf])
+def test_a_jitter_that_is_no_variance_is_refused(kind, jitter, x):
+    with pytest.raises(ValueError, match=rf"{kind.__name__}.fit: jitter must be finite"):
+        kind().fit(x, jitter=jitter)
+
+
+def test_a_jitter_below_rounding_does_not_help(x):
+    x[:, 2] = x[:, 0] + x[:, 1]
+    with pytest.raises(ValueError, match="not positive definite"):
+        FullGaussian().fit(x, jitter=1e-40)
+    assert FullGaussian().fit(x[:2], jitter=1e-6).covariance.shape == (3, 3)
+
+
 def test_the_error_for_many_constants_is_short():
     with pytest.raises(ValueError, match="and more") as caught:
         DiagonalGaussian().fit(numpy.full((5, 5000), 0.1))

@@ -164,3 +164,9 @@ def test_errors_name_the_function_and_the_shapes():
         nearest_neighbours(a, a[:0])
     with pytest.raises(ValueError, match="principal_angles"):
         principal_angles(a, b)
+
+
+def test_principal_angles_of_what_is_not_finite_are_refused():
+    basis = numpy.array([[1.0], [numpy.nan]])
+    with pytest.raises(ValueError, match="not all finite"):
+        principal_angles(basis, numpy.ones((2, 1)))

@@ -196,3 +196,43 @@ def test_errors_name_the_operation_and_the_shapes(points):
             pca.fill_missing(points, numpy.zeros(shape, dtype=bool))
     with pytest.raises(ValueError, match="noise variance"):
         pca.fill_missing(points, numpy.zeros(7, dtype=bool), noise_variance=-1.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("value", [0.0, 0.1, 7.0, 200.0])
+@pytest.mark.parametrize("count", [2, 5, 10_001])
+def test_samples_that_are_all_the_same_are_filled_with_their_value(count, value, dtype):
+    samples = numpy.full((count, 3), value).astype(dtype)
+    pca = PCA(2).fit(samples)
+    assert (pca.mean_ == samples[0]).all()
+    assert not pca.explained_variance_.any()
+    for mask in ([[True, False, True]], [[True, True, True]], numpy.eye(3, dtype=bool)[:2]):
+        mask = numpy.asarray(mask)
+        for noise in (None, 0.0, 0.5):
+            shown = samples[: max(2, len(mask))]
+            filled = pca.fill_missing(shown, mask, noise_variance=noise)
+            numpy.testing.assert_array_equal(filled, shown)
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_dependent_features_are_filled_by_what_they_depend_on(kept):
+    t = numpy.linspace(-1.0, 1.0, 21)[:, None]
+    pca = PCA(kept).fit(numpy.hstack([t, 2 * t, 5 - t, numpy.full_like(t, 0.1)]))
+    holed = numpy.array([[0.5, numpy.nan, numpy.nan, numpy.nan]])
+    filled = pca.fill_missing(holed, numpy.isnan(holed))
+    numpy.testing.assert_allclose(filled, [[0.5, 1.0, 4.5, 0.1]], atol=1e-7)
+
+
+def test_samples_without_spread_through_the_origin_are_filled_with_0():
+    pca = PCA(2, centre=False).fit(numpy.zeros((4, 3)))
+    filled = pca.fill_missing(numpy.ones((1, 3)), numpy.array([[True, False, True]]))
+    numpy.testing.assert_array_equal(filled, [[0.0, 1.0, 0.0]])
+
+
+def test_a_noise_that_is_no_variance_and_samples_too_large_are_refused():
+    points = numpy.random.default_rng(0).normal(size=(9, 3))
+    for noise in (-1.0, numpy.nan, numpy.inf):
+        with pytest.raises(ValueError, match="fill_missing: the noise variance must not be neg"):
+            PCA(1).fit(points).fill_missing(points, points > 0, noise_variance=noise)
+    with pytest.raises(ValueError, match=r"PCA.fit: the samples \(9, 3\) are too large"):
+        PCA(1).fit(points * 1e200)

@@ -54,7 +54,10 @@ def as_array(data: Any, dtype: Any, device: str | Device | None) -> Array:
     if isinstance(data, TensorValues):
         data = data.data
     if not is_array(data):
-        is_plain_python = not hasattr(data, "dtype")
+        first = data
+        while isinstance(first, (list, tuple)) and first:
+            first = first[0]
+        is_plain_python = not (hasattr(data, "dtype") or isinstance(first, TensorValues))
         try:
             data = as_host_array(data)
         except ValueError as error:
@@ -69,6 +72,17 @@ def as_array(data: Any, dtype: Any, device: str | Device | None) -> Array:
         with use_device(device_of(data)):
             data = data.astype(given[-1])
     return data if device is None else to_device(data, device)
+
+
+def _with_values(given: Any) -> Any:
+    """Arguments of a NumPy function with arrays in place of tensors, also inside lists."""
+    if isinstance(given, TensorValues):
+        return given.numpy()
+    if type(given) in (list, tuple):
+        return type(given)(map(_with_values, given))
+    if type(given) is dict:
+        return {key: _with_values(value) for key, value in given.items()}
+    return given
 
 
 class TensorValues(TensorMethods):
@@ -153,6 +167,9 @@ class TensorValues(TensorMethods):
     def numpy(self) -> Array:
         """The data as a NumPy array, shared with the tensor.
 
+        ``numpy.asarray(tensor)``, NumPy's functions and Matplotlib's ask for it. Its ufuncs, as
+        ``numpy.exp``, refuse tensors: here they are methods, which have gradients.
+
         Raises
         ------
         RuntimeError
@@ -171,6 +188,16 @@ class TensorValues(TensorMethods):
         if self.device != CPU:
             raise TypeError(f"numpy: the tensor is on {self.device}; use to('cpu').numpy()")
         return self.data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """What ``numpy.asarray`` takes: :meth:`numpy`, and its errors."""
+        return as_host_array(self.numpy(), dtype, copy=copy)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy's functions compute with the values and give arrays, which have no gradient."""
+        if args and args[0] is self and function.__name__ in ("shape", "ndim", "size"):
+            args = (self.data, *args[1:])  # whose answer needs no values
+        return function(*_with_values(args), **_with_values(kwargs))
 
     def copy_(self: Self, source: Any) -> Self:
         """Write new values into this tensor, in place; the mutation check notices.
@@ -224,6 +251,13 @@ class TensorValues(TensorMethods):
 
     def __int__(self) -> int:
         return int(self.item())
+
+    def __index__(self) -> int:
+        if self.size != 1 or self.dtype.kind not in "iu":
+            raise TypeError(
+                f"index: expected one whole number, got {self.dtype} of shape {self.shape}"
+            )
+        return self.item()
 
     __hash__ = object.__hash__  # `==` compares elements; a tensor is a key by identity
 

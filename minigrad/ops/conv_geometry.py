@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..kernels import Geometry
+from .operands import is_whole
 
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
@@ -26,10 +27,10 @@ def pair(operation: str, name: str, value: Any, least: int) -> Pair:
     """
     values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     for one in values:
-        if type(one) is not int and (isinstance(one, bool) or not hasattr(one, "__index__")):
-            raise TypeError(f"{operation}: {name} must be an int or a pair, got {value!r}")
+        if not is_whole(one):
+            raise TypeError(f"{operation}: {name} must be an int or a pair, got {value!r:.80}")
     if len(values) != 2:
-        raise ValueError(f"{operation}: {name} must be an int or a pair, got {value!r}")
+        raise ValueError(f"{operation}: {name} must be an int or a pair, got {value!r:.80}")
     if min(values) < least:
         raise ValueError(f"{operation}: {name} must be at least {least}, got {value!r}")
     return int(values[0]), int(values[1])
@@ -43,7 +44,7 @@ def check_shapes(name: str, x: Shape, weight: Shape, groups: Any) -> None:
         raise ValueError(f"{name}: weight must have 4 dimensions, got shape {weight}")
     if 0 in weight:
         raise ValueError(f"{name}: weight {weight} has a dimension of length 0")
-    if isinstance(groups, bool) or not hasattr(groups, "__index__") or groups < 1:
+    if not is_whole(groups) or groups < 1:
         raise ValueError(f"{name}: groups must be a whole number from 1, got {groups!r}")
     if weight[0] % groups:
         raise ValueError(

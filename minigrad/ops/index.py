@@ -7,7 +7,7 @@ from typing import Any
 from ..backend import CPU, Array, array_module, device_of, is_array, to_device, use_device
 from ..operation import Operation
 from ..tensor import Tensor
-from .operands import as_tensor
+from .operands import as_tensor, is_whole
 
 
 class Index(Operation):
@@ -123,14 +123,14 @@ def _part(part: Any, x: Tensor) -> Any:
     """One part of a key: arrays moved to the tensor's device."""
     if isinstance(part, slice):
         for bound in (part.start, part.stop, part.step):
-            if bound is not None and not hasattr(bound, "__index__"):
+            if bound is not None and not is_whole(bound):
                 raise TypeError(f"index: slices must have whole numbers, got {part}")
         if part.step == 0:
             raise ValueError(f"index: the step of a slice cannot be 0, got {part}")
         return part
     if part is None or part is Ellipsis:
         return part
-    if hasattr(part, "__index__") and not isinstance(part, (bool, Tensor)) and not is_array(part):
+    if is_whole(part) and not is_array(part):
         return int(part)
     array = as_tensor("index", part).data
     if is_array(part) or isinstance(part, Tensor):

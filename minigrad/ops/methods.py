@@ -124,7 +124,7 @@ class TensorMethods:
         return to(self, "float64")
 
     def __iter__(self: Any) -> Any:
-        return (self[i] for i in range(len(self)))
+        return map(self.__getitem__, range(len(self)))
 
 
 def attach() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import numbers
+import operator
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
@@ -67,6 +68,19 @@ def is_number(value: object) -> bool:
     if type(value) in (float, int):
         return True
     return isinstance(value, numbers.Real) or (hasattr(value, "dtype") and not is_array(value))
+
+
+def is_whole(value: object) -> bool:
+    """Something that counts, Python's or NumPy's: no truth value, no tensor, nothing to round."""
+    if type(value) is int:
+        return True
+    if isinstance(value, (bool, Tensor)):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
 
 
 def require_number(name: str, what: str, value: Any) -> None:

@@ -16,7 +16,7 @@ from ..operation import Operation
 from ..tensor import Tensor
 from .arithmetic import Mul, Scale, ScaleDown, Sub
 from .elementwise import sqrt
-from .operands import as_float, as_tensor, cast, on_its_device
+from .operands import as_float, as_tensor, cast, is_whole, on_its_device
 from .select import Mask, Where
 
 Dims = int | tuple[int, ...] | list[int] | None
@@ -39,8 +39,8 @@ def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     for one in dims:
-        if isinstance(one, bool) or not hasattr(one, "__index__"):
-            raise TypeError(f"{name}: dim must be an int or several, got {dim!r}")
+        if not is_whole(one):
+            raise TypeError(f"{name}: dim must be an int or several, got {dim!r:.80}")
         if not -ndim <= one < ndim:
             raise IndexError(f"{name}: dim {one} is out of range for {ndim} dimensions")
     normal = tuple(sorted(int(one) % ndim for one in dims))

@@ -12,7 +12,7 @@ from ..backend import Array
 from ..basic import Expand, Reshape
 from ..operation import Operation
 from ..tensor import Tensor
-from .operands import as_tensor
+from .operands import as_tensor, is_whole
 from .reduce import normal_dims
 
 
@@ -37,8 +37,8 @@ def whole_numbers(values: tuple, name: str) -> tuple[int, ...]:
     if len(values) == 1 and isinstance(values[0], (tuple, list)):
         values = tuple(values[0])
     for value in values:
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise TypeError(f"{name}: expected whole numbers, got {values}")
+        if not is_whole(value):
+            raise TypeError(f"{name}: expected whole numbers, got {values!r:.80}")
     return tuple(int(value) for value in values)
 
 

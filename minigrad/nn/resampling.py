@@ -90,6 +90,8 @@ class Upsample(Module):
         Or by what to multiply them. One of the two must be given.
     mode : str
         Only ``"nearest"``.
+    recompute_scale_factor : bool, optional
+        Use a factor for the size only: see :func:`minigrad.functional.interpolate`.
 
     Raises
     ------
@@ -109,6 +111,8 @@ class Upsample(Module):
         size: int | tuple[int, int] | None = None,
         scale_factor: float | tuple[float, float] | None = None,
         mode: str = "nearest",
+        *,
+        recompute_scale_factor: bool | None = None,
     ) -> None:
         if (size is None) == (scale_factor is None):
             raise ValueError(
@@ -122,10 +126,17 @@ class Upsample(Module):
         self.size = size
         self.scale_factor = None if scale_factor is None else _factors(scale_factor)
         self.mode = mode
+        self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, P, Q)."""
-        return functional.interpolate(input, self.size, self.scale_factor, self.mode)
+        return functional.interpolate(
+            input,
+            self.size,
+            self.scale_factor,
+            self.mode,
+            recompute_scale_factor=self.recompute_scale_factor,
+        )
 
     def extra_repr(self) -> str:
         if self.scale_factor is not None:
@@ -140,7 +151,7 @@ def _factors(value: Any) -> float | tuple[float, float]:
     for factor in factors:
         if isinstance(factor, bool) or not isinstance(factor, (int, float)):
             raise TypeError(f"Upsample: scale_factor must be a number or a pair, got {value!r}")
-        if not factor > 0:
+        if not 0 < factor < float("inf"):
             raise ValueError(f"Upsample: scale_factor must be positive, got {value!r}")
     if several and len(factors) != 2:
         raise ValueError(f"Upsample: scale_factor must be a number or a pair, got {value!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 from ..backend import array_module
@@ -51,11 +52,11 @@ def _output_size(
     output = []
     for n, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation):
         room = n + 2 * p - d * (k - 1) - 1
-        if room < 0:
-            raise ValueError(f"{name}: kernel {kernel} is larger than input {x.shape}")
         count = -(-room // s) + 1 if ceil_mode else room // s + 1
         if ceil_mode and (count - 1) * s >= n + p:
             count -= 1  # a window must start inside the image or its left padding
+        if count < 1:
+            raise ValueError(f"{name}: kernel {kernel} is larger than input {x.shape}")
         output.append(count)
     return output[0], output[1]
 
@@ -202,6 +203,8 @@ def interpolate(
     size: Pair | None = None,
     scale_factor: float | tuple[float, float] | None = None,
     mode: str = "nearest",
+    *,
+    recompute_scale_factor: bool | None = None,
 ) -> Tensor:
     """Resize images by repeating (or dropping) the nearest pixel.
 
@@ -212,9 +215,13 @@ def interpolate(
     size : int or pair, optional
         The new (height, width), in pixels.
     scale_factor : number or pair, optional
-        Instead of ``size``: how many times larger.
+        Instead of ``size``: how many times larger; what is left of a pixel is dropped.
     mode : str
-        Only ``"nearest"``: row p of the result is row ``floor(p H / P)`` of the image.
+        Only ``"nearest"``: row p of the result is row ``floor(p s)`` of the image, with s the step
+        ``H / P``, or 1 / ``scale_factor`` where that is given. As in PyTorch s is rounded to
+        float32, and a height kept or doubled has s = 1 or 1/2 whatever the factor.
+    recompute_scale_factor : bool, optional
+        Use a given ``scale_factor`` for the size only, so that s is ``H / P``.
 
     Returns
     -------
@@ -222,8 +229,10 @@ def interpolate(
 
     Raises
     ------
+    TypeError
+        If a size or a factor is no number.
     ValueError
-        Unless exactly one of ``size`` and ``scale_factor`` is given and positive.
+        Unless exactly one of ``size`` and ``scale_factor`` is given, positive and finite.
 
     Examples
     --------
@@ -233,35 +242,46 @@ def interpolate(
     """
     name = "interpolate"
     if mode != "nearest":
-        raise ValueError(f"{name}: mode must be 'nearest', got {mode!r}")
+        raise ValueError(f"{name}: mode must be 'nearest', got {mode!r:.80}")
     if (size is None) == (scale_factor is None):
         raise ValueError(f"{name}: give either size or scale_factor")
+    if recompute_scale_factor and scale_factor is None:
+        raise ValueError(f"{name}: recompute_scale_factor needs a scale_factor")
     x, is_single = batched(name, as_tensor(name, x))
     old = x.shape[2:]
     if size is not None:
-        new = pair(name, "size", size, 1)
-        steps = [n / m for n, m in zip(old, new)]
+        new, factors = pair(name, "size", size, 1), (None, None)
     else:
         pairs = isinstance(scale_factor, (tuple, list))
         factors = tuple(scale_factor) if pairs else (scale_factor, scale_factor)
         for factor in factors:
             require_number(name, "scale_factor", factor)
-        if len(factors) != 2 or min(factors) <= 0:
-            raise ValueError(f"{name}: scale_factor must be positive, got {scale_factor!r}")
+        if len(factors) != 2 or not all(0 < factor < float("inf") for factor in factors):
+            raise ValueError(f"{name}: scale_factor must be positive, got {scale_factor!r:.80}")
         new = tuple(int(n * factor) for n, factor in zip(old, factors))
-        steps = [1 / factor for factor in factors]
+        if recompute_scale_factor:
+            factors = (None, None)
     if min(new) < 1 or min(old) < 1:
         raise ValueError(f"{name}: input {x.shape} cannot be resized to {new}")
+    rows, columns = (_sources(*lengths) for lengths in zip(old, new, factors))
     times = tuple(m // n for n, m in zip(old, new))
-    if all(t and n * t == m and step == 1 / t for n, t, m, step in zip(old, times, new, steps)):
+    if all(
+        n * t == m and source == [k // t for k in range(m)]
+        for n, m, t, source in zip(old, new, times, (rows, columns))
+    ):
         return unbatched(_repeated(x, times), is_single)
     xp = array_module(x.data)
-    rows, columns = (
-        xp.asarray([min(int(k * step), n - 1) for k in range(m)])
-        for n, m, step in zip(old, new, steps)
-    )
-    y = Index((slice(None), slice(None), rows))(x)
-    return unbatched(Index((slice(None), slice(None), slice(None), columns))(y), is_single)
+    y = Index((slice(None), slice(None), xp.asarray(rows)))(x)
+    y = Index((slice(None), slice(None), slice(None), xp.asarray(columns)))(y)
+    return unbatched(y, is_single)
+
+
+def _sources(old: int, new: int, factor: float | None) -> list[int]:
+    """For each place along one direction of the result, the place in the image it is taken from."""
+    if new in (old, 2 * old):
+        return [k // (new // old) for k in range(new)]
+    (step,) = array("f", [old / new if factor is None else 1 / factor])  # rounded to float32
+    return [min(int(place), old - 1) for place in array("f", [k * step for k in range(new)])]
 
 
 def _repeated(x: Tensor, times: tuple[int, int]) -> Tensor:

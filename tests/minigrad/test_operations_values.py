@@ -9,7 +9,7 @@ import scipy.special
 from operation_case import normal, off_zero, positive
 
 from minigrad import functional as F
-from minigrad import grad
+from minigrad import grad, nn
 
 X, Y, P = normal(3, 4), off_zero(3, 4, seed=1), positive(3, 4)
 ELEMENTWISE = {
@@ -242,6 +242,39 @@ def test_interpolate_matches_loops(tensor):
             expected[:, :, p, q] = x[:, :, p * 3 // height, q * 4 // width]
         found = F.interpolate(tensor(x), (height, width)).to("cpu").numpy()
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_window_that_hangs_over_the_end_may_be_larger_than_the_image(tensor):
+    x = normal(1, 1, 2, 3)
+    options = {"stride": 2, "ceil_mode": True}
+    found = F.max_pool2d(tensor(x), (3, 2), **options).to("cpu").numpy()
+    np.testing.assert_array_equal(found[0, 0], [[x[..., :2].max(), x[..., 2:].max()]])
+    found = F.avg_pool2d(tensor(x), (3, 2), **options).to("cpu").numpy()
+    np.testing.assert_allclose(found[0, 0], [[x[..., :2].mean(), x[..., 2:].mean()]])
+
+
+@pytest.mark.parametrize(
+    ("width", "factor", "taken", "recomputed"),
+    [
+        (3, 2.3, [0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2]),  # doubled
+        (3, 1.2, [0, 1, 2], [0, 1, 2]),  # kept
+        (3, 2.9, [0, 0, 0, 1, 1, 1, 2, 2], [0, 0, 0, 1, 1, 1, 2, 2]),
+        (4, 0.7, [0, 1], [0, 2]),
+        (4, 1.3, [0, 0, 1, 2, 3], [0, 0, 1, 2, 3]),
+        (5, 3.1, [0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4], [k // 3 for k in range(15)]),
+    ],
+)
+def test_interpolate_steps_by_the_factor_given_unless_told_to_recompute(
+    width, factor, taken, recomputed, tensor
+):
+    """Values worked out from PyTorch's rule: floor(k / factor), or floor(k width / new width)."""
+    x = normal(1, 2, 2, width)
+    layer = nn.Upsample(scale_factor=(1, factor))
+    fresh = nn.Upsample(scale_factor=(1, factor), recompute_scale_factor=True)
+    turned = F.interpolate(tensor(x.swapaxes(2, 3)), scale_factor=(factor, 1)).to("cpu").numpy()
+    np.testing.assert_array_equal(turned.swapaxes(2, 3), x[..., taken])
+    np.testing.assert_array_equal(layer(tensor(x)).to("cpu").numpy(), x[..., taken])
+    np.testing.assert_array_equal(fresh(tensor(x)).to("cpu").numpy(), x[..., recomputed])
 
 
 def test_losses_match_loops(tensor):

@@ -209,6 +209,15 @@ CALLS = {
     "interpolate-size": (lambda: F.interpolate(IMAGE, 0), ValueError, "interpolate: size"),
     "interpolate-scale": (
         lambda: F.interpolate(IMAGE, scale_factor=-1.0), ValueError, "interpolate: scale_factor"),
+    "interpolate-scale-nan": (
+        lambda: F.interpolate(IMAGE, scale_factor=(1, float("nan"))), ValueError,
+        "interpolate: scale_factor"),
+    "interpolate-scale-infinite": (
+        lambda: F.interpolate(IMAGE, scale_factor=float("inf")), ValueError,
+        "interpolate: scale_factor"),
+    "interpolate-recompute": (
+        lambda: F.interpolate(IMAGE, 3, recompute_scale_factor=True), ValueError,
+        "interpolate: recompute_scale_factor"),
     "interpolate-scale-text": (
         lambda: F.interpolate(IMAGE, scale_factor="2"), TypeError, "interpolate: scale_factor"),
     "interpolate-nothing": (

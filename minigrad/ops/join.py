@@ -13,7 +13,7 @@ from ..operation import Operation
 from ..tensor import Tensor
 from .index import Index
 from .operands import as_tensor, require_number, same_precision, with_number
-from .reduce import normal_dims
+from .reduce import one_dim
 from .shape import unsqueeze, whole_numbers
 
 
@@ -81,7 +81,9 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     Tensor([1., 2., 3.])
     """
     tensors = _sequence("cat", tensors)
-    (axis,) = normal_dims("cat", dim, tensors[0].ndim)
+    axis = one_dim("cat", dim, tensors[0].ndim)
+    if tensors[0].ndim == 0:
+        raise ValueError("cat: tensors without dimensions have none to be joined along; use stack")
     rest = {(*tensor.shape[:axis], *tensor.shape[axis + 1 :]) for tensor in tensors}
     if len(rest) > 1 or len({tensor.ndim for tensor in tensors}) > 1:
         shapes = ", ".join(str(tensor.shape) for tensor in tensors)
@@ -117,7 +119,7 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     if len({tensor.shape for tensor in tensors}) > 1:
         shapes = ", ".join(str(tensor.shape) for tensor in tensors)
         raise ValueError(f"stack: shapes {shapes} differ")
-    (axis,) = normal_dims("stack", dim, tensors[0].ndim + 1)
+    axis = one_dim("stack", dim, tensors[0].ndim + 1)
     return Cat(axis)(*(unsqueeze(tensor, axis) for tensor in tensors))
 
 

@@ -25,6 +25,8 @@ Dims = int | tuple[int, ...] | list[int] | None
 def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
     """``dim`` as a sorted tuple of dimensions that are not negative.
 
+    A tensor without dimensions takes 0 and -1, as in PyTorch, and has none of them: ``()``.
+
     Raises
     ------
     TypeError, IndexError, ValueError
@@ -38,15 +40,23 @@ def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
     if dim is None:
         return tuple(range(ndim))
     dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    length = max(ndim, 1)
     for one in dims:
         if not is_whole(one):
             raise TypeError(f"{name}: dim must be an int or several, got {dim!r:.80}")
-        if not -ndim <= one < ndim:
+        if not -length <= one < length:
             raise IndexError(f"{name}: dim {one} is out of range for {ndim} dimensions")
-    normal = tuple(sorted(int(one) % ndim for one in dims))
+    normal = tuple(sorted(int(one) % length for one in dims))
     if len(set(normal)) < len(normal):
         raise ValueError(f"{name}: dim {dim} names a dimension twice")
-    return normal
+    return normal if ndim else ()
+
+
+def one_dim(name: str, dim: int, ndim: int) -> int:
+    """A single dimension that is not negative: see :func:`normal_dims`; 0 where there is none."""
+    if not is_whole(dim):
+        raise TypeError(f"{name}: dim must be an int, got {dim!r:.80}")
+    return (normal_dims(name, dim, ndim) or (0,))[0]
 
 
 def kept(x: Tensor, reduced: Tensor, axes: tuple[int, ...]) -> Tensor:

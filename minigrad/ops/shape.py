@@ -13,7 +13,7 @@ from ..basic import Expand, Reshape
 from ..operation import Operation
 from ..tensor import Tensor
 from .operands import as_tensor, is_whole
-from .reduce import normal_dims
+from .reduce import normal_dims, one_dim
 
 
 class Permute(Operation):
@@ -110,10 +110,9 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     (1, 2)
     """
     x = as_tensor("flatten", x)
+    start, end = (one_dim("flatten", dim, x.ndim) for dim in (start_dim, end_dim))
     if x.ndim == 0:
         return Reshape((1,))(x)
-    (start,) = normal_dims("flatten", start_dim, x.ndim)
-    (end,) = normal_dims("flatten", end_dim, x.ndim)
     if start > end:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     if start == end:
@@ -179,7 +178,9 @@ def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
             [2.]])
     """
     x = as_tensor("transpose", x)
-    (first,), (second,) = (normal_dims("transpose", dim, x.ndim) for dim in (dim0, dim1))
+    first, second = (one_dim("transpose", dim, x.ndim) for dim in (dim0, dim1))
+    if x.ndim == 0:
+        return x
     order = list(range(x.ndim))
     order[first], order[second] = second, first
     return Permute(tuple(order))(x)
@@ -234,7 +235,7 @@ def unsqueeze(x: Any, dim: int) -> Tensor:
     (2, 1)
     """
     x = as_tensor("unsqueeze", x)
-    (axis,) = normal_dims("unsqueeze", dim, x.ndim + 1)
+    axis = one_dim("unsqueeze", dim, x.ndim + 1)
     return Reshape((*x.shape[:axis], 1, *x.shape[axis:]))(x)
 
 

@@ -15,7 +15,7 @@ from ..tensor import Tensor
 from .arithmetic import Mul, Neg, Sub
 from .elementwise import Exp, Expm1
 from .operands import as_float
-from .reduce import Dims, kept, normal_dims, not_empty
+from .reduce import Dims, kept, normal_dims, not_empty, one_dim
 
 
 def _log_of_sum(shifted: Array, axes: tuple[int, ...]) -> Array:
@@ -129,7 +129,7 @@ def softmax(x: Any, dim: int) -> Tensor:
     Tensor([0.5, 0.5])
     """
     x = as_float("softmax", x)
-    axes = normal_dims("softmax", dim, x.ndim)
+    axes = (one_dim("softmax", dim, x.ndim),)[: x.ndim]
     return Softmax(axes)(x) if x.size else x
 
 
@@ -144,5 +144,5 @@ def log_softmax(x: Any, dim: int) -> Tensor:
     Tensor([-0.6931472, -0.6931472])
     """
     x = as_float("log_softmax", x)
-    axes = normal_dims("log_softmax", dim, x.ndim)
+    axes = (one_dim("log_softmax", dim, x.ndim),)[: x.ndim]
     return LogSoftmax(axes)(x) if x.size else x

@@ -1,5 +1,6 @@
 """Values against NumPy, SciPy, and loops written from the definition."""
 
+import inspect
 import itertools
 import math
 
@@ -8,8 +9,8 @@ import pytest
 import scipy.special
 from operation_case import normal, off_zero, positive
 
+from minigrad import Tensor, grad, nn
 from minigrad import functional as F
-from minigrad import grad, nn
 
 X, Y, P = normal(3, 4), off_zero(3, 4, seed=1), positive(3, 4)
 ELEMENTWISE = {
@@ -82,6 +83,65 @@ def test_softmax_matches_scipy(dim, tensor):
     found = F.log_softmax(tensor(x), dim).to("cpu").numpy()
     expected = scipy.special.log_softmax(x, axis=dim)  # which rounds to units of 1
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-15)
+
+
+NO_DIMENSIONS = {  # of 1.5: the value, its shape and its gradient, as PyTorch 2.13 gives them
+    "sum": (lambda x, dim, **kept: F.sum(x, dim, **kept), 1.5, (), 1),
+    "mean": (lambda x, dim, **kept: F.mean(x, dim, **kept), 1.5, (), 1),
+    "amax": (lambda x, dim, **kept: F.amax(x, dim, **kept), 1.5, (), 1),
+    "amin": (lambda x, dim, **kept: F.amin(x, dim, **kept), 1.5, (), 1),
+    "logsumexp": (lambda x, dim, **kept: F.logsumexp(x, dim, **kept), 1.5, (), 1),
+    "var": (lambda x, dim, **kept: F.var(x, dim, **kept), math.nan, (), math.nan),
+    "std": (lambda x, dim, **kept: F.std(x, dim, **kept), math.nan, (), math.nan),
+    "softmax": (lambda x, dim: F.softmax(x, dim), 1, (), 0),
+    "log_softmax": (lambda x, dim: F.log_softmax(x, dim), 0, (), 0),
+    "squeeze": (lambda x, dim: F.squeeze(x, dim), 1.5, (), 1),
+    "unsqueeze": (lambda x, dim: F.unsqueeze(x, dim), 1.5, (1,), 1),
+    "transpose": (lambda x, dim: F.transpose(x, dim, -1 - dim), 1.5, (), 1),
+    "flatten": (lambda x, dim: F.flatten(x, dim, -1 - dim), 1.5, (1,), 1),
+    "stack": (lambda x, dim: F.stack([x, x], dim), 1.5, (2,), 2),
+}
+REDUCTIONS = ("sum", "mean", "amax", "amin", "logsumexp", "var", "std")
+SEVERAL = (*REDUCTIONS, "squeeze")  # may be given several dimensions
+
+
+def test_every_function_that_takes_a_dimension_is_tried_on_a_tensor_without_any():
+    names = {"dim", "dims", "dim0", "start_dim"}
+    taking = {n for n in F.__all__ if names & {*inspect.signature(getattr(F, n)).parameters}}
+    assert taking == {*NO_DIMENSIONS, "cat", "permute"}  # which have nothing to join or order
+
+
+@pytest.mark.parametrize("dim", [0, -1])
+@pytest.mark.parametrize("name", NO_DIMENSIONS)
+def test_a_tensor_without_dimensions_takes_dimensions_0_and_minus_1_as_in_pytorch(
+    name, dim, tensor
+):
+    function, value, shape, slope = NO_DIMENSIONS[name]
+    for option in [{}, {"keepdim": True}] if name in REDUCTIONS else [{}]:
+        for given in [dim, (dim,)] if name in SEVERAL else [dim]:
+            x = tensor(np.array(1.5), requires_grad=True)
+            y = function(x, given, **option)
+            assert y.shape == shape
+            np.testing.assert_array_equal(y.detach().to("cpu").numpy(), np.full(shape, value))
+            with np.errstate(invalid="ignore"):
+                F.sum(y).backward()
+            assert x.grad.shape == ()
+            np.testing.assert_array_equal(x.grad.to("cpu").numpy(), slope)
+
+
+@pytest.mark.parametrize("name", NO_DIMENSIONS)
+def test_other_dimensions_of_a_tensor_without_any_are_refused(name):
+    function, x = NO_DIMENSIONS[name][0], Tensor(1.5)
+    for dim in (2, -3) if name in ("unsqueeze", "stack") else (1, -2):
+        with pytest.raises(IndexError, match=f"{name}: dim {dim} is out of range"):
+            function(x, dim)
+    if name in SEVERAL:
+        with pytest.raises(ValueError, match=f"{name}: .*twice"):
+            function(x, (0, -1))
+    else:
+        for several in ((0,), (), None):
+            with pytest.raises(TypeError, match=f"{name}: dim must be an int"):
+                getattr(F, name)([x] if name == "stack" else x, several, *[0] * ("transp" in name))
 
 
 def test_shape_functions_match_numpy(tensor):

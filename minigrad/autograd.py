@@ -18,7 +18,7 @@ from .operation import Operation
 from .order import Node, gradients_wanted, node_of, operations_behind
 from .saved import NotKept
 from .tensor import Tensor
-from .unbroadcast import backward_checked, fitted, one_each
+from .unbroadcast import backward_checked, fitted, name_whose_backward, one_each
 
 # One operation undone: the gradient that arrived, and those that leave, one an input.
 Step = tuple[Operation, Tensor, list[Tensor | None]]
@@ -50,7 +50,14 @@ def walk(
         if gradient is None or needs is None:
             continue
         operation.needs_input_grad = needs
-        found = backward_checked(operation, gradient) if checking else operation.backward(gradient)
+        try:
+            if checking:
+                found = backward_checked(operation, gradient)
+            else:
+                found = operation.backward(gradient)
+        except Exception as error:
+            name_whose_backward(operation, error)
+            raise
         if type(found) is not tuple or len(found) != len(needs):
             found = one_each(operation, found)
         left = []

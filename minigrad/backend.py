@@ -177,13 +177,14 @@ def array_module(*arrays: Array) -> ModuleType:
     return numpy if common_device(*arrays).type == "cpu" else sys.modules["cupy"]
 
 
-def as_dtype(name: str, dtype: Any) -> Any:
-    """A NumPy dtype from its name, type or itself.
+def as_dtype(name: str, dtype: Any, expected: str = "a dtype") -> Any:
+    """A NumPy dtype from its name, type or itself, in the byte order of the machine.
 
     Raises
     ------
     TypeError
-        Naming the operation, if it is none.
+        Naming the operation, if it is none, or none that tensors have: float32, float64, whole
+        numbers and booleans.
 
     Examples
     --------
@@ -191,11 +192,16 @@ def as_dtype(name: str, dtype: Any) -> Any:
     dtype('float32')
     """
     try:
-        if dtype is not None:  # which NumPy takes for float64
-            return numpy.dtype(dtype)
-    except TypeError:
-        pass
-    raise TypeError(f"{name}: expected a dtype, got {dtype!r}")
+        found = None if dtype is None else numpy.dtype(dtype)  # NumPy takes None for float64
+    except (TypeError, ValueError):
+        found = None
+    if found is None:
+        raise TypeError(f"{name}: expected {expected}, got {dtype!r:.80}")
+    if found.kind not in "iub" and (found.kind != "f" or found.itemsize not in (4, 8)):
+        raise TypeError(
+            f"{name}: expected numbers (float32, float64, whole or bool), got {found!s:.80}"
+        )
+    return numpy.dtype(found.char)  # the machine's byte order
 
 
 def to_device(array: Array, target: str | Device) -> Array:

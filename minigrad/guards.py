@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .anomaly import require_finite, user_line
-from .backend import Array, common_device, use_device
+from .backend import Array, HostScalar, as_host_array, common_device, is_array, use_device
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -22,7 +22,16 @@ def forward_elsewhere(
             kind = type(tensor).__name__
             raise TypeError(f"{operation.name}: input {i} is a {kind}, no Tensor")
     with use_device(common_device(*arrays, name=operation.name)):
-        return operation.forward(*arrays)
+        return an_array(operation, operation.forward(*arrays))
+
+
+def an_array(operation: Operation, data: Any) -> Array:
+    """What forward gave, if it is an array."""
+    if isinstance(data, HostScalar):
+        return as_host_array(data)
+    if not is_array(data):
+        raise TypeError(f"{operation.name}: forward gave a {type(data).__name__}, no array")
+    return data
 
 
 def remember_line_and_check(operation: Operation, data: Array) -> None:

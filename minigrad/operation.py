@@ -6,7 +6,7 @@ import re
 from typing import ClassVar
 
 from .backend import Array, HostArray, HostScalar, as_host_array
-from .guards import forward_elsewhere, remember_line_and_check
+from .guards import an_array, forward_elsewhere, remember_line_and_check
 from .modes import current_mode
 from .saved import Saved, without_values, wrap
 from .tensor import Tensor
@@ -61,6 +61,12 @@ class Operation(Saved):
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
         Operation.registry[cls.name] = cls
 
+    def __repr__(self) -> str:
+        if self.inputs is None:
+            return f"<{self.name}>"
+        shapes = ", ".join(str(tensor.shape) for tensor in self.inputs[:4])
+        return f"<{self.name} of {shapes}{', ...' if len(self.inputs) > 4 else ''}>"
+
     def forward(self, *arrays: Array) -> Array:
         """Compute the result from the inputs' arrays."""
         raise NotImplementedError(f"{self.name}: forward is not written")
@@ -89,8 +95,8 @@ class Operation(Saved):
             data = forward_elsewhere(self, inputs, arrays)
         else:  # two arguments are passed faster than any number of them
             data = self.forward(*arrays) if len(arrays) != 2 else self.forward(arrays[0], arrays[1])
-            if type(data) is not HostArray and isinstance(data, HostScalar):
-                data = as_host_array(data)  # CuPy gives an array without dimensions
+            if type(data) is not HostArray:  # CuPy gives an array without dimensions
+                data = as_host_array(data) if isinstance(data, HostScalar) else an_array(self, data)
         output = wrap(data)
         if self.is_view:
             output._version = version_of(inputs[0])

@@ -108,6 +108,8 @@ class Saved:
     @property
     def saved(self) -> tuple[Tensor, ...]:
         """The inputs, after checking that none was written in place since forward read it."""
+        if self.inputs is None:
+            raise AttributeError(f"{self.name}: saved: not recorded, or freed by backward")
         for tensor in self.inputs:
             if tensor._version and tensor._version[0] > self._number:
                 self._refuse(tensor)

@@ -24,6 +24,7 @@ class Tensor(TensorValues):
     ----------
     data : array, Tensor, number or nested list
         Arrays are shared, not copied, and keep their precision; Python floats become float32.
+        Of float32, float64, whole numbers or booleans.
     requires_grad : bool
         Whether gradients with respect to this tensor are wanted.
     dtype, device : optional
@@ -41,7 +42,9 @@ class Tensor(TensorValues):
     Raises
     ------
     TypeError
-        If the data is not numeric, or gradients are asked for whole numbers.
+        If the data is of another type, or gradients are asked for whole numbers.
+    OverflowError
+        If a Python number is out of the range of the dtype asked for.
 
     Examples
     --------

@@ -7,6 +7,8 @@ along. Here that is done once, for all operations.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .anomaly import require_finite
 from .backend import Array, HostArray, device_of
 from .basic import Reshape, Sum
@@ -63,8 +65,7 @@ def unbroadcast(
 def backward_checked(operation: Operation, gradient: Tensor) -> tuple[Tensor | None, ...]:
     """``operation.backward``, and the gradients it gives must be finite."""
     with unchecked():
-        found = operation.backward(gradient)
-    found = found if isinstance(found, tuple) else (found,)
+        found = one_each(operation, operation.backward(gradient))
     for i, one in enumerate(found):
         if isinstance(one, Tensor):
             created = getattr(operation, "_created", "unknown")
@@ -76,6 +77,9 @@ def one_each(
     operation: Operation, found: Tensor | tuple[Tensor | None, ...]
 ) -> tuple[Tensor | None, ...]:
     """What backward gave as a tuple; there must be one gradient an input."""
+    if isinstance(found, (list, dict, Iterator)):
+        kind = type(found).__name__
+        raise TypeError(f"{operation.name}: backward gave a {kind}, no Tensor or tuple of them")
     found = found if isinstance(found, tuple) else (found,)
     if len(found) != len(operation.inputs):
         raise RuntimeError(
@@ -83,3 +87,14 @@ def one_each(
             f"{len(operation.inputs)} inputs"
         )
     return found
+
+
+def name_whose_backward(operation: Operation, error: Exception) -> None:
+    """Let an error from inside an operation's backward say whose it was.
+
+    The error stays the same object, with its traceback; one that names the operation, or whose
+    words are not its own to change, is left alone.
+    """
+    words = str(error)
+    if error.args == (words,) and not words.startswith(f"{operation.name}:"):
+        error.args = (f"{operation.name}: in its backward: {words}",)

@@ -9,7 +9,17 @@ from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .backend import CPU, Array, as_dtype, as_host_array, device_of, is_array, to_device, use_device
+from .backend import (
+    CPU,
+    Array,
+    HostArray,
+    as_dtype,
+    as_host_array,
+    device_of,
+    is_array,
+    to_device,
+    use_device,
+)
 from .modes import is_grad_enabled
 
 if TYPE_CHECKING:
@@ -43,7 +53,7 @@ def mark_written(tensor: TensorValues) -> None:
     version_of(tensor)[0] = next_number()
 
 
-def as_array(data: Any, dtype: Any, device: str | Device | None) -> Array:
+def as_array(data: Any, dtype: Any, device: str | Device | None, name: str = "Tensor") -> Array:
     """What a caller calls data, as an array: see :class:`Tensor`.
 
     Examples
@@ -51,27 +61,38 @@ def as_array(data: Any, dtype: Any, device: str | Device | None) -> Array:
     >>> as_array([1, 2.5], None, None)
     array([1. , 2.5], dtype=float32)
     """
+    wanted = None if dtype is None else as_dtype(name, dtype)
     if isinstance(data, TensorValues):
         data = data.data
-    if not is_array(data):
-        first = data
-        while isinstance(first, (list, tuple)) and first:
-            first = first[0]
-        is_plain_python = not (hasattr(data, "dtype") or isinstance(first, TensorValues))
-        try:
-            data = as_host_array(data)
-        except ValueError as error:
-            raise TypeError(f"Tensor: the data is no regular array: {error}") from error
-        if is_plain_python and data.dtype.kind == "f" and dtype is None:
-            data = data.astype("float32")
-    given = [data.dtype] if dtype is None else [data.dtype, as_dtype("Tensor", dtype)]
-    for kind in given:
-        if kind.kind not in "fiub":
-            raise TypeError(f"Tensor: expected numbers, got data of type {kind}")
-    if data.dtype != given[-1]:
+    if isinstance(data, HostArray):
+        data = as_host_array(data)  # a memory map as well, or a matrix, whose * is another
+    elif not is_array(data):
+        data = _from_python(data, wanted, name)
+    if wanted is None or data.dtype.kind not in "fiub":
+        wanted = as_dtype(name, data.dtype)
+    if data.dtype != wanted:
         with use_device(device_of(data)):
-            data = data.astype(given[-1])
+            data = data.astype(wanted)
     return data if device is None else to_device(data, device)
+
+
+def _from_python(data: Any, wanted: Any, name: str) -> Array:
+    """Numbers and lists of them as an array: of float32 where nothing says another precision."""
+    first = data
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    is_plain = not (hasattr(data, "dtype") or isinstance(first, TensorValues))
+    try:
+        array = as_host_array(data)
+        if is_plain and wanted is None and array.dtype.kind == "f":
+            array = array.astype("float32")
+        elif is_plain and wanted is not None and array.dtype.kind in "fiub":
+            array = as_host_array(data, wanted)  # which notices a number out of range
+    except OverflowError as error:
+        raise OverflowError(f"{name}: a number is out of the range of {wanted}") from error
+    except ValueError as error:
+        raise TypeError(f"{name}: the data is no regular array: {error}") from error
+    return array
 
 
 def _with_values(given: Any) -> Any:
@@ -208,7 +229,7 @@ class TensorValues(TensorMethods):
         >>> Tensor([1.0, 2.0]).copy_([3.0, 4.0])
         Tensor([3., 4.])
         """
-        values = as_array(source, self.dtype, self.device)
+        values = as_array(source, self.dtype, self.device, "copy_")
         if values.shape != self.shape:
             raise ValueError(f"copy_: expected shape {self.shape}, got {values.shape}")
         return self._write("copy_", values)
@@ -271,6 +292,15 @@ class TensorValues(TensorMethods):
         copied.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
         copied.grad_fn, copied._version = None, None
         return copied
+
+    def __format__(self, spec: str) -> str:
+        if self.ndim == 0:
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(
+                f"format: expected one number for {spec!r:.40}, got a tensor of shape {self.shape}"
+            )
+        return str(self)
 
     def __repr__(self) -> str:
         text = repr(self.data)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from ..backend import Device, device
+from ..backend import Device, as_dtype, device
 from ..tensor import Tensor
 
 
@@ -100,10 +100,7 @@ def parameter_dtype(caller: str, given: Any, expected: str = "a dtype") -> numpy
     >>> parameter_dtype("Linear", "float64")
     dtype('float64')
     """
-    try:
-        dtype = numpy.dtype("float32" if given is None else given)
-    except TypeError:
-        raise TypeError(f"{caller}: expected {expected}, got {given!r}") from None
+    dtype = as_dtype(caller, "float32" if given is None else given, expected)
     if dtype.kind != "f":
         raise TypeError(f"{caller}: parameters are floating point, got {dtype}")
     return dtype

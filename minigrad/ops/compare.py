@@ -11,16 +11,26 @@ from typing import Any
 
 from ..backend import Array, common_device, use_device
 from ..tensor import Tensor
-from .operands import is_number, operands, python_number
+from .operands import is_number, operands, python_number, require_in_range
+
+
+def _comparable(name: str, number: Any, dtype: Any) -> float | int:
+    """A number to compare with: infinite where it is beyond all that the tensor can hold."""
+    number = python_number(name, number)
+    try:
+        require_in_range(name, number, dtype)
+    except OverflowError:
+        return float("inf") if number > 0 else float("-inf")
+    return number
 
 
 def _compare(name: str, function: Callable[[Any, Any], Array], a: Any, b: Any) -> Tensor:
     """A comparison of two tensors, or of one and a number, which is not rounded to its kind."""
     if isinstance(a, Tensor) and is_number(b):
-        a, b = a.data, python_number(name, b)
+        a, b = a.data, _comparable(name, b, a.dtype)
         place = common_device(a)
     elif isinstance(b, Tensor) and is_number(a):
-        a, b = python_number(name, a), b.data
+        a, b = _comparable(name, a, b.dtype), b.data
         place = common_device(b)
     else:
         a, b = (tensor.data for tensor in operands(name, a, b))

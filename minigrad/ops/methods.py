@@ -104,7 +104,7 @@ class TensorMethods:
     def T(self: Any) -> Tensor:
         """A matrix with rows and columns swapped."""
         if self.ndim != 2:
-            raise ValueError(f"T: expected a matrix, got shape {self.shape}; use permute")
+            raise AttributeError(f"T: expected a matrix, got shape {self.shape}; use permute")
         return shape.transpose(self, 0, 1)
 
     def cpu(self: Any) -> Tensor:

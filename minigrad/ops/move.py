@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array, Device, device, to_device
+from ..backend import Array, Device, as_dtype, device, to_device
 from ..operation import Operation
 from ..tensor import Tensor
 from .operands import cast
@@ -53,9 +53,6 @@ def to(x: Tensor, target: Any) -> Tensor:
         isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
     )
     if not is_device:
-        try:
-            return cast(x, target)
-        except TypeError as error:
-            raise TypeError(f"to: expected a device or a dtype, got {target!r}") from error
+        return cast(x, as_dtype("to", target, "a device or a dtype"))
     place = device(target)
     return x if place == x.device else ToDevice(place)(x)

@@ -98,15 +98,18 @@ def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
     """A tensor and a number to combine it with: the number as Python's, which leaves precision
     alone, and the tensor made able to take it (see :func:`cast_for_number`)."""
     x = as_tensor(name, x)
-    if type(number) is not float and type(number) is not int:
+    if type(number) is not float:
         number = python_number(name, number)
-    if x.data.dtype.kind != "f":
         x = cast_for_number(name, x, number)
+    elif x.data.dtype.kind != "f":
+        x = cast(x, DEFAULT_FLOAT)
     return x, number
 
 
 def python_number(name: str, number: Any) -> float | int:
     """A number of any kind (NumPy's, a fraction) as Python's bool, int or float."""
+    if type(number) is int:
+        return number
     number = number.item() if hasattr(number, "item") else number
     if isinstance(number, complex):
         raise TypeError(f"{name}: complex numbers are not supported, got {number!r}")
@@ -128,21 +131,39 @@ def cast_for_number(name: str, x: Tensor, number: float | int) -> Tensor:
     >>> cast_for_number("add", Tensor([True]), 2).dtype
     dtype('int64')
     """
-    if isinstance(number, float):
-        return cast(x, DEFAULT_FLOAT)
+    kind = x.data.dtype.kind
     if isinstance(number, bool):
         return x
-    if x.data.dtype.kind == "b":
+    if isinstance(number, float):
+        return x if kind == "f" else cast(x, DEFAULT_FLOAT)
+    if kind == "b":
         x = cast(x, "int64")
-    bits = 8 * x.dtype.itemsize
-    least = -(2 ** (bits - 1)) if x.dtype.kind == "i" else 0
-    most = least + 2**bits - 1
-    if not least <= number <= most:
-        raise OverflowError(
-            f"{name}: the number is outside of what {x.dtype} holds, {least} to {most}; "
-            "use to('int64') or to('float32')"
-        )
+    require_in_range(name, number, x.data.dtype)
     return x
+
+
+def require_in_range(name: str, number: float, dtype: Any) -> None:
+    """Raise an OverflowError naming the operation unless the dtype has the number.
+
+    Examples
+    --------
+    >>> require_in_range("add", 255, Tensor([1]).to("uint8").dtype)
+    """
+    if isinstance(number, float):
+        return
+    if dtype.kind == "f":
+        try:
+            float(number)  # beyond float32 it is infinite, as in NumPy
+            fits = True
+        except OverflowError:
+            fits = False
+    else:
+        bits = 8 * (dtype.itemsize if dtype.kind != "b" else 8)  # booleans become int64
+        low, high = (0, 2**bits) if dtype.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
+        fits = low <= number < high
+    if not fits:
+        shown = number if abs(number) < 2**64 else f"a number beyond {'-' * (number < 0)}2**64"
+        raise OverflowError(f"{name}: {shown} is out of the range of {dtype}")
 
 
 def as_tensor(name: str, value: Any, position: int = 0) -> Tensor:
@@ -160,8 +181,10 @@ def as_tensor(name: str, value: Any, position: int = 0) -> Tensor:
     try:
         return Tensor(value)
     except TypeError as error:
-        kind = type(value).__name__
-        raise TypeError(f"{name}: argument {position} is a {kind}, expected a tensor") from error
+        kind, why = type(value).__name__, str(error).removeprefix("Tensor: ")
+        raise TypeError(
+            f"{name}: argument {position} is a {kind}, expected a tensor: {why}"
+        ) from error
 
 
 def as_float(name: str, value: Any, position: int = 0) -> Tensor:
@@ -173,7 +196,9 @@ def as_float(name: str, value: Any, position: int = 0) -> Tensor:
 def number_like(name: str, number: Any, tensor: Tensor) -> Tensor:
     """A number as a tensor without dimensions, of a tensor's precision and device."""
     tensor, number = with_number(name, tensor, number)
-    return Tensor(as_host_array(number).astype(tensor.dtype), device=tensor.device)
+    is_count = tensor.dtype.kind == "b" and not isinstance(number, bool)
+    array = as_host_array(number).astype("int64" if is_count else tensor.dtype)
+    return Tensor(array, device=tensor.device)
 
 
 def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:

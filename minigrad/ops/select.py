@@ -13,13 +13,12 @@ from ..kernels import keep_where
 from ..operation import Operation
 from ..tensor import Tensor
 from .operands import (
-    as_float,
     as_tensor,
     broadcast_shape,
     on_its_device,
     operands,
-    python_number,
     require_number,
+    with_number,
 )
 
 
@@ -212,7 +211,6 @@ def clamp(x: Any, min: float | None = None, max: float | None = None) -> Tensor:
     for end in (min, max):
         if end is not None:
             require_number("clamp", "min and max", end)
-            end = python_number("clamp", end)
-            x = as_float("clamp", x) if isinstance(end, float) else x
+            x, end = with_number("clamp", x, end)
         ends.append(end)
     return Clamp(*ends)(x)

@@ -1,13 +1,16 @@
 """What the engine says about operations that misbehave, and what tensors do as Python objects."""
 
+import contextlib
 import copy
 import pickle
+from traceback import walk_tb
 
 import numpy as np
 import pytest
 
-from minigrad import Operation, Tensor, no_grad
+from minigrad import Operation, Tensor, detect_anomaly, grad, nn, no_grad, optim
 from minigrad import functional as F
+from minigrad.trace import trace_backward
 
 
 class MisbehavedDouble(Operation):
@@ -74,6 +77,105 @@ def test_a_wrong_gradient_is_refused_and_the_operation_named(operation, error, w
     y = operation()(x).sum()
     with pytest.raises(error, match=words):
         y.backward()
+
+
+NO_ARRAYS = {
+    "list": lambda x: [1.0, 2.0],
+    "tuple": lambda x: (x, x),
+    "NoneType": lambda x: None,
+    "float": lambda x: 1.5,
+    "str": lambda x: "x",
+    "Tensor": lambda x: Tensor(x),
+}
+
+
+@pytest.mark.parametrize("kind", NO_ARRAYS)
+@pytest.mark.parametrize("mode", [contextlib.nullcontext, no_grad, detect_anomaly])
+def test_a_forward_that_gives_no_array_is_refused_and_the_operation_named(kind, mode, tensor):
+    class MisbehavedForward(MisbehavedDouble):
+        def forward(self, *arrays):
+            return NO_ARRAYS[kind](*arrays[:1])
+
+    x = tensor(np.ones(2), requires_grad=True)
+    for inputs in ((x,), (x, x), (x.detach(),)):
+        with mode(), pytest.raises(TypeError, match=f"misbehaved_forward: forward gave a {kind}"):
+            MisbehavedForward()(*inputs)
+
+
+def test_a_forward_may_give_a_numpy_scalar():
+    class Total(Operation):
+        def forward(self, x):
+            return x.sum()
+
+        def backward(self, gradient):
+            return gradient.expand(self.inputs[0].shape)
+
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    total = Total()(x)
+    total.backward()
+    assert (total.shape, total.item(), x.grad.data.tolist()) == ((), 3, [1, 1])
+
+
+WRONG_BACKWARDS = {  # what it does, the error, the words that follow the operation's name
+    "ufunc": (lambda self, g: np.cos(self.saved[0]) * g, TypeError, "in its backward: .*ufuncs"),
+    "ufunc-gradient": (lambda self, g: np.negative(g), TypeError, "in its backward: .*ufuncs"),
+    "function": (lambda self, g: np.where(g.data > 0, g, 0), TypeError, "gave a ndarray"),
+    "values": (lambda self, g: np.sum(self.saved[0]), RuntimeError, "in its backward: numpy: "),
+    "input": (lambda self, g: MisbehavedDouble()(g.data), TypeError, "in its backward: .*ndarray"),
+    "shapes": (lambda self, g: g * np.ones(3), ValueError, r"in its backward: mul: .*\(3,\)"),
+    "attribute": (lambda self, g: g.astype("int8"), AttributeError, "in its backward: .*astype"),
+    "precision": (lambda self, g: g * np.ones(2), TypeError, "input 0 is float64"),
+    "array": (lambda self, g: g.data * 2, TypeError, "gave a ndarray for input 0"),
+    "tuple": (lambda self, g: (g.data * 2,), TypeError, "gave a ndarray for input 0"),
+    "float": (lambda self, g: 2.0, TypeError, "gave a float for input 0"),
+    "list": (lambda self, g: [g], TypeError, "gave a list, no Tensor"),
+    "generator": (lambda self, g: (one for one in [g]), TypeError, "gave a generator, no Tensor"),
+    "too-many": (lambda self, g: (g, g), RuntimeError, "gave 2 gradients for 1 inputs"),
+    "none": (lambda self, g: (), RuntimeError, "gave 0 gradients for 1 inputs"),
+}
+
+
+@pytest.mark.parametrize("mode", [contextlib.nullcontext, detect_anomaly])
+@pytest.mark.parametrize("name", WRONG_BACKWARDS)
+def test_whatever_goes_wrong_in_a_backward_names_the_operation(name, mode):
+    body, error, words = WRONG_BACKWARDS[name]
+
+    class MisbehavedBackward(MisbehavedDouble):
+        def backward(self, gradient):
+            return body(self, gradient)
+
+    with mode():
+        x = Tensor([1.0, 2.0], requires_grad=True)
+        y = MisbehavedBackward()(x).sum()
+        for call in (lambda: grad(y, x, retain_graph=True), y.backward):
+            with pytest.raises(error, match=f"^misbehaved_backward: .*{words}") as caught:
+                call()
+    if "in its backward" in words:  # the line at fault is still in the traceback
+        assert body.__code__ in [frame.f_code for frame, _ in walk_tb(caught.value.__traceback__)]
+
+
+def test_an_operation_is_shown_by_its_name_and_the_shapes_it_was_given():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    product, joined = (x * x).grad_fn, F.cat([x] * 9).grad_fn
+    assert repr(MisbehavedDouble()) == "<misbehaved_double>"
+    assert repr(product) == "<mul of (2, 3), (2, 3)>"
+    assert repr(joined) == f"<cat of {', '.join(['(2, 3)'] * 4)}, ...>"
+
+
+def test_asking_whether_something_has_an_attribute_raises_nothing():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    fresh, recorded, freed = MisbehavedDouble(), (x * x).grad_fn, (x * x).sum()
+    freed.backward()
+    steps = list(trace_backward((x * x).sum()))
+    things = [Tensor(np.ones(shape)) for shape in ((), (2,), (2, 3), (2, 3, 4))]
+    things += [x, nn.Parameter([1.0]), fresh, recorded, freed.grad_fn, steps[0], nn.Linear(2, 1)]
+    for thing in (*things, optim.Adam([x])):
+        for name in dir(type(thing)):
+            hasattr(thing, name)
+    assert [hasattr(thing, "T") for thing in things[:4]] == [False, False, True, False]
+    assert (hasattr(recorded, "saved"), hasattr(freed.grad_fn, "saved")) == (True, False)
+    with pytest.raises(AttributeError, match="sum: saved: not recorded, or freed by backward"):
+        freed.grad_fn.saved  # noqa: B018
 
 
 def test_an_operation_without_methods_says_which():

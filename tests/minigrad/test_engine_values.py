@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import time
+from fractions import Fraction
 
 import numpy
 import pytest
@@ -160,3 +161,115 @@ def test_matplotlib_draws_a_tensors_values_or_says_why_not(requires_grad):
                 call()
         else:
             numpy.testing.assert_array_equal(call(), wanted)
+
+
+def test_one_number_is_formatted_as_pythons_and_a_shape_refuses_a_format():
+    assert f"{Tensor(1.5):.2f}|{nn.Parameter(0.25):8.3%}|{Tensor(7):04d}" == "1.50| 25.000%|0007"
+    assert f"{Tensor(1.5)} {Tensor([1.5])}" == "1.5 Tensor([1.5])"
+    with pytest.raises(TypeError, match=r"format: .*'\.2f', got a tensor of shape \(1,\)"):
+        f"{Tensor([1.5]):.2f}"
+
+
+REFUSED = ["float16", "longdouble", "complex64", "O", "U3", "S3", "datetime64[s]", "V4", "f4,i4"]
+
+
+@pytest.mark.parametrize("dtype", REFUSED)
+def test_types_of_number_that_are_not_supported_are_refused_naming_those_that_are(dtype):
+    words = r"expected numbers \(float32, float64, whole or bool\), got "
+    array = numpy.zeros(2, dtype)
+    if array.dtype == numpy.float64:
+        pytest.skip("a longdouble is a float64 here")
+    calls = {
+        "Tensor: ": lambda: Tensor(array),
+        "Tensor: (?=e)": lambda: Tensor([1.0], dtype=dtype),
+        "to: ": lambda: Tensor([1.0]).to(dtype),
+        "relu: argument 0 is a ndarray": lambda: F.relu(array),
+        "add: argument 1 is a ndarray": lambda: Tensor([1.0, 2.0]) + array,
+        "conv2d: argument 1 is a ndarray": lambda: F.conv2d(numpy.ones((1, 3, 3)), array),
+        "(Linear|Parameter): ": lambda: nn.Linear(2, 2, dtype=dtype),
+        "Linear.to: ": lambda: nn.Linear(2, 2).to(dtype),
+    }
+    for name, call in calls.items():
+        with pytest.raises(TypeError, match=f"^{name}(.*{words}|.*are floating point)"):
+            call()
+
+
+@pytest.mark.parametrize("given", ["float16", "longdouble", ">f4", "<f8", ">i2"])
+def test_a_conversion_that_is_asked_for_takes_any_real_number(given):
+    array = numpy.array([1, -2]).astype(given)
+    found = Tensor(array, dtype="float32")
+    assert found.dtype is numpy.dtype("float32")
+    assert found.data.tolist() == [1, -2]
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", ">u8"])
+def test_numbers_in_the_other_byte_order_are_turned_round(dtype):
+    """As they come from IDX and FITS files: else a gradient's dtype is never its input's."""
+    x = Tensor(numpy.array([1, 2], dtype))
+    assert x.dtype is numpy.dtype(dtype[1:])
+    if x.dtype.kind == "f":
+        x.requires_grad_()
+        (x * x).sum().backward()
+        assert x.grad.data.tolist() == [2, 4]
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_matrix_is_taken_as_an_array_whose_product_is_element_by_element():
+    x = Tensor(numpy.asmatrix([[1.0, 2.0], [3.0, 4.0]]))
+    assert (x * x).data.tolist() == [[1, 4], [9, 16]]
+
+
+WHOLE = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+
+
+@pytest.mark.parametrize("dtype", WHOLE)
+def test_a_number_out_of_a_tensors_range_is_refused_naming_the_operation(dtype, tensor):
+    x, limits = tensor(numpy.array([1, 2], dtype)), numpy.iinfo(dtype)
+    for number in (int(limits.max) + 1, int(limits.min) - 1, 10**400, -(10**400)):
+        calls = {
+            "add": [lambda n=number: x + n, lambda n=number: F.add(x, n)],
+            "sub": [lambda n=number: x - n],
+            "mul": [lambda n=number: x * n, lambda n=number: n * x],
+            "pow": [lambda n=number: n**x],
+            "maximum": [lambda n=number: F.maximum(x, n)],
+            "minimum": [lambda n=number: F.minimum(n, x)],
+            "where": [lambda n=number: F.where(x > 1, x, n)],
+            "clamp": [lambda n=number: F.clamp(x, max=n)],
+            "pad": [lambda n=number: F.pad(x, (1, 1), value=n)],
+        }
+        if abs(number) < 2**63:
+            calls["copy_"] = [lambda n=number: x.copy_([n, n])]
+            calls["Tensor"] = [lambda n=number: Tensor([n], dtype=dtype)]
+        for name, several in calls.items():
+            for call in several:
+                with pytest.raises(OverflowError, match=f"^{name}: .*out of the range") as caught:
+                    call()
+                assert len(str(caught.value)) < 100
+        is_larger = [number > 0] * 2
+        assert (x < number).to("cpu").data.tolist() == is_larger
+        assert (number <= x).to("cpu").data.tolist() == [not larger for larger in is_larger]
+        assert (x == number).to("cpu").data.tolist() == [False] * 2
+    for end in (int(limits.max), int(limits.min)):
+        assert F.maximum(x, end).to("cpu").data.tolist() == [max(1, end), max(2, end)]
+
+
+def test_numbers_that_no_float_holds_are_refused_and_others_keep_the_precision():
+    x = Tensor([1.0, 2.0])
+    for call in (lambda: x + 10**400, lambda: x / 10**400, lambda: F.pad(x, (1, 1), value=10**400)):
+        with pytest.raises(OverflowError, match=r"^(add|div|pad): a number beyond 2\*\*64"):
+            call()
+    assert (x < 10**400).data.tolist() == [True, True]
+    for half in (Fraction(1, 2), numpy.longdouble(0.5), numpy.float64(0.5), numpy.float16(0.5)):
+        for result in (x * half, half * x, F.maximum(x, half), F.clamp(x, half)):
+            assert result.dtype == numpy.float32
+        assert (x > half).data.tolist() == [True, True]
+    for wrong in (numpy.str_("a"), numpy.datetime64(0, "s")):
+        with pytest.raises(TypeError, match="mul: expected a number"):
+            x * wrong
+
+
+def test_booleans_beside_whole_numbers_count():
+    yes = Tensor([True, False])
+    assert F.maximum(yes, 300).data.tolist() == [300, 300]
+    assert F.where(yes, yes, 300).data.tolist() == [1, 300]
+    assert (yes + 300).data.tolist() == [301, 300]

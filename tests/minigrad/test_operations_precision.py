@@ -186,7 +186,7 @@ def test_a_number_that_whole_numbers_cannot_hold_is_refused_and_never_wrapped(de
     }
     for name, call in calls.items():
         for number in (300, -1, np.int64(256)):
-            with pytest.raises(OverflowError, match=f"{name}: .* uint8 .*0 to 255"):
+            with pytest.raises(OverflowError, match=f"{name}: .*out of the range of uint8"):
                 call(number)
     for compared in (F.gt(300, x), x < np.int64(300), F.ne(-1, x), x > -1):
         assert compared.to("cpu").numpy().all()

@@ -63,7 +63,7 @@ CALLS = {
     "permute-twice": (lambda: t(2, 3).permute(1, 1), ValueError, r"permute: .*\(1, 1\).*twice"),
     "permute-range": (lambda: t(2, 3).permute(0, 2), IndexError, "permute: dim 2.*2 dimensions"),
     "transpose": (lambda: t(2, 3).transpose(0, 2), IndexError, "transpose: dim 2"),
-    "T": (lambda: t(2, 3, 4).T, ValueError, r"T: expected a matrix, got shape \(2, 3, 4\)"),
+    "T": (lambda: t(2, 3, 4).T, AttributeError, r"T: expected a matrix, got shape \(2, 3, 4\)"),
     "flatten": (lambda: t(2, 3).flatten(1, 0), ValueError, "flatten: start_dim 1 .*end_dim 0"),
     "flatten-range": (lambda: t(2, 3).flatten(3), IndexError, "flatten: dim 3"),
     "squeeze": (lambda: t(2, 1).squeeze(2), IndexError, "squeeze: dim 2"),

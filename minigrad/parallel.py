@@ -23,7 +23,12 @@ from .gradients import borrowed_gradients, grad
 from .modes import enable_grad, no_grad
 from .ops.join import cat
 from .random import ShardGenerators
-from .shards import batch_length, shard_slices, suggest_shard_size
+from .shards import (
+    batch_length,
+    require_parts_of_batch,
+    shard_slices,
+    suggest_shard_size,
+)
 from .tensor import Tensor
 from .workers import sum_in_order
 
@@ -43,16 +48,21 @@ def shard_gradients(
     *,
     shard_size: int | None = None,
     workers: int | None = None,
+    reduction: str = "mean",
 ) -> tuple[Tensor, list[Tensor]]:
-    """Loss and gradients of a batch, the mean over its samples.
+    """Loss and gradients of a batch, the mean over its samples or their sum.
 
     With N samples in shards of n_s, the batch's mean loss is ``sum_s (n_s / N) loss_s``; so each
-    shard's backward starts from ``n_s / N`` instead of 1, and the results are added up.
+    shard's backward starts from ``n_s / N`` instead of 1, and the results are added up. For a sum
+    it starts from 1.
 
     Parameters
     ----------
     loss_function : callable
-        From one tensor per array, holding a shard's samples, to their *mean* loss.
+        From one tensor per array, holding a shard's samples, to their *mean* loss, or the sum of
+        their losses. What is neither (a root of a mean, a mean over some samples only) is refused:
+        the library's own losses know, any other is tried once on a few samples, unless it draws
+        random numbers.
     parameters : sequence of Tensor
         What to differentiate by. Their ``grad`` is not touched.
     arrays : sequence of arrays
@@ -62,19 +72,22 @@ def shard_gradients(
         same numbers in another order: equal up to rounding.
     workers : int, optional
         Threads on the CPU; by default one a core. Does not change a single bit of the result.
+    reduction : str
+        ``"mean"`` or ``"sum"``: which of the two the loss function gives.
 
     Returns
     -------
     loss : Tensor
-        The mean loss, without dimensions, detached.
+        The batch's loss, without dimensions, detached.
     gradients : list of Tensor
         One a parameter, of its shape.
 
     Raises
     ------
     TypeError, ValueError
-        If there is no sample, the arrays differ in length, a number is not positive, or the loss
-        is not a Tensor of one element.
+        If there is no sample, the arrays differ in length, a number is not positive, the reduction
+        is unknown, the loss is not a Tensor of one element, or the batch's loss does not follow
+        from its shards'.
 
     Examples
     --------
@@ -90,19 +103,24 @@ def shard_gradients(
     """
     count = batch_length(arrays)
     _require_counts(workers=workers, shard_size=shard_size)
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"shards: reduction must be 'mean' or 'sum', got {reduction!r:.60}")
     if shard_size is None:
         shard_size = suggest_shard_size(loss_function, arrays)
     shards = shard_slices(count, shard_size)
-    generators = ShardGenerators()
+    generators = ShardGenerators(shards=len(shards))
 
     def run(index: int) -> tuple[Tensor, ...]:
         """Forward and backward of one shard: its share of the loss and of each gradient."""
         tensors = [Tensor(array[shards[index]]) for array in arrays]
-        share = len(tensors[0]) / count
+        share = len(tensors[0]) / count if reduction == "mean" else 1
         with generators.use(index), enable_grad():
             loss = _require_one_number(loss_function(*tensors))
-            if share == 1:
+            if len(shards) == 1:
                 return (loss.detach(), *grad(loss, parameters))
+            if index == 0:
+                rows = len(tensors[0])
+                require_parts_of_batch(loss_function, arrays, loss, rows, reduction)
             start = Tensor(array_module(loss.data).full_like(loss.data, share))
             return (Tensor(loss.data * share), *borrowed_gradients(loss, parameters, start))
 
@@ -140,7 +158,7 @@ def map_shards(
     Raises
     ------
     ValueError
-        As for :func:`shard_gradients`.
+        As for :func:`shard_gradients`; or if the function gives no row a sample.
 
     Examples
     --------
@@ -159,7 +177,13 @@ def map_shards(
 
     def run(index: int) -> tuple[()]:
         with no_grad():
-            results[index] = function(*(Tensor(array[shards[index]]) for array in arrays)).data
+            result = function(*(Tensor(array[shards[index]]) for array in arrays)).data
+        rows = shards[index].stop - shards[index].start
+        if result.shape[:1] != (rows,):
+            raise ValueError(
+                f"shards: expected a row for each of {rows} samples, got {result.shape}"
+            )
+        results[index] = result
         return ()
 
     if device_of(arrays[0]) != CPU:

@@ -88,13 +88,25 @@ def default_generator() -> Generator:
         return _generator
 
 
+def is_part_of_batch() -> bool:
+    """Whether this code sees one shard of several: it cannot know what the others hold.
+
+    Examples
+    --------
+    >>> is_part_of_batch()
+    False
+    """
+    shard = _shard.get()
+    return shard is not None and shard[0].shards > 1
+
+
 class ShardGenerators:
     """One generator for each shard of a batch, so that randomness inside a model does not depend
     on which worker computes the shard.
 
     All are seeded by one number drawn from the default generator, the first time any is asked
     for: a model that draws nothing leaves the default generator alone. A seed of its own does so
-    in any case.
+    in any case. ``shards`` is how many the batch has.
 
     Examples
     --------
@@ -107,10 +119,16 @@ class ShardGenerators:
     False
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | None = None, shards: int = 1) -> None:
+        self.shards = shards
         self._lock = threading.Lock()
         self._seed = seed
         self._made: dict[int, Generator] = {}
+
+    @property
+    def were_asked(self) -> bool:
+        """Whether any generator was made."""
+        return bool(self._made)
 
     @contextlib.contextmanager
     def use(self, index: int) -> Iterator[None]:

@@ -6,8 +6,13 @@ import itertools
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
+import numpy
+
 from .backend import CPU, Array, device_of, is_array
+from .basic import Sum
 from .modes import enable_grad
+from .ops.arithmetic import ScaleDown
+from .ops.reduce import SumOfSquares
 from .random import ShardGenerators
 from .tensor import Tensor
 
@@ -25,7 +30,10 @@ QUARTER_BYTES = 1024 * 1024
 # The number of shards is 1, 2 or a multiple of this, so that 2 or 4 workers get equal work.
 SHARD_MULTIPLE = 4
 
-_measured: WeakKeyDictionary[Callable[..., Tensor], dict[tuple, int]] = WeakKeyDictionary()
+# How many samples a loss is tried on: enough that those it leaves out hardly ever balance.
+FEW = 8
+
+_known: WeakKeyDictionary[Callable[..., Tensor], dict[tuple, int]] = WeakKeyDictionary()
 
 
 def shard_slices(count: int, shard_size: int) -> list[slice]:
@@ -99,11 +107,7 @@ def suggest_shard_size(
 
 def _largest_activation(function: Callable[..., Tensor], arrays: Sequence[Array]) -> int:
     """Of what one sample makes on its way through a function, in bytes."""
-    shapes = tuple((array.shape[1:], array.dtype) for array in arrays)
-    try:
-        known = _measured.setdefault(function, {})
-    except TypeError:  # nothing that can be a weak key
-        known = {}
+    shapes, known = _shapes(arrays), _known_of(function)
     if shapes not in known:
         leaf = Tensor(arrays[0][:1])
         leaf.requires_grad = leaf.dtype.kind == "f"
@@ -123,6 +127,92 @@ def _largest_activation(function: Callable[..., Tensor], arrays: Sequence[Array]
                 stack.append(tensor.grad_fn)
         known[shapes] = largest
     return known[shapes]
+
+
+def require_parts_of_batch(
+    function: Callable[..., Tensor],
+    arrays: Sequence[Array],
+    loss: Tensor,
+    rows: int,
+    reduction: str,
+) -> None:
+    """Refuse a loss that its shards' losses do not add up to.
+
+    The mean of an array with a row a sample needs no look. Any other loss is tried once, for a
+    function and shapes: that of a few samples must be the mean, or the sum, of the first one's and
+    the others'. Not where it draws random numbers, since these differ from one to the other.
+
+    Parameters
+    ----------
+    function : callable
+        From one tensor per array to a loss.
+    arrays : sequence of arrays
+        A batch of two samples or more.
+    loss : Tensor
+        What the function gave for a shard, not yet differentiated.
+    rows : int
+        The samples of the shard.
+    reduction : str
+        ``"mean"`` or ``"sum"``: what the batch's loss is to be.
+
+    Raises
+    ------
+    ValueError
+        If the two do not make the whole.
+    """
+    if loss.grad_fn is None or (reduction == "mean" and _is_mean_over_rows(loss, rows)):
+        return
+    kind, known = (reduction, type(loss.grad_fn), *_shapes(arrays)), _known_of(function)
+    if kind in known:
+        return
+    generators = ShardGenerators(seed=0, shards=2)
+
+    def value(first: int, end: int) -> float:
+        tensors = [Tensor(array[first:end]) for array in arrays]
+        with enable_grad(), generators.use(0), numpy.errstate(all="ignore"):
+            return float(function(*tensors).item())
+
+    few = min(batch_length(arrays), FEW)
+    whole, *parts = value(0, few), value(0, 1), value(1, few)
+    shares = (1 / few, 1 - 1 / few) if reduction == "mean" else (1, 1)
+    rounding = float(numpy.finfo(loss.dtype).eps) ** 0.5 * sum(map(abs, parts))
+    is_whole = abs(whole - shares[0] * parts[0] - shares[1] * parts[1]) <= rounding
+    is_looked_at = numpy.isfinite(whole) and not generators.were_asked
+    # A function that then gives another number draws from a generator of its own.
+    if is_looked_at and not is_whole and value(0, few) == whole:
+        raise ValueError(
+            f"shards: the loss of {few} samples is {whole:.6g}, of the first {parts[0]:.6g}, of "
+            f"the others {parts[1]:.6g}: not their {reduction}, so the batch's does not follow "
+            "from its shards'. reduction is 'mean' for a loss that is the mean over its samples, 'sum' "
+            "for a sum; any other needs the whole batch as one shard (shard_size)"
+        )
+    if any(parts):  # of zeros the mean is the sum
+        known[kind] = True
+
+
+def _is_mean_over_rows(loss: Tensor, rows: int) -> bool:
+    """Whether a loss is the mean of all elements of an array with a row a sample."""
+    last = loss.grad_fn
+    summed = last.inputs[0].grad_fn if isinstance(last, ScaleDown) else last
+    if not isinstance(last, (ScaleDown, SumOfSquares)) or not isinstance(
+        summed, (Sum, SumOfSquares)
+    ):
+        return False
+    array = summed.inputs[0]
+    is_of_samples = array.shape[:1] == (rows,) and not isinstance(array.grad_fn, Sum)
+    return is_of_samples and last.divisor == array.size
+
+
+def _shapes(arrays: Sequence[Array]) -> tuple:
+    return tuple((array.shape[1:], array.dtype) for array in arrays)
+
+
+def _known_of(function: Callable[..., Tensor]) -> dict[tuple, int]:
+    """What was found out about a function so far."""
+    try:
+        return _known.setdefault(function, {})
+    except TypeError:  # nothing that can be a weak key
+        return {}
 
 
 def batch_length(arrays: Sequence[Array]) -> int:

@@ -16,7 +16,7 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 FLOORS = [  # each imports only from floors before it (DESIGN's order, file by file)
-    ["version", "cuda", "memory", "blas"],
+    ["version", "cuda", "memory", "blas", "random"],
     ["backend"],
     ["strided"],
     ["kernels"],
@@ -31,7 +31,7 @@ FLOORS = [  # each imports only from floors before it (DESIGN's order, file by f
     ["gradients"],
     ["ops"],
     ["functional"],
-    ["random", "nn", "helper_threads"],
+    ["nn", "helper_threads"],
     ["workers"],
     ["shards"],
     ["optim", "parallel", "gradcheck", "trace"],

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..backend import CPU, Array, array_module
 from ..operation import Operation
+from ..random import is_part_of_batch
 from ..tensor import Tensor
 from .activation import Sigmoid
 from .arithmetic import Mul, Neg, Shift, Sub, add, div, mul, neg, sub
@@ -170,7 +171,8 @@ def cross_entropy(
     ------
     ValueError
         If the shapes do not fit, a class number is out of range (looked at on the host only), or
-        an option is out of range.
+        an option is out of range; or if a mean over targets some of which are ignored is asked for
+        inside a shard, which cannot know how many the whole batch ignores.
 
     Examples
     --------
@@ -199,6 +201,12 @@ def cross_entropy(
         is_class = (target.data >= 0) & (target.data < classes)
         if x.device == CPU and not (is_class | ~kept).all():
             raise ValueError(f"{name}: class numbers must be from 0 to {classes - 1}")
+        if reduction == "mean" and is_part_of_batch() and not kept.all():
+            raise ValueError(
+                f"{name}: a shard does not know how many targets the batch ignores, and so not "
+                "what its mean divides by; use reduction='sum' here and in shard_gradients, then "
+                "divide by the batch's number of targets that are not ignored"
+            )
         numbers = xp.arange(classes).reshape((-1,) + (1,) * (x.ndim - axis - 1))
         hot = (numbers == xp.expand_dims(target.data, axis)) & xp.expand_dims(kept, axis)
         wanted = Tensor(hot.astype(x.dtype))

@@ -56,6 +56,140 @@ def test_sum_over_shards_is_the_gradient_of_the_whole_batch(problem, shard_size)
     assert all(parameter.grad is None for parameter in parameters)
 
 
+SCORES = numpy.random.default_rng(5).normal(size=(10, 4))
+CLASSES = numpy.array([1, -100, 3, 0, 2, 2, -100, -100, 1, 0])
+WANTED = numpy.random.default_rng(6).random((10, 3))
+
+
+def linear(x):
+    """Three outputs of four inputs."""
+    return x @ WEIGHT
+
+
+WEIGHT = Tensor(numpy.random.default_rng(7).normal(size=(4, 3)), requires_grad=True)
+
+
+def masked_mean(x, target):
+    """By hand: over the targets from 0.3 on, of which each row has another number."""
+    counted = target >= 0.3
+    return (((linear(x) - target) ** 2) * counted).sum() / counted.sum()
+
+
+IS_THE_BATCHS = {
+    "mean": ("mean", lambda x, t: F.mse_loss(linear(x), t)),
+    "mean absolute": ("mean", lambda x, t: F.l1_loss(linear(x), t)),
+    "mean logits": ("mean", lambda x, t: F.binary_cross_entropy_with_logits(linear(x), t)),
+    "mean by hand": ("mean", lambda x, t: ((linear(x) - t) ** 2).sum() / len(x)),
+    "lecture's": ("mean", lambda x, t: F.mse_loss(linear(x), t, reduction="sum") / len(x)),
+    "mean of sums": ("mean", lambda x, t: ((linear(x) - t) ** 2).sum(1).mean()),
+    "with a penalty": ("mean", lambda x, t: F.mse_loss(linear(x), t) + (WEIGHT**2).sum()),
+    "probabilities": ("mean", lambda x, t: F.cross_entropy(linear(x), t)),
+    "sum": ("sum", lambda x, t: F.mse_loss(linear(x), t, reduction="sum")),
+    "sum absolute": ("sum", lambda x, t: F.l1_loss(linear(x), t, reduction="sum")),
+    "sum of probabilities": ("sum", lambda x, t: F.cross_entropy(linear(x), t, reduction="sum")),
+    "sum by hand": ("sum", lambda x, t: 0.5 * ((linear(x) - t) ** 2).sum()),
+}
+IS_NOT = {
+    "sum as mean": ("mean", IS_THE_BATCHS["sum"][1]),
+    "scaled sum as mean": ("mean", IS_THE_BATCHS["sum by hand"][1]),
+    "sum and mean": ("mean", lambda x, t: IS_THE_BATCHS["sum"][1](x, t) + F.mse_loss(x, x + 1)),
+    "sum over samples": ("mean", lambda x, t: ((linear(x) - t) ** 2).sum(0).mean()),
+    "sum of logits": (
+        "mean",
+        lambda x, t: F.binary_cross_entropy_with_logits(linear(x), t, reduction="sum"),
+    ),
+    "mean as sum": ("sum", IS_THE_BATCHS["mean"][1]),
+    "lecture's as sum": ("sum", IS_THE_BATCHS["lecture's"][1]),
+    "sum with a penalty": ("sum", lambda x, t: ((linear(x) - t) ** 2).sum() + (WEIGHT**2).sum()),
+    "root of a mean": ("mean", lambda x, t: F.mse_loss(linear(x), t).sqrt()),
+    "mean of some": ("mean", masked_mean),
+    "deviation": ("mean", lambda x, t: (linear(x) - t).std()),
+}
+
+
+@pytest.mark.parametrize("name", IS_THE_BATCHS)
+@pytest.mark.parametrize("shard_size", [1, 3, 10, None])
+def test_a_loss_that_is_a_mean_or_a_sum_gives_the_batchs_value(name, shard_size):
+    reduction, loss_function = IS_THE_BATCHS[name]
+    arrays = [SCORES, WANTED]
+    loss, (gradient,) = shard_gradients(
+        loss_function, [WEIGHT], arrays, shard_size=shard_size, workers=2, reduction=reduction
+    )
+    whole = loss_function(*map(Tensor, arrays))
+    numpy.testing.assert_allclose(loss.data, whole.data, rtol=1e-12)
+    numpy.testing.assert_allclose(gradient.data, grad(whole, WEIGHT)[0].data, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", IS_NOT)
+@pytest.mark.parametrize("shard_size", [1, 3, 10])
+def test_a_loss_whose_shards_do_not_make_the_batchs_is_refused(name, shard_size):
+    reduction, loss_function = IS_NOT[name]
+    arrays = [SCORES, WANTED]
+    if shard_size == 10:  # one shard: nothing to add up
+        loss, _ = shard_gradients(
+            loss_function, [WEIGHT], arrays, shard_size=shard_size, reduction=reduction
+        )
+        assert loss.item() == loss_function(*map(Tensor, arrays)).item()
+        return
+    with pytest.raises(ValueError, match=f"not their {reduction}.*shard_size"):
+        shard_gradients(loss_function, [WEIGHT], arrays, shard_size=shard_size, reduction=reduction)
+
+
+def scored(x, target, **options):
+    return F.cross_entropy(x @ Tensor(numpy.eye(4)) * SCALE, target, **options)
+
+
+SCALE = Tensor(numpy.array([1.0, 2.0, 0.5, 1.5]), requires_grad=True)
+
+
+@pytest.mark.parametrize("shard_size", [1, 3, 10])
+def test_ignored_targets_are_refused_in_a_shards_mean_and_counted_in_a_sum(shard_size):
+    arrays = [SCORES, CLASSES]
+    options = {"shard_size": shard_size, "workers": 2}
+    # From the definition: the logarithm of the softmax at the class, over the targets that count.
+    logits, kept = SCORES * SCALE.data, CLASSES != -100
+    logarithms = logits - numpy.log(numpy.exp(logits).sum(axis=1, keepdims=True))
+    expected = -logarithms[kept, CLASSES[kept]].sum()
+    if shard_size == 10:
+        loss, _ = shard_gradients(scored, [SCALE], arrays, **options)
+        numpy.testing.assert_allclose(loss.item(), expected / kept.sum(), rtol=1e-12)
+    else:
+        with pytest.raises(ValueError, match="cross_entropy: a shard does not know"):
+            shard_gradients(scored, [SCALE], arrays, **options)
+    loss, (gradient,) = shard_gradients(
+        lambda x, target: scored(x, target, reduction="sum"),
+        [SCALE],
+        arrays,
+        reduction="sum",
+        **options,
+    )
+    whole = scored(*map(Tensor, arrays))
+    numpy.testing.assert_allclose(loss.item(), expected, rtol=1e-12)
+    numpy.testing.assert_allclose(
+        gradient.data / kept.sum(), grad(whole, SCALE)[0].data, rtol=1e-10
+    )
+
+
+def test_a_mean_over_classes_none_of_which_is_ignored_is_the_batchs():
+    arrays = [SCORES, numpy.abs(CLASSES) % 4]
+    loss, (gradient,) = shard_gradients(scored, [SCALE], arrays, shard_size=3)
+    whole = scored(*map(Tensor, arrays))
+    numpy.testing.assert_allclose(loss.item(), whole.item(), rtol=1e-12)
+    numpy.testing.assert_allclose(gradient.data, grad(whole, SCALE)[0].data, rtol=1e-10)
+
+
+def test_a_loss_with_random_numbers_is_not_refused_for_them():
+    own = numpy.random.default_rng(0)
+    for source in (default_generator, lambda: own):
+        loss, _ = shard_gradients(
+            lambda x, source=source: (linear(x + source().normal(size=x.shape)) ** 2).mean() * 2,
+            [WEIGHT],
+            [SCORES],
+            shard_size=3,
+        )
+        assert loss.item() > 0
+
+
 @pytest.mark.parametrize("shard_size", [1, 2, 5])
 def test_number_of_workers_does_not_change_a_bit(problem, shard_size):
     alone = as_bytes(shard_gradients(*problem, shard_size=shard_size, workers=1))
@@ -237,6 +371,11 @@ def test_map_shards_gives_the_rows_of_the_whole_batch_in_order():
     numpy.testing.assert_array_equal(result, x * 2 + 1)
 
 
+def test_map_shards_refuses_what_is_no_row_a_sample():
+    with pytest.raises(ValueError, match=r"a row for each of 4 samples, got \(1, 2\)"):
+        map_shards(lambda x: x.mean(0, keepdim=True), [numpy.ones((13, 2))], shard_size=4)
+
+
 def test_shard_size_follows_the_largest_activation():
     minigrad.manual_seed(0)
     wide = nn.Conv2d(1, 32, 5)
@@ -288,9 +427,10 @@ def test_a_function_that_cannot_be_remembered_is_measured_all_the_same():
     [
         ({"shard_size": 0}, "shard_size must be at least 1"),
         ({"workers": 0}, "workers must be at least 1"),
+        ({"reduction": "none"}, "reduction must be 'mean' or 'sum', got 'none'"),
     ],
 )
-def test_numbers_that_are_not_positive_are_refused(problem, change, message):
+def test_options_out_of_range_are_refused(problem, change, message):
     with pytest.raises(ValueError, match=message):
         shard_gradients(*problem, **change)
 

@@ -11,20 +11,24 @@ import contextlib
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import cache, wraps
+from typing import Any, TypeVar
 
 # The processors, as OpenBLAS calls them, for which it multiplies small matrices without first
 # copying them into another order: those with AVX-512.
 IN_PLACE = ("SkylakeX", "Cooperlake", "SapphireRapids")
 
-_lock = threading.Lock()
-_holders = 0
-_limit: Any = None
+# Reentrant, since the garbage collector may end a holder's block while another one begins.
+_lock = threading.RLock()
+_holders: set[object] = set()
+_limited: list[tuple[Any, int]] = []  # each library held to one thread, and how many it had
 _controller: Any = None
 _modules = 0  # how many were loaded when the controller was made
+_modules_limited = 0  # how many when what it found was limited
 _warned = False
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @contextlib.contextmanager
@@ -45,22 +49,85 @@ def one_blas_thread() -> Iterator[None]:
     >>> with one_blas_thread():
     ...     pass
     """
-    global _holders, _limit
-    with _lock:
-        if _holders == 0:
-            blas = _blas()
-            if not blas.lib_controllers:
-                _warn_once()
-            _limit = blas.limit(limits=1)
-        _holders += 1
+    holder = object()
     try:
-        yield
-    finally:
-        with _lock:
-            _holders -= 1
-            if _holders == 0:
-                _limit.restore_original_limits()
-                _limit = None
+        try:
+            _hold(holder, stacklevel=5)
+            yield
+        finally:
+            _let_go(holder)
+    except BaseException:
+        _let_go(holder)  # again: Ctrl-C may have come in the midst of it
+        raise
+
+
+def with_one_blas_thread(function: _Function) -> _Function:
+    """A function during which BLAS is limited to one thread, as by :func:`one_blas_thread`.
+
+    Whatever moment Ctrl-C comes at, the limit is lifted when the function is left. A ``with``
+    statement cannot promise that: Ctrl-C may come when the block is over and before the code that
+    lifts the limit has begun; it is lifted once the exception is forgotten then.
+
+    Examples
+    --------
+    >>> with_one_blas_thread(lambda: 1)()
+    1
+    """
+
+    @wraps(function)
+    def limited(*arguments: Any, **options: Any) -> Any:
+        holder = object()
+        try:
+            try:
+                _hold(holder, stacklevel=4)
+                return function(*arguments, **options)
+            finally:
+                _let_go(holder)
+        except BaseException:
+            _let_go(holder)  # again: Ctrl-C may have come in the midst of it
+            raise
+
+    return limited  # type: ignore[return-value]
+
+
+def _hold(holder: object, stacklevel: int) -> None:
+    """Limit what is not limited yet. What interrupts this, :func:`_let_go` puts right."""
+    global _modules_limited
+    with _lock:
+        _holders.add(holder)
+        if _limited and _modules_limited == len(sys.modules):
+            return
+        libraries = _blas().lib_controllers
+        if not libraries:
+            _warn_once(stacklevel)
+        _modules_limited = 0  # in case this is interrupted
+        for library in libraries:
+            _limited.append((library, library.get_num_threads()))
+            _set_threads(library, 1)
+        _modules_limited = len(sys.modules)
+
+
+def _let_go(holder: object) -> None:
+    """Lift the limit with its last holder. To be called again if it was interrupted."""
+    with _lock:
+        _holders.discard(holder)
+        while _limited and not _holders:
+            library, threads = _limited[-1]
+            _set_threads(library, threads)
+            del _limited[-1:]
+
+
+def _set_threads(library: Any, threads: int) -> None:
+    """Set a library's threads, whichever thread set them before: the limit is the process's.
+
+    From 3.7 on threadpoolctl heeds the first thread that sets them only, until told to forget it.
+    """
+    forget = getattr(library, "clear_controlling_thread", None)
+    if forget is not None:
+        forget(force=True)
+    library.set_num_threads(threads)
+    if forget is not None:
+        forget(force=True)
 
 
 @cache
@@ -78,16 +145,26 @@ def multiplies_small_in_place() -> bool:
 
 
 def _blas() -> Any:
+    """The libraries at hand, looked for anew when SciPy, say, has brought a BLAS of its own."""
     global _controller, _modules
-    if _modules != len(sys.modules):  # SciPy, imported since, brings a BLAS of its own
+    modules = len(sys.modules)
+    if _modules != modules:
         import threadpoolctl  # here, because it takes as long to import as the whole package
 
-        _modules = len(sys.modules)
-        _controller = threadpoolctl.ThreadpoolController().select(user_api="blas")
+        found: list[Any] = []
+        # In a thread, where Ctrl-C does not come: in a call from C it would be lost, and with it
+        # the libraries not seen yet.
+        finder = threading.Thread(
+            target=lambda: found.append(threadpoolctl.ThreadpoolController()), daemon=True
+        )
+        finder.start()
+        finder.join()
+        _controller = found[0].select(user_api="blas")
+        _modules = modules
     return _controller
 
 
-def _warn_once() -> None:
+def _warn_once(stacklevel: int) -> None:
     global _warned
     if not _warned:
         _warned = True
@@ -95,5 +172,5 @@ def _warn_once() -> None:
             "minigrad: this NumPy's BLAS has threads that cannot be limited; results may "
             "depend on their number",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )

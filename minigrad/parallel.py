@@ -13,13 +13,16 @@ On a GPU the shard is the whole batch.
 
 from __future__ import annotations
 
+import contextvars
 import operator
-import os
 from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 from .backend import CPU, Array, array_module, device_of, use_device
-from .blas import one_blas_thread
+from .blas import with_one_blas_thread
 from .gradients import borrowed_gradients, grad
+from .helper_threads import usable_cores
 from .modes import enable_grad, no_grad
 from .ops.join import cat
 from .random import ShardGenerators
@@ -40,7 +43,21 @@ LossFunction = Callable[..., Tensor]
 # the windows of the lecture's largest layer then take 0.9 GiB.
 GPU_ROWS = 512
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
+
+def _contained(function: _Function) -> _Function:
+    """A function that leaves no mode behind, whatever moment Ctrl-C comes at."""
+
+    @wraps(function)
+    def contained(*arguments: Any, **options: Any) -> Any:
+        return contextvars.copy_context().run(function, *arguments, **options)
+
+    return contained  # type: ignore[return-value]
+
+
+@with_one_blas_thread
+@_contained
 def shard_gradients(
     loss_function: LossFunction,
     parameters: Sequence[Tensor],
@@ -71,7 +88,8 @@ def shard_gradients(
         Most samples in a shard; by default :func:`suggest_shard_size`. Another size adds the
         same numbers in another order: equal up to rounding.
     workers : int, optional
-        Threads on the CPU; by default one a core. Does not change a single bit of the result.
+        Threads on the CPU; by default as many as the process may use cores. Does not change a
+        single bit of the result.
     reduction : str
         ``"mean"`` or ``"sum"``: which of the two the loss function gives.
 
@@ -124,16 +142,15 @@ def shard_gradients(
             start = Tensor(array_module(loss.data).full_like(loss.data, share))
             return (Tensor(loss.data * share), *borrowed_gradients(loss, parameters, start))
 
-    if len(shards) == 1:
-        loss, *gradients = run(0)
-        return loss, gradients
     place = device_of(arrays[0])
-    workers = min(workers or os.cpu_count() or 1, len(shards)) if place == CPU else 1
-    with one_blas_thread(), use_device(place):
+    workers = min(workers or usable_cores(), len(shards)) if place == CPU else 1
+    with use_device(place):
         loss, *gradients = sum_in_order(run, len(shards), workers)
     return loss, gradients
 
 
+@with_one_blas_thread
+@_contained
 def map_shards(
     function: Callable[..., Tensor],
     arrays: Sequence[Array],
@@ -188,8 +205,7 @@ def map_shards(
 
     if device_of(arrays[0]) != CPU:
         workers = 1
-    with one_blas_thread():
-        sum_in_order(run, len(shards), min(workers or os.cpu_count() or 1, len(shards)))
+    sum_in_order(run, len(shards), min(workers or usable_cores(), len(shards)))
     with no_grad():
         return cat([Tensor(result) for result in results]).data
 

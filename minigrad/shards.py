@@ -183,8 +183,8 @@ def require_parts_of_batch(
         raise ValueError(
             f"shards: the loss of {few} samples is {whole:.6g}, of the first {parts[0]:.6g}, of "
             f"the others {parts[1]:.6g}: not their {reduction}, so the batch's does not follow "
-            "from its shards'. reduction is 'mean' for a loss that is the mean over its samples, 'sum' "
-            "for a sum; any other needs the whole batch as one shard (shard_size)"
+            "from its shards'. reduction is 'mean' for a loss that is the mean over its samples, "
+            "'sum' for a sum; any other needs the whole batch as one shard (shard_size)"
         )
     if any(parts):  # of zeros the mean is the sum
         known[kind] = True

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections.abc import Callable, Sequence
 
-from .helper_threads import helpers
+from .helper_threads import Offer, helpers
 from .tensor import Tensor
 
 
@@ -17,64 +19,77 @@ def sum_in_order(
     Each worker takes the next shard, runs it, and adds what has become addable: the result of
     shard k waits in ``ready`` until 0 to k - 1 have been added. Workers do not run far ahead of
     the sum, so that few results wait.
+
+    Ctrl-C ends the call as soon as the shards that helpers are at are done, whatever moment it
+    comes at. A second one ends it at once; the helpers then stop by themselves.
     """
-    turn = threading.Condition()
     state = _Sum(count, ahead=4 * workers)
 
     def work() -> None:
-        while True:
-            with turn:
-                turn.wait_for(state.may_take)
-                if state.failed or state.taken == count:
-                    return
-                index = state.taken
-                state.taken += 1
+        while (index := state.take()) is not None:
             try:
-                result = run(index)
-                with turn:
-                    state.ready[index] = result
-                    state.add_ready()
-                    turn.notify_all()
+                state.add(index, run(index))
             except BaseException as error:
-                with turn:
-                    state.failed.append((index, error))
-                    turn.notify_all()
-                return
+                state.failed.append((index, error))
 
-    offers = [helpers(workers - 1).offer(work) for _ in range(workers - 1)]
+    offers = [Offer(work) for _ in range(workers - 1)]
+
+    def end() -> None:
+        for offer in offers:
+            if not helpers(workers - 1).take_back(offer):
+                offer.wait()
+
     try:
+        for offer in offers:
+            helpers(workers - 1).offer(offer)
         work()  # the caller's thread is the first worker
+        end()
     except BaseException as interrupt:  # Ctrl-C between shards
-        with turn:
-            state.failed.append((count, interrupt))
-            turn.notify_all()
-    for offer in offers:
-        if not helpers(workers - 1).take_back(offer):
-            offer.wait()
+        state.failed.append((count, interrupt))
+        end()
     if state.failed:
         # What a user pressed outranks what a worker raised; else the first shard's error.
         interrupts = [error for _, error in state.failed if not isinstance(error, Exception)]
         raise interrupts[0] if interrupts else min(state.failed, key=lambda pair: pair[0])[1]
+    state.add_ready()  # what nobody came to while another was adding
     return state.total
 
 
 class _Sum:
-    """How far the shards have got: taken by a worker, ready, added."""
+    """How far the shards have got: taken by a worker, ready, added.
+
+    No worker waits for a lock: the one it would wait for may be held by a caller whom Ctrl-C has
+    thrown out. Whoever finds another adding leaves its result to it, or to the end.
+    """
 
     def __init__(self, count: int, ahead: int) -> None:
         self.count = count
         self.ahead = ahead
-        self.taken = 0
+        self.indices = itertools.count()
+        self.adding = threading.Lock()
         self.added = 0
         self.ready: dict[int, tuple[Tensor, ...]] = {}
         self.total: Sequence[Tensor] = ()
         self.failed: list[tuple[int, BaseException]] = []
 
-    def may_take(self) -> bool:
-        is_over = bool(self.failed) or self.taken == self.count
-        return is_over or self.taken - self.added < self.ahead
+    def take(self) -> int | None:
+        """The next shard, once the sum has come near enough; None if there is none to do."""
+        index = next(self.indices)
+        while not self.failed and index < self.count and index - self.added >= self.ahead:
+            time.sleep(0.001)  # rare: another worker has been at one shard for as long as four
+        return None if self.failed or index >= self.count else index
+
+    def add(self, index: int, result: tuple[Tensor, ...]) -> None:
+        """Put down a result, and add what can be added."""
+        self.ready[index] = result
+        while self.added in self.ready and self.adding.acquire(blocking=False):
+            try:
+                self.add_ready()
+            finally:
+                self.adding.release()
 
     def add_ready(self) -> None:
+        """Add what can be added; by one thread at a time."""
         while self.added in self.ready:
             result = self.ready.pop(self.added)
             if self.added == 0:

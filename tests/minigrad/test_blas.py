@@ -15,11 +15,10 @@ def pretend(monkeypatch, *architectures):
         SimpleNamespace() if name is None else SimpleNamespace(architecture=name)
         for name in architectures
     ]
-    limit = SimpleNamespace(restore_original_limits=lambda: None)
-    found = SimpleNamespace(lib_controllers=libraries, limit=lambda limits: limit)
+    found = SimpleNamespace(lib_controllers=libraries)
     monkeypatch.setattr(blas, "_blas", lambda: found)
-    monkeypatch.setattr(blas, "_holders", 0)
-    monkeypatch.setattr(blas, "_limit", None)
+    monkeypatch.setattr(blas, "_holders", set())
+    monkeypatch.setattr(blas, "_limited", [])
     monkeypatch.setattr(blas, "_warned", False)
 
 
@@ -62,4 +61,4 @@ def test_a_warning_made_an_error_leaves_no_holder_behind(monkeypatch):
         warnings.simplefilter("error")
         with blas.one_blas_thread():
             pytest.fail("the warning was to be raised")
-    assert blas._holders == 0
+    assert not blas._holders

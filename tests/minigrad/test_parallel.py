@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
 import traceback
 import weakref
+from pathlib import Path
 
 import numpy
 import pytest
@@ -16,7 +18,7 @@ import minigrad
 from minigrad import Tensor, grad, nn
 from minigrad import functional as F
 from minigrad.blas import one_blas_thread
-from minigrad.helper_threads import helpers
+from minigrad.helper_threads import Offer, helpers
 from minigrad.operation import Operation
 from minigrad.parallel import map_shards, shard_gradients, shard_slices, suggest_shard_size
 from minigrad.random import default_generator
@@ -300,6 +302,50 @@ def test_blas_limit_is_counted_so_that_the_last_holder_lifts_it():
     assert blas_threads() == before
 
 
+def test_blas_is_held_by_whichever_thread_comes_first():
+    """OpenBLAS's threads belong to the process; threadpoolctl heeds one thread only, if let."""
+    before, inside = blas_threads(), []
+    with one_blas_thread():
+        pass  # by this thread first
+
+    def hold():
+        with one_blas_thread():
+            inside.append(blas_threads())
+
+    other = threading.Thread(target=hold)
+    other.start()
+    other.join()
+    assert inside == [[1] * len(before)]
+    assert blas_threads() == before
+
+
+def test_blas_limit_is_lifted_by_another_thread_than_set_it():
+    before = blas_threads()
+    first = one_blas_thread()
+    first.__enter__()
+    other = threading.Thread(target=first.__exit__, args=(None, None, None))
+    other.start()
+    other.join()
+    assert blas_threads() == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an interval timer")
+@pytest.mark.parametrize(
+    "times", [60, pytest.param(500, marks=pytest.mark.slow)], ids=["quick", "slow"]
+)
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_ctrl_c_at_any_moment_ends_the_call_and_leaves_everything_as_it_was(workers, times):
+    """BLAS's threads, the helpers, the modes, and what the next call gives."""
+    program = Path(__file__).with_name("interrupted_shards.py")
+    result = subprocess.run(
+        [sys.executable, str(program), str(times), str(workers), "3"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.stdout.strip() == "as it was", result.stderr
+
+
 def test_workers_inherit_the_modes_of_the_caller(problem):
     loss_function, parameters, arrays = problem
     with minigrad.detect_anomaly(), pytest.raises(FloatingPointError, match="log"):
@@ -331,7 +377,7 @@ def test_two_threads_with_batches_of_their_own_do_not_disturb_each_other(problem
 
 def test_work_withdrawn_before_a_thread_came_to_it_is_forgotten():
     release = threading.Event()
-    helpers(1).offer(release.wait)  # the only thread comes to nothing else
+    helpers(1).offer(Offer(release.wait))  # the only thread comes to nothing else
 
     def run(index):
         return (Tensor([float(index)]),)

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 
 from autoencoder.arguments import whole_number
 from minigrad.backend import Array, array_module
+from minigrad.blas import with_one_blas_thread
 
 __all__ = ["energy_distance", "nearest_neighbours"]
 
 _CHUNK_VALUES = 2**23  # float64 distances held at once: 64 MiB
 
 
+@with_one_blas_thread
 def energy_distance(x: Array, y: Array) -> float:
     """The energy distance between two samples: 0 if and only if they come from one distribution.
 
@@ -60,6 +62,7 @@ def energy_distance(x: Array, y: Array) -> float:
     return 2 * between - within_x - within_y
 
 
+@with_one_blas_thread
 def nearest_neighbours(queries: Array, references: Array, k: int = 1) -> tuple[Array, Array]:
     """The k nearest references of each query, in Euclidean distance.
 

@@ -18,6 +18,7 @@ from autoencoder.page import page, section_html
 from autoencoder.results import Results
 from autoencoder.run import CONFIGURATION, Run, last_folder
 from autoencoder.section import RESULTS, Section, guarded, prepare, publish
+from minigrad.blas import with_one_blas_thread
 
 __all__ = ["SECTIONS", "load_section", "main"]
 
@@ -132,7 +133,7 @@ def _fragment(section: Section, run: Run) -> tuple[str, bool]:
     if results is None:
         kept.unlink(missing_ok=True)
         run.write_configuration()
-        results = section.compute(run)
+        results = with_one_blas_thread(section.compute)(run)
         results.save(run.folder / RESULTS, run.configuration)
     figures = publish(section, run, results)
     text = _section_text(section, run, results, figures)

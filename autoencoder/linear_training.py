@@ -20,13 +20,14 @@ import numpy
 from autoencoder.training import Interrupted, random_generator, stop_request
 from minigrad import Tensor, optim
 from minigrad.backend import to_numpy
-from minigrad.blas import one_blas_thread
+from minigrad.blas import one_blas_thread, with_one_blas_thread
 
 __all__ = ["reconstruction_loss", "second_moments", "train_linear"]
 
 _CHUNK = 4096  # rows in float64 at once
 
 
+@with_one_blas_thread
 def second_moments(x: numpy.ndarray, centre: bool = True) -> numpy.ndarray:
     """The matrix C = (1/N) sum x x', in float64.
 

@@ -11,6 +11,7 @@ import math
 import numpy
 
 from minigrad.backend import Array, array_module, to_numpy
+from minigrad.blas import with_one_blas_thread
 
 from .distances import energy_distance, nearest_neighbours
 
@@ -172,7 +173,7 @@ def principal_angles(a: Array, b: Array) -> numpy.ndarray:
     bases = [to_numpy(basis).astype("float64") for basis in (a, b)]
     if not all(numpy.isfinite(basis).all() for basis in bases):
         raise ValueError(f"principal_angles: the bases {a.shape}, {b.shape} are not all finite")
-    return subspace_angles(*bases)
+    return with_one_blas_thread(subspace_angles)(*bases)  # SciPy has a BLAS of its own, here by now
 
 
 def _squares(estimate: Array, target: Array, caller: str) -> Array:

@@ -11,6 +11,7 @@ import math
 from types import ModuleType
 
 from minigrad.backend import Array, array_module
+from minigrad.blas import with_one_blas_thread
 
 from .arguments import whole_number
 from .ppca import fill_missing
@@ -91,6 +92,7 @@ class PCA:
     def __repr__(self) -> str:
         return f"PCA(n_components={self.n_components}, centre={self.centre})"
 
+    @with_one_blas_thread
     def fit(self, x: Array, y: None = None) -> PCA:
         """Find the components of the samples x.
 
@@ -188,6 +190,7 @@ class PCA:
         self.explained_variance_ratio_ = variances[:kept] / (total if total > 0 else math.inf)
         self.noise_variance_ = float(variances[kept:].sum()) / discarded if discarded else 0.0
 
+    @with_one_blas_thread
     def transform(self, x: Array) -> Array:
         """The encoder f(x) = V (x - mean), V the rows of components_.
 
@@ -209,6 +212,7 @@ class PCA:
         """Fit, then encode the same samples; see `fit` and `transform`."""
         return self.fit(x).transform(x)
 
+    @with_one_blas_thread
     def inverse_transform(self, z: Array) -> Array:
         """The decoder g(z) = V' z + mean.
 

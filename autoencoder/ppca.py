@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from minigrad.backend import Array, array_module
+from minigrad.blas import with_one_blas_thread
 
 if TYPE_CHECKING:
     from .pca import PCA
@@ -35,6 +36,7 @@ _CHUNK = 1024
 _SMALLEST_NOISE = 1e-9
 
 
+@with_one_blas_thread
 def fill_missing(
     pca: PCA, x: Array, rows: Array, mask: Array, noise_variance: float | None
 ) -> Array:

@@ -20,6 +20,7 @@ from autoencoder.results import Results
 from autoencoder.run import CONFIGURATION, Run, last_folder, models_folder, new_folder
 from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
 from minigrad import cuda, device
+from minigrad.blas import with_one_blas_thread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,7 +107,7 @@ def perform(section: Section, run: Run, replot: bool = False) -> Results:
         results = Results.load(run.folder / RESULTS)
     else:
         run.write_configuration()
-        results = section.compute(run)
+        results = with_one_blas_thread(section.compute)(run)
         results.save(run.folder / RESULTS, run.configuration)
     publish(section, run, results)
     return results

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from autoencoder.arguments import array_of_numbers
 from minigrad.backend import Array, array_module, to_numpy
+from minigrad.blas import with_one_blas_thread
 
 from .checks import (
     as_indices,
@@ -61,6 +62,7 @@ class FullGaussian:
                 array_of_numbers("FullGaussian", "covariance", covariance),
             )
 
+    @with_one_blas_thread
     def _set(
         self, mean: numpy.ndarray, covariance: numpy.ndarray, root: numpy.ndarray | None = None
     ) -> None:
@@ -93,6 +95,7 @@ class FullGaussian:
             raise RuntimeError(f"FullGaussian.{caller}: give parameters or call fit first")
         return self.mean
 
+    @with_one_blas_thread
     def fit(self, x: Array, *, jitter: float = 0.0) -> FullGaussian:
         """The maximum-likelihood fit: mean and covariance of the points, divided by N.
 
@@ -135,6 +138,7 @@ class FullGaussian:
         self._set(to_numpy(mean), covariance, root)
         return self
 
+    @with_one_blas_thread
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """Draw n points: mean + L * standard normal noise.
 
@@ -153,6 +157,7 @@ class FullGaussian:
         check_sampling(n, rng, "FullGaussian.sample")
         return (mean + rng.standard_normal((n, len(mean))) @ self._factor.T).astype(dtype)
 
+    @with_one_blas_thread
     def log_prob(self, x: Array) -> Array:
         """The log density in nats.
 

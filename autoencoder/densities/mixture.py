@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from autoencoder.arguments import array_of_numbers
 from minigrad.backend import Array, array_module
+from minigrad.blas import with_one_blas_thread
 
 from .checks import as_indices, as_points, check_sampling, full_covariances, singular
 from .posterior import Posterior, posterior_of
@@ -55,6 +56,7 @@ class GaussianMixture:
     array([[0. , 0.5]])
     """
 
+    @with_one_blas_thread
     def __init__(self, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> None:
         self.weights = array_of_numbers("GaussianMixture", "weights", weights)
         self.means = array_of_numbers("GaussianMixture", "means", means)

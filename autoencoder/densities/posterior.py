@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from minigrad.backend import Array, array_module, to_numpy
+from minigrad.blas import with_one_blas_thread
 
 from .checks import check_sampling
 
@@ -63,6 +64,7 @@ class Posterior:
             to_numpy(self.covariances),
         )
 
+    @with_one_blas_thread
     def sample(self, n: int, rng: numpy.random.Generator) -> numpy.ndarray:
         """Draw n clean points for each noisy one.
 
@@ -89,6 +91,7 @@ class Posterior:
         return (means[rows, component] + offset).astype("float32")
 
 
+@with_one_blas_thread
 def posterior_of(prior: GaussianMixture, noisy: Array, std: float) -> Posterior:
     """The posterior of each noisy point; :meth:`GaussianMixture.posterior` checks and calls it.
 

@@ -85,9 +85,6 @@ class _Descent:
 
 def compute(run: Run) -> Results:
     """PCA's table, descent at three latent sizes, and two ways to miss it; angles on the host."""
-    # SciPy brings a BLAS of its own; it must be there when BLAS is first held to one thread.
-    import scipy.linalg  # noqa: F401
-
     options = run.options
     train = run.images("train", options.train_images)
     pca = PCA().fit(train)

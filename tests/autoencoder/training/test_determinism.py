@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import json
 import os
 import subprocess
 import sys
 import threading
+import zipfile
 
 import numpy
 import pytest
 
 import minigrad
 from autoencoder.corruption import GaussianNoise
+from autoencoder.densities import FullGaussian, GaussianMixture
+from autoencoder.distances import energy_distance, nearest_neighbours
+from autoencoder.inference import reconstruct
+from autoencoder.lecture_page import SECTIONS
+from autoencoder.linear_training import second_moments
+from autoencoder.metrics import principal_angles
 from autoencoder.models import AutoEncoder, mlp
+from autoencoder.pca import PCA
 from autoencoder.training import TrainingSettings, train
+from minigrad import functional as F
+from minigrad.parallel import map_shards, shard_gradients
 
 IMAGES = numpy.random.default_rng(0).random((24, 1, 28, 28), dtype="float32")
 
@@ -74,6 +86,94 @@ def test_another_process_gives_the_same_bits_whatever_its_hash_seed_and_blas_thr
         check=True,
     )
     assert result.stdout.strip() == str(expected)
+
+
+def computed():
+    """A digest of what each part that uses BLAS or LAPACK gives, by name."""
+    rng = numpy.random.default_rng(3)
+    rows = rng.normal(size=(700, 400)) * numpy.geomspace(1, 0.01, 400)
+    single, few = rows.astype("float32"), rows[:300, :120]
+    minigrad.manual_seed(0)
+    layer = minigrad.nn.Linear(400, 400)
+    shards = {"shard_size": 700, "workers": 1}  # one
+    loss, gradients = shard_gradients(
+        lambda x: F.mse_loss(layer(x), x), list(layer.parameters()), [single], **shards
+    )
+    pca = PCA(40).fit(rows)
+    mask = numpy.arange(400) % 3 == 0
+    full = FullGaussian().fit(rows, jitter=1e-3)
+    spread = numpy.einsum("ni,nj->ij", few, few) / 300  # not by BLAS
+    covariances = numpy.array([spread + numpy.eye(120), 2 * spread + numpy.eye(120)])
+    mixture = GaussianMixture([0.3, 0.7], few[:2], covariances)
+    posterior = mixture.posterior(few[:50], 0.5)
+    results = {
+        "shard_gradients": [loss.data, *(gradient.data for gradient in gradients)],
+        "map_shards": [map_shards(layer, [single], **shards)],
+        "reconstruct": [reconstruct(mlp(400, 300, 400), single)],
+        "PCA": [pca.components_, pca.transform(rows), pca.inverse_transform(rows[:, :40])],
+        "PCA.fill_missing": [pca.fill_missing(rows, mask)],
+        "second_moments": [second_moments(rows)],
+        "FullGaussian": [full.covariance, full.log_prob(rows), full.sample(500, rng)],
+        "GaussianMixture": [mixture.axes, mixture.log_prob(few), mixture.sample(50, rng)],
+        "Posterior": [posterior.covariances, posterior.mean(), posterior.sample(2, rng)],
+        "energy_distance": [numpy.array(energy_distance(single, single[::-1] + 1))],
+        "nearest_neighbours": list(nearest_neighbours(single, single[::-1], 3)),
+        "principal_angles": [principal_angles(rows[:, :100], rows[:, 100:250])],
+    }
+    return {
+        name: hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+        for name, arrays in results.items()
+    }
+
+
+def without_times(text):
+    """The metadata of results but for what a clock says."""
+    metadata = json.loads(text)
+    for row in metadata["rows"]:
+        for name in ("seconds", "images_per_second"):
+            row.pop(name, None)
+    return metadata
+
+
+@pytest.mark.parametrize(
+    "names", [("linear_is_pca",), pytest.param(SECTIONS, marks=pytest.mark.slow)], ids=len
+)
+def test_whatever_uses_blas_gives_the_same_bits_for_any_number_of_its_threads(names, tmp_path):
+    """Entries of the library, and of the results of the lecture's sections."""
+    program = (
+        "import dataclasses, importlib.util, sys\n"
+        "spec = importlib.util.spec_from_file_location('other', sys.argv[1])\n"
+        "other = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(other)\n"
+        "print(other.computed())\n"
+        "from autoencoder.lecture_page import load_section\n"
+        "from autoencoder.section import main\n"
+        "for name in sys.argv[3:]:\n"
+        "    section = dataclasses.replace(load_section(name), draw=lambda results: {})\n"
+        "    arguments = ['--preset', 'smoke', '--out', sys.argv[2] + '/' + name]\n"
+        "    assert main(section, arguments) == 0\n"
+    )
+    printed, entries = [], []
+    for threads in ("1", "2"):
+        folder = tmp_path / threads
+        result = subprocess.run(
+            [sys.executable, "-c", program, __file__, str(folder), *names],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
+        printed.append(ast.literal_eval(result.stdout.splitlines()[0]))
+        entries.append({})
+        for name in names:
+            with zipfile.ZipFile(folder / name / "results.npz") as archive:
+                for entry in archive.namelist():
+                    entries[-1][name, entry] = archive.read(entry)
+                    if entry == "metadata.json":
+                        entries[-1][name, entry] = without_times(archive.read(entry))
+    assert printed[0] == printed[1]
+    assert len(entries[0]) >= 2 * len(names)
+    assert [name for name in entries[0] if entries[0][name] != entries[1][name]] == []
 
 
 def test_other_threads_at_work_change_nothing(expected):

@@ -178,7 +178,7 @@ def build_parser(
     add(
         "--workers",
         type=positive,
-        help="threads on the CPU (default: one a core); results do not depend on it",
+        help="threads on the CPU (default: one a core it may use); results do not depend on it",
         default=None,
     )
     add(

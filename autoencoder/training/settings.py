@@ -35,7 +35,8 @@ class TrainingSettings:
     device : str
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
     workers : int or None
-        Threads on the CPU; ``None`` for one a core. Does not change the result.
+        Threads on the CPU; ``None`` for as many as the process may use cores. Does not change the
+        result.
     save_seconds : float
         Time between checkpoints; one is also written after each epoch.
     log_steps : int

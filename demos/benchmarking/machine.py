@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy
 
+from minigrad.helper_threads import usable_cores
 from minigrad.version import __version__
 
 from .peers import Peer
@@ -28,7 +29,7 @@ def describe(peers: Sequence[Peer]) -> dict[str, Any]:
             versions[peer.package] = importlib.metadata.version(peer.package)
     return {
         "processor": _processor(),
-        "cores": _cores(),
+        "cores": usable_cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": versions,
@@ -52,15 +53,9 @@ def notes(threads: int) -> list[str]:
             "other at every operation, as in BLAS and PyTorch, that costs most; ratios are not to "
             "be believed"
         )
-    if threads > _cores():
-        found.append(f"{threads} threads on {_cores()} cores")
+    if threads > usable_cores():
+        found.append(f"{threads} threads on {usable_cores()} cores")
     return found
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

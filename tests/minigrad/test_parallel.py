@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import minigrad
 from minigrad import Tensor, grad, nn
 from minigrad import functional as F
 from minigrad.blas import one_blas_thread
-from minigrad.helper_threads import Offer, helpers
+from minigrad.helper_threads import Offer, helpers, usable_cores
 from minigrad.operation import Operation
 from minigrad.parallel import map_shards, shard_gradients, shard_slices, suggest_shard_size
 from minigrad.random import default_generator
@@ -232,6 +233,56 @@ def test_no_shard_is_empty_and_together_they_are_the_batch(problem):
 
     shard_gradients(watched, parameters, arrays, shard_size=4, workers=3)
     assert sorted(seen) == [3, 3, 3, 4]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a choice of cores")
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_there_are_as_many_workers_as_the_process_may_use_cores(wanted):
+    """As under ``taskset``; what each shard leaves says which threads there were."""
+    allowed = sorted(os.sched_getaffinity(0))[:wanted]
+    if len(allowed) < wanted:
+        pytest.skip("needs two cores")
+    program = (
+        "import os, sys, threading, time, numpy\n"
+        "os.sched_setaffinity(0, map(int, sys.argv[1:]))\n"
+        "from minigrad import Tensor\n"
+        "from minigrad.parallel import map_shards, shard_gradients\n"
+        "w, x = Tensor([2.0], requires_grad=True), numpy.ones((40, 1), 'float32')\n"
+        "def seen(call):\n"
+        "    threads = set()\n"
+        "    def function(x):\n"
+        "        threads.add(threading.get_ident())\n"
+        "        time.sleep(0.01)\n"
+        "        return w * x if call is map_shards else (w * x).mean()\n"
+        "    call(function, *([[w]] if call is shard_gradients else []), [x], shard_size=1)\n"
+        "    return len(threads)\n"
+        "print(seen(shard_gradients), seen(map_shards))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, *map(str, allowed)],
+        env={name: value for name, value in os.environ.items() if name != "PYTHON_CPU_COUNT"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.split() == [str(wanted)] * 2, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"process_cpu_count": lambda: 5}, 5),  # Python 3.13
+        ({"sched_getaffinity": lambda process: {0, 3, 7}}, 3),  # Linux
+        ({"cpu_count": lambda: 4}, 4),  # macOS, Windows
+        ({"cpu_count": lambda: None}, 1),
+    ],
+    ids=["told", "Linux", "elsewhere", "unknown"],
+)
+def test_usable_cores_are_asked_for_in_the_way_the_system_has(monkeypatch, found, expected):
+    for name in ("process_cpu_count", "sched_getaffinity"):
+        monkeypatch.delattr(os, name, raising=False)
+    for name, function in found.items():
+        monkeypatch.setattr(os, name, function, raising=False)
+    assert usable_cores() == expected
 
 
 def test_error_in_a_worker_surfaces_with_its_own_traceback(problem):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy
 
 from minigrad import Operation, Tensor, detect_anomaly, grad
@@ -77,6 +75,5 @@ def gradient_bits() -> str:
         lambda x: (F.conv2d(x, weight) ** 2).mean(),
         [weight],
         [images()],
-        workers=len(os.sched_getaffinity(0)),
     )
     return digest(gradient.data)

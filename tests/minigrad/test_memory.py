@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from minigrad.helper_threads import Helpers
+from minigrad.helper_threads import Helpers, Offer
 
 LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
@@ -47,6 +47,8 @@ def test_a_helper_threads_arrays_too_small_for_numpy_to_ask_lie_in_large_pages()
         arrays = [numpy.ones(1 << 20, "uint8") for _ in range(4)]
         found.extend(flags_of_memory_at(array[array.size // 2 :].ctypes.data) for array in arrays)
 
-    Helpers(1).offer(work).wait()
+    offer = Offer(work)
+    Helpers(1).offer(offer)
+    offer.wait()
     assert len(found) == 4
     assert all("hg" in flags for flags in found)

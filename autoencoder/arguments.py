@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from minigrad.nn.arguments import whole_number, whole_numbers
 
-__all__ = ["array_of_numbers", "known_name", "whole_number", "whole_numbers"]
+__all__ = ["array_of_numbers", "known_name", "require_shape", "whole_number", "whole_numbers"]
 
 
 def known_name(caller: str, name: str, value: Any, known: Iterable[str]) -> str:
@@ -57,3 +57,32 @@ def array_of_numbers(caller: str, name: str, given: ArrayLike) -> numpy.ndarray:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{caller}: {name} must be numbers, got {given!r:.60}")
     return array.astype("float64")
+
+
+def require_shape(caller: str, batch: Any, expected: Sequence[int]) -> None:
+    """Refuse a batch that is not of samples of the shape expected.
+
+    Parameters
+    ----------
+    caller : str
+        The operation that is named in the error.
+    batch : array or Tensor (N, ...)
+    expected : sequence of int
+        The shape of one sample.
+
+    Raises
+    ------
+    ValueError
+        With both shapes.
+
+    Examples
+    --------
+    >>> require_shape("encode", numpy.zeros((3, 1, 32, 32)), (1, 28, 28))
+    Traceback (most recent call last):
+        ...
+    ValueError: encode: expected (N, 1, 28, 28), got (3, 1, 32, 32)
+    """
+    given = numpy.shape(batch)
+    if given[1:] != tuple(expected):
+        wanted = ", ".join(["N", *map(str, expected)])
+        raise ValueError(f"{caller}: expected ({wanted}), got {given}")

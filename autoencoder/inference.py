@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy
 
+from autoencoder.arguments import require_shape
 from minigrad import Tensor, nn
 from minigrad.backend import Device, to_device, to_numpy
 from minigrad.parallel import map_shards
@@ -40,12 +41,19 @@ def _part(model: nn.Module, name: str) -> Callable[[Tensor], Tensor]:
 
 
 def _apply(
-    function: Callable[[Tensor], Tensor], model: nn.Module, x: numpy.ndarray, workers: int | None
+    function: Callable[[Tensor], Tensor],
+    model: nn.Module,
+    x: numpy.ndarray,
+    workers: int | None,
+    caller: str,
+    expected: tuple[int, ...] | None,
 ) -> numpy.ndarray:
     if not isinstance(x, numpy.ndarray) or x.dtype.kind not in "fiu":
         raise TypeError(f"inference: samples must be a NumPy array of numbers, got {x!r:.60}")
     if not len(x):
         raise ValueError(f"inference: there are no samples in {x.shape}")
+    if expected is not None:  # here, where the whole batch is known: the model sees a shard of it
+        require_shape(f"{caller}: {type(model).__name__}", x, expected)
     place = device_of_model(model)
     parts = []
     for start in range(0, len(x), 4096):  # bounds what is on the device at once
@@ -83,7 +91,7 @@ def reconstruct(model: nn.Module, x: numpy.ndarray, workers: int | None = None) 
     >>> reconstruct(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
     (3, 1, 28, 28)
     """
-    return _apply(model, model, x, workers)
+    return _apply(model, model, x, workers, "reconstruct", getattr(model, "sample_shape", None))
 
 
 def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
@@ -102,7 +110,8 @@ def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> nu
     >>> encode(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
     (3, 2)
     """
-    return _apply(_part(model, "encode"), model, x, workers)
+    expected = getattr(model, "sample_shape", None)
+    return _apply(_part(model, "encode"), model, x, workers, "encode", expected)
 
 
 def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
@@ -127,4 +136,6 @@ def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> nu
     >>> decode(AutoEncoder(2), numpy.zeros((3, 2))).shape
     (3, 1, 28, 28)
     """
-    return _apply(_part(model, "decode"), model, z, workers)
+    size = getattr(model, "latent_size", None)
+    expected = None if size is None else (size,)
+    return _apply(_part(model, "decode"), model, z, workers, "decode", expected)

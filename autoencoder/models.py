@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from autoencoder.arguments import whole_number, whole_numbers
+from autoencoder.arguments import require_shape, whole_number, whole_numbers
 from minigrad import Tensor, nn
 
 __all__ = ["AutoEncoder", "DenseAutoEncoder", "Denoiser", "MLPAutoEncoder", "mlp"]
@@ -22,6 +22,12 @@ class AutoEncoder(nn.Module):
     latent_size : int
         d, the number of latent variables, from 1.
 
+    Raises
+    ------
+    ValueError
+        When called, for images of another size: the last kernel would not cover what is left of
+        them, and their latents would be more than d numbers.
+
     Examples
     --------
     >>> from minigrad import Tensor
@@ -33,6 +39,8 @@ class AutoEncoder(nn.Module):
     >>> model.encode(x).shape, model(x).shape
     ((2, 8), (2, 1, 28, 28))
     """
+
+    sample_shape: tuple[int, ...] = (1, 28, 28)
 
     def __init__(self, latent_size: int = 8) -> None:
         super().__init__()
@@ -62,14 +70,17 @@ class AutoEncoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (N, 1, 28, 28) to latents (N, d)."""
+        require_shape("AutoEncoder.encode", x, self.sample_shape)
         return self.encoder(x).flatten(1)
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (N, d) to images (N, 1, 28, 28)."""
+        require_shape("AutoEncoder.decode", z, (self.latent_size,))
         return self.decoder(z.reshape(len(z), self.latent_size, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 1, H, W) to their reconstructions, of the same shape."""
+        """Images (N, 1, 28, 28) to their reconstructions, of the same shape."""
+        require_shape("AutoEncoder", x, self.sample_shape)
         return self.decoder(self.encoder(x))
 
 
@@ -97,18 +108,20 @@ class DenseAutoEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_size = whole_number("DenseAutoEncoder", "latent_size", latent_size)
-        self.shape = whole_numbers("DenseAutoEncoder", "shape", shape)
-        features = math.prod(self.shape)
+        self.sample_shape = whole_numbers("DenseAutoEncoder", "shape", shape)
+        features = math.prod(self.sample_shape)
         self.encoder = nn.Linear(features, latent_size, bias=bias)
         self.decoder = nn.Linear(latent_size, features, bias=bias)
 
     def encode(self, x: Tensor) -> Tensor:
         """Samples (N, *shape) to latents (N, d)."""
+        require_shape("DenseAutoEncoder.encode", x, self.sample_shape)
         return self.encoder(x.flatten(1))
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (N, d) to samples (N, *shape)."""
-        return self.decoder(z).reshape(len(z), *self.shape)
+        require_shape("DenseAutoEncoder.decode", z, (self.latent_size,))
+        return self.decoder(z).reshape(len(z), *self.sample_shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """Samples (N, *shape) to their reconstructions, of the same shape."""
@@ -173,17 +186,21 @@ class MLPAutoEncoder(nn.Module):
         super().__init__()
         self.encoder = mlp(*sizes)
         self.decoder = mlp(*reversed(sizes))
+        self.sample_shape, self.latent_size = sizes[:1], sizes[-1]
 
     def encode(self, x: Tensor) -> Tensor:
         """Samples (N, features) to latents (N, d)."""
+        require_shape("MLPAutoEncoder.encode", x, self.sample_shape)
         return self.encoder(x)
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (N, d) to samples (N, features)."""
+        require_shape("MLPAutoEncoder.decode", z, (self.latent_size,))
         return self.decoder(z)
 
     def forward(self, x: Tensor) -> Tensor:
         """Samples (N, features) to their reconstructions, of the same shape."""
+        require_shape("MLPAutoEncoder", x, self.sample_shape)
         return self.decoder(self.encoder(x))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from autoencoder.arguments import require_shape
 from minigrad import Tensor, nn
 
 __all__ = ["SmoothAutoEncoder"]
@@ -38,7 +39,7 @@ class SmoothAutoEncoder(nn.Module):
             raise ValueError(
                 f"SmoothAutoEncoder: latent_size must be at least 1, got {latent_size}"
             )
-        self.shape = tuple(shape)
+        self.latent_size, self.sample_shape = latent_size, tuple(shape)
         features = math.prod(shape)
         self.encoder = nn.Sequential(
             nn.Linear(features, hidden),
@@ -57,11 +58,13 @@ class SmoothAutoEncoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Samples (N, *shape) to latents (N, d)."""
+        require_shape("SmoothAutoEncoder.encode", x, self.sample_shape)
         return self.encoder(x.flatten(1))
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (N, d) to samples (N, *shape)."""
-        return self.decoder(z).reshape(len(z), *self.shape)
+        require_shape("SmoothAutoEncoder.decode", z, (self.latent_size,))
+        return self.decoder(z).reshape(len(z), *self.sample_shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """Samples (N, *shape) to their reconstructions, of the same shape."""

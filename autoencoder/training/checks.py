@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy
 
+from autoencoder.arguments import require_shape
 from autoencoder.atomic import WriteError
 from autoencoder.training.settings import TrainingSettings
 from minigrad import nn
@@ -43,6 +44,9 @@ def check_arguments(
         raise TypeError(f"train: samples must be a float32 NumPy array, got {kind}")
     if samples.size == 0:
         raise ValueError(f"train: there are no samples in {samples.shape}")
+    expected = getattr(model, "sample_shape", None)  # a model of one size of samples says so
+    if expected is not None:
+        require_shape(f"train: {type(model).__name__}", samples, expected)
     # Quick; and a sum of finite numbers that overflows is looked at more closely.
     if not numpy.isfinite(samples.sum()) and not numpy.isfinite(samples).all():
         raise ValueError(f"train: the samples {samples.shape} are not all finite")

@@ -7,7 +7,8 @@ import pytest
 
 import minigrad
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.models import AutoEncoder, Denoiser, DenseAutoEncoder, mlp
+from autoencoder.models import AutoEncoder, Denoiser, DenseAutoEncoder, MLPAutoEncoder, mlp
+from autoencoder.smooth_autoencoder import SmoothAutoEncoder
 from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor
 
@@ -127,3 +128,43 @@ def test_denoiser_without_bottleneck_keeps_the_size_of_any_image():
     for size in (28, 35):
         x = numpy.zeros((2, 1, size, size), "float32")
         assert reconstruct(Denoiser(4), x).shape == x.shape
+
+
+MODELS = {
+    "AutoEncoder": (lambda: AutoEncoder(8), (1, 28, 28), 8),
+    "DenseAutoEncoder": (lambda: DenseAutoEncoder(8), (1, 28, 28), 8),
+    "SmoothAutoEncoder": (lambda: SmoothAutoEncoder(8, (3, 8, 8), 4), (3, 8, 8), 8),
+    "MLPAutoEncoder": (lambda: MLPAutoEncoder(2, 5, 1), (2,), 1),
+}
+CALLS = {
+    "model(x)": lambda model, x: model(Tensor(x)),
+    "model.encode": lambda model, x: model.encode(Tensor(x)),
+    "encode": encode,
+    "reconstruct": reconstruct,
+    "train": lambda model, x: train(model, x, TrainingSettings(epochs=1), quiet=True),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("name", MODELS)
+def test_samples_of_another_shape_are_refused_with_both_shapes(name, call):
+    make, shape, _ = MODELS[name]
+    wrong = [(3, 1, 32, 32), (3, 1, 64, 64), (3, 1, 28, 20), (3, 3, 28, 28), (3, 28, 28), (3, 784)]
+    wrong += [(3, 16, 12), (3, 7, 2)]  # as many numbers as a sample of faces; points in rows
+    model = make()
+    for given in wrong:
+        with pytest.raises(ValueError, match=name) as caught:
+            CALLS[call](model, numpy.zeros(given, "float32"))
+        expected = f"expected {('N', *shape)}, got {given}".replace("'N'", "N")
+        assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("call", [decode, lambda model, z: model.decode(Tensor(z))])
+@pytest.mark.parametrize("name", MODELS)
+def test_latents_of_another_size_are_refused_with_both_shapes(name, call):
+    make, _, size = MODELS[name]
+    # The second holds as many numbers as a batch of latents that would fit.
+    for given in [(3, size + 1), (2 * size, 4), (size,), (3, size, 1, 1)]:
+        with pytest.raises(ValueError, match=rf"{name}.* expected \(N, {size}\)") as caught:
+            call(make(), numpy.zeros(given, "float32"))
+        assert f"got {given}" in str(caught.value)

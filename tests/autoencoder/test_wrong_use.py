@@ -77,9 +77,11 @@ MODELS = {
     "AutoEncoder-float": (lambda w: AutoEncoder(2.5), TypeError, "AutoEncoder: latent_size .*2.5"),
     "AutoEncoder-text": (lambda w: AutoEncoder("2"), TypeError, "AutoEncoder: latent_size .*'2'"),
     "AutoEncoder-size": (
-        lambda w: w.conv(minigrad.Tensor(w.images)), ValueError, "conv2d: kernel"),
+        lambda w: w.conv(minigrad.Tensor(w.images)), ValueError,
+        r"AutoEncoder: expected \(N, 1, 28, 28\), got \(3, 1, 8, 8\)"),
     "AutoEncoder-latents": (
-        lambda w: w.conv.decode(minigrad.Tensor(w.images[:, 0])), ValueError, "reshape: "),
+        lambda w: w.conv.decode(minigrad.Tensor(w.images[:, 0])), ValueError,
+        r"AutoEncoder.decode: expected \(N, 2\), got \(3, 8, 8\)"),
     "Dense-zero": (lambda w: DenseAutoEncoder(0), ValueError, "latent_size .*0"),
     "Dense-shape": (lambda w: DenseAutoEncoder(2, shape="28"), TypeError, "shape .*'28'"),
     "Dense-shape-zero": (lambda w: DenseAutoEncoder(2, shape=(0, 3)), ValueError, "shape"),

@@ -11,11 +11,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from pathlib import Path
 
 import numpy as np
 
+from autoencoder.checkpoint import digest_of
 from autoencoder.download import fetch
 from autoencoder.idx import IdxError, read_idx
 from autoencoder.sources import FILES, Source, find_source, read_published
@@ -83,6 +85,11 @@ class Dataset:
         split : {"train", "test"}
         """
         return self._of(split, self.train_labels, self.test_labels)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The SHA-256 of all images and labels: another for other data of the same shapes."""
+        return digest_of(self.train_images, self.train_labels, self.test_images, self.test_labels)
 
     @staticmethod
     def _of(split: str, train: np.ndarray, test: np.ndarray) -> np.ndarray:

@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = None if options.checkpoint is None else _read(options.checkpoint)
         headless = options.headless
         del options.headless  # how to run, not what to compute
-        run = prepare(NAME, parser, options, given)
+        run = prepare(NAME, parser, options, given, _check)
     except (ValueError, RuntimeError, OSError) as error:
         parser.error(str(error))
     return guarded(parser, run, lambda: _explore(run, model, headless))
@@ -88,12 +88,14 @@ def _read(path: str) -> AutoEncoder:
     return model
 
 
+def _check(run: Run) -> None:
+    run.require_images(train=2, test=2, reason="going from one image to another")
+
+
 def _explore(run: Run, model: AutoEncoder | None, headless: bool) -> None:
     options = run.options
     train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
-    if len(test) < 2:
-        raise OSError("--test-images: there must be two images to go from one to another")
     if model is None:
         name = f"explored-d{options.latent_size}"
         model, _ = run.trained(name, lambda: AutoEncoder(options.latent_size), train)

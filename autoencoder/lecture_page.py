@@ -17,7 +17,7 @@ from autoencoder.command_line import PRESETS, Parser, build_parser, parse
 from autoencoder.page import page, section_html
 from autoencoder.results import Results
 from autoencoder.run import CONFIGURATION, Run, last_folder
-from autoencoder.section import RESULTS, Section, guarded, prepare, publish
+from autoencoder.section import RESULTS, Section, fit_to_data, guarded, prepare, publish
 from minigrad.blas import with_one_blas_thread
 
 __all__ = ["SECTIONS", "load_section", "main"]
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
     try:
         _go_on_with_the_same(options)
-        run = prepare(NAME, parser, options, given)
+        run = prepare(NAME, parser, options, given, _check)
     except (ValueError, RuntimeError, OSError) as error:
         parser.error(str(error))
     return guarded(parser, run, lambda: _write_lecture(parser, run))
@@ -90,6 +90,15 @@ def _go_on_with_the_same(options: argparse.Namespace) -> None:
         return  # nothing to go on with, or damaged: `prepare` says so
     if earlier == Run(NAME, options, folder, folder).configuration:
         options.resume, options.out = True, str(folder)
+
+
+def _check(run: Run) -> None:
+    """Refuse data that any of the sections would refuse."""
+    for name in SECTIONS:
+        try:
+            _section_run(load_section(name), run)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
 
 def _write_lecture(parser: Parser, run: Run) -> None:
@@ -118,6 +127,7 @@ def _section_run(section: Section, run: Run) -> Run:
         setattr(options, how, getattr(run.options, how))
     own = Run(section.name, options, run.folder / section.name, run.models, run.quiet)
     own.share_dataset(run)
+    fit_to_data(own, section.check)
     return own
 
 
@@ -154,6 +164,7 @@ def _section_text(section: Section, run: Run, results: Results, figures: list[Pa
 
     settings = {key: value for key, value in run.configuration.items() if value is not None}
     del settings["demo"]
+    settings.pop("data_sha256", None)  # for the program, not for a reader
     command = ["python", f"demos/{section.name}.py", *_common_arguments(run, with_device=False)]
     return section_html(
         section.name,

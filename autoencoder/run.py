@@ -15,6 +15,8 @@ import numpy
 
 from autoencoder import datasets
 from autoencoder.atomic import atomic_write
+from autoencoder.checkpoint import digest_of
+from autoencoder.models import AutoEncoder
 from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
 from autoencoder.training.loop import Corruption
 from minigrad import manual_seed, nn
@@ -56,12 +58,15 @@ class Run:
         self.folder = Path(folder)
         self.models = Path(models)
         self.quiet = quiet
+        self.limited: set[str] = set()
         self._dataset: datasets.Dataset | None = None
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """The options that decide what is computed, exactly."""
+        """The options that decide what is computed, exactly, and the digest of other data."""
         values = {key: value for key, value in vars(self.options).items() if key not in _HOW}
+        if values.get("data") is not None:
+            values["data_sha256"] = self.dataset.digest
         return {"demo": self.name, **values}
 
     def write_configuration(self) -> None:
@@ -78,11 +83,79 @@ class Run:
 
     @property
     def dataset(self) -> datasets.Dataset:
-        """MNIST, or the set in ``--data``."""
+        """MNIST, or the set in ``--data``.
+
+        Raises
+        ------
+        ValueError, OSError
+            If the set in ``--data`` cannot be read, a split of it is empty, or its images are not
+            of the size that the lecture's networks take.
+        """
         if self._dataset is None:
             data = self.options.data
-            self._dataset = datasets.load() if data is None else datasets.load_folder(data)
+            self._dataset = datasets.load() if data is None else _load_fitting(data)
         return self._dataset
+
+    def limit(self, key: str, most: int) -> None:
+        """Lower an option to what there is of the things it counts: no larger number is kept."""
+        if vars(self.options)[key] > most:
+            setattr(self.options, key, most)
+            self.limited.add(key)
+
+    def require(self, key: str, least: int, reason: str) -> None:
+        """Refuse an option that counts too little for what is computed.
+
+        Raises
+        ------
+        ValueError
+        """
+        value = vars(self.options)[key]
+        if value < least:
+            name = key.replace("_", "-")
+            raise ValueError(f"--{name}: {reason} needs at least {least}, not {value}")
+
+    def require_components(self, count: int) -> None:
+        """Refuse images that are too few, or too small, for PCA with so many components.
+
+        Raises
+        ------
+        ValueError
+        """
+        pixels = self.dataset.train_images[0].size
+        if count > pixels:
+            raise ValueError(f"--latent-size: PCA of {pixels} pixels has no {count} components")
+        self.require_images(train=count + 1, reason=f"PCA with {count} components")
+
+    def require_images(self, train: int = 1, test: int = 1, reason: str = "training") -> None:
+        """Lower the options that count images to the images there are; refuse too few of them.
+
+        Parameters
+        ----------
+        train, test : int
+            How many must be there. The same image twice counts once: it is nothing new to a fit.
+        reason : str
+            What needs them.
+
+        Raises
+        ------
+        ValueError
+        """
+        splits = {
+            "train_images": (self.dataset.train_images, train),
+            "test_images": (self.dataset.test_images, test),
+        }
+        for key, (images, least) in splits.items():
+            self.limit(key, len(images))
+            different: set[bytes] = set()
+            for image in images[: vars(self.options)[key]]:
+                different.add(image.tobytes())
+                if len(different) >= least:
+                    break
+            else:
+                raise ValueError(
+                    f"--{key.replace('_', '-')}: {reason} needs at least {least} different "
+                    f"images, there are {len(different)}"
+                )
 
     def share_dataset(self, other: Run) -> None:
         """Use the images another run with the same ``--data`` uses, rather than read them again."""
@@ -114,6 +187,7 @@ class Run:
         *,
         corruption: Corruption | None = None,
         evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+        tested_on: numpy.ndarray | None = None,
         own: bool = False,
         quiet: bool = False,
     ) -> tuple[nn.Module, list[Row]]:
@@ -134,6 +208,9 @@ class Run:
             By default those of the options.
         corruption, evaluate
             As for :func:`autoencoder.training.train`.
+        tested_on : numpy.ndarray, optional
+            What ``evaluate`` measures on. The metrics are kept with the model, so a model that was
+            measured on other samples is another one.
         own : bool
             Keep it in the run's own folder rather than among the shared models.
         quiet : bool
@@ -154,7 +231,8 @@ class Run:
                 "model": repr(model),
                 "settings": dataclasses.asdict(settings),
                 "corruption": repr(corruption),
-                "samples": hashlib.sha256(numpy.ascontiguousarray(samples)).hexdigest(),
+                "samples": digest_of(samples),
+                "tested_on": None if tested_on is None else digest_of(tested_on),
             }
             for how in ("device", "workers", "save_seconds", "log_steps"):
                 del identity["settings"][how]
@@ -175,6 +253,21 @@ class Run:
             quiet=quiet or self.quiet,
         )
         return model, rows
+
+
+def _load_fitting(folder: str) -> datasets.Dataset:
+    """The set in a folder, if the lecture's networks can be trained and tested on it."""
+    dataset = datasets.load_folder(folder)
+    for name, images in (("training", dataset.train_images), ("test", dataset.test_images)):
+        if not len(images):
+            raise ValueError(f"--data: {folder} holds no {name} images")
+    size, expected = dataset.train_images.shape[1:], AutoEncoder.sample_shape[1:]
+    if size != expected:
+        raise ValueError(
+            f"--data: the images in {folder} are {size[0]} x {size[1]}, the lecture's networks "
+            f"take {expected[0]} x {expected[1]}"
+        )
+    return dataset
 
 
 def models_folder(folder: str | os.PathLike[str], root: str | os.PathLike[str] = "runs") -> Path:

@@ -25,7 +25,7 @@ from minigrad.blas import with_one_blas_thread
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Section", "guarded", "main", "perform", "prepare", "publish"]
+__all__ = ["Section", "fit_to_data", "guarded", "main", "perform", "prepare", "publish"]
 
 # What reading a configuration that somebody else wrote, or half wrote, may raise.
 _DAMAGE = (
@@ -64,6 +64,9 @@ class Section:
         From Results to lines that say what the viewer should see, with the measured numbers.
     options : sequence of Option
         Those it has beside the common ones.
+    check : callable, optional
+        Given a Run before anything is written: lowers options to what there is
+        (:meth:`Run.limit`), and raises ValueError where it is too little to compute from.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Section:
     draw: Callable[[Results], dict[str, Figure]]
     summary: Callable[[Results], list[str]]
     options: Sequence[Option] = ()
+    check: Callable[[Run], None] | None = None
 
     def parser(self) -> Parser:
         """The parser of the section's command line."""
@@ -151,7 +155,7 @@ def main(section: Section, arguments: Sequence[str] | None = None) -> int:
     options, given = parse(parser, section.presets, arguments)
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
     try:
-        run = prepare(section.name, parser, options, given)
+        run = prepare(section.name, parser, options, given, section.check)
     except (ValueError, RuntimeError, OSError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
@@ -160,22 +164,29 @@ def main(section: Section, arguments: Sequence[str] | None = None) -> int:
     return guarded(parser, run, lambda: _perform_and_report(section, run, options.replot))
 
 
-def prepare(name: str, parser: Parser, options: argparse.Namespace, given: set[str]) -> Run:
+def prepare(
+    name: str,
+    parser: Parser,
+    options: argparse.Namespace,
+    given: set[str],
+    check: Callable[[Run], None] | None = None,
+) -> Run:
     """Choose the folder of a demo's run, and find out what cannot work before writing anything.
 
     Raises
     ------
     ValueError, RuntimeError, OSError
-        For options that conflict, a device that cannot be used, data that cannot be read, a
-        folder that cannot be written.
+        For options that conflict, a device that cannot be used, data that cannot be read or are
+        too few for what is computed, a folder that cannot be written.
     """
     device(options.device)
+    earlier: dict[str, Any] = {}
+    what = "--resume" if options.resume else "--replot"
     if options.resume or options.replot:
         folder = last_folder(name) if options.out is None else Path(options.out)
-        what = "--resume" if options.resume else "--replot"
         if folder is None or not (folder / CONFIGURATION).is_file():
             raise ValueError(f"{what}: there is no earlier run in {folder or 'runs/'}")
-        _take_over(parser, options, given, folder / CONFIGURATION, name, what)
+        earlier = _take_over(parser, options, given, folder / CONFIGURATION, name, what)
     else:
         folder = new_folder(name) if options.out is None else Path(options.out)
         if (folder / CONFIGURATION).exists():
@@ -183,11 +194,37 @@ def prepare(name: str, parser: Parser, options: argparse.Namespace, given: set[s
                 f"--out: {folder} holds an earlier run; use --resume, --replot or another folder"
             )
     run = Run(name, options, folder, models_folder(folder))
-    if options.data is not None:
-        _ = run.dataset
+    if not options.replot:
+        fit_to_data(run, check)
+    for key in given & earlier.keys():
+        if getattr(options, key) != earlier[key]:
+            raise _contradiction(what, key, earlier[key], folder)
+    if options.resume and earlier.get("data_sha256") != run.configuration.get("data_sha256"):
+        raise ValueError(f"--resume: {options.data} holds other data than when {folder} was begun")
     if not options.replot:
         run.write_configuration()
+        for key in sorted(given & run.limited):
+            print(f"--{key.replace('_', '-')} is {getattr(options, key)}: there are no more")
     return run
+
+
+def fit_to_data(run: Run, check: Callable[[Run], None] | None) -> None:
+    """Lower a run's options to what its data hold, or refuse them; nothing is written.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the data cannot be read, or are too few or of another size than what is computed needs.
+    """
+    options = vars(run.options)
+    if options["data"] is not None:
+        _ = run.dataset
+    if check is not None:
+        check(run)
+    for counted in ("train_images", "train_points"):
+        if counted in options and "batch_size" in options:
+            run.limit("batch_size", options[counted])
+            break
 
 
 def _take_over(
@@ -197,8 +234,11 @@ def _take_over(
     path: Path,
     demo: str,
     what: str,
-) -> None:
-    """Give the options the values of an earlier run; explicit ones must not contradict it."""
+) -> dict[str, Any]:
+    """Give the options the values of an earlier run, which is returned.
+
+    Explicit ones must not contradict it, but a number may turn out to be lowered to the same.
+    """
     try:
         earlier = json.loads(path.read_text())
         if earlier.pop("demo") != demo:
@@ -207,12 +247,20 @@ def _take_over(
         raise ValueError(f"{what}: {path} is damaged: {error}") from None
     earlier.pop("device", None)
     for key, value in earlier.items():
+        if key == "data_sha256":
+            continue
         _require_possible(parser, key, value, f"{what}: {path}")
-        is_new = key not in vars(options)
-        if is_new or (key in given and getattr(options, key) != value):
-            name = key.replace("_", "-")
-            raise ValueError(f"{what}: --{name} was {value!r} in {path.parent}")
-        setattr(options, key, value)
+        typed = getattr(options, key) if key in given else value
+        is_larger = isinstance(typed, int) and isinstance(value, int) and typed > value
+        if key not in vars(options) or (typed != value and not is_larger):
+            raise _contradiction(what, key, value, path.parent)
+        setattr(options, key, typed)
+    return earlier
+
+
+def _contradiction(what: str, key: str, value: Any, folder: Path) -> ValueError:
+    name = key.replace("_", "-")
+    return ValueError(f"{what}: --{name} was {value!r} in {folder}")
 
 
 def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None:

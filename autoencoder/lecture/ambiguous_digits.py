@@ -52,6 +52,7 @@ def compute_digits(run: Run, results: Results) -> None:
     train = run.images("train", options.train_images)
     labels = run.dataset.labels("train")[: len(train)]
     test = run.images("test", options.test_images)
+    results.numbers |= {"train_images": len(train), "test_images": len(test)}
     mask = CORRUPTION.mask(test[:1])[0]  # (1, H, W), the same for every image
     masked = CORRUPTION(test)
     answers = {}

@@ -102,7 +102,9 @@ def _trained(
         return {"test_psnr_db": psnr(reconstruct(model, noisy, run.options.workers), clean)}
 
     name = f"{name}-noise-{noise_std:g}"
-    return run.trained(name, make_model, train, corruption=noise, evaluate=evaluate)[0]
+    return run.trained(
+        name, make_model, train, corruption=noise, evaluate=evaluate, tested_on=clean
+    )[0]
 
 
 def _name(network: str, noise_std: float) -> str:
@@ -130,8 +132,9 @@ def draw(results: Results) -> dict[str, Figure]:
         for way in ("noisy", "narrow", "wide")
     ]
     headings = [""] * rows[0].shape[0]
+    shown = len(arrays["clean"])  # fewer than DIGITS where there are fewer test images
     for number, key in enumerate(keys):
-        headings[number * (DIGITS + 1) + DIGITS // 2] = f"σ = {key}"
+        headings[number * (shown + 1) + shown // 2] = f"σ = {key}"
     digits = rows_of_images(
         rows,
         ["clean", "noisy", numbers["narrow"], "no bottleneck"],
@@ -205,4 +208,5 @@ section = Section(
     draw=draw,
     summary=summary,
     options=OPTIONS,
+    check=Run.require_images,
 )

@@ -136,15 +136,13 @@ def trained_autoencoder(run: Run, latent_size: int) -> tuple[AutoEncoder, list[R
         x = reconstruct(model, test, options.workers)
         return {"test_mse": mse_per_pixel(x, test), "test_sum_per_sample": sum_per_sample(x, test)}
 
-    name = f"autoencoder-d{latent_size}"
-    if len(test) < len(run.dataset.test_images):  # a model's rows are kept with it
-        name += f"-tested-on-{len(test)}"
     model, rows = run.trained(
-        name,
+        f"autoencoder-d{latent_size}",
         lambda: AutoEncoder(latent_size),
         run.images("train", options.train_images),
         run.settings(epochs=epochs_for(options, latent_size)),
         evaluate=evaluate,
+        tested_on=test,
     )
     return model, rows
 

@@ -78,6 +78,14 @@ def train_on_faces(
     return model
 
 
+def check(run: Run) -> None:
+    """Faces enough for the components of PCA and for the map from latents to factors."""
+    most = max(COUNTS) + BEYOND
+    run.require("train_images", most + 1, f"PCA with {most} components")
+    run.require("test_images", max(COUNTS) + 2, f"a linear map of {max(COUNTS)} latents")
+    run.require("image_size", 8, "a face")
+
+
 def compute(run: Run) -> Results:
     """For each K, PCA and the deep autoencoder for d from 1 to K + 2."""
     rows: list[dict[str, object]] = []
@@ -239,4 +247,5 @@ section = Section(
     draw=draw,
     summary=summary,
     options=OPTIONS,
+    check=check,
 )

@@ -98,6 +98,7 @@ def _denoise(
         run.settings(learning_rate=2e-3, schedule="cosine"),
         corruption=noise,
         evaluate=evaluate,
+        tested_on=clean,
     )
     results.rows += [{"data": name, **row} for row in rows]
     return model, noisy, reconstruct(model, noisy, options.workers)

@@ -84,6 +84,15 @@ def choose_pairs(labels: numpy.ndarray, count: int, rng: numpy.random.Generator)
     return numpy.stack([first, [rng.choice(places) for places in others]], axis=1)
 
 
+def check(run: Run) -> None:
+    """A walk leads from one class to another."""
+    run.require_images()
+    if len(numpy.unique(run.dataset.labels("test")[: run.options.test_images])) < 2:
+        raise ValueError(
+            f"--test-images: the first {run.options.test_images} are of one class, a walk needs two"
+        )
+
+
 def compute(run: Run) -> Results:
     """Train the autoencoder, walk between test digits, and measure the middle of many walks."""
     options = run.options
@@ -203,4 +212,5 @@ section = Section(
         Option("measured-pairs", positive, "pairs of digits whose middle is measured"),
         *DATA_OPTIONS,
     ),
+    check=check,
 )

@@ -32,13 +32,24 @@ SHOWN = 12
 SHOWN_LATENTS = 10_000
 
 
+def check(run: Run) -> None:
+    """A full covariance needs more images than latents, a distance two images on either side."""
+    options = run.options
+    size = max(map(int, options.latent_size.split(",")))
+    run.require_images(train=size + 1, reason=f"a Gaussian of {size} latents")
+    run.require_images(test=2, reason="an energy distance")
+    run.limit("compared", min(options.train_images, options.test_images))
+    run.require("compared", 2, "an energy distance")
+    run.limit("nearest", options.compared)
+
+
 def compute(run: Run) -> Results:
     """At each latent size: fit two Gaussians, and measure them on latents and on images."""
     options = run.options
     sizes = [int(size) for size in options.latent_size.split(",")]
     train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
-    n = min(options.compared, len(test), len(train))
+    n = options.compared
     rng = random_generator(options.seed, "evaluation", 0)
     few_train = train[rng.permutation(len(train))[:n]]
     few_test = test[rng.permutation(len(test))[:n]]
@@ -245,4 +256,5 @@ section = Section(
         Option("nearest", positive, "samples whose nearest training image is looked for"),
         *OPTIONS,
     ),
+    check=check,
 )

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["section"]
 
 
+def check(run: Run) -> None:
+    """PCA is compared with, and must have as many components as the network has latents."""
+    run.require_components(run.options.latent_size)
+
+
 def compute(run: Run) -> Results:
     """Train the linear pair, fit PCA with as many components, measure both on the test images."""
     options = run.options
@@ -115,4 +120,5 @@ section = Section(
     draw=draw,
     summary=summary,
     options=(Option("latent-size", positive, "d, the size of the bottleneck"), *DATA_OPTIONS),
+    check=check,
 )

@@ -202,4 +202,8 @@ section = Section(
     draw=draw,
     summary=summary,
     options=OPTIONS,
+    # One more than the components need: the error they leave is what a training is measured by.
+    check=lambda run: run.require_images(
+        train=max(LATENT_SIZES) + 2, reason=f"an error beside {max(LATENT_SIZES)} components"
+    ),
 )

@@ -42,6 +42,12 @@ SHOWN = 1_500
 PROJECTED = 150
 
 
+def check(run: Run) -> None:
+    """A line needs two points, and so does a correlation."""
+    run.require("train_points", 2, "PCA")
+    run.require("test_points", 2, "a correlation")
+
+
 def compute(run: Run) -> Results:
     """Train one autoencoder with d = 1 for each curve."""
     results = Results(numbers={"noise_std": run.options.noise_std, "epochs": run.options.epochs})
@@ -72,6 +78,7 @@ def _compute_curve(run: Run, curve: Curve, number: int, results: Results) -> Non
         train,
         run.settings(schedule="cosine"),
         evaluate=evaluate,
+        tested_on=test,
     )
     latents = encode(model, test, options.workers)[:, 0]
     # The decoded curve is drawn over the latents of the data, not beyond them.
@@ -248,4 +255,5 @@ section = Section(
     draw=draw,
     summary=summary,
     options=OPTIONS,
+    check=check,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from autoencoder.command_line import Option, positive
-from autoencoder.lecture.ambiguous_digits import compute_digits
+from autoencoder.lecture.ambiguous_digits import NEIGHBOURS, compute_digits
 from autoencoder.lecture.ambiguous_points import (
     CASES,
     NOISE_STD,
@@ -50,14 +50,7 @@ OPTIONS = (
 
 def compute(run: Run) -> Results:
     """Points in the plane, where the posterior is known; then digits."""
-    options = run.options
-    results = Results(
-        numbers={
-            "epochs": options.epochs,
-            "train_images": options.train_images,
-            "test_images": options.test_images,
-        }
-    )
+    results = Results(numbers={"epochs": run.options.epochs})
     compute_points(run, results)
     compute_digits(run, results)
     return results
@@ -198,4 +191,7 @@ section = Section(
     draw=draw,
     summary=summary,
     options=OPTIONS,
+    check=lambda run: run.require_images(
+        train=NEIGHBOURS, reason=f"looking for {NEIGHBOURS} best matches"
+    ),
 )

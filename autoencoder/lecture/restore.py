@@ -65,12 +65,11 @@ class _Restorers:
 
     def __init__(self, run: Run, model: AutoEncoder, train: numpy.ndarray) -> None:
         options = run.options
-        most = min(options.components, len(train) - 1, train[0].size)
-        largest = PCA(max(most, options.latent_size)).fit(train)
+        largest = PCA(max(options.components, options.latent_size)).fit(train)
         self.mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
         self.model, self.workers = model, options.workers
         self.components = {options.latent_size: largest.truncate(options.latent_size)}
-        self.components[most] = largest.truncate(most)
+        self.components[options.components] = largest.truncate(options.components)
 
     def names(self) -> list[str]:
         """The mean first, the autoencoder last."""
@@ -83,6 +82,12 @@ class _Restorers:
         guesses += [pca.fill_missing(erased, mask) for pca in self.components.values()]
         guesses.append(reconstruct(self.model, erased, self.workers))
         return [numpy.where(mask, guess, x) for guess in guesses]
+
+
+def check(run: Run) -> None:
+    """The larger PCA is lowered to what the images allow; the smaller one is refused."""
+    run.require_components(run.options.latent_size)
+    run.limit("components", min(run.options.train_images - 1, run.dataset.train_images[0].size))
 
 
 def compute(run: Run) -> Results:
@@ -106,6 +111,7 @@ def compute(run: Run) -> Results:
         run.settings(),
         corruption=TRAINED_ON,
         evaluate=evaluate,
+        tested_on=clean,
     )
     restorers = _Restorers(run, model, train)
     names = restorers.names()
@@ -241,4 +247,5 @@ section = Section(
     draw=draw,
     summary=summary,
     options=OPTIONS,
+    check=check,
 )

@@ -113,4 +113,5 @@ section = Section(
         Option("samples", positive, "samples to decode at each latent size"),
         *OPTIONS,
     ),
+    check=lambda run: run.require_images(train=2, reason="a Gaussian"),
 )

@@ -32,6 +32,11 @@ ALL_SIZES = "2,4,8,16,32"
 IMAGE = (1, 28, 28)
 
 
+def check(run: Run) -> None:
+    """PCA is compared with, and must have as many components as the largest network has latents."""
+    run.require_components(max(map(int, run.options.latent_size.split(","))))
+
+
 def compute(run: Run) -> Results:
     """Fit PCA and train an autoencoder at each latent size; measure both on the test images."""
     options = run.options
@@ -245,4 +250,5 @@ section = Section(
     draw=draw,
     summary=summary,
     options=(Option("latent-size", latent_sizes, "d, or several such as 2,4,8"), *OPTIONS),
+    check=check,
 )

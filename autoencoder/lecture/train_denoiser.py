@@ -45,6 +45,7 @@ def compute(run: Run) -> Results:
     """Train the denoiser, then measure it at the noise it was trained on and at others."""
     options = run.options
     noise = GaussianNoise(options.noise_std)
+    train = run.images("train", options.train_images)
     clean = run.images("test", options.test_images)
     # The noise of the test set is drawn once: every epoch is measured on the same images.
     noisy = noise(clean, random_generator(options.seed, "evaluation"))
@@ -55,7 +56,7 @@ def compute(run: Run) -> Results:
     model, rows = run.trained(
         "denoiser",
         lambda: AutoEncoder(options.latent_size),
-        run.images("train", options.train_images),
+        train,
         corruption=noise,
         evaluate=evaluate,
         own=True,
@@ -76,7 +77,9 @@ def compute(run: Run) -> Results:
         "noise_std": options.noise_std,
         "latent_size": options.latent_size,
         "epochs": options.epochs,
-        "train_images": options.train_images,
+        "train_images": len(train),
+        "test_images": len(clean),
+        "test_images_by_noise": len(few),
         "noisy_psnr_db": psnr(noisy, clean),
         "denoised_psnr_db": rows[-1]["test_psnr_db"],
     }
@@ -108,7 +111,7 @@ def draw(results: Results) -> dict[str, Figure]:
     by_epoch = line_chart(
         {"denoised": (epochs, [row["test_psnr_db"] for row in results.rows])},
         "epoch",
-        "PSNR on test images (dB)",
+        f"PSNR on {numbers['test_images']:,} test images (dB)",
         levels={"noisy input": numbers["noisy_psnr_db"]},
         title=f"Denoising, {noise}",
         x_ticks=epochs if len(epochs) <= 12 else None,
@@ -117,7 +120,7 @@ def draw(results: Results) -> dict[str, Figure]:
     by_level = line_chart(
         {"denoised": (levels, measured[:, 1]), "noisy input": (levels, measured[:, 0])},
         "standard deviation of the test noise (pixels in [0, 1])",
-        "PSNR on test images (dB)",
+        f"PSNR on {numbers['test_images_by_noise']:,} test images (dB)",
         title=f"One denoiser, trained on {noise}",
     )
     return {"digits": digits, "psnr_by_epoch": by_epoch, "psnr_by_noise": by_level}
@@ -128,7 +131,7 @@ def summary(results: Results) -> list[str]:
     numbers = results.numbers
     gain = numbers["denoised_psnr_db"] - numbers["noisy_psnr_db"]
     return [
-        f"PSNR on the test images: {numbers['noisy_psnr_db']:.2f} dB noisy, "
+        f"PSNR on {numbers['test_images']:,} test images: {numbers['noisy_psnr_db']:.2f} dB noisy, "
         f"{numbers['denoised_psnr_db']:.2f} dB denoised, trained on "
         f"{numbers['train_images']} images, {numbers['epochs']} times each (noise of standard "
         f"deviation {numbers['noise_std']:g}, d = {numbers['latent_size']}): "
@@ -165,4 +168,5 @@ section = Section(
     draw=draw,
     summary=summary,
     options=OPTIONS,
+    check=Run.require_images,
 )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy
 from tqdm import tqdm
 
+from autoencoder.checkpoint import digest_of
 from autoencoder.training.checks import check_arguments
 from autoencoder.training.divergence import FiniteWatch
 from autoencoder.training.history import Row, write_rows
@@ -145,6 +146,7 @@ class _Run:
         self.checkpoint = None if folder is None else Path(folder) / CHECKPOINT
         self.keeper = Keeper(self.write, folder, title)
         self.state = TrainingState()
+        self.samples_digest = "" if folder is None else digest_of(samples)
         self.steps = math.ceil(len(samples) / settings.batch_size)
         self.parameters = {
             name: parameter
@@ -165,7 +167,7 @@ class _Run:
             del decisive["epochs"]  # more epochs of the same: a run may be continued
         return {
             **decisive,
-            "samples": list(self.samples.shape),
+            "samples": [list(self.samples.shape), self.samples_digest],
             "corruption": repr(self.corruption),
             "shard_size": self.shard_size,
         }

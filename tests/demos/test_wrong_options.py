@@ -13,8 +13,11 @@ from pathlib import Path
 import numpy
 import pytest
 
+from autoencoder import explore_latent, lecture_page
+from autoencoder.idx import read_idx, write_idx
 from autoencoder.lecture.train_denoiser import section
 from autoencoder.lecture_page import SECTIONS, load_section
+from autoencoder.results import Results
 from autoencoder.section import main
 
 ROOT = Path(__file__).parents[2]
@@ -117,14 +120,22 @@ def content_of(folder):
     }
 
 
-def refused(capsys, arguments, which=section):
+def start(name, arguments):
+    """Run any demo that takes ``--data``."""
+    if name in ("lecture", "explore_latent"):
+        module = {"lecture": lecture_page, "explore_latent": explore_latent}[name]
+        return module.main([*arguments, "--headless"] if name == "explore_latent" else arguments)
+    return main(load_section(name), arguments)
+
+
+def refused(capsys, arguments, name="train_denoiser"):
     """The line on standard error; the command must say nothing else and give status 2."""
     with pytest.raises(SystemExit) as caught:
-        main(which, arguments)
+        start(name, arguments)
     output, error = capsys.readouterr()
     assert caught.value.code == 2
     assert output == ""
-    assert error.startswith(f"{which.name}.py: ")
+    assert error.startswith(f"{name}.py: ")
     assert error.count("\n") == 1
     return error
 
@@ -147,13 +158,123 @@ def test_a_wrong_command_line_is_one_line_and_status_2_and_writes_nothing(name, 
     ],
 )
 def test_every_demo_refuses_in_the_same_way(name, arguments, words, place, capsys):
-    try:
-        which = load_section(name)
-    except ModuleNotFoundError:
-        pytest.skip(f"there is no section {name}")
     before = content_of(place)
-    assert words in refused(capsys, arguments, which)
+    assert words in refused(capsys, arguments, name)
     assert content_of(place) == before
+
+
+UNFIT = {
+    "no training images": ((0, 20, (28, 28)), "holds no training images"),
+    "no test images": ((20, 0, (28, 28)), "holds no test images"),
+    "narrow images": ((40, 40, (28, 20)), "are 28 x 20, the lecture's networks take 28 x 28"),
+    "32 pixels": ((40, 40, (32, 32)), "are 32 x 32, the lecture's networks take 28 x 28"),
+    "64 pixels": ((40, 40, (64, 64)), "are 64 x 64, the lecture's networks take 28 x 28"),
+}
+
+
+@pytest.mark.parametrize("name", [*SECTIONS, "train_denoiser", "explore_latent", "lecture"])
+def test_every_demo_refuses_data_that_do_not_fit_before_anything_is_written(
+    name, tmp_path, monkeypatch, capsys, write_set
+):
+    monkeypatch.chdir(tmp_path)
+    for number, ((train, test, size), words) in enumerate(UNFIT.values()):
+        write_set(tmp_path / f"set{number}", train, test, size)
+        before = content_of(tmp_path)
+        for out in ([], ["--out", "o"]):
+            error = refused(capsys, ["--preset", "smoke", "--data", f"set{number}", *out], name)
+            assert words in error
+            assert f"set{number}" in error
+        assert content_of(tmp_path) == before
+
+
+def test_after_data_that_did_not_fit_the_same_command_works_with_good_ones(
+    tmp_path, monkeypatch, capsys, write_set
+):
+    monkeypatch.chdir(tmp_path)
+    command = ["--preset", "smoke", "--data", "set", "--out", "o"]
+    write_set(tmp_path / "set", 20, 0)
+    refused(capsys, command)
+    write_set(tmp_path / "set", 20, 10)
+    assert main(section, command) == 0
+
+
+# The fewest training and test samples that a demo computes from.
+LEAST = {
+    "manifold": (2, 2),
+    "linear_is_pca": (34, 1),
+    "train_autoencoder": (9, 1),
+    "linear_bottleneck": (33, 1),
+    "interpolate": (1, 2),
+    "sample_latent": (2, 1),
+    "latent_density": (17, 2),
+    "restore": (33, 1),
+    "denoise_2d": (1, 1),
+    "compare_denoisers": (1, 1),
+    "multimodal": (30, 1),
+    "degrees_of_freedom": (9, 8),
+    "train_denoiser": (1, 1),
+    "explore_latent": (2, 2),
+}
+
+
+def sized(name, train, test):
+    samples = "points" if name in ("manifold", "denoise_2d") else "images"
+    return [
+        *("--preset", "smoke", "--out", "o"),
+        *(f"--train-{samples}", str(train), f"--test-{samples}", str(test)),
+    ]
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_too_few_samples_are_refused_before_training_and_nothing_is_written(
+    name, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("autoencoder.run.train", None)
+    train, test = LEAST[name]
+    tried = {(n, 40) for n in (1, 2, 5, 20, train - 1) if 0 < n < train}
+    tried |= {(40, n) for n in (1, 2, 5, test - 1) if 0 < n < test}
+    for few in tried:
+        which = "--train-" if few[1] == 40 else "--test-"
+        assert which in refused(capsys, sized(name, *few), name)
+        assert content_of(tmp_path) == {}
+
+
+def numbers_of(value):
+    if isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from numbers_of(part)
+    elif isinstance(value, float):
+        yield value
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_the_fewest_samples_accepted_are_enough(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert start(name, sized(name, *LEAST[name])) == 0
+    if name != "explore_latent":
+        results = Results.load(tmp_path / "o" / "results.npz")
+        assert numpy.isfinite([*numbers_of(results.numbers), *numbers_of(results.rows)]).all()
+
+
+def test_more_components_than_pixels_are_refused_before_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("linear_bottleneck", "train_autoencoder", "restore"):
+        error = refused(capsys, ["--preset", "smoke", "--latent-size", "785"], name)
+        assert "--latent-size: PCA of 784 pixels has no 785 components" in error
+    assert content_of(tmp_path) == {}
+
+
+def test_the_same_image_again_and_again_is_too_few(tmp_path, monkeypatch, capsys, write_set):
+    monkeypatch.chdir(tmp_path)
+    write_set(tmp_path / "set", 5, 5)
+    one = write_set(tmp_path / "one", 1, 1)
+    for file in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        write_idx(tmp_path / "set" / file, numpy.repeat(read_idx(one / file), 100, axis=0))
+    for name in ("linear_bottleneck", "sample_latent", "multimodal", "lecture"):
+        error = refused(capsys, ["--preset", "smoke", "--data", "set", "--out", "o"], name)
+        assert "different images, there are 1" in error
+    assert not (tmp_path / "o").exists()
 
 
 def failed(capsys, arguments):

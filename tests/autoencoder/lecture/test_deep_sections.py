@@ -113,7 +113,7 @@ def test_replot_draws_the_same_without_computing(name, smoke, monkeypatch):
 
 def test_sections_share_their_models(smoke):
     kept = sorted(path.name for path in (smoke["interpolate"] / "models").iterdir())
-    names = [re.fullmatch(r"autoencoder-d(\d+)-tested-on-100-\w+", name)[1] for name in kept]
+    names = [re.fullmatch(r"autoencoder-d(\d+)-\w+", name)[1] for name in kept]
     assert sorted(names, key=int) == ["2", "8", "16"]
 
 

@@ -1,0 +1,31 @@
+"""Sets of images as somebody else may have them."""
+
+from __future__ import annotations
+
+import numpy
+import pytest
+
+from autoencoder import datasets
+from autoencoder.idx import write_idx
+from autoencoder.sources import FILES
+
+
+@pytest.fixture
+def write_set():
+    """Write a set of four IDX files: MNIST's images from some place on, or blank ones of a size."""
+
+    def write(folder, train, test, size=(28, 28), start=0):
+        folder.mkdir(exist_ok=True)
+        mnist = datasets.load()
+        pixels = (mnist.train_images, mnist.test_images)
+        labels = (mnist.train_labels, mnist.test_labels)
+        for split, count in enumerate((train, test)):
+            chosen = slice(start, start + count)
+            images = pixels[split][chosen]
+            if size != (28, 28):
+                images = numpy.zeros((count, *size), "uint8")
+            write_idx(folder / FILES[2 * split], images)
+            write_idx(folder / FILES[2 * split + 1], labels[split][chosen])
+        return folder
+
+    return write

@@ -10,13 +10,13 @@ from autoencoder.idx import write_idx
 from autoencoder.sources import FILES
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_set():
     """Write a set of four IDX files: MNIST's images from some place on, or blank ones of a size."""
+    mnist = datasets.load()
 
     def write(folder, train, test, size=(28, 28), start=0):
         folder.mkdir(exist_ok=True)
-        mnist = datasets.load()
         pixels = (mnist.train_images, mnist.test_images)
         labels = (mnist.train_labels, mnist.test_labels)
         for split, count in enumerate((train, test)):

@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from autoencoder.checkpoint import load_checkpoint
+from autoencoder.idx import read_idx, write_idx
+from autoencoder.lecture import interpolate, latent_density, multimodal, restore
 from autoencoder.lecture.train_denoiser import section
+from autoencoder.results import Results
 from autoencoder.section import main
+from autoencoder.sources import FILES
 
 DEMO = Path(__file__).parents[2] / "demos" / "train_denoiser.py"
 SMALL = ["--preset", "smoke", "--train-images", "300", "--test-images", "50"]
@@ -129,3 +133,100 @@ def test_signal_saves_says_how_to_go_on_and_the_resumed_run_ends_with_the_same_b
     assert main(section, ["--resume", "--out", str(folder)]) == 0
     first, again = (load_checkpoint(path / "checkpoint.npz")[0] for path in (finished, folder))
     assert {k: v.tobytes() for k, v in first.items()} == {k: v.tobytes() for k, v in again.items()}
+
+
+ASKED = "1000000"
+
+
+def said_and_saved(folder, output):
+    """All that a reader can come across: what was printed, and every file that is text."""
+    texts = [output]
+    for path in folder.rglob("*"):
+        if path.suffix in (".json", ".csv", ".txt", ".svg"):
+            texts.append(path.read_text())
+        if path.name == "results.npz":
+            results = Results.load(path)
+            texts.append(json.dumps([results.numbers, results.rows]))
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("which", [section, interpolate.section], ids=lambda s: s.name)
+def test_more_images_than_there_are_become_those_there_are_wherever_it_is_said(
+    which, tmp_path, capsys, write_set
+):
+    data, out = write_set(tmp_path / "set", 20, 13), tmp_path / "o"
+    command = ["--preset", "smoke", "--data", str(data), "--out", str(out)]
+    command += ["--train-images", ASKED, "--test-images", ASKED, "--batch-size", ASKED]
+    assert main(which, command) == 0
+    text = said_and_saved(out, capsys.readouterr().out)
+    for number in (ASKED, f"{int(ASKED):,}"):
+        assert number not in text
+    configuration = json.loads((out / "config.json").read_text())
+    assert (configuration["train_images"], configuration["test_images"]) == (20, 13)
+    assert configuration["batch_size"] == 20
+    assert Results.load(out / "results.npz").numbers["train_images"] == 20
+    assert "20" in (out / "summary.txt").read_text()
+    assert "--train-images is 20: there are no more" in text
+    assert main(which, [*command, "--resume"]) == 0  # the same words mean the same run
+
+
+@pytest.mark.parametrize("name", ["restore", "latent_density", "multimodal"])
+def test_presets_and_options_that_follow_from_the_images_are_lowered_with_them(
+    name, tmp_path, capsys, write_set
+):
+    which = {"restore": restore, "latent_density": latent_density, "multimodal": multimodal}[name]
+    data, out = write_set(tmp_path / "set", 40, 13), tmp_path / "o"
+    assert main(which.section, ["--preset", "smoke", "--data", str(data), "--out", str(out)]) == 0
+    configuration = json.loads((out / "config.json").read_text())
+    expected = {"train_images": 40, "test_images": 13, "batch_size": 40}
+    if name == "restore":
+        expected["components"] = 39  # no more directions than images less one
+    if name == "latent_density":
+        expected |= {"compared": 13, "nearest": 13}
+    assert {key: configuration[key] for key in expected} == expected
+    numbers = Results.load(out / "results.npz").numbers
+    assert (numbers["train_images"], numbers["test_images"]) == (40, 13)
+
+
+def replace(file):
+    """Other content of the same shape in one file of a set."""
+    array = read_idx(file)
+    write_idx(file, (array + 1).astype(array.dtype))
+
+
+@pytest.mark.parametrize("changed", FILES)
+def test_a_run_is_not_resumed_on_other_data_of_the_same_count(changed, tmp_path, capsys, write_set):
+    data, out = write_set(tmp_path / "set", 20, 10), tmp_path / "o"
+    command = ["--preset", "smoke", "--data", str(data), "--out", str(out)]
+    assert main(section, command) == 0
+    replace(data / changed)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        main(section, ["--resume", "--out", str(out)])
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert "holds other data than when" in error
+    assert error.count("\n") == 1
+    assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_models_and_metrics_are_not_shared_between_sets(tmp_path, monkeypatch, write_set):
+    """Other training images: other weights. Other test images: other metrics, to the digit."""
+    monkeypatch.chdir(tmp_path)
+    train_images, _, test_images, _ = FILES
+    data = write_set(tmp_path / "set", 20, 10)
+    command = ["--preset", "smoke", "--data", "set"]
+    errors = []
+    for changed in (None, test_images, train_images):
+        if changed is not None:
+            replace(data / changed)
+        assert main(interpolate.section, command) == 0
+        number = len(errors) + 1
+        shared = Results.load(f"runs/interpolate/{number:03d}/results.npz").numbers["test_mse"]
+        assert main(interpolate.section, [*command, "--out", f"alone{number}"]) == 0
+        alone = Results.load(f"alone{number}/results.npz").numbers["test_mse"]
+        assert shared == alone
+        errors.append(shared)
+    assert len(set(errors)) == 3
+    assert len(list((tmp_path / "runs" / "models").iterdir())) == 3

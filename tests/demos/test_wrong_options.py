@@ -180,10 +180,13 @@ def test_every_demo_refuses_data_that_do_not_fit_before_anything_is_written(
     for number, ((train, test, size), words) in enumerate(UNFIT.values()):
         write_set(tmp_path / f"set{number}", train, test, size)
         before = content_of(tmp_path)
-        for out in ([], ["--out", "o"]):
-            error = refused(capsys, ["--preset", "smoke", "--data", f"set{number}", *out], name)
-            assert words in error
-            assert f"set{number}" in error
+        error = refused(
+            capsys,
+            ["--preset", "smoke", "--data", f"set{number}", *(["--out", "o"] if number else [])],
+            name,
+        )
+        assert words in error
+        assert f"set{number}" in error
         assert content_of(tmp_path) == before
 
 
@@ -232,8 +235,8 @@ def test_too_few_samples_are_refused_before_training_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("autoencoder.run.train", None)
     train, test = LEAST[name]
-    tried = {(n, 40) for n in (1, 2, 5, 20, train - 1) if 0 < n < train}
-    tried |= {(40, n) for n in (1, 2, 5, test - 1) if 0 < n < test}
+    tried = {(n, 40) for n in (1, train - 1) if 0 < n < train}
+    tried |= {(40, n) for n in (1, test - 1) if 0 < n < test}
     for few in tried:
         which = "--train-" if few[1] == 40 else "--test-"
         assert which in refused(capsys, sized(name, *few), name)

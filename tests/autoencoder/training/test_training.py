@@ -133,6 +133,22 @@ def test_checkpoint_of_another_run_is_refused_and_nothing_is_changed(tmp_path, c
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
+def test_checkpoint_of_other_samples_of_the_same_shape_is_refused(tmp_path):
+    trained(folder=tmp_path)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(CheckpointError, match="identity"):
+        train(
+            new_model(),
+            POINTS + numpy.float32(1e-6),
+            SETTINGS,
+            corruption=GaussianNoise(0.1),
+            folder=tmp_path,
+            resume=True,
+            quiet=True,
+        )
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
 def test_checkpoint_of_another_model_is_refused(tmp_path):
     trained(folder=tmp_path)
     minigrad.manual_seed(0)

@@ -42,6 +42,7 @@ FORMAT_VERSION = 1
 
 _METADATA = "metadata.json"
 _MAX_METADATA_BYTES = 2**24
+_MAX_METADATA_COMMAS = 2**20  # "[],[],[],": three bytes of text become 64 of memory
 _MAX_MEMBERS = 2**16
 _DIGEST_SIZE = 64
 _SEAL = re.compile(rb"minigrad checkpoint, format (\d{1,4}), sha256 ([0-9a-f]{64})")
@@ -308,10 +309,15 @@ def _encode_metadata(metadata: Mapping[str, Any]) -> bytes:
         raise kind(f"save_checkpoint: metadata: {error}") from None
     if len(content) > _MAX_METADATA_BYTES:
         raise ValueError(f"save_checkpoint: metadata takes more than {_MAX_METADATA_BYTES} bytes")
+    if content.count(b",") > _MAX_METADATA_COMMAS:
+        raise ValueError(f"save_checkpoint: metadata holds more than {_MAX_METADATA_COMMAS} values")
     return content
 
 
 def _decode_metadata(content: bytes, path: str) -> dict[str, Any]:
+    if content.count(b",") > _MAX_METADATA_COMMAS:
+        problem = f"holds more than {_MAX_METADATA_COMMAS} values"
+        raise CheckpointError(path, _METADATA, problem)
     try:
         metadata = json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.checkpoint import CheckpointError, load_checkpoint
+from autoencoder.checkpoint import CheckpointError, check_arrays, load_checkpoint
 from autoencoder.command_line import Option, build_parser, folder, parse, positive
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode
@@ -78,18 +78,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _read(path: str) -> AutoEncoder:
-    """An AutoEncoder with the weights of a checkpoint, of the size they say."""
+    """An AutoEncoder with the weights of a checkpoint, of the size they say.
+
+    Nothing of that size is made before every weight is known to be there: a short file can claim
+    a latent size of a million.
+    """
     arrays, _ = load_checkpoint(path)
     last = arrays.get("model/encoder.8.bias")
     if last is None or last.ndim != 1 or not len(last):
         raise CheckpointError(path, "model/encoder.8.bias", "is missing: not an AutoEncoder")
-    model = AutoEncoder(len(last))
+    size = len(last)
+    weights = {name: array for name, array in arrays.items() if name.startswith("model/")}
+    check_arrays(weights, _weights_at(size), path)
+    model = AutoEncoder(size)
     load_model(path, model)
     return model
 
 
 def _check(run: Run) -> None:
     run.require_images(train=2, test=2, reason="going from one image to another")
+
+
+def _weights_at(latent_size: int) -> dict[str, numpy.ndarray]:
+    """Arrays with the names, shapes and dtypes of an AutoEncoder's weights, but no memory."""
+    one, two = (AutoEncoder(d).state_dict() for d in (1, 2))
+    shapes = {
+        name: [d1 if d1 == d2 else latent_size for d1, d2 in zip(one[name].shape, two[name].shape)]
+        for name in one
+    }
+    return {
+        f"model/{name}": numpy.broadcast_to(one[name].dtype.type(0), shape)
+        for name, shape in shapes.items()
+    }
 
 
 def _explore(run: Run, model: AutoEncoder | None, headless: bool) -> None:

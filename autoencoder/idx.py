@@ -136,14 +136,12 @@ def _read(
     if size > available - 4 - 4 * magic[3]:
         raise IdxError(f"{path}: dimensions: {shape} needs {size} bytes, more than the file holds")
 
-    elements = np.empty(size, np.uint8)
-    filled = 0
-    while filled < size:
-        chunk = stream.read(min(_CHUNK, size - filled))
+    elements = bytearray()  # grows with what arrives: a claim alone takes no memory
+    while len(elements) < size:
+        chunk = stream.read(min(_CHUNK, size - len(elements)))
         if not chunk:
-            raise IdxError(f"{path}: elements: {filled} bytes, but {shape} needs {size}")
-        elements[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
-        filled += len(chunk)
+            raise IdxError(f"{path}: elements: {len(elements)} bytes, but {shape} needs {size}")
+        elements += chunk
         digest.update(chunk)
     # Reading on also makes gzip compare its checksum.
     if stream.read(1):
@@ -152,7 +150,7 @@ def _read(
         raise IdxError(
             f"{path}: content: its SHA-256 is {digest.hexdigest()}, expected {sha256.lower()}"
         )
-    array = elements.view(dtype).reshape(shape)
+    array = np.frombuffer(elements, dtype).reshape(shape)
     return array.byteswap(inplace=True) if np.little_endian else array
 
 

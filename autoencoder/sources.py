@@ -20,6 +20,7 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+_MAX_BYTES = 2**26  # of an array; the largest, 60,000 images of 28 x 28, takes 47 million
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,4 +162,4 @@ def read_published(path: str | os.PathLike[str], file: str, source: Source) -> n
                 f"{os.fspath(path)}: content: the MD5 of the file is {digest.hexdigest()}, "
                 f"expected {expected}"
             )
-    return read_idx(path, sha256=source.sha256.get(file))
+    return read_idx(path, sha256=source.sha256.get(file), max_bytes=_MAX_BYTES)

@@ -192,6 +192,18 @@ def test_a_decompression_bomb_is_refused_in_bounded_memory(tmp_path):
         assert peak < 4_000_000
 
 
+def test_a_claim_of_two_gigabytes_takes_only_the_memory_of_what_arrives(tmp_path):
+    path = tmp_path / "claim.gz"
+    with gzip.open(path, "wb", 0) as stream:  # 3 MB, which might unfold to 3 GB
+        stream.write(b"\0\0\x08\1" + struct.pack(">I", 2**31 - 1) + bytes(3_000_000))
+    tracemalloc.start()
+    with pytest.raises(IdxError, match="elements: 3000000 bytes, but"):
+        read_idx(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
 def test_a_wrong_digest_is_refused_and_the_right_one_accepted(tmp_path):
     path = tmp_path / "a.gz"
     write_idx(path, np.zeros(3, np.uint8))

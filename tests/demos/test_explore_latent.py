@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy
 import pytest
@@ -11,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from autoencoder.checkpoint import save_checkpoint
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.explore_latent import main
 from autoencoder.explorer import FRAMES, MOST_SLIDERS, Explorer
@@ -213,6 +215,48 @@ def test_mistakes_are_one_line_and_status_2(arguments, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def forged(path, changes):
+    """A sealed checkpoint of an AutoEncoder(3), with some arrays replaced or, by None, left out."""
+    arrays = {f"model/{name}": array for name, array in AutoEncoder(3).state_dict().items()}
+    arrays = {name: array for name, array in (arrays | changes).items() if array is not None}
+    save_checkpoint(path, arrays, {"kind": "minigrad training", "model": repr(AutoEncoder(3))})
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"encoder.8.bias": (1_000_000,)}, "encoder.8.weight"),
+        ({"encoder.8.bias": (1_000_000,), "encoder.8.weight": (1_000_000, 0, 4, 4)}, "encoder.8."),
+        ({"encoder.8.bias": (100_000,), "decoder.0.weight": (100_000, 32, 4, 0)}, "encoder.8."),
+        ({"encoder.8.bias": (4,)}, "encoder.8.weight"),
+        ({"encoder.8.bias": ()}, "encoder.8.bias"),
+        ({"encoder.0.weight": (1_000_000, 1)}, "encoder.0.weight"),
+        ({"decoder.8.bias": None}, "decoder.8.bias"),
+        ({"decoder.9.bias": (1_000_000,)}, "decoder.9.bias"),
+    ],
+)
+def test_a_forged_checkpoint_is_refused_from_its_shapes_in_bounded_memory(
+    changes, field, tmp_path, capsys
+):
+    path = tmp_path / "forged.npz"
+    arrays = {
+        f"model/{name}": None if shape is None else numpy.zeros(shape, "float32")
+        for name, shape in changes.items()
+    }
+    forged(path, arrays)
+    tracemalloc.start()
+    with pytest.raises(SystemExit) as caught:
+        main(["--checkpoint", str(path), "--out", str(tmp_path / "run")])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert f"{path}: model/{field}" in error
+    assert error.count("\n") == 1
+    assert peak < 10_000_000 + 4 * path.stat().st_size
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_a_screen_it_says_so_and_writes_the_sheets(tmp_path, capsys, monkeypatch):

@@ -182,6 +182,7 @@ def forgeries(arrays, forged):
         b"[" * 100_000,
         b'{"a": ' + b"9" * 5000 + b"}",
         b"__import__('os')",
+        b'{"model": "small", "a": [' + b"[]," * 1_300_000 + b"[]]}",  # 83 MB of empty lists
     ):
         yield "metadata", forged({"metadata.json": content}), "metadata.json"
     yield "metadata", forged({"metadata.json": None}), "metadata.json"

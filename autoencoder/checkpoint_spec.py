@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["CheckpointError", "check_arrays", "check_metadata"]
+__all__ = [
+    "ANYTHING",
+    "COUNT",
+    "FINITE",
+    "NOT_NEGATIVE",
+    "NUMBER",
+    "POSITIVE",
+    "TEXT",
+    "CheckpointError",
+    "Kind",
+    "check_arrays",
+    "check_metadata",
+    "check_value",
+    "is_number",
+]
+
+LARGEST = 1e30  # nothing that is measured here comes near it, and its square is finite
 
 
 class CheckpointError(ValueError):
@@ -106,12 +125,112 @@ def check_metadata(
         if key not in metadata:
             raise CheckpointError(os.fspath(path), f"metadata {key!r}", "is missing")
         stored = json.loads(json.dumps(value))  # a tuple is stored as a list
-        if metadata[key] != stored:
-            raise CheckpointError(
-                os.fspath(path),
-                f"metadata {key!r}",
-                f"is {metadata[key]!r}, expected {stored!r}",
-            )
+        check_value(metadata[key], stored, path, f"metadata {key!r}")
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is an int or a float (NaN and infinity too) that is not beyond reason.
+
+    Examples
+    --------
+    >>> is_number(3), is_number(float("nan")), is_number(10**400), is_number(True)
+    (True, True, False, False)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return not LARGEST < abs(value) < math.inf
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value read from a file has to be.
+
+    Parameters
+    ----------
+    words : str
+        For the message: ``"a finite number"``.
+    accepts : callable
+        Tells whether a value is one.
+
+    Examples
+    --------
+    >>> Kind("an even number", lambda value: value % 2 == 0).accepts(3)
+    False
+    """
+
+    words: str
+    accepts: Callable[[Any], bool]
+
+
+ANYTHING = Kind("anything", lambda value: True)
+NUMBER = Kind("a number", is_number)
+FINITE = Kind("a finite number", lambda value: is_number(value) and math.isfinite(value))
+NOT_NEGATIVE = Kind("a finite number from 0", lambda v: FINITE.accepts(v) and v >= 0)
+POSITIVE = Kind("a positive number", lambda value: FINITE.accepts(value) and value > 0)
+COUNT = Kind("a whole number from 0", lambda v: NOT_NEGATIVE.accepts(v) and isinstance(v, int))
+# Without a dollar: the figures would read it as mathematics.
+TEXT = Kind("a short text", lambda v: isinstance(v, str) and len(v) <= 200 and "$" not in v)
+
+
+def check_value(value: Any, expected: Any, path: str | os.PathLike[str], field: str) -> None:
+    """Compare a value of a file, and all that is in it, with what a program needs.
+
+    Parameters
+    ----------
+    value : object
+        What was read: anything JSON can hold.
+    expected : Kind, dict, list or any other value
+        A dict asks for exactly its keys, a list for as many values as it has, ``[one, ...]`` for
+        any number of them from 1; each is compared in turn. Any other value asks for itself.
+    path : path-like
+        The file, for the message.
+    field : str
+        What the value is called in it.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the first field that is wrong.
+
+    Examples
+    --------
+    >>> check_value({"loss": [0.5, None]}, {"loss": [FINITE, ...]}, "c.npz", "numbers")
+    Traceback (most recent call last):
+        ...
+    autoencoder.checkpoint_spec.CheckpointError: c.npz: numbers['loss'][1]: is None, expected a \
+finite number
+    """
+
+    def refuse(problem: str, place: str = field) -> CheckpointError:
+        return CheckpointError(os.fspath(path), place, problem)
+
+    if isinstance(expected, Kind):
+        if not expected.accepts(value):
+            raise refuse(f"is {_short(value)}, expected {expected.words}")
+    elif isinstance(expected, Mapping):
+        if not isinstance(value, dict):
+            raise refuse(f"is {_short(value)}, expected named values")
+        for key in [*expected, *value]:
+            if key not in value:
+                raise refuse("is missing", f"{field}[{key!r}]")
+            if key not in expected:
+                raise refuse("is unexpected", f"{field}[{_short(key)}]")
+            check_value(value[key], expected[key], path, f"{field}[{key!r}]")
+    elif isinstance(expected, list):
+        if not isinstance(value, list) or (not value and expected):
+            raise refuse(f"is {_short(value)}, expected a list")
+        if expected[-1:] == [...]:
+            expected = [expected[0]] * len(value)
+        for i, (one, want) in enumerate(itertools.zip_longest(value, expected, fillvalue=...)):
+            if one is ... or want is ...:
+                raise refuse("is missing" if one is ... else "is unexpected", f"{field}[{i}]")
+            check_value(one, want, path, f"{field}[{i}]")
+    elif isinstance(value, bool) != isinstance(expected, bool) or value != expected:
+        raise refuse(f"is {_short(value)}, expected {_short(expected)}")
+
+
+def _short(value: Any) -> str:
+    return f"{value!r:.80}"
 
 
 def _others(names: list[str]) -> str:

@@ -133,7 +133,7 @@ def _section_run(section: Section, run: Run) -> Run:
 
 def _fragment(section: Section, run: Run) -> tuple[str, bool]:
     """A section's part of the page, and whether it had to be computed."""
-    results = _earlier_results(run)
+    results = _earlier_results(section, run)
     is_new = results is None
     if is_new and run.options.replot:
         raise FileNotFoundError(f"--replot: {run.folder} holds no results with these options")
@@ -151,11 +151,18 @@ def _fragment(section: Section, run: Run) -> tuple[str, bool]:
     return text, is_new
 
 
-def _earlier_results(run: Run) -> Results | None:
-    """What an earlier run with the same options computed, if it is there and undamaged."""
+def _earlier_results(section: Section, run: Run) -> Results | None:
+    """What an earlier run with the same options computed, if it is there and undamaged.
+
+    Damage is an error only where it cannot be computed again.
+    """
     try:
-        return Results.load(run.folder / RESULTS, run.configuration)
-    except (FileNotFoundError, CheckpointError):
+        return section.read(run)
+    except FileNotFoundError:
+        return None
+    except CheckpointError:
+        if run.options.replot:
+            raise
         return None
 
 

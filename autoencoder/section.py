@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import shlex
 import signal
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from autoencoder.atomic import atomic_write
 from autoencoder.checkpoint import CheckpointError
 from autoencoder.command_line import Option, Parser, build_parser, parse
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results
 from autoencoder.run import CONFIGURATION, Run, last_folder, models_folder, new_folder
 from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
 from minigrad import cuda, device
@@ -67,6 +68,9 @@ class Section:
     check : callable, optional
         Given a Run before anything is written: lowers options to what there is
         (:meth:`Run.limit`), and raises ValueError where it is too little to compute from.
+    needs : callable, optional
+        From the options, and Results that were read, to what ``draw`` and ``summary`` take out of
+        them: a file that lacks it is refused.
     """
 
     name: str
@@ -79,6 +83,20 @@ class Section:
     summary: Callable[[Results], list[str]]
     options: Sequence[Option] = ()
     check: Callable[[Run], None] | None = None
+    needs: Callable[[argparse.Namespace, Results], Needs] | None = None
+
+    def read(self, run: Run) -> Results:
+        """The results of an earlier run of the same configuration.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged, of another configuration, or lacks something.
+        FileNotFoundError
+            If there is none.
+        """
+        needs = None if self.needs is None else functools.partial(self.needs, run.options)
+        return Results.load(run.folder / RESULTS, run.configuration, needs)
 
     def parser(self) -> Parser:
         """The parser of the section's command line."""
@@ -108,7 +126,7 @@ def perform(section: Section, run: Run, replot: bool = False) -> Results:
         If nothing was computed yet that could be replotted.
     """
     if replot:
-        results = Results.load(run.folder / RESULTS)
+        results = section.read(run)
     else:
         run.write_configuration()
         results = with_one_blas_thread(section.compute)(run)

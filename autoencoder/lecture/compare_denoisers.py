@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy
 
+from autoencoder.checkpoint_spec import COUNT, NUMBER
 from autoencoder.command_line import Option, positive
 from autoencoder.corruption import GaussianNoise
 from autoencoder.inference import reconstruct
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder, Denoiser
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results
 from autoencoder.run import Run
 from autoencoder.section import Section
 from autoencoder.training import random_generator
@@ -111,12 +113,32 @@ def _name(network: str, noise_std: float) -> str:
     return f"{network}, trained on σ = {noise_std:g}"
 
 
-def _row(name: str, test_noise: float, decibels: float) -> dict[str, object]:
+def _row(name: str, test_noise: float, decibels: object) -> dict[str, object]:
     return {"denoiser": name, "test_noise_std": test_noise, "test_psnr_db": decibels}
 
 
 def _table(results: Results) -> dict[tuple[str, float], float]:
     return {(row["denoiser"], row["test_noise_std"]): row["test_psnr_db"] for row in results.rows}
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    narrow = f"d = {options.latent_size}"
+    names = [_name(narrow, noise) for noise in TRAINING_NOISES]
+    names.append(_name("no bottleneck", MIDDLE))
+    shown = [f"{way}/{n:g}" for way in ("noisy", "narrow", "wide") for n in SHOWN_NOISES]
+    return Needs(
+        dict.fromkeys(["clean", *shown], f"{DIGITS} 1 H W"),
+        {
+            "names": names,
+            "narrow": narrow,
+            "epochs": options.epochs,
+            "train_images": COUNT,
+            "test_images": COUNT,
+            "parameters": dict.fromkeys(names, COUNT),
+        },
+        [_row(name, noise, NUMBER) for noise in TEST_NOISES for name in (INPUT, *names)],
+    )
 
 
 def draw(results: Results) -> dict[str, Figure]:
@@ -207,6 +229,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=OPTIONS,
     check=Run.require_images,
 )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy
 
+from autoencoder.checkpoint_spec import COUNT, NUMBER, POSITIVE
 from autoencoder.command_line import Option, positive
 from autoencoder.faces import FACTORS, sample_faces
 from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.pca import PCA
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results
 from autoencoder.run import Run
 from autoencoder.section import Section
 from autoencoder.smooth_autoencoder import SmoothAutoEncoder
@@ -157,6 +159,26 @@ def drops(rows: Iterable[dict[str, object]], count: int, model: str) -> tuple[fl
     )
 
 
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    arrays = {f"traversal/{count}": f"{count * STEPS} 3 H W" for count in COUNTS}
+    shown = [f"{way}/{count}" for count in COUNTS for way in ("original", "PCA", "deep")]
+    return Needs(
+        {**arrays, **dict.fromkeys(shown, "N 3 H W")},
+        {
+            "train_images": COUNT,
+            **{name: vars(options)[name] for name in ("epochs", "hidden", "image_size")},
+            **{f"explained/{count}": dict.fromkeys(FACTORS[:count], NUMBER) for count in COUNTS},
+        },
+        [
+            {"factors": count, "model": model, "d": d, "test_mse": POSITIVE}
+            for count in COUNTS
+            for d in range(1, count + BEYOND + 1)
+            for model in ("PCA", "deep")
+        ],
+    )
+
+
 def draw(results: Results) -> dict[str, Figure]:
     """Error against d, faces with d = K, and faces along the latents."""
     from autoencoder.figures import COLOURS, line_chart, new_figure, rows_of_images, shared_legend
@@ -246,6 +268,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=OPTIONS,
     check=check,
 )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy
 
+from autoencoder.checkpoint_spec import FINITE, POSITIVE
 from autoencoder.command_line import Option, positive, positive_number
 from autoencoder.corruption import GaussianNoise
 from autoencoder.curves import circle, mixture_ring, spiral, two_moons
 from autoencoder.inference import reconstruct
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import mlp
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results, epoch_rows
 from autoencoder.run import Run
 from autoencoder.section import Section
 from autoencoder.training import random_generator
@@ -144,6 +147,35 @@ def _rms(vectors: numpy.ndarray) -> float:
     return float(numpy.sqrt((vectors.astype("float64") ** 2).sum(axis=1).mean()))
 
 
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    curves = [curve.name for curve in CURVES]
+    fields = ("grid", "denoised", "posterior_mean", "learnt_score", "score")
+    errors = ("rms_error", "rms_step", "rms_left", "rms_score_error", "rms_score")
+    losses = ("loss", "loss_per_sample")
+    return Needs(
+        {
+            **{f"{name}/{way}": "N 2" for name in curves for way in ("noisy", "denoised")},
+            **{f"mixture/{field}": "M 2" for field in fields},
+        },
+        {
+            "noise_std": options.noise_std,
+            "mixture_noise_std": options.mixture_noise_std,
+            "epochs": options.epochs,
+            **{name: dict.fromkeys((*losses, "noisy_loss"), FINITE) for name in curves},
+            "mixture": {
+                **dict.fromkeys((*errors, *losses, "least_loss"), FINITE),
+                "rms_step": POSITIVE,
+                "rms_score": POSITIVE,
+            },
+        },
+        itertools.chain.from_iterable(
+            epoch_rows(options.epochs, data=name, test_loss=FINITE, test_loss_per_sample=FINITE)
+            for name in (*curves, "mixture")
+        ),
+    )
+
+
 def draw(results: Results) -> dict[str, Figure]:
     """Arrows from noisy to denoised; for the mixture, learnt and exact means and scores."""
     return {
@@ -242,5 +274,6 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=OPTIONS,
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 import numpy
 
+from autoencoder.checkpoint_spec import COUNT, FINITE, POSITIVE
 from autoencoder.command_line import Option, positive
 from autoencoder.distances import nearest_neighbours
 from autoencoder.inference import decode, encode, reconstruct
@@ -15,7 +17,7 @@ from autoencoder.lecture.deep_autoencoder import (
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results
 from autoencoder.run import Run
 from autoencoder.section import Section
 from autoencoder.training import random_generator
@@ -137,6 +139,22 @@ def compute(run: Run) -> Results:
     return Results({"by_latents": by_latents, "by_pixels": by_pixels}, numbers, rows)
 
 
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    distances = ("pixels", "test_images", "reconstructions")
+    return Needs(
+        dict.fromkeys(("by_latents", "by_pixels"), f"{options.pairs} {len(SHARES)} 1 H W"),
+        {
+            "latent_size": options.latent_size,
+            "epochs": options.epochs,
+            "measured_pairs": options.measured_pairs,
+            "train_images": COUNT,
+            "distance_latents": POSITIVE,
+            **{f"distance_{name}": FINITE for name in distances},
+        },
+    )
+
+
 def draw(results: Results) -> dict[str, Figure]:
     """Each pair's walk in latent space, beneath it the same in pixel space; the distances."""
     from autoencoder.figures import bar_chart, rows_of_images
@@ -206,6 +224,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=(
         Option("latent-size", positive, "d, the size of the bottleneck"),
         Option("pairs", positive, "pairs of digits to show"),

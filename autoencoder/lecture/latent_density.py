@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from autoencoder.checkpoint_spec import COUNT, FINITE, NUMBER
 from autoencoder.command_line import Option, positive
 from autoencoder.densities import DiagonalGaussian, FullGaussian
 from autoencoder.distances import energy_distance, nearest_neighbours
 from autoencoder.inference import decode, encode
 from autoencoder.lecture.deep_autoencoder import (
     OPTIONS,
+    epochs_for,
     latent_sizes,
     presets,
     spelled_epochs,
     trained_autoencoder,
 )
 from autoencoder.models import AutoEncoder
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results
 from autoencoder.run import Run
 from autoencoder.section import Section
 from autoencoder.training import random_generator
@@ -158,6 +161,38 @@ def pair_divergences(latents: numpy.ndarray, density: DiagonalGaussian) -> numpy
     return divergences
 
 
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    measured = (
+        *(f"energy_{name}" for name in ("diagonal", "full", "reconstructions")),
+        *("log_likelihood_diagonal", "log_likelihood_full"),
+        *("nearest_distance", "nearest_distance_reconstructions"),
+    )
+    return Needs(
+        {
+            "latents": f"L {sizes[0]}",
+            "mean": f"{sizes[0]}",
+            "std": f"positive {sizes[0]}",
+            **{f"{way}/{size}": "N 1 H W" for size in sizes for way in ("samples", "nearest")},
+        },
+        {
+            **dict.fromkeys(("train_images", "test_images", "compared"), COUNT),
+            "energy_train": FINITE,
+            "sizes": [
+                {
+                    "latent_size": size,
+                    "epochs": epochs_for(options, size),
+                    **dict.fromkeys(measured, FINITE),
+                    "nearest": COUNT,
+                    "largest_correlation": NUMBER,
+                }
+                for size in sizes
+            ],
+        },
+    )
+
+
 def draw(results: Results) -> dict[str, Figure]:
     """Latents under the fitted density, samples over their nearest images, the two measures."""
     from autoencoder.figures import (
@@ -250,6 +285,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=(
         Option("latent-size", latent_sizes, "d, or several such as 8,16"),
         Option("compared", positive, "images on each side of the energy distance"),

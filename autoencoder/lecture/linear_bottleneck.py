@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
+from autoencoder.checkpoint_spec import COUNT, FINITE, POSITIVE
 from autoencoder.command_line import Option, positive
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.deep_autoencoder import (
@@ -15,7 +17,7 @@ from autoencoder.lecture.deep_autoencoder import (
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import DenseAutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results, epoch_rows
 from autoencoder.run import Run
 from autoencoder.section import Section
 
@@ -66,6 +68,21 @@ def compute(run: Run) -> Results:
         "pca_mse": mse_per_pixel(projected, test),
     }
     return Results(arrays, numbers, rows)
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    return Needs(
+        dict.fromkeys(("originals", "reconstructions", "pca"), "N 1 H W"),
+        {
+            "latent_size": options.latent_size,
+            "epochs": options.epochs,
+            **dict.fromkeys(("pixels", "train_images", "test_images"), COUNT),
+            "linear_mse": FINITE,
+            "pca_mse": POSITIVE,
+        },
+        epoch_rows(options.epochs, test_mse=FINITE, test_sum_per_sample=FINITE),
+    )
 
 
 def draw(results: Results) -> dict[str, Figure]:
@@ -119,6 +136,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=(Option("latent-size", positive, "d, the size of the bottleneck"), *DATA_OPTIONS),
     check=check,
 )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 import numpy
 
+from autoencoder.checkpoint_spec import COUNT, FINITE
 from autoencoder.command_line import Option, positive, positive_number
 from autoencoder.lecture.linear_runs import (
     LATENT_SIZES,
+    MINIBATCH_RUNS,
     MINIBATCH_SIZE,
+    PCA_SIZES,
     SHOWN_SIZE,
     UNCENTRED_SIZE,
     compute,
 )
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results
 from autoencoder.section import Section
 
 if TYPE_CHECKING:
@@ -37,6 +41,33 @@ OPTIONS = (
     Option("train-images", positive, "training images to use"),
     Option("test-images", positive, "test images to measure PCA on"),
 )
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    seeds = [options.seed + i for i in range(MINIBATCH_RUNS)]
+    measured = ("loss", "loss_per_sample", "floor", "ratio", "angle")
+    sizes = {f"d{d}": d for d in LATENT_SIZES} | {"uncentred": UNCENTRED_SIZE}
+    return Needs(
+        {
+            **{f"{name}/history": "L 3" for name in sizes},
+            **dict.fromkeys(("components", "columns", "projected"), f"{SHOWN_SIZE} 1 H W"),
+            **{f"minibatch/{seed}": f"{options.epochs} 2" for seed in seeds},
+            **{f"uncentred/{name}": f"{UNCENTRED_SIZE}" for name in ("angles", "angles_to_pca")},
+        },
+        {
+            "steps": options.steps,
+            "epochs": options.epochs,
+            "train_images": COUNT,
+            **{
+                name: {"latent_size": d, **dict.fromkeys(measured, FINITE)}
+                for name, d in sizes.items()
+            },
+            "pca_test_loss": {str(d): FINITE for d in PCA_SIZES},
+            "minibatch": [{"seed": seed, "ratio": FINITE, "angle": FINITE} for seed in seeds],
+            "eigenvalue_gap": FINITE,
+        },
+    )
 
 
 def draw(results: Results) -> dict[str, Figure]:
@@ -201,6 +232,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=OPTIONS,
     # One more than the components need: the error they leave is what a training is measured by.
     check=lambda run: run.require_images(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from autoencoder.checkpoint_spec import FINITE, NUMBER
 from autoencoder.command_line import Option, positive, positive_number
 from autoencoder.curves import Curve, circle, s_curve
 from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import MLPAutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results, epoch_rows
 from autoencoder.run import Run
 from autoencoder.section import Section
 from autoencoder.training import random_generator
@@ -121,6 +124,34 @@ def _shown_latents(results: Results, curve: Curve) -> tuple[numpy.ndarray, str]:
     if curve.closed:
         return _rank(latents)[:SHOWN], "rank of $z$ (share of points below)"
     return latents[:SHOWN], "latent $z$"
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    curves = [curve.name for curve in CURVES]
+    shapes = {"points": "N 2", "positions": "N", "latents": "N", "reconstructions": "N 2"}
+    return Needs(
+        {
+            f"{name}/{what}": shape
+            for name in curves
+            for what, shape in {**shapes, "decoded_line": "L 2"}.items()
+        },
+        {
+            "noise_std": options.noise_std,
+            "epochs": options.epochs,
+            **{
+                name: {
+                    **dict.fromkeys(("loss", "loss_per_sample", "pca_loss"), FINITE),
+                    "rank_correlation": NUMBER,
+                }
+                for name in curves
+            },
+        },
+        itertools.chain.from_iterable(
+            epoch_rows(options.epochs, curve=name, test_loss=FINITE, test_loss_per_sample=FINITE)
+            for name in curves
+        ),
+    )
 
 
 def draw(results: Results) -> dict[str, Figure]:
@@ -254,6 +285,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=OPTIONS,
     check=check,
 )

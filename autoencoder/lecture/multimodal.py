@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 import numpy
 
+from autoencoder.checkpoint_spec import ANYTHING, COUNT, FINITE
 from autoencoder.command_line import Option, positive
 from autoencoder.lecture.ambiguous_digits import NEIGHBOURS, compute_digits
 from autoencoder.lecture.ambiguous_points import (
@@ -15,7 +17,7 @@ from autoencoder.lecture.ambiguous_points import (
     key_of,
     posterior_at,
 )
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results
 from autoencoder.run import Run
 from autoencoder.section import Section
 
@@ -54,6 +56,42 @@ def compute(run: Run) -> Results:
     compute_points(run, results)
     compute_digits(run, results)
     return results
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    answers = ("mean", "median", "squared", "absolute")
+    images = ("masked", "average", "squared", "absolute")
+    one_loss = ("error_to_average", "error_to_truth", "error_to_match")
+    blur = ("mid_grey", "gradient_energy")
+    return Needs(
+        {
+            **{f"{key_of(case)}/samples": "S 2" for case in CASES},
+            **{f"{key_of(case)}/{answer}": "2" for case in CASES for answer in answers},
+            **{f"digits/{name}": "N 1 H W" for name in images},
+            "digits/mask": "bool 1 H W",
+            "digits/candidates": "N C 1 H W",
+        },
+        {
+            "epochs": options.epochs,
+            **dict.fromkeys(("train_images", "test_images"), COUNT),
+            **{
+                case: {
+                    "noisy": [FINITE, FINITE],
+                    "weights": [FINITE, ...],
+                    "relative_density": dict.fromkeys(answers, FINITE),
+                    **dict.fromkeys(("error_to_mean", "error_to_median", "spread"), FINITE),
+                }
+                for case in CASES
+            },
+            "digits": {
+                **dict.fromkeys(("doubtful", "neighbours"), COUNT),
+                **dict.fromkeys(("shown_classes", "shown_entropy"), ANYTHING),
+                **dict.fromkeys((*blur, "average_gradient_energy"), FINITE),
+                **{n: dict.fromkeys((*one_loss, *blur), FINITE) for n in ("squared", "absolute")},
+            },
+        },
+    )
 
 
 def draw(results: Results) -> dict[str, Figure]:
@@ -190,6 +228,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=OPTIONS,
     check=lambda run: run.require_images(
         train=NEIGHBOURS, reason=f"looking for {NEIGHBOURS} best matches"

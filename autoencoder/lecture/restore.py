@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 import numpy
 
+from autoencoder.checkpoint_spec import COUNT, NUMBER, TEXT
 from autoencoder.command_line import Option, positive
 from autoencoder.corruption import EraseBlock, EraseHalf, ErasePixels, MaskedCorruption
 from autoencoder.inference import reconstruct
@@ -13,7 +15,7 @@ from autoencoder.metrics import psnr
 from autoencoder.mixed_erasure import EraseOneOf
 from autoencoder.models import AutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results
 from autoencoder.run import Run
 from autoencoder.section import Section
 from autoencoder.training import random_generator
@@ -166,6 +168,37 @@ def _tinted(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
     return numpy.where(mask, colour, numpy.repeat(images, 3, axis=1))
 
 
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    # How many components the larger PCA has depends on the images; it may be as small as the other.
+    said = found.numbers.get("names")
+    larger = [TEXT] if isinstance(said, list) and len(said) == 4 else []
+    names = ["training mean", f"PCA, d = {options.latent_size}", *larger, "autoencoder"]
+    places = range(len(KINDS))
+    erased = [*KINDS, *(f"share {share:g}" for share in SHARES)]
+    return Needs(
+        {
+            "clean": "N 1 H W",
+            "shares": numpy.array(SHARES),
+            **{f"mask/{i}": "bool N 1 H W" for i in places},
+            **{f"{way}/{i}": "N 1 H W" for i in places for way in ("pca", "autoencoder")},
+        },
+        {
+            "names": names,
+            "kinds": list(KINDS),
+            "epochs": options.epochs,
+            "latent_size": options.latent_size,
+            "train_images": COUNT,
+            "test_images": COUNT,
+        },
+        (
+            {"erased": kind, "filled_by": name, "psnr_erased_db": NUMBER}
+            for kind in erased
+            for name in found.numbers["names"]
+        ),
+    )
+
+
 def draw(results: Results) -> dict[str, Figure]:
     """Erased and restored digits, a block of rows for each kind; PSNR by kind and by share."""
     from autoencoder.figures import line_chart, rows_of_images
@@ -246,6 +279,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=OPTIONS,
     check=check,
 )

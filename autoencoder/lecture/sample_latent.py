@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
+from autoencoder.checkpoint_spec import COUNT, FINITE
 from autoencoder.command_line import Option, positive
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode
 from autoencoder.lecture.deep_autoencoder import (
     OPTIONS,
+    epochs_for,
     latent_sizes,
     presets,
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results
 from autoencoder.run import Run
 from autoencoder.section import Section
 from autoencoder.training import random_generator
@@ -55,6 +58,28 @@ def compute(run: Run) -> Results:
             }
         )
     return Results(arrays, {"train_images": len(train), "fits": fits}, rows)
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    return Needs(
+        {
+            "test": "N 1 H W",
+            **{f"samples/{size}": f"{options.samples} 1 H W" for size in sizes},
+        },
+        {
+            "train_images": COUNT,
+            "fits": [
+                {
+                    "latent_size": size,
+                    "epochs": epochs_for(options, size),
+                    **dict.fromkeys(("test_mse", "std_smallest", "std_largest"), FINITE),
+                }
+                for size in sizes
+            ],
+        },
+    )
 
 
 def draw(results: Results) -> dict[str, Figure]:
@@ -108,6 +133,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=(
         Option("latent-size", latent_sizes, "d, or several such as 8,16"),
         Option("samples", positive, "samples to decode at each latent size"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from autoencoder.atomic import atomic_write
+from autoencoder.checkpoint_spec import COUNT, FINITE, POSITIVE, TEXT
 from autoencoder.command_line import Option
 from autoencoder.inference import reconstruct
 from autoencoder.layers import Layer, list_layers
 from autoencoder.lecture.deep_autoencoder import (
     OPTIONS,
+    epochs_for,
     latent_sizes,
     one_of_each,
     presets,
@@ -19,7 +23,7 @@ from autoencoder.lecture.deep_autoencoder import (
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import AutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results, epoch_rows
 from autoencoder.run import Run
 from autoencoder.section import Section
 
@@ -145,6 +149,42 @@ def _as_lines(layers: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    errors = [
+        {
+            "latent_size": size,
+            "epochs": epochs_for(options, size),
+            "pca_mse": POSITIVE,
+            "autoencoder_mse": FINITE,
+        }
+        for size in sizes
+    ]
+    layer = {"part": TEXT, "layer": TEXT, "shape": [COUNT, ...], "parameters": COUNT}
+    return Needs(
+        {
+            "originals": "N 1 H W",
+            **{f"{way}/{size}": "N 1 H W" for size in sizes for way in ("pca", "autoencoder")},
+        },
+        {
+            **dict.fromkeys(("train_images", "test_images", "pixels"), COUNT),
+            "errors": errors,
+            "layers": [layer, ...],
+            "layers_latent_size": COUNT,
+        },
+        itertools.chain.from_iterable(
+            epoch_rows(
+                epochs_for(options, size),
+                latent_size=size,
+                test_mse=FINITE,
+                test_sum_per_sample=FINITE,
+            )
+            for size in sizes
+        ),
+    )
+
+
 def draw(results: Results) -> dict[str, Figure]:
     """Reconstructions by latent size, errors by latent size and by epoch, the table of layers."""
     from autoencoder.figures import line_chart, rows_of_images, table
@@ -249,6 +289,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=(Option("latent-size", latent_sizes, "d, or several such as 2,4,8"), *OPTIONS),
     check=check,
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 import numpy
 
+from autoencoder.checkpoint_spec import COUNT, NUMBER
 from autoencoder.command_line import Option, positive, positive_number
 from autoencoder.corruption import GaussianNoise
 from autoencoder.inference import reconstruct
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder
-from autoencoder.results import Results
+from autoencoder.results import Needs, Results, epoch_rows
 from autoencoder.run import Run
 from autoencoder.section import Section
 from autoencoder.training import random_generator
@@ -93,6 +95,27 @@ def _one_of_each(labels: numpy.ndarray) -> numpy.ndarray:
     return numpy.array((first + rest)[:SHOWN])
 
 
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    images, levels = "N 1 H W", len(NOISE_LEVELS)
+    return Needs(
+        {
+            **dict.fromkeys(("clean", "noisy", "denoised"), images),
+            "noise_levels": f"{levels}",
+            "psnr_by_level": f"{levels} 2",
+        },
+        {
+            "noise_std": options.noise_std,
+            "latent_size": options.latent_size,
+            "epochs": options.epochs,
+            "train_images": COUNT,
+            "noisy_psnr_db": NUMBER,
+            "denoised_psnr_db": NUMBER,
+        },
+        epoch_rows(options.epochs, test_psnr_db=NUMBER),
+    )
+
+
 def draw(results: Results) -> dict[str, Figure]:
     """Clean, noisy and denoised digits; PSNR after each epoch and at each noise level."""
     from autoencoder.figures import line_chart, rows_of_images
@@ -167,6 +190,7 @@ section = Section(
     compute=compute,
     draw=draw,
     summary=summary,
+    needs=needs,
     options=OPTIONS,
     check=Run.require_images,
 )

@@ -28,7 +28,7 @@ __all__ = [
     "is_number",
 ]
 
-LARGEST = 1e30  # nothing that is measured here comes near it, and its square is finite
+_LARGEST = 1e60  # no sum of float32 losses comes near it, and its square is finite
 
 
 class CheckpointError(ValueError):
@@ -138,7 +138,7 @@ def is_number(value: Any) -> bool:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return not LARGEST < abs(value) < math.inf
+    return not _LARGEST < abs(value) < math.inf
 
 
 @dataclass(frozen=True)

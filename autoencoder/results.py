@@ -12,8 +12,6 @@ import numpy
 
 from autoencoder.checkpoint import load_checkpoint, save_checkpoint
 from autoencoder.checkpoint_spec import (
-    FINITE,
-    LARGEST,
     NOT_NEGATIVE,
     CheckpointError,
     check_value,
@@ -21,6 +19,8 @@ from autoencoder.checkpoint_spec import (
 )
 
 __all__ = ["Needs", "Results", "epoch_rows"]
+
+_LARGEST = 1e30  # of an array's numbers: drawing squares them, in float32 at worst
 
 
 @dataclass
@@ -161,8 +161,8 @@ def epoch_rows(epochs: int, **columns: Any) -> Iterator[dict[str, Any]]:
     for epoch in range(1, epochs + 1):
         yield {
             "epoch": epoch,
-            "train_loss": FINITE,
-            "train_loss_per_sample": FINITE,
+            "train_loss": NOT_NEGATIVE,
+            "train_loss_per_sample": NOT_NEGATIVE,
             "seconds": NOT_NEGATIVE,
             "images_per_second": NOT_NEGATIVE,
             **columns,
@@ -192,7 +192,7 @@ def _wrong(array: numpy.ndarray, expected: str | numpy.ndarray, sizes: dict[str,
         return f"has shape {array.shape}, expected {shape}" + (f" with {known}" if known else "")
     if array.dtype.kind not in ("b" if kinds == ["bool"] else "fiu"):
         return f"has dtype {array.dtype}, expected {kinds[0]} numbers"
-    if kinds != ["bool"] and not (numpy.abs(array.astype("float64")) <= LARGEST).all():
+    if kinds != ["bool"] and not (numpy.abs(array.astype("float64")) <= _LARGEST).all():
         return "holds a number that is not finite"
     if kinds == ["positive"] and array.min() <= 0:
         return "holds a number that is not positive"

@@ -286,7 +286,13 @@ class _Run:
     def load(self) -> None:
         """Go on from the checkpoint."""
         self.state = load_state(
-            self.checkpoint, self.model, self.optimizer, self.schedule, self.identity()
+            self.checkpoint,
+            self.model,
+            self.optimizer,
+            self.schedule,
+            self.identity(),
+            steps=self.steps,
+            epochs=self.settings.epochs,
         )
 
     def progress(self, epoch: int) -> tqdm:

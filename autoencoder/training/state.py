@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,15 @@ from typing import Any
 import numpy
 
 from autoencoder.checkpoint import CheckpointError, check_arrays, load_checkpoint, save_checkpoint
+from autoencoder.checkpoint_spec import (
+    ANYTHING,
+    COUNT,
+    NOT_NEGATIVE,
+    Kind,
+    check_value,
+    is_number,
+)
+from autoencoder.results import epoch_rows
 from autoencoder.training.history import Row
 from minigrad import nn, optim
 
@@ -88,10 +98,10 @@ def save_state(
     for number, memory in saved["state"].items():
         plain[str(number)] = {}
         for name, value in memory.items():
-            if isinstance(value, numpy.ndarray) and value.ndim:
+            if isinstance(value, numpy.ndarray):
                 arrays[f"optimizer/{number}/{name}"] = value
             else:
-                plain[str(number)][name] = float(value) if isinstance(value, float) else int(value)
+                plain[str(number)][name] = value
     metadata = {
         "kind": KIND,
         "model": repr(model),
@@ -113,10 +123,20 @@ def load_state(
     optimizer: optim.Optimizer,
     schedule: Any,
     identity: dict[str, Any],
+    *,
+    steps: int | None = None,
+    epochs: int | None = None,
 ) -> TrainingState:
     """Read a checkpoint into a model, its optimiser and its schedule.
 
-    Parameters as for :func:`save_state`. Nothing is changed unless everything fits.
+    Parameters as for :func:`save_state`, and
+
+    steps, epochs : int, optional
+        Steps in an epoch, and epochs of the run. With them the position must lie in the run, and
+        what follows from it must stand in the file: the rows, the optimiser's steps and options,
+        the schedule. Model, optimiser and schedule must be new then.
+
+    Nothing is changed unless everything fits.
 
     Returns
     -------
@@ -139,15 +159,15 @@ def load_state(
     expected = {"kind": KIND, "model": repr(model), "identity": identity}
     arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
     weights = _part(arrays, "model/")
-    check_arrays(weights, model.state_dict(), os.fspath(path))
+    check_arrays(weights, model.state_dict(), path)
+    _check_progress(metadata, path)
+    before = optimizer.state_dict()
+    if steps is not None and epochs is not None:
+        _check_position(metadata, steps, epochs, path)
+        done = metadata["epoch"] * steps + metadata["step"]
+        _check_memories(metadata, arrays, optimizer, done, path)
+        _check_options(metadata, optimizer, schedule, done, path)
     try:
-        state = TrainingState(
-            epoch=_whole(metadata["epoch"]),
-            step=_whole(metadata["step"]),
-            running_loss=float(metadata["running_loss"]),
-            seconds=float(metadata["seconds"]),
-            rows=[dict(row) for row in metadata["rows"]],
-        )
         memories = {
             int(number): {**memory, **_part(arrays, f"optimizer/{number}/")}
             for number, memory in metadata["optimizer"]["state"].items()
@@ -156,10 +176,17 @@ def load_state(
         optimizer.load_state_dict(saved)
         if schedule is not None:
             schedule.load_state_dict(metadata["schedule"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        optimizer.load_state_dict(before)
         raise CheckpointError(os.fspath(path), "training state", f"does not fit: {error}") from None
     model.load_state_dict(weights)
-    return state
+    return TrainingState(
+        epoch=metadata["epoch"],
+        step=metadata["step"],
+        running_loss=float(metadata["running_loss"]),
+        seconds=float(metadata["seconds"]),
+        rows=[_SavedRow(os.fspath(path), i, row) for i, row in enumerate(metadata["rows"])],
+    )
 
 
 def load_model(path: str | os.PathLike[str], model: nn.Module) -> dict[str, Any]:
@@ -193,7 +220,8 @@ def load_model(path: str | os.PathLike[str], model: nn.Module) -> dict[str, Any]
     expected = {"kind": KIND, "model": repr(model)}
     arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
     weights = _part(arrays, "model/")
-    check_arrays(weights, model.state_dict(), os.fspath(path))
+    check_arrays(weights, model.state_dict(), path)
+    _check_progress(metadata, path)
     model.load_state_dict(weights)
     return metadata
 
@@ -206,7 +234,107 @@ def _part(arrays: dict[str, numpy.ndarray], prefix: str) -> dict[str, numpy.ndar
     }
 
 
-def _whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r} is no position")
-    return value
+class _SavedRow(dict[str, float]):
+    """A row from a file: a metric that it lacks is the file's fault."""
+
+    def __init__(self, path: str, place: int, row: dict[str, float]) -> None:
+        super().__init__(row)
+        self.path, self.place = path, place
+
+    def __missing__(self, column: str) -> float:
+        field = f"metadata 'rows'[{self.place}][{column!r}]"
+        raise CheckpointError(self.path, field, "is missing")
+
+
+# What a run's own evaluation measures may be infinite or NaN.
+_METRIC = Kind("a number", lambda value: isinstance(value, float | bool) or is_number(value))
+
+
+def _check_progress(metadata: dict[str, Any], path: str | os.PathLike[str]) -> None:
+    """Refuse what no run can have written, whatever its length."""
+    kinds = {"epoch": COUNT, "step": COUNT, "running_loss": NOT_NEGATIVE, "seconds": NOT_NEGATIVE}
+    for name in (*kinds, "rows"):
+        if name not in metadata:
+            raise CheckpointError(os.fspath(path), f"metadata {name!r}", "is missing")
+    for name, kind in kinds.items():
+        check_value(metadata[name], kind, path, f"metadata {name!r}")
+    if not isinstance(metadata["rows"], list):
+        raise CheckpointError(os.fspath(path), "metadata 'rows'", "is no list")
+    columns: dict[str, Any] | None = None  # those of the first row
+    for i, row in enumerate(metadata["rows"]):
+        if columns is None:
+            columns = row if isinstance(row, dict) else {}
+        check_value(row, dict.fromkeys(columns, _METRIC), path, f"metadata 'rows'[{i}]")
+
+
+def _check_position(
+    metadata: dict[str, Any], steps: int, epochs: int, path: str | os.PathLike[str]
+) -> None:
+    """The position must lie in the run; there is a row for each epoch that is over."""
+    epoch, step = metadata["epoch"], metadata["step"]
+    last = steps - 1 if epoch < epochs else 0
+    for name, most in (("epoch", epochs), ("step", last)):
+        if metadata[name] > most:
+            problem = f"is {metadata[name]:.80g}, more than the {most} of this run"
+            raise CheckpointError(os.fspath(path), f"metadata {name!r}", problem)
+    if step == 0:  # nothing of the epoch has been done
+        for name in ("running_loss", "seconds"):
+            check_value(metadata[name], 0, path, f"metadata {name!r}")
+    if len(metadata["rows"]) != epoch:
+        problem = f"are {len(metadata['rows'])}, but {epoch} epochs are over"
+        raise CheckpointError(os.fspath(path), "metadata 'rows'", problem)
+    for i, (row, wanted) in enumerate(zip(metadata["rows"], epoch_rows(epoch))):
+        row = {column: row[column] for column in wanted if column in row}
+        check_value(row, wanted, path, f"metadata 'rows'[{i}]")
+
+
+def _check_memories(
+    metadata: dict[str, Any],
+    arrays: dict[str, numpy.ndarray],
+    optimizer: optim.Optimizer,
+    done: int,
+    path: str | os.PathLike[str],
+) -> None:
+    """Every parameter has taken every step; what is remembered of it has its shape."""
+    field = "metadata 'optimizer'"
+    parts = {"state": ANYTHING, "param_groups": ANYTHING}
+    check_value(metadata.get("optimizer"), parts, path, field)
+    parameters = optimizer.parameters if done else []
+    state = {str(i): {"step": done} for i in range(len(parameters))}
+    check_value(metadata["optimizer"]["state"], state, path, f"{field}['state']")
+    groups = [group for group in optimizer.param_groups for _ in group["params"]]
+    expected = {
+        f"optimizer/{i}/{name}": numpy.broadcast_to(parameter.dtype.type(0), parameter.shape)
+        for i, (parameter, group) in enumerate(zip(parameters, groups))
+        for name in optimizer.memories_of(group)
+    }
+    found = {name: array for name, array in arrays.items() if not name.startswith("model/")}
+    check_arrays(found, expected, path)
+    for name, array in found.items():
+        if name.endswith("_sq") and array.min(initial=0) < 0:
+            raise CheckpointError(os.fspath(path), name, "holds a mean of squares below 0")
+
+
+def _check_options(
+    metadata: dict[str, Any],
+    optimizer: optim.Optimizer,
+    schedule: Any,
+    done: int,
+    path: str | os.PathLike[str],
+) -> None:
+    """Options and schedule are what as many steps of this run's own make of them."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    own = None
+    if schedule is not None:
+        before = schedule.state_dict()
+        for _ in range(done):
+            schedule.step()
+        own = schedule.state_dict()
+        schedule.load_state_dict(before)
+    groups = optimizer.state_dict()["param_groups"]
+    for group, rate in zip(optimizer.param_groups, rates):
+        group["lr"] = rate
+    found = metadata["optimizer"]["param_groups"]
+    groups, own = json.loads(json.dumps([groups, own]))  # a tuple is stored as a list
+    check_value(found, groups, path, "metadata 'optimizer'['param_groups']")
+    check_value(metadata.get("schedule", ...), own, path, "metadata 'schedule'")

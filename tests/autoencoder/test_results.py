@@ -122,7 +122,7 @@ def test_results_with_every_field_mutated_in_turn_are_refused_by_file_and_field(
     for field, results in spoilt:
         with pytest.raises(CheckpointError) as caught:
             needs.check(results, "results.npz")
-        assert caught.value.field == field or "[" not in caught.value.field
+        assert caught.value.field == field
         assert str(caught.value).startswith(f"results.npz: {caught.value.field}: ")
         assert len(str(caught.value)) < 500
 

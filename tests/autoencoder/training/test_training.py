@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import signal
@@ -10,7 +11,7 @@ import numpy
 import pytest
 
 import minigrad
-from autoencoder.checkpoint import CheckpointError, load_checkpoint
+from autoencoder.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from autoencoder.corruption import GaussianNoise
 from autoencoder.models import mlp
 from autoencoder.training import (
@@ -22,6 +23,8 @@ from autoencoder.training import (
     load_model,
     train,
 )
+from autoencoder.training.loop import _Run
+from autoencoder.training.state import TrainingState, load_state, save_state
 
 POINTS = numpy.random.default_rng(0).normal(size=(90, 2)).astype("float32")
 SETTINGS = TrainingSettings(epochs=3, batch_size=20, seed=5, save_seconds=0, log_steps=2)
@@ -229,3 +232,104 @@ def test_gradients_whose_square_overflows_stop_training_before_a_state_nobody_co
     with pytest.raises(TrainingDiverged, match=r"the optimiser's exp_avg_sq of 0\.weight"):
         train(mlp(2, 16, 2), huge, SETTINGS, folder=tmp_path, quiet=True)
     assert not (tmp_path / CHECKPOINT).exists()
+
+
+def mutations(value):
+    """A value of a checkpoint's metadata with every part of it spoilt in turn, and what it was."""
+    huge = [None, "text", [], {}, [[1]], -1, 10**9, 10**400, float("nan"), float("inf"), True, 0.5]
+    for wrong in huge:
+        if wrong != value or isinstance(wrong, bool) != isinstance(value, bool):
+            yield wrong
+    if isinstance(value, dict):
+        for key in value:
+            yield {name: one for name, one in value.items() if name != key}
+            yield from ({**value, key: wrong} for wrong in mutations(value[key]))
+        yield {**value, "another": 1.0}
+    if isinstance(value, list):
+        yield [*value, *value[-1:]] if value else [3]
+        for i, one in enumerate(value):
+            yield value[:i] + value[i + 1 :]
+            yield from ([*value[:i], wrong, *value[i + 1 :]] for wrong in mutations(one))
+
+
+@pytest.mark.parametrize(("schedule", "batch"), [("cosine", 9), ("constant", 99)])
+def test_sealed_checkpoint_with_any_field_mutated_is_refused_by_file_and_field(
+    tmp_path, schedule, batch
+):
+    settings = TrainingSettings(**{**vars(SETTINGS), "epochs": 2, "schedule": schedule})
+    with contextlib.suppress(Interrupted):  # within the second epoch, or not at all
+        trained(settings, corruption=StopsAt(0.1, batch), folder=tmp_path)
+    path = tmp_path / CHECKPOINT
+    arrays, metadata = load_checkpoint(path)
+    assert len(metadata["rows"]) == (1 if batch == 9 else 2)
+    # Any time is a time, any sum of losses one; a row may have metrics of its own.
+    free = {"seconds", "images_per_second", "train_loss", "train_loss_per_sample", "another"}
+    accepted, messages = [], []
+    for key in metadata:
+        spoilt = [{k: v for k, v in metadata.items() if k != key}]
+        spoilt += [{**metadata, key: wrong} for wrong in mutations(metadata[key])]
+        for one in spoilt:
+            save_checkpoint(path, arrays, one)
+            model = new_model()
+            before = weights(model)
+            try:
+                resume(model, settings, tmp_path)
+            except CheckpointError as error:
+                messages.append((f"{path}: metadata {key!r}", str(error), weights(model) == before))
+            else:
+                accepted.append((key, one[key]))
+    assert len(messages) > 400
+    for start, message, is_unchanged in messages:
+        assert message.startswith(start)
+        assert len(message) < 1000
+        assert is_unchanged
+    for key, value in accepted:
+        assert key in ("running_loss", "seconds", "rows")
+        for row, good in zip(value, metadata["rows"]) if key == "rows" else ():
+            assert {column for column in row if row[column] != good.get(column)} <= free
+    save_checkpoint(path, arrays, metadata)
+    resume(new_model(), settings, tmp_path)
+
+
+def resume(model, settings, folder):
+    """Go on from a checkpoint, but take no step."""
+    run = _Run(model, POINTS, settings, GaussianNoise(0.1), None, folder, "training", True)
+    run.load()
+
+
+def test_sealed_checkpoint_with_an_array_mutated_is_refused_by_name(tmp_path):
+    trained(SETTINGS, corruption=GaussianNoise(0.1), folder=tmp_path)
+    path = tmp_path / CHECKPOINT
+    arrays, metadata = load_checkpoint(path)
+    for name, array in arrays.items():
+        changes = [array[None], array.astype("float64"), array * numpy.nan]
+        changes += [-numpy.abs(array) - 1] if name.endswith("_sq") else []
+        for wrong in (None, *changes):
+            kept = {k: v for k, v in {**arrays, name: wrong}.items() if v is not None}
+            save_checkpoint(path, kept, metadata)
+            with pytest.raises(CheckpointError, match=name.removeprefix("model/")):
+                resume(new_model(), SETTINGS, tmp_path)
+    save_checkpoint(path, {**arrays, "another": array}, metadata)
+    with pytest.raises(CheckpointError, match="another"):
+        resume(new_model(), SETTINGS, tmp_path)
+
+
+def test_metric_that_a_checkpoints_row_lacks_is_named_when_it_is_asked_for(tmp_path):
+    trained(folder=tmp_path)
+    _, rows = trained(folder=tmp_path, resume=True, evaluate=lambda model: {"test_error": 1.0})
+    with pytest.raises(CheckpointError, match=r"checkpoint.npz: .*'rows'\[2\]\['test_error'\]"):
+        rows[-1]["test_error"]
+
+
+def test_a_parameter_without_dimensions_is_resumed_with_its_memory(tmp_path):
+    model = minigrad.nn.Linear(1, 1)
+    model.scale = minigrad.nn.Parameter(numpy.float32(2.0))
+    optimizer = minigrad.optim.Adam(model.parameters())
+    optimizer.step([numpy.full(p.shape, 0.3, "float32") for p in model.parameters()])
+    save_state(tmp_path / "c.npz", TrainingState(step=1), model, optimizer, None, {})
+    other = minigrad.optim.Adam(model.parameters())
+    load_state(tmp_path / "c.npz", model, other, None, {}, steps=3, epochs=1)
+    saved, loaded = optimizer.state_dict()["state"], other.state_dict()["state"]
+    assert [s["exp_avg"].tolist() for s in saved.values()] == [
+        s["exp_avg"].tolist() for s in loaded.values()
+    ]

@@ -13,11 +13,11 @@ and types inside are checked as well, and nothing inside is ever evaluated or un
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
-import stat
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -27,6 +27,7 @@ import numpy as np
 
 from autoencoder.atomic import atomic_writer
 from autoencoder.checkpoint_spec import CheckpointError, check_arrays, check_metadata
+from autoencoder.reading import open_regular
 from autoencoder.strict_npy import decode_npy, encode_npy
 
 __all__ = [
@@ -171,10 +172,13 @@ def load_checkpoint(
     autoencoder.checkpoint_spec.CheckpointError: ...: seal: is missing: not a checkpoint, or ...
     """
     path = os.fspath(path)
-    # Before opening: to open a named pipe would wait for a writer.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise CheckpointError(path, "file", "is not a regular file")
-    with open(path, "rb") as file:
+    try:
+        file = open_regular(path)
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.EINVAL):
+            raise CheckpointError(path, "file", str(error.strerror)) from None
+        raise
+    with file:
         size = os.fstat(file.fileno()).st_size
         if size > max_bytes:
             raise CheckpointError(path, "file", f"{size} bytes are more than {max_bytes}")

@@ -206,7 +206,7 @@ def _find(folder: Path, file: str, archive_only: bool) -> Path:
         raise FileNotFoundError(f"the folder {str(folder)!r} with the IDX files does not exist")
     candidates = [f"{file}.gz"] if archive_only else [f"{file}.gz", file]
     for candidate in candidates:
-        if (folder / candidate).is_file():
+        if (folder / candidate).exists():  # what is no file is refused when it is read
             return folder / candidate
     raise FileNotFoundError(f"the folder {str(folder)!r} holds no {' or '.join(candidates)}")
 

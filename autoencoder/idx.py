@@ -26,6 +26,7 @@ from typing import BinaryIO
 import numpy as np
 
 from autoencoder.atomic import atomic_writer
+from autoencoder.reading import open_regular
 
 __all__ = ["MAX_BYTES", "IdxError", "read_idx", "write_idx"]
 
@@ -76,7 +77,8 @@ def read_idx(
     IdxError
         If the header, the length, the compression or the digest is wrong.
     OSError
-        If the file cannot be read at all (for example FileNotFoundError).
+        If the file cannot be read at all (for example FileNotFoundError), or is none: a named
+        pipe, a device.
 
     Examples
     --------
@@ -87,7 +89,7 @@ def read_idx(
     array([5, 0, 4], dtype=uint8)
     """
     path = os.fspath(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         file_size = os.fstat(file.fileno()).st_size
         compressed = file.read(2) == _GZIP_MAGIC
         file.seek(0)

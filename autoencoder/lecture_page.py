@@ -15,6 +15,7 @@ from autoencoder.atomic import atomic_write
 from autoencoder.checkpoint import CheckpointError
 from autoencoder.command_line import PRESETS, Parser, build_parser, parse
 from autoencoder.page import page, section_html
+from autoencoder.reading import read_text
 from autoencoder.results import Results
 from autoencoder.run import CONFIGURATION, Run, last_folder
 from autoencoder.section import RESULTS, Section, fit_to_data, guarded, prepare, publish
@@ -84,9 +85,9 @@ def _go_on_with_the_same(options: argparse.Namespace) -> None:
     if options.resume or options.replot or folder is None:
         return
     try:
-        earlier = json.loads((folder / CONFIGURATION).read_text())
+        earlier = json.loads(read_text(folder / CONFIGURATION))
         earlier.pop("device")
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return  # nothing to go on with, or damaged: `prepare` says so
     if earlier == Run(NAME, options, folder, folder).configuration:
         options.resume, options.out = True, str(folder)
@@ -139,7 +140,7 @@ def _fragment(section: Section, run: Run) -> tuple[str, bool]:
         raise FileNotFoundError(f"--replot: {run.folder} holds no results with these options")
     kept = run.folder / FRAGMENT
     if not is_new and not run.options.replot and kept.is_file():
-        return kept.read_text(encoding="utf-8"), False
+        return read_text(kept, 2**30), False
     if results is None:
         kept.unlink(missing_ok=True)
         run.write_configuration()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from autoencoder.atomic import atomic_write
 from autoencoder.checkpoint import CheckpointError
 from autoencoder.command_line import Option, Parser, build_parser, parse
+from autoencoder.reading import read_text
 from autoencoder.results import Needs, Results
 from autoencoder.run import CONFIGURATION, Run, last_folder, models_folder, new_folder
 from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
@@ -202,7 +203,7 @@ def prepare(
     what = "--resume" if options.resume else "--replot"
     if options.resume or options.replot:
         folder = last_folder(name) if options.out is None else Path(options.out)
-        if folder is None or not (folder / CONFIGURATION).is_file():
+        if folder is None or not (folder / CONFIGURATION).exists():
             raise ValueError(f"{what}: there is no earlier run in {folder or 'runs/'}")
         earlier = _take_over(parser, options, given, folder / CONFIGURATION, name, what)
     else:
@@ -258,7 +259,7 @@ def _take_over(
     Explicit ones must not contradict it, but a number may turn out to be lowered to the same.
     """
     try:
-        earlier = json.loads(path.read_text())
+        earlier = json.loads(read_text(path))
         if earlier.pop("demo") != demo:
             raise ValueError(f"{what}: {path} is of another demo")
     except _DAMAGE as error:

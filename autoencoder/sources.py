@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from autoencoder.idx import IdxError, read_idx
+from autoencoder.reading import open_regular
 
 __all__ = ["FILES", "SOURCES", "Source", "find_source", "read_published"]
 
@@ -154,7 +155,7 @@ def read_published(path: str | os.PathLike[str], file: str, source: Source) -> n
     expected = source.archive_md5.get(file)
     if expected is not None:
         digest = hashlib.md5(usedforsecurity=False)
-        with open(path, "rb") as archive:
+        with open_regular(path) as archive:
             while chunk := archive.read(1 << 20):
                 digest.update(chunk)
         if digest.hexdigest() != expected:

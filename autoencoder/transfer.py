@@ -21,6 +21,7 @@ from typing import IO, Any
 from tqdm import tqdm
 
 from autoencoder.atomic import WriteError
+from autoencoder.reading import open_regular
 
 __all__ = ["Limits", "RefusedError", "transfer"]
 
@@ -193,8 +194,6 @@ def _range_start(response: Any) -> int | None:
 def _open_part(part: str) -> IO[bytes]:
     """Open for reading and writing what is there; create, but never cut, the file."""
     try:
-        return open(
-            part, "r+b", opener=lambda path, flags: os.open(path, flags | os.O_CREAT, 0o666)
-        )
+        return open_regular(part, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise WriteError(error.errno, error.strerror, part) from error

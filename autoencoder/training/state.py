@@ -161,6 +161,9 @@ def load_state(
     weights = _part(arrays, "model/")
     check_arrays(weights, model.state_dict(), path)
     _check_progress(metadata, path)
+    for name in ("optimizer", "schedule"):
+        if name not in metadata:
+            raise CheckpointError(os.fspath(path), f"metadata {name!r}", "is missing")
     before = optimizer.state_dict()
     if steps is not None and epochs is not None:
         _check_position(metadata, steps, epochs, path)
@@ -298,7 +301,7 @@ def _check_memories(
     """Every parameter has taken every step; what is remembered of it has its shape."""
     field = "metadata 'optimizer'"
     parts = {"state": ANYTHING, "param_groups": ANYTHING}
-    check_value(metadata.get("optimizer"), parts, path, field)
+    check_value(metadata["optimizer"], parts, path, field)
     parameters = optimizer.parameters if done else []
     state = {str(i): {"step": done} for i in range(len(parameters))}
     check_value(metadata["optimizer"]["state"], state, path, f"{field}['state']")
@@ -337,4 +340,4 @@ def _check_options(
     found = metadata["optimizer"]["param_groups"]
     groups, own = json.loads(json.dumps([groups, own]))  # a tuple is stored as a list
     check_value(found, groups, path, "metadata 'optimizer'['param_groups']")
-    check_value(metadata.get("schedule", ...), own, path, "metadata 'schedule'")
+    check_value(metadata["schedule"], own, path, "metadata 'schedule'")

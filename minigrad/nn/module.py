@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -57,6 +58,11 @@ class Module:
             raise TypeError(
                 f"{type(self).__name__}: {name} is a Parameter; assign another Parameter, or "
                 f"write into it with {name}.copy_(...), got {type(value).__name__}"
+            )
+        if isinstance(value, Module) and value._contains(self):
+            raise ValueError(
+                f"{type(self).__name__}: {name} cannot be a {type(value).__name__} that is or "
+                "contains this module: it would contain itself"
             )
         super().__setattr__(name, value)
 
@@ -270,6 +276,7 @@ class Module:
         """The options shown between the parentheses of ``repr``."""
         return ""
 
+    @reprlib.recursive_repr("(contains itself)")
     def __repr__(self) -> str:
         lines = [f"({name}): {child!r}" for name, child in self._attributes(Module)]
         if not lines:
@@ -282,11 +289,35 @@ class Module:
     def _attributes(self, kind: type) -> list[tuple[str, Any]]:
         return [(name, value) for name, value in vars(self).items() if isinstance(value, kind)]
 
+    def _contains(self, module: Module) -> bool:
+        """Whether a module is this one or one below it."""
+        waiting, seen = [self], {id(self)}
+        while waiting:
+            one = waiting.pop()
+            if one is module:
+                return True
+            below = [child for _, child in one._attributes(Module) if id(child) not in seen]
+            seen.update(map(id, below))
+            waiting += below
+        return False
+
     def _walk(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and those below, with their paths; one met along two paths comes twice."""
         yield prefix, self
-        for name, child in self._attributes(Module):
-            yield from child._walk(f"{prefix}.{name}" if prefix else name)
+        above, children = {id(self)}, [(self, prefix, iter(self._attributes(Module)))]
+        while children:
+            module, path, rest = children[-1]
+            name, child = next(rest, (None, None))
+            if child is None:
+                above.discard(id(module))
+                children.pop()
+                continue
+            path = f"{path}.{name}" if path else name
+            if id(child) in above:  # assignment refuses it, but ``vars(module)`` takes anything
+                raise ValueError(f"{type(self).__name__}: {path} contains itself")
+            yield path, child
+            above.add(id(child))
+            children.append((child, path, iter(child._attributes(Module))))
 
     def _all_parameters(
         self, prefix: str = "", recurse: bool = True

@@ -1,5 +1,7 @@
 import gzip
 import hashlib
+import os
+import socket
 import struct
 import tracemalloc
 
@@ -9,7 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from autoencoder.atomic import WriteError
+from autoencoder.checkpoint import CheckpointError, load_checkpoint
 from autoencoder.idx import IdxError, read_idx, write_idx
+from autoencoder.lecture_page import load_section
+from autoencoder.reading import read_text
+from autoencoder.results import Results
+from autoencoder.section import main
+from autoencoder.sources import FILES, SOURCES, read_published
+from autoencoder.transfer import Limits, transfer
 
 DTYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
@@ -242,3 +252,64 @@ def test_a_missing_file_and_a_folder_are_system_errors_with_the_path(tmp_path):
         with pytest.raises((FileNotFoundError, IsADirectoryError, PermissionError)) as raised:
             read_idx(path)
         assert raised.value.filename == str(path)
+
+
+def made(kind, path):
+    """Something in a file's place that is no file."""
+    if kind == "named pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with socket.socket(socket.AF_UNIX) as listener:
+            os.chdir(path.parent)  # a socket's name may not be long
+            listener.bind(path.name)
+
+
+KINDS = ["named pipe", "folder", "device", "socket"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_file_is_refused_at_once_wherever_a_file_is_read(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "it"
+    made(kind, path)
+    words = rf"is a {kind}, not a regular file.*it'"
+    for read in (read_idx, read_text, lambda it: read_published(it, FILES[0], SOURCES["kmnist"])):
+        with pytest.raises(OSError, match=words):
+            read(path)
+    with pytest.raises(CheckpointError, match=f"it: file: is a {kind}, not a regular file"):
+        load_checkpoint(path)
+    with pytest.raises(CheckpointError, match=f"it: file: is a {kind}, not a regular file"):
+        Results.load(path)
+    if kind != "folder":
+        with pytest.raises(WriteError, match=f"it': is a {kind}"):
+            transfer("https://127.0.0.1:1/", str(path), Limits())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_set_or_a_run_with_something_else_in_a_files_place_ends_in_one_line(
+    tmp_path, monkeypatch, capsys, kind
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set").mkdir()
+    made(kind, tmp_path / "set" / FILES[0])
+    for name in ("old", "results"):
+        (tmp_path / name).mkdir()
+    made(kind, tmp_path / "old" / "config.json")
+    section = load_section("manifold")
+    for arguments in (
+        ["--data", str(tmp_path / "set")],
+        ["--replot", "--out", str(tmp_path / "old")],
+        ["--resume", "--out", str(tmp_path / "old")],
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(section, arguments)
+        assert caught.value.code == 2
+        error = capsys.readouterr().err
+        assert f"is a {kind}, not a regular file" in error
+        assert error.count("\n") == 1

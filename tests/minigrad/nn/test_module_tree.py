@@ -215,3 +215,69 @@ def test_a_parameter_made_of_a_tensor_shares_its_version():
     source.zero_()
     with pytest.raises(RuntimeError, match="changed in place"):
         loss.backward()
+
+
+def itself():
+    net = Net()
+    return net, net
+
+
+def deeper():
+    net = Net()
+    return net.first.layer, net
+
+
+def through_containers():
+    inner = nn.Sequential(nn.ReLU())
+    return inner, nn.Sequential(nn.Sequential(inner), nn.Tanh())
+
+
+@pytest.mark.parametrize("cycle", [itself, deeper, through_containers])
+def test_a_module_that_would_contain_itself_is_refused_when_it_is_assigned(cycle):
+    module, ancestor = cycle()
+    before = repr(ancestor)
+    with pytest.raises(ValueError, match="would contain itself"):
+        module.child = ancestor
+    if isinstance(module, nn.Sequential):
+        with pytest.raises(ValueError, match="would contain itself"):
+            module.append(ancestor)
+        with pytest.raises(ValueError, match="would contain itself"):
+            module[0] = ancestor
+    assert repr(ancestor) == before
+    ancestor.train()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda m: list(m.parameters()),
+        lambda m: m.state_dict(),
+        lambda m: m.load_state_dict({}),
+        lambda m: m.eval(),
+        lambda m: m.to("cpu"),
+        lambda m: m.zero_grad(),
+        lambda m: m.requires_grad_(False),
+        lambda m: list(m.named_modules()),
+    ],
+)
+@pytest.mark.parametrize("cycle", [itself, deeper, through_containers])
+def test_a_cycle_made_behind_the_modules_back_is_named_where_it_is_met(cycle, use):
+    module, ancestor = cycle()
+    vars(module)["child"] = ancestor
+    for one in (module, ancestor):
+        with pytest.raises(ValueError, match=r"child.* contains itself"):
+            use(one)
+        assert "contains itself" in repr(one)
+
+
+def test_a_module_in_two_places_is_no_cycle_and_many_levels_are_no_recursion_error():
+    shared = nn.Linear(2, 2)
+    net = nn.Sequential(shared, nn.Sequential(shared), shared)
+    assert sorted(net.state_dict()) == sorted(
+        f"{place}.{name}" for place in ("0", "1.0", "2") for name in ("weight", "bias")
+    )
+    assert len(list(net.parameters())) == 2
+    deep = nn.Sequential(nn.ReLU())
+    for _ in range(2_000):
+        deep = nn.Sequential(deep)
+    assert len(list(deep.modules())) == 2_002

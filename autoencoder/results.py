@@ -122,6 +122,7 @@ class Needs:
 
     Examples
     --------
+    >>> from autoencoder.checkpoint_spec import FINITE
     >>> needs = Needs({"images": "N 1 H W"}, {"loss": FINITE}, epoch_rows(5, test_loss=FINITE))
     >>> needs.check(Results({"images": numpy.ones((2, 28, 28))}), "results.npz")
     Traceback (most recent call last):

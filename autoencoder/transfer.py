@@ -1,15 +1,20 @@
 """One file over HTTPS into a partial file, continued where an earlier attempt broke off.
 
 What a server says is not believed: its length, its type, where it redirects to. Connections that
-stall or trickle are given up. Whether the bytes are the right ones is for the caller to check.
+stall or trickle are given up, wherever they do. Whether the bytes are the right ones is for the
+caller to check. Only the look-up of a name cannot be cut short: the system's resolver has time-outs
+of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import http.client
+import io
 import os
+import socket
 import ssl
 import time
 import urllib.error
@@ -28,6 +33,7 @@ __all__ = ["Limits", "RefusedError", "transfer"]
 _CHUNK = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
 _SLOWEST = 512  # bytes a second
+_MOST_HEAD = 2**20  # bytes of all heads, and of what comes with redirections
 _WORTH_RETRYING = {408, 416, 425, 429, *range(500, 600)}
 
 
@@ -42,7 +48,8 @@ class Limits:
     Parameters
     ----------
     timeout : float
-        Seconds without a byte, or nearly, after which a connection is given up.
+        Seconds for everything up to the file's first byte: connections, handshakes, heads,
+        redirections. After that, seconds without a byte, or nearly, until it is given up.
     attempts : int
         Tries a mirror before the next one's turn.
     backoff : float
@@ -94,9 +101,8 @@ def transfer(url: str, part: str, limits: Limits, context: ssl.SSLContext | None
         if start:
             headers["Range"] = f"bytes={start}-"
         request = urllib.request.Request(url, headers=headers)
-        opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=context), _HttpsOnlyRedirects()
-        )
+        watch = _Watch(limits)
+        opener = urllib.request.build_opener(_Watched(watch, context), _HttpsOnlyRedirects())
         try:
             response = opener.open(request, timeout=limits.timeout)
         except urllib.error.HTTPError as error:
@@ -111,6 +117,7 @@ def transfer(url: str, part: str, limits: Limits, context: ssl.SSLContext | None
                 raise RefusedError(f"certificate: {error.reason.verify_message}") from None
             raise ConnectionError(str(error.reason)) from None
         with response:
+            watch.let_the_file_come()
             _receive(response, file, start, limits)
 
 
@@ -131,7 +138,7 @@ def _receive(
     if total is not None and total > limits.max_bytes:
         raise RefusedError(f"{total} bytes are announced, more than the limit {limits.max_bytes}")
 
-    done, window_start, window_done = start, time.monotonic(), start
+    done = start
     name = urllib.parse.urlsplit(response.url).path.rpartition("/")[2]
     # disable=None: a bar on a terminal only
     with tqdm(
@@ -150,11 +157,6 @@ def _receive(
                 raise WriteError(error.errno, error.strerror, file.name) from error
             done += len(chunk)
             bar.update(len(chunk))
-            waited = time.monotonic() - window_start
-            if waited > limits.timeout:
-                if done - window_done < _SLOWEST * waited:
-                    raise TimeoutError(f"only {done - window_done} bytes in {waited:.0f} s")
-                window_start, window_done = time.monotonic(), done
     if total is not None and done < total:
         raise ConnectionError(f"the connection ends after {done} of {total} bytes")
     try:
@@ -162,6 +164,109 @@ def _receive(
         os.fsync(file.fileno())
     except OSError as error:
         raise WriteError(error.errno, error.strerror, file.name) from error
+
+
+class _Watch:
+    """What is left, in seconds and in bytes, of what a server may take: first for all heads."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.start = time.monotonic()
+        self.received = 0
+        self.most = _MOST_HEAD
+        self.is_file = False
+
+    def let_the_file_come(self) -> None:
+        """From now on bytes may come for as long as they come fast enough."""
+        self.start, self.received, self.is_file = time.monotonic(), 0, True
+        # Room for what a chunked answer puts between the file's bytes.
+        self.most = 2 * self.limits.max_bytes + _MOST_HEAD
+
+    def seconds(self) -> float:
+        """How long the next byte may take."""
+        if self.is_file:
+            return self.limits.timeout
+        left = self.start + self.limits.timeout - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"timed out: no whole answer within {self.limits.timeout:g} s")
+        return left
+
+    def count(self, size: int) -> None:
+        """Note that bytes have come; raise if they are too many, or came too slowly."""
+        self.received += size
+        if self.received > self.most:
+            raise RefusedError(f"more than {self.most} bytes come around the file")
+        waited = time.monotonic() - self.start
+        if self.is_file and waited > self.limits.timeout:
+            if self.received < _SLOWEST * waited:
+                raise TimeoutError(f"only {self.received} bytes in {waited:.0f} s")
+            self.most -= self.received
+            self.start, self.received = time.monotonic(), 0
+
+    def connect(
+        self, address: tuple[str, int], _timeout: object, _source: object = None
+    ) -> socket.socket:
+        """Connect to the first of a name's addresses that answers, within the time left.
+
+        The handshake that follows has what is left then, as a whole.
+        """
+        problem: OSError = OSError(f"{address[0]} has no address")
+        for family, kind, protocol, _, place in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.settimeout(self.seconds())
+                connection.connect(place)
+                connection.settimeout(self.seconds())
+                return connection
+            except OSError as error:
+                connection.close()
+                problem = error
+        raise problem
+
+
+class _Watched(urllib.request.HTTPSHandler):
+    """Opens HTTPS addresses under a watch."""
+
+    def __init__(self, watch: _Watch, context: ssl.SSLContext | None) -> None:
+        super().__init__(context=context)
+        self.watch, self.trusted = watch, context
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection, req, context=self.trusted)
+
+    def _connection(self, host: str, **options: Any) -> http.client.HTTPSConnection:
+        connection = http.client.HTTPSConnection(host, **options)
+        connection._create_connection = self.watch.connect
+        connection.response_class = functools.partial(_WatchedResponse, self.watch)
+        return connection
+
+
+class _WatchedResponse(http.client.HTTPResponse):
+    """An answer, a proxy's too, whose every byte is watched: a line may come one by one."""
+
+    def __init__(self, watch: _Watch, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_WatchedBytes(watch, sock))
+
+
+class _WatchedBytes(io.RawIOBase):
+    def __init__(self, watch: _Watch, sock: socket.socket) -> None:
+        self.watch, self.sock = watch, sock
+        self.raw = sock.makefile("rb", buffering=0)  # keeps the socket open until it is closed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self.sock.settimeout(self.watch.seconds())
+        size = self.raw.readinto(buffer)
+        self.watch.count(size or 0)
+        return size
+
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
 
 
 class _HttpsOnlyRedirects(urllib.request.HTTPRedirectHandler):

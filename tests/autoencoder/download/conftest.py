@@ -98,6 +98,62 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.server.closing.wait(0.05):
                 break
 
+    def trickle(self, content, seconds=0.05):
+        """A byte at a time, never so slow that one of them is waited for too long."""
+        for position in range(200):
+            self.wfile.write(content[position : position + 1] or b"x")
+            self.wfile.flush()
+            if self.server.closing.wait(seconds):
+                break
+
+    def trickling_status(self, content, first):
+        self.trickle(b"HTTP/1.1 200 OK")
+
+    def trickling_headers(self, content, first):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        self.trickle(b"Content-Type: application/gzip\r\nX-Name: ")
+
+    def waiting_for_ever(self, content, first):
+        for _ in range(200):
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if self.server.closing.wait(0.05):
+                break
+
+    def to_itself_slowly(self, content, first):
+        self.server.closing.wait(0.2)
+        self.to_itself(content, first)
+
+    def with_a_trickling_body(self, content, first):
+        self.send_response(302)
+        self.send_header("Location", "/good/" + self.path.split("/")[2])
+        self.send_header("Content-Length", "200")
+        self.end_headers()
+        self.trickle(b"")
+
+    def with_an_endless_body(self, content, first):
+        self.send_response(302)
+        self.send_header("Location", "/good/" + self.path.split("/")[2])
+        self.end_headers()
+        while not self.server.closing.is_set():
+            self.wfile.write(bytes(100_000))
+
+    def chunked(self, content):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/gzip")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
+
+    def trickling_chunk_size(self, content, first):
+        self.chunked(content[:100])
+        self.trickle(b"000000000000000000000000000000")
+
+    def endless_trailers(self, content, first):
+        self.chunked(content)
+        self.wfile.write(b"0\r\n")
+        while not self.server.closing.is_set():
+            self.wfile.write(b"X: y\r\n" * 1000)
+
     def dying(self, content, first):
         body, status, headers = self.rest(content)
         body, length = (body[: len(body) // 2], len(body)) if first else (body, len(body))
@@ -143,7 +199,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
+    slow_handshake = False
+
     def finish_request(self, request, client_address):
+        if self.slow_handshake:  # a record of 16,000 bytes is announced, and comes one by one
+            with contextlib.suppress(OSError):
+                request.sendall(b"\x16\x03\x03\x3e\x80")
+                while not self.closing.wait(0.05):
+                    request.sendall(b"\x02")
+            return
         # The handshake belongs to the connection's own thread: a slow client blocks nobody.
         with contextlib.suppress(OSError):
             request = self.tls.wrap_socket(request, server_side=True)

@@ -1,8 +1,10 @@
+import contextlib
 import dataclasses
 import gzip
 import hashlib
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -48,6 +50,14 @@ FAILING = {
     "silent": "timed out",
     "stalling": "timed out",
     "trickling": r"only \d+ bytes",
+    "trickling_status": "timed out|no whole answer",
+    "trickling_headers": "timed out|no whole answer",
+    "waiting_for_ever": "timed out|no whole answer",
+    "to_itself_slowly": "timed out|no whole answer",
+    "with_a_trickling_body": "timed out|no whole answer",
+    "with_an_endless_body": "more than 1048576 bytes|timed out|no whole answer",
+    "trickling_chunk_size": r"only \d+ bytes",
+    "endless_trailers": r"more than \d+ bytes come around the file",
     "always_dying": "the connection ends after",
     "too_long_announced": "the connection ends after",
     "too_short_announced": "gzip stream",
@@ -79,6 +89,42 @@ def test_a_mirror_that_fails_is_named_and_the_next_one_serves(server, tmp_path, 
         (both / f"{file}.gz").write_bytes(server.files[f"{file}.gz"])
     try_fetch(server, both, behaviour, "good", limits=limits)
     assert_complete(server, both)
+
+
+def test_a_handshake_that_trickles_is_given_up_as_a_whole_and_the_lock_is_free_again(
+    server, tmp_path
+):
+    server.slow_handshake = True
+    start = time.monotonic()
+    with pytest.raises(DownloadError, match="timed out"):
+        try_fetch(server, tmp_path, "good", limits=dataclasses.replace(QUICK, attempts=1))
+    assert time.monotonic() - start < 3
+    with file_lock(tmp_path / ".lock", 0.1):
+        pass
+    server.slow_handshake = False
+    assert_complete(server, try_fetch(server, tmp_path, "good"))
+
+
+def test_a_proxy_that_trickles_its_answer_is_given_up(tmp_path, server, monkeypatch):
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        connection, _ = listener.accept()
+        with contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Name: ")
+            while not server.closing.wait(0.05):
+                connection.sendall(b"x")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
+    start = time.monotonic()
+    with pytest.raises(OSError, match="timed out"):
+        transfer.transfer("https://example.org/f.gz", str(tmp_path / "part"), QUICK, trusted())
+    assert time.monotonic() - start < 3
+    thread.join(5)
+    listener.close()
 
 
 def test_hopeless_answers_are_not_asked_for_again(server, tmp_path):

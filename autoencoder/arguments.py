@@ -10,6 +10,7 @@ import numpy
 from numpy.typing import ArrayLike
 
 from minigrad.nn.arguments import whole_number, whole_numbers
+from minigrad.wording import shown
 
 __all__ = ["array_of_numbers", "known_name", "require_shape", "whole_number", "whole_numbers"]
 
@@ -32,8 +33,8 @@ def known_name(caller: str, name: str, value: Any, known: Iterable[str]) -> str:
     names = list(known)
     if value in names:
         return value
-    message = f"{caller}: {name} must be one of {', '.join(names)}, not {value!r}"
-    near = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
+    message = f"{caller}: {name} must be one of {', '.join(names)}, not {shown(value)}"
+    near = difflib.get_close_matches(value[:100], names, n=1) if isinstance(value, str) else []
     raise ValueError(message + (f"; did you mean {near[0]!r}?" if near else ""))
 
 

@@ -29,6 +29,7 @@ from autoencoder.atomic import atomic_writer
 from autoencoder.checkpoint_spec import CheckpointError, check_arrays, check_metadata
 from autoencoder.reading import open_regular
 from autoencoder.strict_npy import decode_npy, encode_npy
+from minigrad.wording import shown
 
 __all__ = [
     "FORMAT_VERSION",
@@ -103,15 +104,16 @@ def save_checkpoint(
     members = {_METADATA: _encode_metadata(metadata)}
     for name, array in arrays.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name == _METADATA:
-            raise ValueError(f"save_checkpoint: {name!r} cannot be the name of an array")
+            raise ValueError(f"save_checkpoint: {shown(name)} cannot be the name of an array")
         if not isinstance(array, np.ndarray | np.generic):
             raise TypeError(
-                f"save_checkpoint: {name!r} must be a numpy.ndarray, not {type(array).__name__}"
+                f"save_checkpoint: {shown(name)} must be a numpy.ndarray, "
+                f"not {type(array).__name__}"
             )
         try:
             members[f"{name}.npy"] = encode_npy(np.asarray(array))
         except TypeError as error:
-            raise TypeError(f"save_checkpoint: {name!r}: {error}") from None
+            raise TypeError(f"save_checkpoint: {shown(name)}: {error}") from None
     with atomic_writer(path) as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for name, content in members.items():
@@ -300,7 +302,7 @@ def _encode_metadata(metadata: Mapping[str, Any]) -> bytes:
         if isinstance(value, dict):
             for key in value:
                 if not isinstance(key, str):  # json would turn it into text without a word
-                    raise TypeError(f"the key {key!r} is not a str")
+                    raise TypeError(f"the key {shown(key)} is not a str")
         if isinstance(value, dict | list | tuple):
             for item in value.values() if isinstance(value, dict) else value:
                 check_keys(item)

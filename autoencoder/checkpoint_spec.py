@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.wording import cut, shown
+
 __all__ = [
     "ANYTHING",
     "COUNT",
@@ -51,9 +53,8 @@ class CheckpointError(ValueError):
     """
 
     def __init__(self, path: str, field: str, problem: str) -> None:
-        super().__init__(f"{path}: {field}: {problem}")
-        self.path = path
-        self.field = field
+        self.path, self.field = path, cut(field)
+        super().__init__(f"{path}: {self.field}: {cut(problem, 500)}")
 
 
 def check_arrays(
@@ -206,19 +207,19 @@ finite number
 
     if isinstance(expected, Kind):
         if not expected.accepts(value):
-            raise refuse(f"is {_short(value)}, expected {expected.words}")
+            raise refuse(f"is {shown(value)}, expected {expected.words}")
     elif isinstance(expected, Mapping):
         if not isinstance(value, dict):
-            raise refuse(f"is {_short(value)}, expected named values")
+            raise refuse(f"is {shown(value)}, expected named values")
         for key in [*expected, *value]:
             if key not in value:
-                raise refuse("is missing", f"{field}[{key!r}]")
+                raise refuse("is missing", f"{field}[{shown(key)}]")
             if key not in expected:
-                raise refuse("is unexpected", f"{field}[{_short(key)}]")
-            check_value(value[key], expected[key], path, f"{field}[{key!r}]")
+                raise refuse("is unexpected", f"{field}[{shown(key)}]")
+            check_value(value[key], expected[key], path, f"{field}[{shown(key)}]")
     elif isinstance(expected, list):
         if not isinstance(value, list) or (not value and expected):
-            raise refuse(f"is {_short(value)}, expected a list")
+            raise refuse(f"is {shown(value)}, expected a list")
         if expected[-1:] == [...]:
             expected = [expected[0]] * len(value)
         for i, (one, want) in enumerate(itertools.zip_longest(value, expected, fillvalue=...)):
@@ -226,11 +227,7 @@ finite number
                 raise refuse("is missing" if one is ... else "is unexpected", f"{field}[{i}]")
             check_value(one, want, path, f"{field}[{i}]")
     elif isinstance(value, bool) != isinstance(expected, bool) or value != expected:
-        raise refuse(f"is {_short(value)}, expected {_short(expected)}")
-
-
-def _short(value: Any) -> str:
-    return f"{value!r:.80}"
+        raise refuse(f"is {shown(value)}, expected {shown(expected)}")
 
 
 def _others(names: list[str]) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from minigrad.wording import cut
+
 __all__ = [
     "PRESETS",
     "Option",
@@ -123,15 +125,16 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, with a suggestion for a misspelt name."""
 
     def error(self, message: str) -> NoReturn:
+        message = cut(message, 1_000)
         words = message.split()
         known = [text for action in self._actions for text in action.option_strings]
         if message.startswith("unrecognized arguments: "):
-            close = difflib.get_close_matches(words[2].partition("=")[0], known, n=1)
+            close = difflib.get_close_matches(words[2].partition("=")[0][:100], known, n=1)
             message += f"; did you mean {close[0]}?" if close else ""
         if "invalid choice: " in message:
             wrong = message.split("invalid choice: ")[1].split("'")
             choices = [str(c) for action in self._actions for c in action.choices or ()]
-            close = difflib.get_close_matches(wrong[1], choices, n=1) if len(wrong) > 1 else []
+            close = difflib.get_close_matches(wrong[1][:100], choices, n=1) if wrong[1:] else []
             message += f"; did you mean {close[0]}?" if close else ""
         self.exit(2, f"{self.prog}: {message}\n")
 

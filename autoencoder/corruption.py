@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autoencoder.arguments import array_of_numbers, known_name
+from minigrad.wording import shown
 
 __all__ = ["EraseBlock", "EraseHalf", "ErasePixels", "GaussianNoise", "MaskedCorruption"]
 
@@ -214,7 +215,7 @@ class EraseBlock(MaskedCorruption):
         width = height if width is None else width
         for name, value in (("height", height), ("width", width)):
             if not isinstance(value, int | np.integer) or isinstance(value, bool):
-                raise TypeError(f"EraseBlock: {name} must be an integer, not {value!r}")
+                raise TypeError(f"EraseBlock: {name} must be an integer, not {shown(value)}")
             if value < 1:
                 raise ValueError(f"EraseBlock: {name} must be at least 1, not {value}")
         self.height, self.width = int(height), int(width)

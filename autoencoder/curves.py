@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy
 
+from minigrad.wording import shown
+
 from .arguments import whole_number
 from .densities import GaussianMixture
 
@@ -102,7 +104,7 @@ class Curve:
             If n or noise_std is negative.
         """
         if not isinstance(rng, numpy.random.Generator):
-            raise TypeError(f"{self.name}: rng must be a numpy.random.Generator, got {rng!r}")
+            raise TypeError(f"{self.name}: rng must be a numpy.random.Generator, got {shown(rng)}")
         if whole_number(self.name, "n", n, minimum=None) < 0 or not noise_std >= 0:
             raise ValueError(f"{self.name}: negative n or noise_std, got {n} and {noise_std}")
         positions = rng.random(n)

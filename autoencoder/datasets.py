@@ -21,6 +21,7 @@ from autoencoder.checkpoint import digest_of
 from autoencoder.download import fetch
 from autoencoder.idx import IdxError, read_idx
 from autoencoder.sources import FILES, Source, find_source, read_published
+from minigrad.wording import shown
 
 __all__ = ["Dataset", "load", "load_folder"]
 
@@ -94,7 +95,7 @@ class Dataset:
     @staticmethod
     def _of(split: str, train: np.ndarray, test: np.ndarray) -> np.ndarray:
         if split not in ("train", "test"):
-            raise ValueError(f"split must be 'train' or 'test', not {split!r}")
+            raise ValueError(f"split must be 'train' or 'test', not {shown(split)}")
         return train if split == "train" else test
 
     def __repr__(self) -> str:

@@ -24,6 +24,7 @@ from autoencoder.file_lock import file_lock
 from autoencoder.idx import IdxError
 from autoencoder.sources import FILES, Source, find_source, read_published
 from autoencoder.transfer import Limits, RefusedError, transfer
+from minigrad.wording import cut
 
 __all__ = ["DownloadError", "Limits", "cache_folder", "fetch", "is_offline"]
 
@@ -160,7 +161,7 @@ def _fetch_file(
             except WriteError:
                 raise
             except (OSError, http.client.HTTPException, ValueError) as error:
-                problem = str(error) or type(error).__name__
+                problem = cut(str(error)) or type(error).__name__
                 if isinstance(error, RefusedError):
                     break
             else:

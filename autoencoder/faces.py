@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy
 
 from autoencoder.arguments import whole_number
+from minigrad.wording import shown
 
 __all__ = ["FACTORS", "render_faces", "sample_faces"]
 
@@ -77,7 +78,7 @@ def sample_faces(
     ((10, 3, 32, 32), (10, 3))
     """
     if not isinstance(rng, numpy.random.Generator):
-        raise TypeError(f"sample_faces: rng must be a numpy.random.Generator, got {rng!r}")
+        raise TypeError(f"sample_faces: rng must be a numpy.random.Generator, got {shown(rng)}")
     if whole_number("sample_faces", "n", n, minimum=None) < 0:
         raise ValueError(f"sample_faces: n must not be negative, got {n}")
     names = _names(factors)

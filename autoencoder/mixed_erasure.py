@@ -8,6 +8,7 @@ import numpy
 import numpy.typing as npt
 
 from autoencoder.corruption import MaskedCorruption
+from minigrad.wording import shown
 
 __all__ = ["EraseOneOf"]
 
@@ -46,12 +47,12 @@ class EraseOneOf(MaskedCorruption):
             raise ValueError("EraseOneOf: expected at least one way of erasing")
         for way in self.ways:
             if not isinstance(way, MaskedCorruption):
-                raise TypeError(f"EraseOneOf: {way!r} has no mask")
+                raise TypeError(f"EraseOneOf: {shown(way)} has no mask")
 
     def mask(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
         """Draw which pixels are lost; see `MaskedCorruption.mask`."""
         if not isinstance(rng, numpy.random.Generator):
-            raise TypeError(f"EraseOneOf: rng must be a numpy.random.Generator, got {rng!r}")
+            raise TypeError(f"EraseOneOf: rng must be a numpy.random.Generator, got {shown(rng)}")
         chosen = rng.integers(0, len(self.ways), size=len(images))
         mask = numpy.empty(images.shape, bool)
         for number, way in enumerate(self.ways):

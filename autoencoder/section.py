@@ -23,6 +23,7 @@ from autoencoder.run import CONFIGURATION, Run, last_folder, models_folder, new_
 from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
 from minigrad import cuda, device
 from minigrad.blas import with_one_blas_thread
+from minigrad.wording import cut, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -279,7 +280,7 @@ def _take_over(
 
 def _contradiction(what: str, key: str, value: Any, folder: Path) -> ValueError:
     name = key.replace("_", "-")
-    return ValueError(f"{what}: --{name} was {value!r} in {folder}")
+    return ValueError(f"{what}: --{cut(name)} was {shown(value)} in {folder}")
 
 
 def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None:
@@ -292,7 +293,7 @@ def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None
         except ValueError:
             typed = None
         if typed != value or isinstance(value, bool) or value not in (action.choices or [value]):
-            raise ValueError(f"{caller} is damaged: {key} cannot be {value!r:.60}")
+            raise ValueError(f"{caller} is damaged: {key} cannot be {shown(value, 60)}")
 
 
 def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from autoencoder.idx import IdxError, read_idx
 from autoencoder.reading import open_regular
+from minigrad.wording import shown
 
 __all__ = ["FILES", "SOURCES", "Source", "find_source", "read_published"]
 
@@ -130,9 +131,9 @@ fashion-mnist, kmnist
         raise TypeError(f"the name of a data set must be a str, not {type(name).__name__}")
     if name in SOURCES:
         return SOURCES[name]
-    near = difflib.get_close_matches(name.lower().replace("_", "-"), SOURCES, n=1)
+    near = difflib.get_close_matches(name[:100].lower().replace("_", "-"), SOURCES, n=1)
     suggestion = f" did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"unknown data set {name!r}:{suggestion} Known: {', '.join(SOURCES)}")
+    raise ValueError(f"unknown data set {shown(name)}:{suggestion} Known: {', '.join(SOURCES)}")
 
 
 def read_published(path: str | os.PathLike[str], file: str, source: Source) -> np.ndarray:

@@ -14,6 +14,8 @@ import struct
 
 import numpy as np
 
+from minigrad.wording import shown
+
 __all__ = ["decode_npy", "encode_npy"]
 
 # Numbers and truth values of sizes every platform has; byte order is little-endian always.
@@ -94,7 +96,7 @@ def decode_npy(content: bytes) -> np.ndarray:
     shape = tuple(int(size) for size in (match[2] or b"").split(b",") if size)
     # Sizes of 0 would hide a product beyond what NumPy can index.
     if len(shape) > _MAX_DIMENSIONS or math.prod(max(n, 1) for n in shape) > 2**56:
-        raise ValueError(f"NPY header: shape {shape} is too large")
+        raise ValueError(f"NPY header: shape {shown(shape)} is too large")
     claimed, held = math.prod(shape) * dtype.itemsize, len(content) - start
     if claimed != held:
         raise ValueError(f"NPY header: {dtype} {shape} needs {claimed} bytes, but {held} follow")

@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from autoencoder.atomic import WriteError
 from autoencoder.reading import open_regular
+from minigrad.wording import shown
 
 __all__ = ["Limits", "RefusedError", "transfer"]
 
@@ -285,7 +286,7 @@ class _HttpsOnlyRedirects(urllib.request.HTTPRedirectHandler):
 
 def _require_https(url: str) -> None:
     if urllib.parse.urlsplit(url).scheme != "https":
-        raise RefusedError(f"{url!r} is not an HTTPS address")
+        raise RefusedError(f"{shown(url)} is not an HTTPS address")
 
 
 def _range_start(response: Any) -> int | None:

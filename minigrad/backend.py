@@ -17,6 +17,7 @@ import numpy
 
 from .cuda import import_cupy, require_device
 from .memory import keep_memory
+from .wording import shown
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 HostArray = numpy.ndarray
@@ -89,7 +90,7 @@ def device(spec: str | Device) -> Device:
         number = int(index or 0)
         require_device(number)
         return Device("cuda", number)
-    raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {spec!r}")
+    raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {shown(spec)}")
 
 
 def is_array(value: object) -> bool:
@@ -196,7 +197,7 @@ def as_dtype(name: str, dtype: Any, expected: str = "a dtype") -> Any:
     except (TypeError, ValueError):
         found = None
     if found is None:
-        raise TypeError(f"{name}: expected {expected}, got {dtype!r:.80}")
+        raise TypeError(f"{name}: expected {expected}, got {shown(dtype)}")
     if found.kind not in "iub" and (found.kind != "f" or found.itemsize not in (4, 8)):
         raise TypeError(
             f"{name}: expected numbers (float32, float64, whole or bool), got {found!s:.80}"

@@ -33,6 +33,7 @@ from .shards import (
     suggest_shard_size,
 )
 from .tensor import Tensor
+from .wording import shown
 from .workers import sum_in_order
 
 __all__ = ["map_shards", "shard_gradients", "shard_slices", "suggest_shard_size"]
@@ -217,7 +218,7 @@ def _require_counts(**options: int | None) -> None:
         try:
             number = operator.index(value)
         except TypeError:
-            raise TypeError(f"shards: {name} must be a whole number, got {value!r}") from None
+            raise TypeError(f"shards: {name} must be a whole number, got {shown(value)}") from None
         if number < 1:
             raise ValueError(f"shards: {name} must be at least 1, got {number}")
 

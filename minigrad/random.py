@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from .wording import shown
+
 if TYPE_CHECKING:
     from numpy.random import Generator
 
@@ -54,7 +56,7 @@ def manual_seed(seed: int) -> Generator:
     try:
         number = operator.index(seed)
     except TypeError:
-        raise TypeError(f"manual_seed: expected a whole number, got {seed!r}") from None
+        raise TypeError(f"manual_seed: expected a whole number, got {shown(seed)}") from None
     if number < 0:
         raise ValueError(f"manual_seed: the seed must not be negative, got {number}")
     generator = numpy.random.default_rng(number)

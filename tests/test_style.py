@@ -16,7 +16,7 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 FLOORS = [  # each imports only from floors before it (DESIGN's order, file by file)
-    ["version", "cuda", "memory", "blas", "random"],
+    ["version", "wording", "cuda", "memory", "blas", "random"],
     ["backend"],
     ["strided"],
     ["kernels"],

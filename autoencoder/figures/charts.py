@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import ArrayLike
 
+from minigrad.wording import shown
+
 from .style import COLOURS, in_house_style, new_figure
 
 __all__ = ["line_chart"]
@@ -79,7 +81,7 @@ def line_chart(
     for i, (name, (x, y)) in enumerate(series.items()):
         x, y = numpy.asarray(x), numpy.asarray(y)
         if x.shape != y.shape or x.ndim != 1:
-            raise ValueError(f"line_chart: {name!r} has x {x.shape} and y {y.shape}")
+            raise ValueError(f"line_chart: {shown(name)} has x {x.shape} and y {y.shape}")
         # After all colours are used once, dashes change.
         style = _LINES[(i // len(_MARKERS)) % len(_LINES)]
         marker = _MARKERS[i % len(_MARKERS)] if len(x) <= _MOST_MARKERS else ""

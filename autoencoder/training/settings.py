@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy
 
 from autoencoder.arguments import known_name, whole_number
+from minigrad.wording import shown
 
 __all__ = ["TrainingSettings", "random_generator"]
 
@@ -70,14 +71,14 @@ class TrainingSettings:
             value = getattr(self, field)
             is_whole = isinstance(value, int) and not isinstance(value, bool)
             if not (is_whole and value >= bound) and (value is not None or field != "workers"):
-                raise ValueError(f"{field} must be a whole number from {bound}, got {value!r}")
+                raise ValueError(f"{field} must be a whole number from {bound}, got {shown(value)}")
         for field in ("learning_rate", "save_seconds"):
             if not isinstance(getattr(self, field), (int, float)):
-                raise ValueError(f"{field} must be a number, got {getattr(self, field)!r}")
+                raise ValueError(f"{field} must be a number, got {shown(getattr(self, field))}")
         if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate!r}")
+            raise ValueError(f"learning_rate must be positive, got {shown(self.learning_rate)}")
         if not self.save_seconds >= 0:
-            raise ValueError(f"save_seconds must be at least 0, got {self.save_seconds!r}")
+            raise ValueError(f"save_seconds must be at least 0, got {shown(self.save_seconds)}")
         known_name("TrainingSettings", "schedule", self.schedule, ("constant", "cosine"))
         known_name("TrainingSettings", "loss", self.loss, ("mse", "l1"))
 

@@ -21,6 +21,7 @@ from autoencoder.checkpoint_spec import (
 from autoencoder.results import epoch_rows
 from autoencoder.training.history import Row
 from minigrad import nn, optim
+from minigrad.wording import shown
 
 __all__ = ["TrainingState", "load_model", "load_state", "save_state"]
 
@@ -278,7 +279,7 @@ def _check_position(
     last = steps - 1 if epoch < epochs else 0
     for name, most in (("epoch", epochs), ("step", last)):
         if metadata[name] > most:
-            problem = f"is {metadata[name]:.80g}, more than the {most} of this run"
+            problem = f"is {shown(metadata[name])}, more than the {most} of this run"
             raise CheckpointError(os.fspath(path), f"metadata {name!r}", problem)
     if step == 0:  # nothing of the epoch has been done
         for name in ("running_loss", "seconds"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..nn import Module
 from ..tensor import Tensor
+from ..wording import shown
 from .boxes import Box, boxes_of
 from .dot import dot_text
 from .fold import deepest
@@ -156,7 +157,7 @@ def draw(
     """
     is_number = isinstance(fold, int) and not isinstance(fold, bool) and fold >= 1
     if not (is_number or fold is None or fold == "auto"):
-        raise ValueError(f"draw: fold must be 'auto', None or a number from 1, got {fold!r}")
+        raise ValueError(f"draw: fold must be 'auto', None or a number from 1, got {shown(fold)}")
     graph = recorded_behind(tensor)
     parameters = {}
     if model is not None:
@@ -164,7 +165,7 @@ def draw(
     labels = {}
     for name, leaf in (names or {}).items():
         if not isinstance(leaf, Tensor):
-            raise TypeError(f"draw: names[{name!r}] is a {type(leaf).__name__}, no Tensor")
+            raise TypeError(f"draw: names[{shown(name)}] is a {type(leaf).__name__}, no Tensor")
         labels[leaf] = name
     labels.update(parameters)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import functional
 from ..tensor import Tensor
+from ..wording import shown
 from .module import Module
 
 
@@ -38,7 +39,9 @@ class LeakyReLU(Module):
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         if isinstance(negative_slope, bool) or not isinstance(negative_slope, (int, float)):
-            raise TypeError(f"LeakyReLU: negative_slope must be a number, got {negative_slope!r}")
+            raise TypeError(
+                f"LeakyReLU: negative_slope must be a number, got {shown(negative_slope)}"
+            )
         self.negative_slope = negative_slope
 
     def forward(self, input: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import numpy
 
 from ..backend import Device, as_dtype, device
 from ..tensor import Tensor
+from ..wording import shown
 
 
 def whole_number(layer: str, name: str, value: Any, minimum: int | None = 1) -> int:
@@ -32,7 +33,7 @@ def whole_number(layer: str, name: str, value: Any, minimum: int | None = 1) -> 
     except TypeError:
         number = None
     if number is None or isinstance(value, bool):
-        raise TypeError(f"{layer}: {name} must be a whole number, got {value!r}")
+        raise TypeError(f"{layer}: {name} must be a whole number, got {shown(value)}")
     if minimum is not None and number < minimum:
         raise ValueError(f"{layer}: {name} must be at least {minimum}, got {number}")
     return number
@@ -61,7 +62,7 @@ def pair(layer: str, name: str, value: Any, minimum: int = 1) -> tuple[int, int]
     """
     numbers = whole_numbers(layer, name, value, minimum)
     if isinstance(value, Sequence) and len(numbers) != 2:
-        raise ValueError(f"{layer}: {name} must be one number or a pair, got {value!r}")
+        raise ValueError(f"{layer}: {name} must be one number or a pair, got {shown(value)}")
     return (numbers[0], numbers[-1])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, overload
 
+from ..wording import shown
 from .arguments import whole_number
 from .module import Module
 
@@ -50,7 +51,7 @@ class Sequential(Module):
         if not isinstance(module, Module):
             raise TypeError(f"Sequential: expected modules, got {type(module).__name__}")
         if not isinstance(name, str) or "." in name or not name or hasattr(self, name):
-            raise ValueError(f"Sequential: {name!r} cannot name a module, or is taken")
+            raise ValueError(f"Sequential: {shown(name)} cannot name a module, or is taken")
         setattr(self, name, module)
 
     def _modules(self) -> list[Module]:

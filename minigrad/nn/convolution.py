@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import functional
 from ..backend import Device
 from ..tensor import Tensor
+from ..wording import shown
 from .arguments import pair, whole_number
 from .init import fan_in_uniform
 from .module import Module
@@ -45,7 +46,7 @@ class _Convolution(Module):
             if channels % self.groups:
                 raise ValueError(f"{layer}: {name} {channels} is no multiple of groups {groups}")
         if padding_mode != "zeros":
-            raise ValueError(f"{layer}: padding_mode must be 'zeros', got {padding_mode!r}")
+            raise ValueError(f"{layer}: padding_mode must be 'zeros', got {shown(padding_mode)}")
 
     def _draw(
         self,
@@ -140,7 +141,7 @@ class Conv2d(_Convolution):
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ValueError(
-                    f"Conv2d: padding must be numbers, 'same' or 'valid', got {padding!r}"
+                    f"Conv2d: padding must be numbers, 'same' or 'valid', got {shown(padding)}"
                 )
             if padding == "same" and self.stride != (1, 1):
                 raise ValueError(f"Conv2d: padding 'same' needs stride 1, got {self.stride}")

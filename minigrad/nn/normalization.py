@@ -10,6 +10,7 @@ import numpy
 from .. import functional
 from ..backend import Device
 from ..tensor import Tensor
+from ..wording import shown
 from .arguments import parameter_dtype, whole_numbers
 from .module import Module
 from .parameter import Parameter
@@ -70,7 +71,7 @@ class LayerNorm(Module):
         if not self.normalized_shape:
             raise ValueError("LayerNorm: normalized_shape must name at least one dimension")
         if not isinstance(eps, (int, float)) or isinstance(eps, bool):
-            raise TypeError(f"LayerNorm: eps must be a number, got {eps!r}")
+            raise TypeError(f"LayerNorm: eps must be a number, got {shown(eps)}")
         self.eps = eps
         self.elementwise_affine = bool(elementwise_affine)
         ones = numpy.ones(self.normalized_shape, parameter_dtype("LayerNorm", dtype))

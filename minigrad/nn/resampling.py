@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import functional
 from ..tensor import Tensor
+from ..wording import shown
 from .arguments import pair
 from .module import Module
 
@@ -120,7 +121,7 @@ class Upsample(Module):
                 f"got size={size} and scale_factor={scale_factor}"
             )
         if mode != "nearest":
-            raise ValueError(f"Upsample: mode must be 'nearest', got {mode!r}")
+            raise ValueError(f"Upsample: mode must be 'nearest', got {shown(mode)}")
         if size is not None:
             pair("Upsample", "size", size)
         self.size = size
@@ -150,9 +151,11 @@ def _factors(value: Any) -> float | tuple[float, float]:
     factors = tuple(value) if several else (value,)
     for factor in factors:
         if isinstance(factor, bool) or not isinstance(factor, (int, float)):
-            raise TypeError(f"Upsample: scale_factor must be a number or a pair, got {value!r}")
+            raise TypeError(
+                f"Upsample: scale_factor must be a number or a pair, got {shown(value)}"
+            )
         if not 0 < factor < float("inf"):
-            raise ValueError(f"Upsample: scale_factor must be positive, got {value!r}")
+            raise ValueError(f"Upsample: scale_factor must be positive, got {shown(value)}")
     if several and len(factors) != 2:
-        raise ValueError(f"Upsample: scale_factor must be a number or a pair, got {value!r}")
+        raise ValueError(f"Upsample: scale_factor must be a number or a pair, got {shown(value)}")
     return (float(factors[0]), float(factors[1])) if several else float(value)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from .. import functional
 from ..tensor import Tensor
+from ..wording import shown
 from .arguments import whole_number, whole_numbers
 from .module import Module
 
@@ -58,7 +59,8 @@ class Unflatten(Module):
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         if not isinstance(unflattened_size, (tuple, list)):
             raise TypeError(
-                f"Unflatten: unflattened_size must be a tuple or list, got {unflattened_size!r}"
+                f"Unflatten: unflattened_size must be a tuple or list, "
+                f"got {shown(unflattened_size)}"
             )
         self.dim = whole_number("Unflatten", "dim", dim, minimum=None)
         self.unflattened_size = unflattened_size

@@ -9,6 +9,7 @@ import numpy
 
 from ..backend import HostArray, is_array, to_numpy
 from ..tensor import Tensor
+from ..wording import cut
 from .parameter import Parameter
 
 
@@ -55,7 +56,11 @@ def checked_values(
     problems = []
     if strict:
         problems += [f"missing {name}" for name in missing]
-        problems += [f"unexpected {name}{_suggestion(name, missing)}" for name in unexpected]
+        # Looking for what was meant takes long where there are many names, or long ones.
+        problems += [
+            f"unexpected {cut(str(name))}{_suggestion(cut(str(name)), missing) if i < 10 else ''}"
+            for i, name in enumerate(unexpected)
+        ]
     values, type_problems = {}, 0
     for name, parameter in parameters.items():
         if name not in state_dict:
@@ -74,7 +79,8 @@ def checked_values(
         values[name] = value
     if problems:
         error_type = TypeError if type_problems == len(problems) else ValueError
-        raise error_type(f"{module}.load_state_dict: " + "; ".join(problems))
+        more = f"; and {len(problems) - 20} more" if len(problems) > 20 else ""
+        raise error_type(f"{module}.load_state_dict: " + "; ".join(problems[:20]) + more)
     return values, IncompatibleKeys(missing, unexpected)
 
 

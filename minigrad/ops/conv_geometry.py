@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..kernels import Geometry
+from ..wording import shown
 from .operands import is_whole
 
 Pair = tuple[int, int]
@@ -28,11 +29,11 @@ def pair(operation: str, name: str, value: Any, least: int) -> Pair:
     values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     for one in values:
         if not is_whole(one):
-            raise TypeError(f"{operation}: {name} must be an int or a pair, got {value!r:.80}")
+            raise TypeError(f"{operation}: {name} must be an int or a pair, got {shown(value)}")
     if len(values) != 2:
-        raise ValueError(f"{operation}: {name} must be an int or a pair, got {value!r:.80}")
+        raise ValueError(f"{operation}: {name} must be an int or a pair, got {shown(value)}")
     if min(values) < least:
-        raise ValueError(f"{operation}: {name} must be at least {least}, got {value!r}")
+        raise ValueError(f"{operation}: {name} must be at least {least}, got {shown(value)}")
     return int(values[0]), int(values[1])
 
 
@@ -45,7 +46,7 @@ def check_shapes(name: str, x: Shape, weight: Shape, groups: Any) -> None:
     if 0 in weight:
         raise ValueError(f"{name}: weight {weight} has a dimension of length 0")
     if not is_whole(groups) or groups < 1:
-        raise ValueError(f"{name}: groups must be a whole number from 1, got {groups!r}")
+        raise ValueError(f"{name}: groups must be a whole number from 1, got {shown(groups)}")
     if weight[0] % groups:
         raise ValueError(
             f"{name}: {groups} groups do not divide the {weight[0]} channels of weight {weight}"
@@ -74,7 +75,9 @@ def conv2d_geometry(
     reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel))
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise ValueError(f"{name}: padding must be numbers, 'same' or 'valid', got {padding!r}")
+            raise ValueError(
+                f"{name}: padding must be numbers, 'same' or 'valid', got {shown(padding)}"
+            )
         if padding == "same" and stride != (1, 1):
             raise ValueError(f"{name}: padding 'same' needs stride 1, got {stride}")
         total = reach if padding == "same" else (0, 0)

@@ -11,6 +11,7 @@ from typing import Any
 from ..backend import Array, array_module
 from ..operation import Operation
 from ..tensor import Tensor
+from ..wording import shown
 from .index import Index
 from .operands import as_tensor, require_number, same_precision, with_number
 from .reduce import one_dim
@@ -156,10 +157,10 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     if value != 0:
         x, value = with_number("pad", x, value)
     if not isinstance(pad, (tuple, list)):
-        raise TypeError(f"pad: expected pairs of whole numbers, got {pad!r}")
+        raise TypeError(f"pad: expected pairs of whole numbers, got {shown(pad)}")
     amounts = whole_numbers((tuple(pad),), "pad")
     if mode != "constant":
-        raise ValueError(f"pad: mode must be 'constant', got {mode!r}")
+        raise ValueError(f"pad: mode must be 'constant', got {shown(mode)}")
     if len(amounts) % 2 or len(amounts) > 2 * x.ndim:
         raise ValueError(f"pad: {amounts} is not up to {x.ndim} pairs, for shape {x.shape}")
     widths = [(0, 0)] * x.ndim

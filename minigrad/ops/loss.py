@@ -11,6 +11,7 @@ from ..backend import CPU, Array, array_module
 from ..operation import Operation
 from ..random import is_part_of_batch
 from ..tensor import Tensor
+from ..wording import shown
 from .activation import Sigmoid
 from .arithmetic import Mul, Neg, Shift, Sub, add, div, mul, neg, sub
 from .elementwise import abs, sqrt
@@ -52,7 +53,7 @@ def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
         return mean(loss)
     if reduction == "sum":
         return sum(loss)
-    raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+    raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {shown(reduction)}")
 
 
 def _same_shape(name: str, x: Any, target: Any) -> tuple[Tensor, Tensor]:

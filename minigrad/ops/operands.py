@@ -15,6 +15,7 @@ from typing import Any, ParamSpec
 from ..backend import CPU, array_module, as_dtype, as_host_array, is_array, use_device
 from ..operation import Operation
 from ..tensor import Tensor
+from ..wording import shown
 
 DEFAULT_FLOAT = "float32"
 Parameters = ParamSpec("Parameters")
@@ -91,7 +92,7 @@ def require_number(name: str, what: str, value: Any) -> None:
     >>> require_number("clamp", "min", 0.5)
     """
     if not is_number(value):
-        raise TypeError(f"{name}: {what} must be a number, got {value!r}")
+        raise TypeError(f"{name}: {what} must be a number, got {shown(value)}")
 
 
 def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
@@ -112,7 +113,7 @@ def python_number(name: str, number: Any) -> float | int:
         return number
     number = number.item() if hasattr(number, "item") else number
     if isinstance(number, complex):
-        raise TypeError(f"{name}: complex numbers are not supported, got {number!r}")
+        raise TypeError(f"{name}: complex numbers are not supported, got {shown(number)}")
     if not isinstance(number, numbers.Real):
         raise TypeError(f"{name}: expected a number, got a {type(number).__name__}")
     return number if isinstance(number, int) else float(number)
@@ -162,8 +163,8 @@ def require_in_range(name: str, number: float, dtype: Any) -> None:
         low, high = (0, 2**bits) if dtype.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
         fits = low <= number < high
     if not fits:
-        shown = number if abs(number) < 2**64 else f"a number beyond {'-' * (number < 0)}2**64"
-        raise OverflowError(f"{name}: {shown} is out of the range of {dtype}")
+        what = number if abs(number) < 2**64 else f"a number beyond {'-' * (number < 0)}2**64"
+        raise OverflowError(f"{name}: {what} is out of the range of {dtype}")
 
 
 def as_tensor(name: str, value: Any, position: int = 0) -> Tensor:
@@ -177,7 +178,7 @@ def as_tensor(name: str, value: Any, position: int = 0) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, (str, bytes)) or value is None or isinstance(value, complex):
-        raise TypeError(f"{name}: argument {position} is {value!r}, expected a tensor")
+        raise TypeError(f"{name}: argument {position} is {shown(value)}, expected a tensor")
     try:
         return Tensor(value)
     except TypeError as error:

@@ -8,6 +8,7 @@ from typing import Any
 from ..backend import array_module
 from ..basic import Expand, Reshape, Sum
 from ..tensor import Tensor
+from ..wording import shown
 from .arithmetic import ScaleDown
 from .conv import Pair, batched, unbatched
 from .conv_geometry import pair
@@ -242,7 +243,7 @@ def interpolate(
     """
     name = "interpolate"
     if mode != "nearest":
-        raise ValueError(f"{name}: mode must be 'nearest', got {mode!r:.80}")
+        raise ValueError(f"{name}: mode must be 'nearest', got {shown(mode)}")
     if (size is None) == (scale_factor is None):
         raise ValueError(f"{name}: give either size or scale_factor")
     if recompute_scale_factor and scale_factor is None:
@@ -257,7 +258,7 @@ def interpolate(
         for factor in factors:
             require_number(name, "scale_factor", factor)
         if len(factors) != 2 or not all(0 < factor < float("inf") for factor in factors):
-            raise ValueError(f"{name}: scale_factor must be positive, got {scale_factor!r:.80}")
+            raise ValueError(f"{name}: scale_factor must be positive, got {shown(scale_factor)}")
         new = tuple(int(n * factor) for n, factor in zip(old, factors))
         if recompute_scale_factor:
             factors = (None, None)

@@ -14,6 +14,7 @@ from ..basic import Expand, Reshape, Sum
 from ..kernels import sum_of_squares
 from ..operation import Operation
 from ..tensor import Tensor
+from ..wording import shown
 from .arithmetic import Mul, Scale, ScaleDown, Sub
 from .elementwise import sqrt
 from .operands import as_float, as_tensor, cast, is_whole, on_its_device
@@ -43,7 +44,7 @@ def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
     length = max(ndim, 1)
     for one in dims:
         if not is_whole(one):
-            raise TypeError(f"{name}: dim must be an int or several, got {dim!r:.80}")
+            raise TypeError(f"{name}: dim must be an int or several, got {shown(dim)}")
         if not -length <= one < length:
             raise IndexError(f"{name}: dim {one} is out of range for {ndim} dimensions")
     normal = tuple(sorted(int(one) % length for one in dims))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from ..backend import Array, array_module
+from ..wording import shown
 from .groups import Group, require_number
 from .optimizer import Optimizer
 
@@ -76,7 +77,7 @@ class Adam(Optimizer):
             require_number(self.name, name, options[name])
         betas = options["betas"]
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise TypeError(f"{self.name}: betas must be a pair of numbers, got {betas!r}")
+            raise TypeError(f"{self.name}: betas must be a pair of numbers, got {shown(betas)}")
         for name, beta in zip(("beta1", "beta2"), betas):
             require_number(self.name, name, beta, below=1.0)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..tensor import Tensor
+from ..wording import shown
 
 Group = dict[str, Any]  # "params", and the options
 
@@ -34,11 +35,11 @@ def checked_group(
         Saying which parameter or option is wrong.
     """
     if not isinstance(group, Mapping) or "params" not in group:
-        raise TypeError(f"{name}: a parameter group is a dict with 'params', got {group}")
+        raise TypeError(f"{name}: a parameter group is a dict with 'params', got {shown(group)}")
     unknown = [key for key in group if key != "params" and key not in defaults]
     if unknown:
         known = ", ".join(defaults)
-        raise TypeError(f"{name}: unknown option {unknown[0]!r} in a group, expected {known}")
+        raise TypeError(f"{name}: unknown option {shown(unknown[0])} in a group, expected {known}")
     params = group["params"]
     params = [params] if isinstance(params, Tensor) else params
     if not isinstance(params, Iterable) or isinstance(params, str):
@@ -82,13 +83,13 @@ def require_number(
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name}: {option} must be a number, got {value!r}") from None
+        raise TypeError(f"{name}: {option} must be a number, got {shown(value)}") from None
     if below is not None and not minimum <= number < below:
-        raise ValueError(f"{name}: {option} must lie in [{minimum}, {below}), got {value!r}")
+        raise ValueError(f"{name}: {option} must lie in [{minimum}, {below}), got {shown(value)}")
     if not number >= minimum:
-        raise ValueError(f"{name}: {option} must be at least {minimum}, got {value!r}")
+        raise ValueError(f"{name}: {option} must be at least {minimum}, got {shown(value)}")
     if finite and number == math.inf:
-        raise ValueError(f"{name}: {option} must be finite, got {value!r}")
+        raise ValueError(f"{name}: {option} must be finite, got {shown(value)}")
 
 
 def require_count(name: str, option: str, value: Any, minimum: int) -> None:
@@ -104,6 +105,6 @@ def require_count(name: str, option: str, value: Any, minimum: int) -> None:
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name}: {option} must be a whole number, got {value!r}") from None
+        raise TypeError(f"{name}: {option} must be a whole number, got {shown(value)}") from None
     if number < minimum:
         raise ValueError(f"{name}: {option} must be at least {minimum}, got {number}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..backend import is_array, to_numpy
 from ..tensor import Tensor
+from ..wording import shown
 from .flat import FlatParameters
 from .groups import Group, require_count
 
@@ -61,7 +62,7 @@ def checked_state(
     options = []
     for i, (group, saved) in enumerate(zip(groups, saved_groups)):
         if set(saved) != set(group):
-            here, there = sorted(group), sorted(saved)
+            here, there = sorted(group), shown(sorted(map(str, saved)))
             raise ValueError(f"{name}: group {i} has {there} saved, {here} here")
         if len(saved["params"]) != len(group["params"]):
             raise ValueError(
@@ -82,7 +83,10 @@ def checked_state(
     ]
     states = {}
     for key, state in state_dict["state"].items():
-        index = int(key)
+        try:
+            index = int(key)
+        except ValueError:
+            raise ValueError(f"{name}: {shown(key)} is no number of a parameter") from None
         if not 0 <= index < len(expected):
             raise ValueError(f"{name}: state of parameter {index}, of {len(expected)} parameters")
         states[index] = _checked(f"{name}: parameter {index}", *expected[index], state)
@@ -93,7 +97,8 @@ def _checked(
     what: str, parameter: Tensor, names: Sequence[str], state: Mapping[str, Any]
 ) -> dict[str, Any]:
     if set(state) != {"step", *names}:
-        raise ValueError(f"{what} has {sorted(state)} saved, expected {sorted(['step', *names])}")
+        there = shown(sorted(map(str, state)))
+        raise ValueError(f"{what} has {there} saved, expected {sorted(['step', *names])}")
     require_count(what, "step", state["step"], minimum=0)
     arrays = {}
     for name in names:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ..wording import shown
 from .groups import require_count, require_number
 from .optimizer import Optimizer
 
@@ -83,7 +84,9 @@ class Schedule:
         name = f"{type(self).__name__}.load_state_dict"
         expected = {*self.options, "last_epoch", "base_lrs"}
         if not isinstance(state_dict, Mapping) or set(state_dict) != expected:
-            raise ValueError(f"{name}: expected a dict of {sorted(expected)}, got {state_dict!r}")
+            raise ValueError(
+                f"{name}: expected a dict of {sorted(expected)}, got {shown(state_dict)}"
+            )
         if len(state_dict["base_lrs"]) != len(self.base_lrs):
             raise ValueError(
                 f"{name}: {len(state_dict['base_lrs'])} groups saved, {len(self.base_lrs)} here"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,10 +19,15 @@ from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixtur
 from autoencoder.download import fetch
 from autoencoder.idx import IdxError, read_idx
 from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture_page import load_section
 from autoencoder.models import AutoEncoder, Denoiser, DenseAutoEncoder, MLPAutoEncoder, mlp
 from autoencoder.pca import PCA
 from autoencoder.results import Results
+from autoencoder.section import main
 from autoencoder.training import TrainingSettings, load_model, random_generator, train, write_rows
+from autoencoder.transfer import Limits, transfer
+from minigrad import Tensor, nn, optim
+from minigrad import functional as F
 from minigrad.random import default_generator
 
 SECRET = numpy.array([object()])
@@ -375,3 +382,75 @@ def test_the_state_compared_would_show_a_change(world):
 def test_no_name_stands_for_two_calls():
     tables = (MODELS, STATISTICS, DATA, TRAINING, FIGURES)
     assert len(CALLS) == sum(map(len, tables)) == 154
+
+
+LONG = "x" * 15_000_000
+LINEAR = nn.Linear(2, 1)
+
+
+def state_of_an_optimiser(**changes):
+    optimizer = optim.Adam(LINEAR.parameters())
+    return lambda: optimizer.load_state_dict({**optimizer.state_dict(), **changes})
+
+
+OUTSIDE = {
+    "names of a state dict": lambda: LINEAR.load_state_dict({LONG: numpy.ones(1)}),
+    "many names of a state dict": lambda: LINEAR.load_state_dict(dict.fromkeys(range(100_000))),
+    "an optimiser's options": state_of_an_optimiser(param_groups=[{LONG: 1}]),
+    "an optimiser's positions": state_of_an_optimiser(state={LONG: {}}),
+    "an optimiser's memories": state_of_an_optimiser(state={"0": {LONG: {}}}),
+    "an option of a group": lambda: optim.SGD([{"params": LINEAR.weight, LONG: 1}], lr=0.1),
+    "a learning rate": lambda: optim.SGD(LINEAR.parameters(), lr=LONG),
+    "a schedule": lambda: optim.StepLR(optim.SGD(LINEAR.parameters(), lr=1.0), 1).load_state_dict(
+        {"last_epoch": LONG}
+    ),
+    "a module's name": lambda: nn.Sequential({f"{LONG}.": LINEAR}),
+    "a size": lambda: nn.Linear(LONG, 1),
+    "a size of 5,000 digits": lambda: nn.Unflatten(1, 10**5_000),
+    "a device": lambda: minigrad.device(LONG),
+    "a target": lambda: LINEAR.to(LONG),
+    "a padding": lambda: F.conv2d(*map(Tensor, [numpy.ones((1, 1, 3, 3))] * 2), padding=LONG),
+    "a reduction": lambda: F.mse_loss(Tensor([1.0]), Tensor([1.0]), reduction=LONG),
+    "a mode": lambda: F.pad(Tensor([1.0]), (1, 1), mode=LONG),
+    "an operand": lambda: Tensor([1.0]) + [LONG],
+    "a seed": lambda: minigrad.manual_seed(LONG),
+    "a setting": lambda: TrainingSettings(loss=LONG),
+    "a number of settings": lambda: TrainingSettings(epochs=LONG),
+    "a split": lambda: datasets.load().images(LONG),
+    "a data set": lambda: datasets.load(LONG),
+    "an array's name": lambda: save_checkpoint("c", {LONG + "!": numpy.ones(1)}, {}),
+    "a side": lambda: corruption.EraseHalf(LONG),
+    "an address": lambda: transfer(LONG, "part", Limits()),
+}
+
+
+@pytest.mark.parametrize("what", OUTSIDE)
+def test_what_comes_from_outside_is_not_printed_whole(what):
+    started = time.monotonic()
+    with pytest.raises((TypeError, ValueError, RuntimeError, OSError)) as caught:
+        OUTSIDE[what]()
+    assert len(str(caught.value)) < 5_000
+    assert "Exceeds the limit" not in str(caught.value)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "option", ["--preset", "--seed", "--latent-size", "--data", "--out", "--nothing", "--device"]
+)
+def test_a_long_option_is_not_printed_whole(option, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(load_section("interpolate"), ["--out", str(tmp_path / "o"), option, LONG[:100_000]])
+    error = capsys.readouterr().err
+    assert len(error) < 2_000
+    assert error.count("\n") == 1
+
+
+def test_config_json_with_a_long_name_or_value_is_not_printed_whole(tmp_path, capsys):
+    for key, value in ((LONG, 1), ("preset", LONG), ("latent_size", LONG), ("demo", LONG)):
+        configuration = {"demo": "interpolate", "device": "cpu", "preset": "smoke", key: value}
+        (tmp_path / "config.json").write_text(json.dumps(configuration))
+        with pytest.raises(SystemExit):
+            main(load_section("interpolate"), ["--replot", "--out", str(tmp_path)])
+        error = capsys.readouterr().err
+        assert len(error) < 2_000
+        assert error.count("\n") == 1

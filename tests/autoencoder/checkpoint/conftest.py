@@ -91,6 +91,7 @@ def sweep(tmp_path, load_or_refusal):
             assert field is None or refusal.field == field, (kind, field, str(refusal))
             assert str(refusal).startswith(f"{path}: {refusal.field}: ")
             assert str(refusal).isprintable(), kind
+            assert len(str(refusal)) < 1_000 + len(str(path)), kind
             # The archive reader takes some hundred bytes an entry of 46 or more.
             assert peak < 2_000_000 + 12 * len(content), (kind, peak)
             refused[kind] += 1

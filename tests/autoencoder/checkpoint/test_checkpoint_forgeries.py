@@ -186,7 +186,15 @@ def forgeries(arrays, forged):
     ):
         yield "metadata", forged({"metadata.json": content}), "metadata.json"
     yield "metadata", forged({"metadata.json": None}), "metadata.json"
-    for other in ({"model": "large"}, {"model": ["small"]}, {"model": None}, {}):
+    long = "x" * 15_000_000
+    for other in (
+        {"model": "large"},
+        {"model": ["small"]},
+        {"model": None},
+        {},
+        {"model": long},
+        {"model": {long: 1}},
+    ):
         yield "another model", forged(metadata=other), "metadata 'model'"
     for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         bomb = {"order.npy": npy(np.zeros(2_000_000, np.int32))}

@@ -13,11 +13,12 @@ products with a 784 x 784 matrix, whatever N is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 
 import numpy
 
-from autoencoder.training import Interrupted, random_generator, stop_request
+from autoencoder.training import Interrupted, TrainingDiverged, random_generator, stop_request
 from minigrad import Tensor, optim
 from minigrad.backend import to_numpy
 from minigrad.blas import one_blas_thread, with_one_blas_thread
@@ -125,6 +126,8 @@ def train_linear(
     ------
     Interrupted
         After Ctrl-C or SIGTERM. Nothing is kept: it is a matter of seconds.
+    TrainingDiverged
+        If a loss that is to be observed is not finite.
 
     Examples
     --------
@@ -149,6 +152,10 @@ def train_linear(
         for step in range(steps + 1):
             loss = reconstruction_loss(encoder, decoder, matrix)
             if observe is not None and step in observe_at:
+                if not math.isfinite(loss.item()):
+                    raise TrainingDiverged(
+                        f"by step {step}: the loss became not finite; try a smaller step size"
+                    )
                 observe(step, loss.item(), to_numpy(decoder.data))
             if step == steps:
                 break

@@ -1,6 +1,6 @@
 """Time minigrad beside PyTorch, JAX, HIPS autograd and tinygrad, whichever are installed."""
 
-from benchmarking.command import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(start("benchmarking.command"))

@@ -1,7 +1,6 @@
 """Compare denoisers: with and without a bottleneck, trained on little and on much noise."""
 
-from autoencoder.lecture.compare_denoisers import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.compare_denoisers"))

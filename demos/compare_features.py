@@ -1,6 +1,6 @@
 """Try what minigrad, PyTorch, JAX, HIPS autograd and tinygrad can do, whichever are installed."""
 
-from benchmarking.compare import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(start("benchmarking.compare"))

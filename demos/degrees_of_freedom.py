@@ -1,7 +1,6 @@
 """Find the number of factors that faces were drawn from: PCA and a deep autoencoder."""
 
-from autoencoder.lecture.degrees_of_freedom import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.degrees_of_freedom"))

@@ -1,7 +1,6 @@
 """Denoise points in the plane, and compare what is learnt with the exact posterior mean."""
 
-from autoencoder.lecture.denoise_2d import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.denoise_2d"))

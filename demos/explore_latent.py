@@ -1,6 +1,6 @@
 """Move an autoencoder's latents by hand and watch what is decoded."""
 
-from autoencoder.explore_latent import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(start("autoencoder.explore_latent"))

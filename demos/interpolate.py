@@ -1,7 +1,6 @@
 """Walk between two digits in latent space, and in pixel space for contrast."""
 
-from autoencoder.lecture.interpolate import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.interpolate"))

@@ -1,6 +1,6 @@
 """Run every section of the lecture and write one page with all figures and numbers."""
 
-from autoencoder.lecture_page import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(start("autoencoder.lecture_page"))

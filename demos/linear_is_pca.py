@@ -1,7 +1,6 @@
 """Train a linear autoencoder, and watch it find the principal components' subspace."""
 
-from autoencoder.lecture.linear_is_pca import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.linear_is_pca"))

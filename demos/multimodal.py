@@ -1,7 +1,6 @@
 """Show the weakness of squared loss: where several answers fit, it gives their mean."""
 
-from autoencoder.lecture.multimodal import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.multimodal"))

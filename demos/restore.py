@@ -1,7 +1,6 @@
 """Restore erased pixels, blocks and halves of digits with an autoencoder, and with PCA."""
 
-from autoencoder.lecture.restore import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.restore"))

@@ -1,7 +1,6 @@
 """Draw new digits: sample a Gaussian fitted to the latents, and decode."""
 
-from autoencoder.lecture.sample_latent import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.sample_latent"))

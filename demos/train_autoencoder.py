@@ -1,7 +1,6 @@
 """Train the lecture's deep autoencoder at several latent sizes and set it beside PCA."""
 
-from autoencoder.lecture.train_autoencoder import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.train_autoencoder"))

@@ -1,7 +1,6 @@
 """Train a denoising autoencoder on MNIST, then show what it does to noisy digits."""
 
-from autoencoder.lecture.train_denoiser import section
-from autoencoder.section import main
+from autoencoder.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(main(section))
+    raise SystemExit(start("autoencoder.lecture.train_denoiser"))

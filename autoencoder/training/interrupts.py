@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop after the current step, with everything saved."""
+"""Ctrl-C, SIGTERM and SIGHUP as a wish to stop after the current step, with everything saved."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Interrupted(Exception):
     Parameters
     ----------
     signal_number : int
-        The signal that asked: SIGINT or SIGTERM.
+        The signal that asked: SIGINT, SIGTERM or SIGHUP.
     place : str
         Where training stood.
 
@@ -45,7 +45,9 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Collect SIGINT and SIGTERM inside the block; a second one ends the program at once.
+    """Collect SIGINT, SIGTERM and SIGHUP inside the block; a second one ends the program at once.
+
+    SIGHUP, of a terminal that was closed, is left alone where it is ignored, as under ``nohup``.
 
     Outside the main thread Python delivers no signals, and the block changes nothing.
 
@@ -64,7 +66,9 @@ def stop_request() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in signals}
 
     def first(number: int, frame: FrameType | None) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from autoencoder.atomic import WriteError
+from autoencoder.terminal import Unbreakable
 
 __all__ = ["Keeper"]
 
@@ -100,4 +101,5 @@ class Keeper:
         return WriteError(error.errno, f"{reason}; {what}", path)
 
     def _report(self, text: str) -> None:
-        tqdm.write(f"{self.title}: {text}", file=sys.stderr)  # leaves the progress bar whole
+        # Leaves the progress bar whole.
+        tqdm.write(f"{self.title}: {text}", file=Unbreakable.of(sys.stderr))

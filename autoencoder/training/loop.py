@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy
 from tqdm import tqdm
 
 from autoencoder.checkpoint import digest_of
+from autoencoder.terminal import Unbreakable
 from autoencoder.training.checks import check_arguments
 from autoencoder.training.divergence import FiniteWatch
 from autoencoder.training.history import Row, write_rows
@@ -260,7 +262,8 @@ class _Run:
         if not self.quiet:
             names = [name for name in row if name not in ("epoch", "seconds")]
             values = ", ".join(f"{name} {row[name]:.5g}" for name in names)
-            tqdm.write(f"{self.title}: epoch {row['epoch']}/{self.settings.epochs}: {values}")
+            text = f"{self.title}: epoch {row['epoch']}/{self.settings.epochs}: {values}"
+            tqdm.write(text, file=Unbreakable.of(sys.stdout))
 
     def save(self, place: str, final: bool) -> None:
         """Write the state, if there is a folder; refuse one from which no run could go on."""
@@ -304,4 +307,5 @@ class _Run:
             unit="image",
             disable=True if self.quiet else None,  # None: only on a terminal
             leave=False,
+            file=Unbreakable.of(sys.stderr),
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from autoencoder.atomic import atomic_write
 from autoencoder.command_line import Parser, positive, positive_number
 from autoencoder.run import new_folder
+from autoencoder.terminal import command
 
 from .agreement import GRADIENT_TOLERANCE, TOLERANCE
 from .cases import CASES, measurements
@@ -30,6 +31,7 @@ QUICK_ROUNDS, QUICK_SECONDS = 3, 0.1
 NAMES = tuple(dict.fromkeys(peer.name for peer in PEERS))
 
 
+@command
 def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> int:
     """Run the benchmark.
 

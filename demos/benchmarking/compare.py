@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from autoencoder.command_line import Parser
+from autoencoder.terminal import command
 
 from .features import FEATURES, SAME_BITS
 from .process import child_environment
@@ -28,6 +29,7 @@ LIBRARIES = {  # and the folders of site-packages that are theirs
 TIME_LIMIT = 120.0  # seconds for one feature
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table, in Markdown.
 

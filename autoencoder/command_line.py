@@ -5,27 +5,38 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from minigrad.wording import cut
-
 __all__ = [
     "PRESETS",
     "Option",
+    "OptionError",
     "Parser",
     "build_parser",
     "folder",
     "fraction",
     "not_negative",
     "not_negative_number",
+    "one_line",
     "parse",
     "positive",
     "positive_number",
 ]
 
 PRESETS = ("smoke", "default", "lecture", "full")
+# Counts up to what an index of 32 bits holds: beyond, NumPy would refuse the shapes in its words.
+LARGEST = 2**31 - 1
+_LONGEST_LINE = 1_000
+
+
+class OptionError(ValueError):
+    """What was asked for on a command line cannot be done; the message is for who typed it.
+
+    Any other ValueError is a bug and keeps its traceback.
+    """
 
 
 @dataclass(frozen=True)
@@ -61,25 +72,25 @@ class Option:
 
 
 def positive(text: str) -> int:
-    """A whole number from 1."""
+    """A whole number from 1, at most :data:`LARGEST`."""
     number = int(text)
-    if number < 1:
+    if not 1 <= number <= LARGEST:
         raise ValueError
     return number
 
 
 def not_negative(text: str) -> int:
-    """A whole number from 0."""
+    """A whole number from 0 that fits in 64 bits."""
     number = int(text)
-    if number < 0:
+    if not 0 <= number < 2**64:
         raise ValueError
     return number
 
 
 def positive_number(text: str) -> float:
-    """A finite number above 0."""
+    """A number above 0 whose square single precision can hold."""
     number = float(text)
-    if not 0 < number < math.inf:
+    if not 1e-18 <= number <= 1e18:
         raise ValueError
     return number
 
@@ -101,15 +112,15 @@ def fraction(text: str) -> float:
 
 
 def folder(text: str) -> str:
-    """A path that can exist."""
-    if not text or "\0" in text:
+    """A path that can exist, and be written in one line of UTF-8."""
+    if not text or any(unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") for each in text):
         raise ValueError
     return text
 
 
 # What argparse says of a value that a type refuses: "invalid ... value".
-positive.__name__ = "whole number from 1"
-not_negative.__name__ = "whole number from 0"
+positive.__name__ = f"whole number from 1 to {LARGEST}"
+not_negative.__name__ = "whole number from 0 to 2**64 - 1"
 positive_number.__name__ = "positive number"
 not_negative_number.__name__ = "number from 0"
 fraction.__name__ = "number between 0 and 1"
@@ -121,22 +132,46 @@ EPOCHS = Option("epochs", positive, "passes through the training samples")
 BATCH_SIZE = Option("batch-size", positive, "samples in a step")
 
 
+def one_line(text: object) -> str:
+    """A message as one line of bounded length that any terminal can show.
+
+    Examples
+    --------
+    >>> one_line("two\\nlines, a bell\\a")
+    'two lines, a bell\\\\x07'
+    >>> len(one_line("x" * 10**6)) <= _LONGEST_LINE
+    True
+    """
+    line = str(text)
+    if len(line) > _LONGEST_LINE:
+        line = f"{line[: _LONGEST_LINE // 2 - 3]} ... {line[-_LONGEST_LINE // 2 + 2 :]}"
+    line = " ".join(line.split())
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, with a suggestion for a misspelt name."""
 
     def error(self, message: str) -> NoReturn:
-        message = cut(message, 1_000)
-        words = message.split()
+        message = one_line(message)
         known = [text for action in self._actions for text in action.option_strings]
+        wrong, choices = "", known
         if message.startswith("unrecognized arguments: "):
-            close = difflib.get_close_matches(words[2].partition("=")[0][:100], known, n=1)
-            message += f"; did you mean {close[0]}?" if close else ""
-        if "invalid choice: " in message:
-            wrong = message.split("invalid choice: ")[1].split("'")
+            wrong = message.split()[2].partition("=")[0]
+        elif message == "unrecognized arguments:":
+            message += " an empty one"
+        elif "invalid choice: " in message:
+            wrong = "".join(message.split("invalid choice: ")[1].split("'")[1:2])
             choices = [str(c) for action in self._actions for c in action.choices or ()]
-            close = difflib.get_close_matches(wrong[1][:100], choices, n=1) if wrong[1:] else []
-            message += f"; did you mean {close[0]}?" if close else ""
+        close = difflib.get_close_matches(wrong[:100], choices, n=1)
+        message += f"; did you mean {close[0]}?" if close else ""
         self.exit(2, f"{self.prog}: {message}\n")
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        # Python 3.10 and 3.11 take the "--" of "--seed=--" away and find no value left.
+        if action.option_strings and arg_strings == ["--"]:
+            raise argparse.ArgumentError(action, "expected one argument")
+        return super()._get_values(action, arg_strings)
 
 
 def build_parser(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from autoencoder.inference import decode, encode
 from autoencoder.models import AutoEncoder
 from autoencoder.run import Run
 from autoencoder.section import guarded, prepare
+from autoencoder.terminal import command
 from autoencoder.training import load_model, random_generator
 from minigrad import nn
 
@@ -40,6 +40,7 @@ OPTIONS = (
 )
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Explore latents from the command line.
 
@@ -66,15 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, given = parse(parser, PRESETS, arguments)
     if options.checkpoint is not None and "latent_size" in given:
         parser.error("--latent-size: not allowed with --checkpoint, which has its own")
-    warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
-    try:
-        model = None if options.checkpoint is None else _read(options.checkpoint)
-        headless = options.headless
-        del options.headless  # how to run, not what to compute
-        run = prepare(NAME, parser, options, given, _check)
-    except (ValueError, RuntimeError, OSError) as error:
-        parser.error(str(error))
-    return guarded(parser, run, lambda: _explore(run, model, headless))
+    headless = options.headless
+    del options.headless  # how to run, not what to compute
+
+    def ready() -> Run:
+        if options.checkpoint is not None:
+            _read(options.checkpoint)  # refused before anything is written
+        return prepare(NAME, parser, options, given, _check)
+
+    return guarded(parser, options, ready, lambda run: _explore(run, headless))
 
 
 def _read(path: str) -> AutoEncoder:
@@ -112,8 +113,9 @@ def _weights_at(latent_size: int) -> dict[str, numpy.ndarray]:
     }
 
 
-def _explore(run: Run, model: AutoEncoder | None, headless: bool) -> None:
+def _explore(run: Run, headless: bool) -> None:
     options = run.options
+    model = None if options.checkpoint is None else _read(options.checkpoint)
     train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
     if model is None:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import shlex
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from autoencoder.atomic import atomic_write
 from autoencoder.checkpoint import CheckpointError
-from autoencoder.command_line import PRESETS, Parser, build_parser, parse
+from autoencoder.command_line import PRESETS, OptionError, build_parser, parse
 from autoencoder.page import page, section_html
 from autoencoder.reading import read_text
 from autoencoder.results import Results
-from autoencoder.run import CONFIGURATION, Run, last_folder
-from autoencoder.section import RESULTS, Section, fit_to_data, guarded, prepare, publish
+from autoencoder.run import CONFIGURATION, Run, in_use, last_folder
+from autoencoder.section import (
+    RESULTS,
+    Section,
+    fit_to_data,
+    guarded,
+    prepare,
+    publish,
+    read_configuration,
+)
+from autoencoder.terminal import command
 from minigrad.blas import with_one_blas_thread
 
 __all__ = ["SECTIONS", "load_section", "main"]
@@ -54,6 +61,7 @@ def load_section(name: str) -> Section:
     return importlib.import_module(f"autoencoder.lecture.{name}").section
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the lecture from the command line.
 
@@ -70,13 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     presets = {preset: {} for preset in PRESETS}
     parser = build_parser(f"{NAME}.py", DESCRIPTION, presets)
     options, given = parse(parser, presets, arguments)
-    warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
-    try:
+
+    def ready() -> Run:
         _go_on_with_the_same(options)
-        run = prepare(NAME, parser, options, given, _check)
-    except (ValueError, RuntimeError, OSError) as error:
-        parser.error(str(error))
-    return guarded(parser, run, lambda: _write_lecture(parser, run))
+        return prepare(NAME, parser, options, given, _check)
+
+    return guarded(parser, options, ready, _write_lecture)
 
 
 def _go_on_with_the_same(options: argparse.Namespace) -> None:
@@ -84,11 +91,13 @@ def _go_on_with_the_same(options: argparse.Namespace) -> None:
     folder = last_folder(NAME) if options.out is None else Path(options.out)
     if options.resume or options.replot or folder is None:
         return
+    if options.out is None and in_use(folder):
+        return  # a second lecture at the same time gets its own folder
     try:
-        earlier = json.loads(read_text(folder / CONFIGURATION))
-        earlier.pop("device")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        earlier = read_configuration(folder / CONFIGURATION)
+    except OptionError:
         return  # nothing to go on with, or damaged: `prepare` says so
+    earlier.pop("device", None)
     if earlier == Run(NAME, options, folder, folder).configuration:
         options.resume, options.out = True, str(folder)
 
@@ -98,15 +107,17 @@ def _check(run: Run) -> None:
     for name in SECTIONS:
         try:
             _section_run(load_section(name), run)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+        except OptionError as error:
+            raise OptionError(f"{name}: {error}") from None
 
 
-def _write_lecture(parser: Parser, run: Run) -> None:
+def _write_lecture(run: Run) -> None:
     """Perform the sections one by one; the page grows with each."""
     sections = [load_section(name) for name in SECTIONS]
     contents = [(section.name, section.title) for section in sections]
     fragments: dict[str, str] = {}
+    for section in sections:  # all at once: none is found in use after hours
+        run.hold(run.folder / section.name)
     for number, section in enumerate(sections, 1):
         print(f"[{number}/{len(sections)}] {section.title}", flush=True)
         started = time.monotonic()
@@ -137,7 +148,8 @@ def _fragment(section: Section, run: Run) -> tuple[str, bool]:
     results = _earlier_results(section, run)
     is_new = results is None
     if is_new and run.options.replot:
-        raise FileNotFoundError(f"--replot: {run.folder} holds no results with these options")
+        problem = "holds no results with these options, which --replot could draw"
+        raise CheckpointError(str(run.folder / RESULTS), "file", problem)
     kept = run.folder / FRAGMENT
     if not is_new and not run.options.replot and kept.is_file():
         return read_text(kept, 2**30), False

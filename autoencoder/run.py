@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +19,23 @@ import numpy
 from autoencoder import datasets
 from autoencoder.atomic import atomic_write
 from autoencoder.checkpoint import digest_of
+from autoencoder.command_line import OptionError
+from autoencoder.file_lock import file_lock
+from autoencoder.idx import IdxError
 from autoencoder.models import AutoEncoder
 from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
 from autoencoder.training.loop import Corruption
 from minigrad import manual_seed, nn
 
-__all__ = ["Run", "last_folder", "models_folder", "new_folder"]
+__all__ = ["Run", "in_use", "last_folder", "models_folder", "new_folder", "require_free"]
 
 CONFIGURATION = "config.json"
+LOCK = ".run.lock"
+# Longer than `in_use` holds a lock to see whether it is free; a run holds it to its end.
+_LOCK_SECONDS = 1.0
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 # Options that say how to run, not what to compute.
-_HOW = ("device", "workers", "save_seconds", "out", "resume", "replot")
+HOW = ("device", "workers", "save_seconds", "out", "resume", "replot")
 
 
 class Run:
@@ -60,11 +70,12 @@ class Run:
         self.quiet = quiet
         self.limited: set[str] = set()
         self._dataset: datasets.Dataset | None = None
+        self._held = contextlib.ExitStack()
 
     @property
     def configuration(self) -> dict[str, Any]:
         """The options that decide what is computed, exactly, and the digest of other data."""
-        values = {key: value for key, value in vars(self.options).items() if key not in _HOW}
+        values = {key: value for key, value in vars(self.options).items() if key not in HOW}
         if values.get("data") is not None:
             values["data_sha256"] = self.dataset.digest
         return {"demo": self.name, **values}
@@ -81,19 +92,51 @@ class Run:
         text = json.dumps({**self.configuration, "device": self.options.device}, indent=2)
         atomic_write(self.folder / CONFIGURATION, text + "\n")
 
+    def hold(self, folder: str | os.PathLike[str]) -> None:
+        """Make a folder, and keep other runs out of it until :meth:`release`.
+
+        The lock is the operating system's: it is free again when the process is gone, however it
+        ended. On a file system that knows no locks the folder is not held.
+
+        Raises
+        ------
+        OptionError
+            If another run holds it.
+        OSError
+            If it cannot be made or written to.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._held.enter_context(file_lock(folder / LOCK, _LOCK_SECONDS))
+        except TimeoutError:
+            raise _is_live(folder) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+
+    def release(self) -> None:
+        """Let other runs into the folders held."""
+        self._held.close()
+
     @property
     def dataset(self) -> datasets.Dataset:
         """MNIST, or the set in ``--data``.
 
         Raises
         ------
-        ValueError, OSError
-            If the set in ``--data`` cannot be read, a split of it is empty, or its images are not
-            of the size that the lecture's networks take.
+        IdxError
+            If it is not there or not what it should be.
+        OptionError
+            If a split of the set in ``--data`` is empty, or its images are not of the size that the
+            lecture's networks take.
         """
         if self._dataset is None:
             data = self.options.data
-            self._dataset = datasets.load() if data is None else _load_fitting(data)
+            try:
+                self._dataset = datasets.load() if data is None else _load_fitting(data)
+            except OSError as error:
+                raise IdxError(str(error)) from error
         return self._dataset
 
     def limit(self, key: str, most: int) -> None:
@@ -107,23 +150,23 @@ class Run:
 
         Raises
         ------
-        ValueError
+        OptionError
         """
         value = vars(self.options)[key]
         if value < least:
             name = key.replace("_", "-")
-            raise ValueError(f"--{name}: {reason} needs at least {least}, not {value}")
+            raise OptionError(f"--{name}: {reason} needs at least {least}, not {value}")
 
     def require_components(self, count: int) -> None:
         """Refuse images that are too few, or too small, for PCA with so many components.
 
         Raises
         ------
-        ValueError
+        OptionError
         """
         pixels = self.dataset.train_images[0].size
         if count > pixels:
-            raise ValueError(f"--latent-size: PCA of {pixels} pixels has no {count} components")
+            raise OptionError(f"--latent-size: PCA of {pixels} pixels has no {count} components")
         self.require_images(train=count + 1, reason=f"PCA with {count} components")
 
     def require_images(self, train: int = 1, test: int = 1, reason: str = "training") -> None:
@@ -138,7 +181,7 @@ class Run:
 
         Raises
         ------
-        ValueError
+        OptionError
         """
         splits = {
             "train_images": (self.dataset.train_images, train),
@@ -152,7 +195,7 @@ class Run:
                 if len(different) >= least:
                     break
             else:
-                raise ValueError(
+                raise OptionError(
                     f"--{key.replace('_', '-')}: {reason} needs at least {least} different "
                     f"images, there are {len(different)}"
                 )
@@ -239,19 +282,21 @@ class Run:
             digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
             folder = self.models / f"{name}-{digest[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / CHECKPOINT).exists() and not (quiet or self.quiet):
-            print(f"{name}: going on from {folder / CHECKPOINT}")
-        rows = train(
-            model,
-            samples,
-            settings,
-            corruption=corruption,
-            evaluate=evaluate,
-            folder=folder,
-            resume=True,
-            title=name,
-            quiet=quiet or self.quiet,
-        )
+        is_quiet = quiet or self.quiet
+        with contextlib.nullcontext() if own else _in_turn(folder, name, is_quiet):
+            if (folder / CHECKPOINT).exists() and not is_quiet:
+                print(f"{name}: going on from {folder / CHECKPOINT}")
+            rows = train(
+                model,
+                samples,
+                settings,
+                corruption=corruption,
+                evaluate=evaluate,
+                folder=folder,
+                resume=True,
+                title=name,
+                quiet=is_quiet,
+            )
         return model, rows
 
 
@@ -260,10 +305,10 @@ def _load_fitting(folder: str) -> datasets.Dataset:
     dataset = datasets.load_folder(folder)
     for name, images in (("training", dataset.train_images), ("test", dataset.test_images)):
         if not len(images):
-            raise ValueError(f"--data: {folder} holds no {name} images")
+            raise OptionError(f"--data: {folder} holds no {name} images")
     size, expected = dataset.train_images.shape[1:], AutoEncoder.sample_shape[1:]
     if size != expected:
-        raise ValueError(
+        raise OptionError(
             f"--data: the images in {folder} are {size[0]} x {size[1]}, the lecture's networks "
             f"take {expected[0]} x {expected[1]}"
         )
@@ -277,8 +322,63 @@ def models_folder(folder: str | os.PathLike[str], root: str | os.PathLike[str] =
 
 
 def new_folder(name: str, root: str | os.PathLike[str] = "runs") -> Path:
-    """The next free folder for a demo, such as ``runs/train_denoiser/002``; not made yet."""
-    return Path(root) / name / f"{_last_number(name, root) + 1:03d}"
+    """Make the next free folder for a demo, such as ``runs/train_denoiser/002``; nobody else's."""
+    number = _last_number(name, root)
+    while True:
+        number += 1
+        folder = Path(root) / name / f"{number:03d}"
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            folder.mkdir(parents=True)
+            return folder
+
+
+def in_use(folder: str | os.PathLike[str]) -> bool:
+    """Whether a live run holds a folder."""
+    path = Path(folder) / LOCK
+    if path.is_file():
+        try:
+            # Time for others who only ask to let go.
+            with file_lock(path, timeout=_LOCK_SECONDS / 4):
+                pass
+        except TimeoutError:
+            return True
+        except OSError:  # nobody can hold it, or it cannot be told
+            pass
+    return False
+
+
+def require_free(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that a live run holds.
+
+    Raises
+    ------
+    OptionError
+    """
+    if in_use(folder):
+        raise _is_live(folder)
+
+
+def _is_live(folder: str | os.PathLike[str]) -> OptionError:
+    return OptionError(
+        f"{os.fspath(folder)} is in use by a run that has not ended; wait for it, or use --out "
+        "with another folder"
+    )
+
+
+@contextlib.contextmanager
+def _in_turn(folder: Path, name: str, quiet: bool) -> Iterator[None]:
+    """Wait while another run trains the same model: it is read then, not trained a second time."""
+    with contextlib.ExitStack() as held:
+        try:
+            try:
+                held.enter_context(file_lock(folder / LOCK, timeout=0.0))
+            except TimeoutError:
+                if not quiet:
+                    print(f"{name}: waiting for another run that trains it in {folder}", flush=True)
+                held.enter_context(file_lock(folder / LOCK, timeout=math.inf))
+        except OSError:  # no locks here, or read only; a model that is whole can still be read
+            pass
+        yield
 
 
 def last_folder(name: str, root: str | os.PathLike[str] = "runs") -> Path | None:

@@ -14,12 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoencoder.atomic import atomic_write
+from autoencoder.atomic import WriteError, atomic_write
 from autoencoder.checkpoint import CheckpointError
-from autoencoder.command_line import Option, Parser, build_parser, parse
+from autoencoder.command_line import Option, OptionError, Parser, build_parser, one_line, parse
+from autoencoder.download import DownloadError
+from autoencoder.idx import IdxError
 from autoencoder.reading import read_text
 from autoencoder.results import Needs, Results
-from autoencoder.run import CONFIGURATION, Run, last_folder, models_folder, new_folder
+from autoencoder.run import (
+    CONFIGURATION,
+    HOW,
+    Run,
+    last_folder,
+    models_folder,
+    new_folder,
+    require_free,
+)
+from autoencoder.terminal import STOPPED, command
 from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
 from minigrad import cuda, device
 from minigrad.blas import with_one_blas_thread
@@ -30,15 +41,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Section", "fit_to_data", "guarded", "main", "perform", "prepare", "publish"]
 
-# What reading a configuration that somebody else wrote, or half wrote, may raise.
-_DAMAGE = (
-    LookupError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-    UnicodeDecodeError,
-    json.JSONDecodeError,
-)
+# What may go wrong without anything being wrong with the program, beside a full memory and what the
+# operating system refuses. Every other exception is a bug, and shows its traceback.
+REFUSALS = (OptionError, IdxError, DownloadError, CheckpointError, WriteError, TrainingDiverged)
+_LARGEST_CONFIGURATION = 2**20
 RESULTS = "results.npz"
 SUMMARY = "summary.txt"
 
@@ -156,6 +162,7 @@ def publish(section: Section, run: Run, results: Results) -> list[Path]:
     return stems
 
 
+@command
 def main(section: Section, arguments: Sequence[str] | None = None) -> int:
     """Run a section from the command line.
 
@@ -173,15 +180,12 @@ def main(section: Section, arguments: Sequence[str] | None = None) -> int:
     """
     parser = section.parser()
     options, given = parse(parser, section.presets, arguments)
-    warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
-    try:
-        run = prepare(section.name, parser, options, given, section.check)
-    except (ValueError, RuntimeError, OSError) as error:
-        parser.error(str(error))
-    except KeyboardInterrupt:
-        print(f"{parser.prog}: stopped before anything was computed", file=sys.stderr)
-        return 128 + signal.SIGINT
-    return guarded(parser, run, lambda: _perform_and_report(section, run, options.replot))
+    return guarded(
+        parser,
+        options,
+        lambda: prepare(section.name, parser, options, given, section.check),
+        lambda run: _perform_and_report(section, run, options.replot),
+    )
 
 
 def prepare(
@@ -193,34 +197,48 @@ def prepare(
 ) -> Run:
     """Choose the folder of a demo's run, and find out what cannot work before writing anything.
 
+    The folder is held by this run from then on.
+
     Raises
     ------
-    ValueError, RuntimeError, OSError
-        For options that conflict, a device that cannot be used, data that cannot be read or are
-        too few for what is computed, a folder that cannot be written.
+    OptionError
+        For options that conflict, a device that cannot be used, a folder in use, data that are too
+        few for what is computed.
+    IdxError
+        For data that cannot be read.
+    OSError
+        For a folder that cannot be written.
     """
-    device(options.device)
+    try:
+        device(options.device)
+    except (ValueError, RuntimeError) as error:
+        raise OptionError(str(error)) from error
     earlier: dict[str, Any] = {}
     what = "--resume" if options.resume else "--replot"
-    if options.resume or options.replot:
-        folder = last_folder(name) if options.out is None else Path(options.out)
+    goes_on = options.resume or options.replot
+    folder = None if options.out is None else Path(options.out)
+    if goes_on:
+        folder = folder or last_folder(name)
         if folder is None or not (folder / CONFIGURATION).exists():
-            raise ValueError(f"{what}: there is no earlier run in {folder or 'runs/'}")
+            raise OptionError(f"{what}: there is no earlier run in {folder or 'runs/'}")
         earlier = _take_over(parser, options, given, folder / CONFIGURATION, name, what)
-    else:
-        folder = new_folder(name) if options.out is None else Path(options.out)
-        if (folder / CONFIGURATION).exists():
-            raise ValueError(
-                f"--out: {folder} holds an earlier run; use --resume, --replot or another folder"
-            )
-    run = Run(name, options, folder, models_folder(folder))
+        require_free(folder)
+    elif folder is not None:
+        require_free(folder)
+        _require_new(folder)
+    run = Run(name, options, folder or Path("runs") / name, models_folder(folder or "runs/new"))
     if not options.replot:
         fit_to_data(run, check)
     for key in given & earlier.keys():
         if getattr(options, key) != earlier[key]:
-            raise _contradiction(what, key, earlier[key], folder)
+            raise _contradiction(what, key, earlier[key], run.folder)
     if options.resume and earlier.get("data_sha256") != run.configuration.get("data_sha256"):
-        raise ValueError(f"--resume: {options.data} holds other data than when {folder} was begun")
+        raise OptionError(f"--resume: {options.data} holds other data than when {folder} was begun")
+    if folder is None:  # a new one gets its number last: what is refused makes none
+        run.folder = new_folder(name)
+    run.hold(run.folder)
+    if not goes_on:
+        _require_new(run.folder)  # again: nobody else can write it now
     if not options.replot:
         run.write_configuration()
         for key in sorted(given & run.limited):
@@ -233,7 +251,7 @@ def fit_to_data(run: Run, check: Callable[[Run], None] | None) -> None:
 
     Raises
     ------
-    ValueError, OSError
+    OptionError, IdxError
         If the data cannot be read, or are too few or of another size than what is computed needs.
     """
     options = vars(run.options)
@@ -245,6 +263,30 @@ def fit_to_data(run: Run, check: Callable[[Run], None] | None) -> None:
         if counted in options and "batch_size" in options:
             run.limit("batch_size", options[counted])
             break
+
+
+def _require_new(folder: Path) -> None:
+    if (folder / CONFIGURATION).exists():
+        raise OptionError(
+            f"--out: {folder} holds an earlier run; use --resume, --replot or another folder"
+        )
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """What an earlier run wrote into its ``config.json``, which by now may be anything.
+
+    Raises
+    ------
+    OptionError
+        If it is not that.
+    """
+    try:
+        earlier = json.loads(read_text(path, _LARGEST_CONFIGURATION))
+        if not isinstance(earlier, dict):
+            raise ValueError(f"it holds a {type(earlier).__name__}, not options by name")
+        return earlier
+    except (OSError, ValueError, RecursionError) as error:
+        raise OptionError(f"{path} is damaged: {error}") from error
 
 
 def _take_over(
@@ -260,11 +302,15 @@ def _take_over(
     Explicit ones must not contradict it, but a number may turn out to be lowered to the same.
     """
     try:
-        earlier = json.loads(read_text(path))
-        if earlier.pop("demo") != demo:
-            raise ValueError(f"{what}: {path} is of another demo")
-    except _DAMAGE as error:
-        raise ValueError(f"{what}: {path} is damaged: {error}") from None
+        earlier = read_configuration(path)
+    except OptionError as error:
+        raise OptionError(f"{what}: {error}") from error
+    needed = ["demo", *(key for key in vars(options) if key not in HOW)]
+    missing = [key for key in needed if key not in earlier]
+    if missing:
+        raise OptionError(f"{what}: {path} is damaged: it does not say {missing[0]!r}")
+    if earlier.pop("demo") != demo:
+        raise OptionError(f"{what}: {path} is of another demo")
     earlier.pop("device", None)
     for key, value in earlier.items():
         if key == "data_sha256":
@@ -272,58 +318,88 @@ def _take_over(
         _require_possible(parser, key, value, f"{what}: {path}")
         typed = getattr(options, key) if key in given else value
         is_larger = isinstance(typed, int) and isinstance(value, int) and typed > value
-        if key not in vars(options) or (typed != value and not is_larger):
+        if key not in needed or (typed != value and not is_larger):
             raise _contradiction(what, key, value, path.parent)
         setattr(options, key, typed)
     return earlier
 
 
-def _contradiction(what: str, key: str, value: Any, folder: Path) -> ValueError:
+def _contradiction(what: str, key: str, value: Any, folder: Path) -> OptionError:
     name = key.replace("_", "-")
-    return ValueError(f"{what}: --{cut(name)} was {shown(value)} in {folder}")
+    return OptionError(f"{what}: --{cut(name)} was {shown(value)} in {folder}")
 
 
 def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None:
     """Refuse what could not have been typed: the file may come from anybody."""
     for action in parser._actions:
-        if action.dest != key or value is None:
+        if action.dest != key or (value is None and action.default is None):
             continue
         try:
             typed = action.type(str(value)) if callable(action.type) else str(value)
         except ValueError:
             typed = None
         if typed != value or isinstance(value, bool) or value not in (action.choices or [value]):
-            raise ValueError(f"{caller} is damaged: {key} cannot be {shown(value, 60)}")
+            raise OptionError(f"{caller} is damaged: {key} cannot be {shown(value, 60)}")
 
 
-def guarded(parser: Parser, run: Run, work: Callable[[], None]) -> int:
-    """Do the work of a command; what goes wrong becomes one line and an exit status."""
+def guarded(
+    parser: Parser,
+    options: argparse.Namespace,
+    ready: Callable[[], Run],
+    work: Callable[[Run], None],
+) -> int:
+    """Prepare a demo's run and do its work; what goes wrong becomes one line and an exit status.
+
+    A bug does not: its exception goes on to the caller.
+    """
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
+    run = None
     try:
+        run = ready()
         _announce_device(run)
-        work()
+        work(run)
     except Interrupted as stop:
         print(f"\n{stop}; everything is saved.\n{_way_on(parser, run)}", file=sys.stderr)
         return 128 + (stop.signal_number or signal.SIGINT)
-    except KeyboardInterrupt:  # between trainings
-        what = "stopped; what was trained so far is saved."
-        print(f"\n{what}\n{_way_on(parser, run)}", file=sys.stderr)
-        return 128 + signal.SIGINT
-    except (TrainingDiverged, CheckpointError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    except ValueError as error:  # options that are fine one by one but not together
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
+    except KeyboardInterrupt:
+        if run is None:
+            print(f"{parser.prog}: stopped before anything was computed", file=sys.stderr)
+        else:  # between trainings
+            what = "stopped; what was trained so far is saved."
+            print(f"\n{what}\n{_way_on(parser, run)}", file=sys.stderr)
+        return STOPPED
     except Exception as error:
-        if type(error).__name__ != "OutOfMemoryError":  # CuPy's
+        memory = _full_memory(error, options)
+        is_system = isinstance(error, OSError) and error.errno is not None
+        is_named = isinstance(error, REFUSALS) or is_system
+        if not memory and not is_named:
             raise
-        size = vars(run.options).get("batch_size")
-        way_out = "free some, or use --device cpu"
-        if size is not None:
-            way_out = f"lower --batch-size (it is {size}), {way_out}"
-        print(f"{parser.prog}: the GPU's memory is full: {way_out}: {error}", file=sys.stderr)
-        return 1
+        if run is None and not memory:
+            parser.error(str(error))
+        print(f"{parser.prog}: {one_line(memory or error)}", file=sys.stderr)
+        return 2 if isinstance(error, OptionError) else 1
+    finally:
+        if run is not None:
+            run.release()
     return 0
+
+
+def _full_memory(error: Exception, options: argparse.Namespace) -> str:
+    """What to make smaller if memory ran out, on the host or a GPU; else nothing."""
+    # CuPy's errors go by their names: it may not be installed.
+    words = f"{type(error).__name__} {error}"
+    is_gpu = any(name in words for name in ("OutOfMemoryError", "MemoryAllocation", "ALLOC_FAILED"))
+    if not is_gpu and not isinstance(error, MemoryError):
+        return ""
+    sizes = [
+        f"--{key.replace('_', '-')} (it is {value})"
+        for key, value in sorted(vars(options).items(), key=lambda item: item[0] != "batch_size")
+        if isinstance(value, int) and key.endswith(("_size", "images", "samples", "points"))
+    ]
+    ways = [f"lower {' or '.join(sizes)}"] if sizes else []
+    ways += ["free some, or use --device cpu" if is_gpu else "use a smaller --preset"]
+    whose = "the GPU's" if is_gpu else "the"
+    return f"{whose} memory is full: {', '.join(ways)}" + (f": {error}" if str(error) else "")
 
 
 def _way_on(parser: Parser, run: Run) -> str:

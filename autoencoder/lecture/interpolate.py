@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from autoencoder.checkpoint_spec import COUNT, FINITE, POSITIVE
-from autoencoder.command_line import Option, positive
+from autoencoder.command_line import Option, OptionError, positive
 from autoencoder.distances import nearest_neighbours
 from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.lecture.deep_autoencoder import (
@@ -90,7 +90,7 @@ def check(run: Run) -> None:
     """A walk leads from one class to another."""
     run.require_images()
     if len(numpy.unique(run.dataset.labels("test")[: run.options.test_images])) < 2:
-        raise ValueError(
+        raise OptionError(
             f"--test-images: the first {run.options.test_images} are of one class, a walk needs two"
         )
 

@@ -114,7 +114,7 @@ def test_a_gpu_that_works_is_asked_once_and_described():
 
 
 @pytest.mark.parametrize(
-    ("command", "lower"), [("demo", "--batch-size (it is 100)"), ("lecture", "free some")]
+    ("command", "lower"), [("demo", "--batch-size (it is 40)"), ("lecture", "free some")]
 )
 def test_memory_that_does_not_suffice_is_one_line_that_says_what_to_lower(
     command, lower, tmp_path, capsys, monkeypatch

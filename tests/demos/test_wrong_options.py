@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -14,11 +15,16 @@ import numpy
 import pytest
 
 from autoencoder import explore_latent, lecture_page
-from autoencoder.idx import read_idx, write_idx
+from autoencoder.atomic import WriteError
+from autoencoder.checkpoint import CheckpointError
+from autoencoder.command_line import OptionError
+from autoencoder.download import DownloadError
+from autoencoder.idx import IdxError, read_idx, write_idx
 from autoencoder.lecture.train_denoiser import section
 from autoencoder.lecture_page import SECTIONS, load_section
 from autoencoder.results import Results
 from autoencoder.section import main
+from autoencoder.training import TrainingDiverged
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--preset", "smoke", "--train-images", "20", "--test-images", "10"]
@@ -80,6 +86,34 @@ REFUSED = {
     "negative numbers resumed": (["--resume", "--out", "minus"], "batch_size cannot be -5"),
     "an unknown setting resumed": (["--resume", "--out", "unknown"], "--shell was 'rm'"),
     "a code for data": (["--resume", "--out", "code"], "data cannot be {'a': 1}"),
+    "an option's end for a value": (["--seed=--"], "argument --seed: expected one argument"),
+    "a folder of that name": (["--out=--"], "argument --out: expected one argument"),
+    "a preset of that name": (["--preset=--"], "argument --preset: expected one argument"),
+    "an empty word": ([""], "unrecognized arguments: an empty one"),
+    "a blank word": ([" "], "unrecognized arguments: an empty one"),
+    "a stray word of two lines": (["a\nb"], "unrecognized arguments: a b"),
+    "an empty seed": (["--seed", ""], "invalid whole number from 0"),
+    "a seed without end": (["--seed", "9" * 5_000], "invalid whole number from 0"),
+    "epochs that are no number": (["--epochs", "nan"], "invalid whole number from 1"),
+    "a size no array has": (["--latent-size", str(10**30)], "invalid whole number from 1"),
+    "noise that overflows": (["--noise-std", "1e308"], "invalid positive number"),
+    "a folder of two lines": (["--out", "a\nb"], "invalid folder value: 'a\\nb'"),
+    "a folder of Unicode's two lines": (["--data", "a\u2028b"], "invalid folder value"),
+    "a folder that is no text": (["--out", "\udcff"], "invalid folder value: '\\udcff'"),
+    "a name without end": (["--out", "x" * 100_000], "File name too long"),
+    "a word without end": (["--" + "x" * 100_000], "unrecognized arguments: --xxx"),
+    "a device without end": (["--device", "x" * 100_000], "expected 'cpu', 'cuda' or 'cuda:N'"),
+    "no demo resumed": (["--resume", "--out", "no demo"], "damaged: it does not say 'demo'"),
+    "no epochs resumed": (["--resume", "--out", "no epochs"], "damaged: it does not say 'epochs'"),
+    "a null preset resumed": (["--resume", "--out", "null"], "preset cannot be None"),
+    "yes for a number": (["--resume", "--out", "yes"], "epochs cannot be True"),
+    "another folder inside": (["--resume", "--out", "elsewhere"], "--out was 'other'"),
+    "a long value": (["--resume", "--out", "long"], "epochs cannot be 'xxx"),
+    "a large file resumed": (["--resume", "--out", "large"], "is larger than 1048576 bytes"),
+    "a deep file resumed": (["--resume", "--out", "deep"], "config.json is damaged"),
+    "a number without end": (["--resume", "--out", "digits"], "config.json is damaged"),
+    "a folder resumed": (["--resume", "--out", "folder"], "is a folder, not a regular file"),
+    "a text in another encoding": (["--replot", "--out", "latin"], "config.json is damaged"),
 }
 
 
@@ -100,7 +134,18 @@ def place(tmp_path, monkeypatch):
         "text": "no JSON",
         "bytes": b"\xff\xfe\x00",
         "nothing": "",
+        "no demo": {key: good[key] for key in good if key != "demo"},
+        "no epochs": {key: good[key] for key in good if key != "epochs"},
+        "null": {**good, "preset": None},
+        "yes": {**good, "epochs": True},
+        "elsewhere": {**good, "out": "other"},
+        "long": {**good, "epochs": "x" * 500_000},
+        "large": {**good, "epochs": "x" * 2_000_000},
+        "deep": "[" * 100_000,
+        "digits": '{"demo": ' + "9" * 5_000 + "}",
+        "latin": '{"demo": "é"}'.encode("latin-1"),
     }
+    (tmp_path / "folder" / "config.json").mkdir(parents=True)
     for name, content in files.items():
         (tmp_path / name).mkdir()
         text = content if isinstance(content, (str, bytes)) else json.dumps(content)
@@ -136,7 +181,8 @@ def refused(capsys, arguments, name="train_denoiser"):
     assert caught.value.code == 2
     assert output == ""
     assert error.startswith(f"{name}.py: ")
-    assert error.count("\n") == 1
+    assert len(error.splitlines()) == 1
+    assert len(error) < 2_000
     return error
 
 
@@ -318,6 +364,115 @@ def test_a_full_disk_is_one_line_and_status_1(place, capsys, monkeypatch):
     error = failed(capsys, [*SMALL, "--out", "new"])
     assert "No space left on device" in error
     assert "new/checkpoint.npz" in error
+
+
+def planted(error):
+    """The section with a computation that fails in this way."""
+
+    def compute(run):
+        raise error
+
+    return dataclasses.replace(section, compute=compute)
+
+
+BUGS = [
+    *(ValueError("planted"), UnicodeDecodeError("utf-8", b"", 0, 1, "planted")),
+    *(json.JSONDecodeError("planted", "", 0), TypeError("planted"), KeyError("planted")),
+    *(IndexError("planted"), RuntimeError("planted"), FloatingPointError("planted")),
+    *(OSError("planted"), ArithmeticError("planted"), AssertionError("planted")),
+    *(RecursionError("planted"), numpy.linalg.LinAlgError("planted")),
+]
+
+
+@pytest.mark.parametrize("error", BUGS, ids=lambda error: type(error).__name__)
+def test_a_bug_keeps_its_traceback(error, place):
+    with pytest.raises(type(error)) as caught:
+        main(planted(error), [*SMALL, "--out", "new"])
+    assert caught.value is error
+    assert caught.traceback[-1].name == "compute"
+
+
+@pytest.mark.parametrize("where", ["draw", "summary"])
+def test_a_bug_in_what_is_drawn_and_said_keeps_its_traceback_too(where, place):
+    def fail(results):
+        raise ValueError("planted")
+
+    broken = dataclasses.replace(
+        section, **{"compute": lambda run: Results(), "draw": lambda results: {}, where: fail}
+    )
+    with pytest.raises(ValueError, match="planted"):
+        main(broken, [*SMALL, "--out", "new"])
+
+
+def test_a_bug_while_a_demo_prepares_keeps_its_traceback(place, monkeypatch):
+    def fail(folder):
+        raise ValueError("planted")
+
+    monkeypatch.setattr("autoencoder.datasets.load_folder", fail)
+    with pytest.raises(ValueError, match="planted"):
+        main(section, ["--data", "empty", "--out", "new"])
+    assert not (place / "new").exists()
+
+
+NAMED = {
+    "options": (OptionError("they do not go together"), 2, "they do not go together"),
+    "data": (IdxError("images: magic number"), 1, "images: magic number"),
+    "a checkpoint": (CheckpointError("c.npz", "seal", "is missing"), 1, "c.npz: seal: is missing"),
+    "divergence": (TrainingDiverged("step 3: nan"), 1, "step 3: nan"),
+    "writing": (WriteError(errno.ENOSPC, "disk full", "o/a"), 1, "cannot write 'o/a': disk full"),
+    "the system": (OSError(errno.EIO, "I/O error", "b"), 1, "[Errno 5] I/O error: 'b'"),
+    "a download": (DownloadError("cannot download:\n one\n two"), 1, "cannot download: one two"),
+    "a long text": (CheckpointError("c.npz", "x" * 10**6, "no"), 1, "c.npz: xxx"),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_failure_with_a_name_is_one_line_and_its_status(name, place, capsys):
+    error, status, words = NAMED[name]
+    assert main(planted(error), [*SMALL, "--out", "new"]) == status
+    line = capsys.readouterr().err
+    assert line.startswith(f"train_denoiser.py: {words}")
+    assert len(line.splitlines()) == 1
+    assert len(line) < 2_000
+
+
+class OutOfMemoryError(Exception):
+    """As CuPy's is called."""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "the memory is full: lower"),
+        (MemoryError("Unable to allocate 3 TiB"), "Unable to allocate 3 TiB"),
+        (OutOfMemoryError("of 80 GiB"), "the GPU's memory is full: lower --batch-size (it is 20)"),
+        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"), "or use --device cpu"),
+    ],
+)
+def test_a_full_memory_is_one_line_that_names_what_to_make_smaller(error, words, place, capsys):
+    assert main(planted(error), [*SMALL, "--out", "new"]) == 1
+    line = capsys.readouterr().err
+    assert words in line
+    assert "--train-images (it is 20)" in line
+    assert "--latent-size (it is 32)" in line
+    assert line.count("\n") == 1
+
+
+def test_a_model_larger_than_memory_is_one_line(place, capsys):
+    error = failed(capsys, [*SMALL, "--latent-size", str(2**31 - 1), "--out", "new"])
+    assert "the memory is full: lower" in error
+    assert "--latent-size (it is 2147483647)" in error
+
+
+def test_an_exploration_of_a_checkpoint_goes_on_with_that_checkpoint(place, monkeypatch):
+    seen = []
+    monkeypatch.setattr(explore_latent, "_read", seen.append)
+    monkeypatch.setattr(explore_latent, "_explore", lambda run, headless: None)
+    assert explore_latent.main(["--preset", "smoke", "--checkpoint", "c.npz", "--out", "o"]) == 0
+    options = []
+    monkeypatch.setattr(explore_latent, "_explore", lambda run, _: options.append(run.options))
+    assert explore_latent.main(["--resume", "--out", "o"]) == 0
+    assert options[0].checkpoint == "c.npz"
 
 
 @pytest.mark.parametrize("demo", ["benchmark.py", "lecture.py", "train_denoiser.py"])

@@ -104,7 +104,7 @@ def evaluating(folder, seconds):
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
 def test_a_signal_saves_and_the_run_can_go_on(tmp_path, expected, number):
     process = evaluating(tmp_path, 0.3)
     process.send_signal(number)
@@ -114,6 +114,16 @@ def test_a_signal_saves_and_the_run_can_go_on(tmp_path, expected, number):
     assert load_checkpoint(tmp_path / CHECKPOINT)[1]["epoch"] == 1
     trained(tmp_path, resume=True)
     assert arrays_in(tmp_path) == expected
+
+
+@posix
+def test_a_hang_up_that_is_ignored_stays_ignored(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        trained(tmp_path, evaluate=lambda model: os.kill(os.getpid(), signal.SIGHUP) or {})
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert load_checkpoint(tmp_path / CHECKPOINT)[1]["epoch"] == 3
 
 
 @posix

@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from autoencoder.arguments import whole_number
-from minigrad.backend import Array, array_module
-from minigrad.blas import with_one_blas_thread
+from autoencoder.data.arguments import whole_number
+from minigrad.backend import Array, array_module, with_one_blas_thread
 
 __all__ = ["energy_distance", "nearest_neighbours"]
 

@@ -10,10 +10,8 @@ import math
 
 import numpy
 
-from minigrad.backend import Array, array_module, to_numpy
-from minigrad.blas import with_one_blas_thread
-
-from .distances import energy_distance, nearest_neighbours
+from autoencoder.distances import energy_distance, nearest_neighbours
+from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
 
 __all__ = [
     "energy_distance",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from autoencoder.arguments import require_shape, whole_number, whole_numbers
+from autoencoder.data.arguments import require_shape, whole_number, whole_numbers
 from minigrad import Tensor, nn
 
 __all__ = ["AutoEncoder", "DenseAutoEncoder", "Denoiser", "MLPAutoEncoder", "mlp"]

@@ -10,11 +10,9 @@ from __future__ import annotations
 import math
 from types import ModuleType
 
-from minigrad.backend import Array, array_module
-from minigrad.blas import with_one_blas_thread
-
-from .arguments import whole_number
-from .ppca import fill_missing
+from autoencoder.data.arguments import whole_number
+from autoencoder.ppca import fill_missing
+from minigrad.backend import Array, array_module, with_one_blas_thread
 
 __all__ = ["PCA"]
 

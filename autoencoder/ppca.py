@@ -22,11 +22,10 @@ import math
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from minigrad.backend import Array, array_module
-from minigrad.blas import with_one_blas_thread
+from minigrad.backend import Array, array_module, with_one_blas_thread
 
 if TYPE_CHECKING:
-    from .pca import PCA
+    from autoencoder.pca import PCA
 
 __all__ = ["fill_missing"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from autoencoder.arguments import require_shape
+from autoencoder.data.arguments import require_shape
 from minigrad import Tensor, nn
 
 __all__ = ["SmoothAutoEncoder"]

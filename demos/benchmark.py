@@ -1,6 +1,6 @@
 """Time minigrad beside PyTorch, JAX, HIPS autograd and tinygrad, whichever are installed."""
 
-from autoencoder.terminal import start
+from autoencoder.lecture.terminal import start
 
 if __name__ == "__main__":
     raise SystemExit(start("benchmarking.command"))

@@ -1,6 +1,6 @@
 """Move an autoencoder's latents by hand and watch what is decoded."""
 
-from autoencoder.terminal import start
+from autoencoder.lecture.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.explore_latent"))
+    raise SystemExit(start("autoencoder.lecture.explore_latent"))

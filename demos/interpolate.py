@@ -1,6 +1,6 @@
 """Walk between two digits in latent space, and in pixel space for contrast."""
 
-from autoencoder.terminal import start
+from autoencoder.lecture.terminal import start
 
 if __name__ == "__main__":
     raise SystemExit(start("autoencoder.lecture.interpolate"))

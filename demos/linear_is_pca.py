@@ -1,6 +1,6 @@
 """Train a linear autoencoder, and watch it find the principal components' subspace."""
 
-from autoencoder.terminal import start
+from autoencoder.lecture.terminal import start
 
 if __name__ == "__main__":
     raise SystemExit(start("autoencoder.lecture.linear_is_pca"))

@@ -1,6 +1,6 @@
 """Restore erased pixels, blocks and halves of digits with an autoencoder, and with PCA."""
 
-from autoencoder.terminal import start
+from autoencoder.lecture.terminal import start
 
 if __name__ == "__main__":
     raise SystemExit(start("autoencoder.lecture.restore"))

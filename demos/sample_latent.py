@@ -1,6 +1,6 @@
 """Draw new digits: sample a Gaussian fitted to the latents, and decode."""
 
-from autoencoder.terminal import start
+from autoencoder.lecture.terminal import start
 
 if __name__ == "__main__":
     raise SystemExit(start("autoencoder.lecture.sample_latent"))

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy  # noqa: F401 (first: imported from deeper down it takes 70 % longer)
 
-from . import functional
-from .backend import Device, device
-from .gradients import grad
-from .modes import (
+from minigrad import functional
+from minigrad.backend import Device, device, manual_seed
+from minigrad.engine import (
+    Operation,
+    Tensor,
     detect_anomaly,
     enable_grad,
+    grad,
     is_grad_enabled,
     no_grad,
     set_grad_enabled,
 )
-from .operation import Operation
-from .random import manual_seed
-from .tensor import Tensor
-from .trace import trace_backward
-from .version import __version__
 
 if TYPE_CHECKING:
-    from . import gradcheck, graph, nn, optim, parallel, trace
+    from minigrad import gradcheck, graph, nn, optim, parallel
+    from minigrad.graph.trace import trace_backward
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Device",
@@ -46,14 +45,15 @@ __all__ = [
     "optim",
     "parallel",
     "set_grad_enabled",
-    "trace",
     "trace_backward",
 ]
 
 _MODULES = ("gradcheck", "graph", "nn", "optim", "parallel")  # imported when first named
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name == "trace_backward":
+        return import_module("minigrad.graph.trace").trace_backward
     if name in _MODULES:
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module 'minigrad' has no attribute {name!r}")

@@ -17,7 +17,7 @@ from cupy_standin import installed
 @pytest.fixture(autouse=True)
 def _no_gpu_is_remembered(monkeypatch):
     """Let every test ask anew whether a GPU works: the stand-in's answer is not the machine's."""
-    monkeypatch.setattr(minigrad.cuda, "_working", set())
+    monkeypatch.setattr(minigrad.backend.cuda, "_working", set())
 
 
 def real_gpu():

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DEVICE_FOLDERS = ("kernels", "ops", "optim")
+DEVICE_FOLDERS = ("kernels", "functional", "optim")
 LIBRARIES = {"numpy", "scipy", "importlib", "sys"}
 TO_THE_HOST = {  # what backend offers, and the one file that may use it
     "to_numpy": "optim/saved.py",  # the saved state is on the host
-    "as_host_array": "ops/operands.py",  # a Python number on its way to a device
+    "as_host_array": "functional/operands.py",  # a Python number on its way to a device
 }
 
 
-def stray(source: str, path: str = "ops/any.py") -> list[str]:
+def stray(source: str, path: str = "functional/any.py") -> list[str]:
     """Where code that must run on any device names NumPy, however it gets there."""
     tree = ast.parse(source)
     compared = {

@@ -12,16 +12,17 @@ import types
 import pytest
 
 import minigrad
-from minigrad.operation import Operation
+from minigrad.engine import Operation
 
 ENGINE = ("", ".functional", ".nn", ".optim", ".gradcheck", ".graph", ".parallel")
 # What a user of the lecture's package imports; the others are the demos' and the commands' inside.
 LECTURE = (
-    *("checkpoint", "corruption", "curves", "datasets", "densities", "distances", "faces"),
-    *("figures", "idx", "inference", "metrics", "models", "pca", "training"),
+    *("data.corruption", "data.curves", "data.datasets", "data.faces", "data.idx"),
+    *("densities", "distances", "figures", "inference", "metrics", "models", "pca"),
+    *("storage.checkpoint", "training"),
 )
 MODULES = [
-    *(f"minigrad{name}" for name in (*ENGINE, ".trace")),
+    *(f"minigrad{name}" for name in (*ENGINE, ".graph.trace")),
     *(f"autoencoder.{name}" for name in LECTURE),
 ]
 

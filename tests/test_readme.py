@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autoencoder.command_line import build_parser
-from autoencoder.lecture_page import SECTIONS
+from autoencoder.lecture.command_line import build_parser
+from autoencoder.lecture.lecture_page import SECTIONS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,27 +15,12 @@ SOURCES = sorted(
     for folder in ("minigrad", "autoencoder", "demos")
     for path in (ROOT / folder).rglob("*.py")
 )
-FLOORS = [  # each imports only from floors before it (DESIGN's order, file by file)
-    ["version", "wording", "cuda", "memory", "blas", "random"],
+FLOORS = [  # each imports only from floors before it
     ["backend"],
-    ["strided"],
-    ["kernels"],
-    ["modes", "anomaly"],
-    ["values"],
-    ["tensor"],
-    ["guards", "saved"],
-    ["operation"],
-    ["basic", "order"],
-    ["unbroadcast", "arrivals"],
-    ["autograd"],
-    ["gradients"],
-    ["ops"],
+    ["engine", "kernels"],
     ["functional"],
-    ["nn", "helper_threads"],
-    ["workers"],
-    ["shards"],
-    ["optim", "parallel", "gradcheck", "trace"],
-    ["graph"],
+    ["nn"],
+    ["optim", "parallel", "gradcheck", "graph"],
 ]
 
 

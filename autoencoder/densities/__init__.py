@@ -5,9 +5,9 @@ posteriors are evaluated wherever their argument is, NumPy or CuPy. Samples are 
 from a seeded ``numpy.random.Generator``, so that a seed gives the same samples on every device.
 """
 
-from .diagonal import DiagonalGaussian
-from .full import FullGaussian
-from .mixture import GaussianMixture
-from .posterior import Posterior
+from autoencoder.densities.diagonal import DiagonalGaussian
+from autoencoder.densities.full import FullGaussian
+from autoencoder.densities.mixture import GaussianMixture
+from autoencoder.densities.posterior import Posterior
 
 __all__ = ["DiagonalGaussian", "FullGaussian", "GaussianMixture", "Posterior"]

@@ -8,10 +8,16 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencoder.arguments import array_of_numbers
+from autoencoder.data.arguments import array_of_numbers
+from autoencoder.densities.checks import (
+    as_indices,
+    as_points,
+    check_jitter,
+    check_sampling,
+    finite_mean,
+    rounding,
+)
 from minigrad.backend import Array, array_module, to_numpy
-
-from .checks import as_indices, as_points, check_jitter, check_sampling, finite_mean, rounding
 
 __all__ = ["DiagonalGaussian"]
 

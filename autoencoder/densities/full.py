@@ -8,11 +8,8 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencoder.arguments import array_of_numbers
-from minigrad.backend import Array, array_module, to_numpy
-from minigrad.blas import with_one_blas_thread
-
-from .checks import (
+from autoencoder.data.arguments import array_of_numbers
+from autoencoder.densities.checks import (
     as_indices,
     as_points,
     check_jitter,
@@ -22,6 +19,7 @@ from .checks import (
     singular,
     spans_all,
 )
+from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
 
 __all__ = ["FullGaussian"]
 

@@ -8,12 +8,16 @@ from collections.abc import Iterator, Sequence
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencoder.arguments import array_of_numbers
-from minigrad.backend import Array, array_module
-from minigrad.blas import with_one_blas_thread
-
-from .checks import as_indices, as_points, check_sampling, full_covariances, singular
-from .posterior import Posterior, posterior_of
+from autoencoder.data.arguments import array_of_numbers
+from autoencoder.densities.checks import (
+    as_indices,
+    as_points,
+    check_sampling,
+    full_covariances,
+    singular,
+)
+from autoencoder.densities.posterior import Posterior, posterior_of
+from minigrad.backend import Array, array_module, with_one_blas_thread
 
 __all__ = ["GaussianMixture"]
 

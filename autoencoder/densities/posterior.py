@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from minigrad.backend import Array, array_module, to_numpy
-from minigrad.blas import with_one_blas_thread
-
-from .checks import check_sampling
+from autoencoder.densities.checks import check_sampling
+from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
 
 if TYPE_CHECKING:
-    from .mixture import GaussianMixture
+    from autoencoder.densities.mixture import GaussianMixture
 
 __all__ = ["Posterior", "posterior_of"]
 
@@ -56,7 +54,7 @@ class Posterior:
 
     def mixture(self, index: int) -> GaussianMixture:
         """The posterior of one noisy point as a density, to draw or to evaluate."""
-        from .mixture import GaussianMixture
+        from autoencoder.densities.mixture import GaussianMixture
 
         return GaussianMixture(
             to_numpy(self.responsibilities[index]),

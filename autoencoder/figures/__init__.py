@@ -4,19 +4,19 @@ Every figure is a ``matplotlib.figure.Figure`` made without pyplot: nothing open
 global is changed, and a figure that is let go of is freed.
 """
 
-from .charts import line_chart
-from .fields import draw_arrows, draw_density
-from .images import image_grid, image_panels, rows_of_images
-from .latents import latent_marginals, latent_pairs
-from .plane import (
+from autoencoder.figures.charts import line_chart
+from autoencoder.figures.fields import draw_arrows, draw_density
+from autoencoder.figures.images import image_grid, image_panels, rows_of_images
+from autoencoder.figures.latents import latent_marginals, latent_pairs
+from autoencoder.figures.plane import (
     draw_curve,
     draw_points,
     draw_points_by_value,
     plane_figure,
     shared_legend,
 )
-from .style import COLOURS, CYCLE, house_style, new_figure, save
-from .tables import bar_chart, table
+from autoencoder.figures.style import COLOURS, CYCLE, house_style, new_figure, save
+from autoencoder.figures.tables import bar_chart, table
 
 __all__ = [
     "COLOURS",

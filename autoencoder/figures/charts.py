@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from minigrad.wording import shown
-
-from .style import COLOURS, in_house_style, new_figure
+from autoencoder.figures.style import COLOURS, in_house_style, new_figure
+from minigrad.backend import shown
 
 __all__ = ["line_chart"]
 

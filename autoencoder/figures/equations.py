@@ -8,7 +8,7 @@ import numpy
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
-from .style import house_style
+from autoencoder.figures.style import house_style
 
 __all__ = ["equation_svg"]
 

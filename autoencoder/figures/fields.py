@@ -9,7 +9,7 @@ import numpy
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from .style import COLOURS, in_house_style
+from autoencoder.figures.style import COLOURS, in_house_style
 
 __all__ = ["draw_arrows", "draw_density"]
 

@@ -9,9 +9,9 @@ import numpy
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .fields import draw_density
-from .plane import draw_points, shared_legend
-from .style import COLOURS, in_house_style, new_figure
+from autoencoder.figures.fields import draw_density
+from autoencoder.figures.plane import draw_points, shared_legend
+from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 
 __all__ = ["latent_marginals", "latent_pairs"]
 

@@ -11,7 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .style import COLOURS, in_house_style, new_figure
+from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 
 __all__ = [
     "draw_curve",
@@ -190,7 +190,7 @@ def draw_curve(
 
     Examples
     --------
-    >>> from autoencoder.curves import two_moons
+    >>> from autoencoder.data.curves import two_moons
     >>> figure, (axes,) = plane_figure(["two moons"])
     >>> draw_curve(axes, two_moons.lines(), "without noise")
     """

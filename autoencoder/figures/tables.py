@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import COLOURS, in_house_style, new_figure
+from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 
 __all__ = ["bar_chart", "table"]
 

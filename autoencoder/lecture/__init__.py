@@ -1,1 +1,1 @@
-"""The sections of the lecture, one file each; `autoencoder.section` runs them."""
+"""The sections of the lecture, one file each; `autoencoder.lecture.section` runs them."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy
 
-from autoencoder.corruption import EraseHalf
+from autoencoder.data.corruption import EraseHalf
 from autoencoder.distances import nearest_neighbours
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import AutoEncoder
-from autoencoder.results import Results
-from autoencoder.run import Run
+from autoencoder.storage.results import Results
 
 __all__ = ["compute_digits", "gradient_energy", "mid_grey"]
 

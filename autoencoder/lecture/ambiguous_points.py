@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy
 
-from autoencoder.corruption import GaussianNoise
-from autoencoder.curves import mixture_ring, two_modes
+from autoencoder.data.corruption import GaussianNoise
+from autoencoder.data.curves import mixture_ring, two_modes
 from autoencoder.densities import GaussianMixture
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.run import Run
 from autoencoder.models import mlp
-from autoencoder.results import Results
-from autoencoder.run import Run
+from autoencoder.storage.results import Results
 from autoencoder.training import random_generator
 
 __all__ = ["CASES", "componentwise_median", "compute_points", "posterior_at"]

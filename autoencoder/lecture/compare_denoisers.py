@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.checkpoint_spec import COUNT, NUMBER
-from autoencoder.command_line import Option, positive
-from autoencoder.corruption import GaussianNoise
+from autoencoder.data.corruption import GaussianNoise
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder, Denoiser
-from autoencoder.results import Needs, Results
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.storage.results import Needs, Results
+from autoencoder.storage.spec import COUNT, NUMBER
 from autoencoder.training import random_generator
 from minigrad import nn
 

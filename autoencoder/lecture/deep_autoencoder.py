@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy
 
-from autoencoder.command_line import Option, not_negative, positive
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, not_negative, positive
+from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import AutoEncoder
-from autoencoder.run import Run
 from autoencoder.training import Row
 
 __all__ = [

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.checkpoint_spec import COUNT, NUMBER, POSITIVE
-from autoencoder.command_line import Option, positive
-from autoencoder.faces import FACTORS, sample_faces
+from autoencoder.data.faces import FACTORS, sample_faces
 from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.pca import PCA
-from autoencoder.results import Needs, Results
-from autoencoder.run import Run
-from autoencoder.section import Section
 from autoencoder.smooth_autoencoder import SmoothAutoEncoder
+from autoencoder.storage.results import Needs, Results
+from autoencoder.storage.spec import COUNT, NUMBER, POSITIVE
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.checkpoint_spec import FINITE, POSITIVE
-from autoencoder.command_line import Option, positive, positive_number
-from autoencoder.corruption import GaussianNoise
-from autoencoder.curves import circle, mixture_ring, spiral, two_moons
+from autoencoder.data.corruption import GaussianNoise
+from autoencoder.data.curves import circle, mixture_ring, spiral, two_moons
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import mlp
-from autoencoder.results import Needs, Results, epoch_rows
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.storage.results import Needs, Results, epoch_rows
+from autoencoder.storage.spec import FINITE, POSITIVE
 from autoencoder.training import random_generator
 from minigrad import nn
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.checkpoint_spec import COUNT, FINITE, POSITIVE
-from autoencoder.command_line import Option, OptionError, positive
 from autoencoder.distances import nearest_neighbours
 from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.command_line import Option, OptionError, positive
 from autoencoder.lecture.deep_autoencoder import (
     DATA_OPTIONS,
     single_size_presets,
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.results import Needs, Results
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.storage.results import Needs, Results
+from autoencoder.storage.spec import COUNT, FINITE, POSITIVE
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

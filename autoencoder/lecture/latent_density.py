@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autoencoder.checkpoint_spec import COUNT, FINITE, NUMBER
-from autoencoder.command_line import Option, positive
 from autoencoder.densities import DiagonalGaussian, FullGaussian
 from autoencoder.distances import energy_distance, nearest_neighbours
 from autoencoder.inference import decode, encode
+from autoencoder.lecture.command_line import Option, positive
 from autoencoder.lecture.deep_autoencoder import (
     OPTIONS,
     epochs_for,
@@ -20,10 +19,11 @@ from autoencoder.lecture.deep_autoencoder import (
     spelled_epochs,
     trained_autoencoder,
 )
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
 from autoencoder.models import AutoEncoder
-from autoencoder.results import Needs, Results
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.storage.results import Needs, Results
+from autoencoder.storage.spec import COUNT, FINITE, NUMBER
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:
@@ -195,12 +195,7 @@ def needs(options: argparse.Namespace, found: Results) -> Needs:
 
 def draw(results: Results) -> dict[str, Figure]:
     """Latents under the fitted density, samples over their nearest images, the two measures."""
-    from autoencoder.figures import (
-        bar_chart,
-        latent_marginals,
-        latent_pairs,
-        rows_of_images,
-    )
+    from autoencoder.figures import bar_chart, latent_marginals, latent_pairs, rows_of_images
 
     arrays, numbers = results.arrays, results.numbers
     first = numbers["sizes"][0]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from autoencoder.checkpoint_spec import COUNT, FINITE, POSITIVE
-from autoencoder.command_line import Option, positive
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive
 from autoencoder.lecture.deep_autoencoder import (
     DATA_OPTIONS,
     one_of_each,
     single_size_presets,
     spelled_epochs,
 )
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import DenseAutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.results import Needs, Results, epoch_rows
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.storage.results import Needs, Results, epoch_rows
+from autoencoder.storage.spec import COUNT, FINITE, POSITIVE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.checkpoint_spec import COUNT, FINITE
-from autoencoder.command_line import Option, positive, positive_number
+from autoencoder.lecture.command_line import Option, positive, positive_number
 from autoencoder.lecture.linear_runs import (
     LATENT_SIZES,
     MINIBATCH_RUNS,
@@ -18,8 +17,9 @@ from autoencoder.lecture.linear_runs import (
     UNCENTRED_SIZE,
     compute,
 )
-from autoencoder.results import Needs, Results
-from autoencoder.section import Section
+from autoencoder.lecture.section import Section
+from autoencoder.storage.results import Needs, Results
+from autoencoder.storage.spec import COUNT, FINITE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy
 
 from autoencoder.inference import reconstruct
-from autoencoder.linear_training import reconstruction_loss, second_moments, train_linear
+from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel, principal_angles
 from autoencoder.models import DenseAutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.results import Results
-from autoencoder.run import Run
+from autoencoder.storage.results import Results
+from autoencoder.training.linear_training import reconstruction_loss, second_moments, train_linear
 from minigrad import Tensor
 
 __all__ = ["LATENT_SIZES", "MINIBATCH_SIZE", "SHOWN_SIZE", "UNCENTRED_SIZE", "compute"]

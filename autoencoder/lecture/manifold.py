@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autoencoder.checkpoint_spec import FINITE, NUMBER
-from autoencoder.command_line import Option, positive, positive_number
-from autoencoder.curves import Curve, circle, s_curve
+from autoencoder.data.curves import Curve, circle, s_curve
 from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import MLPAutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.results import Needs, Results, epoch_rows
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.storage.results import Needs, Results, epoch_rows
+from autoencoder.storage.spec import FINITE, NUMBER
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

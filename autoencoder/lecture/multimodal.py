@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.checkpoint_spec import ANYTHING, COUNT, FINITE
-from autoencoder.command_line import Option, positive
 from autoencoder.lecture.ambiguous_digits import NEIGHBOURS, compute_digits
 from autoencoder.lecture.ambiguous_points import (
     CASES,
@@ -17,9 +15,11 @@ from autoencoder.lecture.ambiguous_points import (
     key_of,
     posterior_at,
 )
-from autoencoder.results import Needs, Results
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.storage.results import Needs, Results
+from autoencoder.storage.spec import ANYTHING, COUNT, FINITE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

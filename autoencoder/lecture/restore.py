@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.checkpoint_spec import COUNT, NUMBER, TEXT
-from autoencoder.command_line import Option, positive
-from autoencoder.corruption import EraseBlock, EraseHalf, ErasePixels, MaskedCorruption
+from autoencoder.data.corruption import EraseBlock, EraseHalf, ErasePixels, MaskedCorruption
+from autoencoder.data.mixed_erasure import EraseOneOf
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
 from autoencoder.metrics import psnr
-from autoencoder.mixed_erasure import EraseOneOf
 from autoencoder.models import AutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.results import Needs, Results
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.storage.results import Needs, Results
+from autoencoder.storage.spec import COUNT, NUMBER, TEXT
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

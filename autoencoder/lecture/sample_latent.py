@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from autoencoder.checkpoint_spec import COUNT, FINITE
-from autoencoder.command_line import Option, positive
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode
+from autoencoder.lecture.command_line import Option, positive
 from autoencoder.lecture.deep_autoencoder import (
     OPTIONS,
     epochs_for,
@@ -17,9 +16,10 @@ from autoencoder.lecture.deep_autoencoder import (
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.results import Needs, Results
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.storage.results import Needs, Results
+from autoencoder.storage.spec import COUNT, FINITE
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

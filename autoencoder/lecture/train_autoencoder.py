@@ -6,11 +6,9 @@ import argparse
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from autoencoder.atomic import atomic_write
-from autoencoder.checkpoint_spec import COUNT, FINITE, POSITIVE, TEXT
-from autoencoder.command_line import Option
 from autoencoder.inference import reconstruct
 from autoencoder.layers import Layer, list_layers
+from autoencoder.lecture.command_line import Option
 from autoencoder.lecture.deep_autoencoder import (
     OPTIONS,
     epochs_for,
@@ -20,12 +18,14 @@ from autoencoder.lecture.deep_autoencoder import (
     spelled_epochs,
     trained_autoencoder,
 )
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import AutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.results import Needs, Results, epoch_rows
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.storage.atomic import atomic_write
+from autoencoder.storage.results import Needs, Results, epoch_rows
+from autoencoder.storage.spec import COUNT, FINITE, POSITIVE, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

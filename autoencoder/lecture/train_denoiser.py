@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.checkpoint_spec import COUNT, NUMBER
-from autoencoder.command_line import Option, positive, positive_number
-from autoencoder.corruption import GaussianNoise
+from autoencoder.data.corruption import GaussianNoise
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder
-from autoencoder.results import Needs, Results, epoch_rows
-from autoencoder.run import Run
-from autoencoder.section import Section
+from autoencoder.storage.results import Needs, Results, epoch_rows
+from autoencoder.storage.spec import COUNT, NUMBER
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

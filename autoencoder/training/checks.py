@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy
 
-from autoencoder.arguments import require_shape
-from autoencoder.atomic import WriteError
+from autoencoder.data.arguments import require_shape
+from autoencoder.storage.atomic import WriteError
 from autoencoder.training.settings import TrainingSettings
 from minigrad import nn
 

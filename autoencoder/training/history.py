@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 
-from autoencoder.atomic import atomic_write
+from autoencoder.storage.atomic import atomic_write
 
 __all__ = ["Row", "write_rows"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from autoencoder.atomic import WriteError
-from autoencoder.terminal import Unbreakable
+from autoencoder.lecture.terminal import Unbreakable
+from autoencoder.storage.atomic import WriteError
 
 __all__ = ["Keeper"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy
 from tqdm import tqdm
 
-from autoencoder.checkpoint import digest_of
-from autoencoder.terminal import Unbreakable
+from autoencoder.lecture.terminal import Unbreakable
+from autoencoder.storage.checkpoint import digest_of
 from autoencoder.training.checks import check_arguments
 from autoencoder.training.divergence import FiniteWatch
 from autoencoder.training.history import Row, write_rows
@@ -24,8 +24,7 @@ from autoencoder.training.settings import TrainingSettings, random_generator
 from autoencoder.training.state import TrainingState, load_state, save_state
 from minigrad import Tensor, device, nn, optim
 from minigrad import functional as F
-from minigrad.backend import to_device, use_device
-from minigrad.blas import one_blas_thread
+from minigrad.backend import one_blas_thread, to_device, use_device
 from minigrad.parallel import shard_gradients, suggest_shard_size
 
 __all__ = ["CHECKPOINT", "METRICS", "train"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder.arguments import known_name, whole_number
-from minigrad.wording import shown
+from autoencoder.data.arguments import known_name, whole_number
+from minigrad.backend import shown
 
 __all__ = ["TrainingSettings", "random_generator"]
 

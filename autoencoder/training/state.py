@@ -9,19 +9,17 @@ from typing import Any
 
 import numpy
 
-from autoencoder.checkpoint import CheckpointError, check_arrays, load_checkpoint, save_checkpoint
-from autoencoder.checkpoint_spec import (
-    ANYTHING,
-    COUNT,
-    NOT_NEGATIVE,
-    Kind,
-    check_value,
-    is_number,
+from autoencoder.storage.checkpoint import (
+    CheckpointError,
+    check_arrays,
+    load_checkpoint,
+    save_checkpoint,
 )
-from autoencoder.results import epoch_rows
+from autoencoder.storage.results import epoch_rows
+from autoencoder.storage.spec import ANYTHING, COUNT, NOT_NEGATIVE, Kind, check_value, is_number
 from autoencoder.training.history import Row
 from minigrad import nn, optim
-from minigrad.wording import shown
+from minigrad.backend import shown
 
 __all__ = ["TrainingState", "load_model", "load_state", "save_state"]
 

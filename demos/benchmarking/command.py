@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoencoder.atomic import atomic_write
-from autoencoder.command_line import Parser, positive, positive_number
-from autoencoder.run import new_folder
-from autoencoder.terminal import command
+from autoencoder.lecture.command_line import Parser, positive, positive_number
+from autoencoder.lecture.run import new_folder
+from autoencoder.lecture.terminal import command
+from autoencoder.storage.atomic import atomic_write
 
 from .agreement import GRADIENT_TOLERANCE, TOLERANCE
 from .cases import CASES, measurements

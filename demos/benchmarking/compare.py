@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from autoencoder.command_line import Parser
-from autoencoder.terminal import command
+from autoencoder.lecture.command_line import Parser
+from autoencoder.lecture.terminal import command
 
 from .features import FEATURES, SAME_BITS
 from .process import child_environment

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy
 
-from minigrad.helper_threads import usable_cores
-from minigrad.version import __version__
+from minigrad import __version__
+from minigrad.parallel import usable_cores
 
 from .peers import Peer
 

@@ -7,7 +7,7 @@
 # %%
 from autoencoder.figures import save
 from minigrad import Tensor, graph, trace_backward
-from minigrad.trace import format_trace
+from minigrad.graph.trace import format_trace
 
 w = Tensor(-0.3, requires_grad=True)
 b = Tensor(1.0, requires_grad=True)

@@ -42,7 +42,7 @@ for name, value in products.items():
 # %% [markdown]
 # Now the backward pass needs no thought. A gradient g arrives at `conv2d(x, w)`; the loss changes
 # as `<conv2d(x, w), g> = T(x, w, g)`; so x receives `conv_transpose2d(g, w)` and w receives
-# `conv2d_weight_grad(x, g)`. That is all of `minigrad/ops/convolution.py`.
+# `conv2d_weight_grad(x, g)`. That is all of `minigrad/functional/convolution.py`.
 
 # %%
 x_tensor, w_tensor = Tensor(x, requires_grad=True), Tensor(w, requires_grad=True)

@@ -7,12 +7,12 @@
 # %%
 import numpy
 
-from autoencoder.curves import s_curve
+from autoencoder.data.curves import s_curve
 from autoencoder.figures import draw_curve, draw_points, draw_points_by_value, plane_figure, save
 from autoencoder.models import MLPAutoEncoder
 from minigrad import Tensor, manual_seed, no_grad, optim
 from minigrad import functional as F
-from minigrad.blas import one_blas_thread
+from minigrad.backend import one_blas_thread
 
 manual_seed(0)
 points = s_curve(400, numpy.random.default_rng(0), noise_std=0.05)

@@ -7,7 +7,7 @@
 # %%
 import numpy
 
-from autoencoder.datasets import load
+from autoencoder.data.datasets import load
 from autoencoder.figures import rows_of_images, save
 from autoencoder.inference import reconstruct
 from autoencoder.models import AutoEncoder

@@ -2,8 +2,9 @@
 # # 9. The same lines on a GPU
 #
 # A tensor's arrays belong to NumPy or to CuPy, and every operation asks its arrays which: see
-# `array_module` in `minigrad/backend.py`. So nothing changes but one name. Where there is no GPU,
-# the library says what is missing; it never falls back by itself, but a script may.
+# `array_module` in `minigrad/backend/array_switch.py`. So nothing changes but one name. Where
+# there is no GPU, the library says what is missing; it never falls back by itself, but a script
+# may.
 
 # %%
 import time
@@ -13,7 +14,7 @@ import numpy
 from autoencoder.models import AutoEncoder
 from minigrad import Tensor, device, manual_seed, optim
 from minigrad import functional as F
-from minigrad.blas import one_blas_thread
+from minigrad.backend import one_blas_thread
 
 places = ["cpu"]
 try:

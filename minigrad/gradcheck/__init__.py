@@ -15,10 +15,10 @@ kinks at known points (relu, abs, clamp) with :func:`away_from`, and away from t
 max_pool2d) with :func:`distinct`.
 """
 
-from .adjoint import adjoint_check
-from .check import gradcheck, gradgradcheck
-from .differences import away_from, distinct
-from .trial import GradcheckError
+from minigrad.gradcheck.adjoint import adjoint_check
+from minigrad.gradcheck.check import gradcheck, gradgradcheck
+from minigrad.gradcheck.differences import away_from, distinct
+from minigrad.gradcheck.trial import GradcheckError
 
 __all__ = [
     "GradcheckError",

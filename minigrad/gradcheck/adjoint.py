@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy
 
-from ..tensor import Tensor
-from .trial import (
+from minigrad.engine import Tensor
+from minigrad.gradcheck.trial import (
     Function,
     GradcheckError,
     as_inputs,

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy
 
-from ..backend import HostArray
-from ..tensor import Tensor
-from .differences import Comparison, Evaluate
-from .trial import (
+from minigrad.backend import HostArray
+from minigrad.engine import Tensor
+from minigrad.gradcheck.differences import Comparison, Evaluate
+from minigrad.gradcheck.trial import (
     Function,
     GradcheckError,
     as_inputs,

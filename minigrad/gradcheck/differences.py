@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy
 
-from ..backend import HostArray
+from minigrad.backend import HostArray
 
 Evaluate = Callable[[HostArray], Sequence[HostArray]]
 

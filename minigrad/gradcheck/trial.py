@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy
 
-from ..backend import HostArray, to_numpy
-from ..gradients import grad
-from ..tensor import Tensor
+from minigrad.backend import HostArray, to_numpy
+from minigrad.engine import Tensor, grad
 
 Function = Callable[..., Tensor | Sequence[Tensor]]
 

@@ -6,6 +6,6 @@ recorded), ``fold.py`` (large graphs, folded), ``boxes.py`` (what a box says), `
 it stands), ``lines.py``, ``picture.py``.
 """
 
-from .drawing import Drawing, draw
+from minigrad.graph.drawing import Drawing, draw
 
 __all__ = ["Drawing", "draw"]

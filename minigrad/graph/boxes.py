@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..operation import Operation
-from ..saved import NotKept
-from ..tensor import Tensor
-from .fold import common, prefix
-from .recorded import Recorded
+from minigrad.engine import NotKept, Operation, Tensor
+from minigrad.graph.fold import common, prefix
+from minigrad.graph.recorded import Recorded
 
 NO_GRADIENT = "no gradient yet"
 

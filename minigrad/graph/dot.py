@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .boxes import Box
+from minigrad.graph.boxes import Box
 
 COLOURS = {  # fill and outline of each kind of box
     "parameter": ("#FBE7C6", "#B87700"),

@@ -6,14 +6,14 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..nn import Module
-from ..tensor import Tensor
-from ..wording import shown
-from .boxes import Box, boxes_of
-from .dot import dot_text
-from .fold import deepest
-from .fold import fold as fold_operations
-from .recorded import recorded_behind
+from minigrad.backend import shown
+from minigrad.engine import Tensor
+from minigrad.graph.boxes import Box, boxes_of
+from minigrad.graph.dot import dot_text
+from minigrad.graph.fold import deepest
+from minigrad.graph.fold import fold as fold_operations
+from minigrad.graph.recorded import recorded_behind
+from minigrad.nn import Module
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,7 +85,7 @@ class Drawing:
                 f"draw: {len(self.boxes)} boxes are too many for a picture; fold them (pass "
                 f"model=..., fold=1) or give the DOT text to Graphviz"
             )
-        from .picture import picture  # here, because it imports matplotlib
+        from minigrad.graph.picture import picture  # here, because it imports matplotlib
 
         return picture(self.boxes, width, height)
 

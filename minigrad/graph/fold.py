@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..operation import Operation
-from ..tensor import Tensor
+from minigrad.engine import Operation, Tensor
 
 Prefix = tuple[str, ...]  # the parts of a name without the last: ("encoder", "0")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .lines import Point, lines_between, turn_corners, without_repeats
+from minigrad.graph.lines import Point, lines_between, turn_corners, without_repeats
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 
-from .boxes import NO_GRADIENT, Box
-from .dot import COLOURS
-from .layout import Spacing, arrange
-from .lines import Point
+from minigrad.graph.boxes import NO_GRADIENT, Box
+from minigrad.graph.dot import COLOURS
+from minigrad.graph.layout import Spacing, arrange
+from minigrad.graph.lines import Point
 
 # Lengths in units of the letters' size, so that the whole can be scaled to the page.
 LINE, MARGIN = 1.3, 0.6

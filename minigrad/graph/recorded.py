@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..operation import Operation
-from ..order import operations_behind
-from ..saved import NotKept
-from ..tensor import Tensor
+from minigrad.engine import NotKept, Operation, Tensor, operations_behind
 
 
 class Recorded(NamedTuple):

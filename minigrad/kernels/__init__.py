@@ -1,18 +1,18 @@
 """Convolution, ReLU and sums as functions on arrays: the definition in loops, and a fast form."""
 
-from .channels import channel_sum
-from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
-from .geometry import Geometry
-from .product import product
-from .reference import (
+from minigrad.kernels.channels import channel_sum
+from minigrad.kernels.conv import conv2d, conv2d_weight_grad, conv_transpose2d
+from minigrad.kernels.geometry import Geometry
+from minigrad.kernels.product import product
+from minigrad.kernels.reference import (
     conv2d_reference,
     conv2d_weight_grad_reference,
     conv_transpose2d_reference,
     relu_grad_reference,
     relu_reference,
 )
-from .relu import keep_where, relu, relu_grad
-from .squares import sum_of_squares
+from minigrad.kernels.relu import keep_where, relu, relu_grad
+from minigrad.kernels.squares import sum_of_squares
 
 __all__ = [
     "Geometry",

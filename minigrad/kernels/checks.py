@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .geometry import Geometry
+from minigrad.kernels.geometry import Geometry
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 Shape = tuple[int, ...] | None

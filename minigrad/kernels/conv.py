@@ -34,10 +34,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import device_of
-from . import covering, overlap, whole, width, winograd
-from .checks import check_arrays
-from .geometry import Geometry
+from minigrad.backend import device_of
+from minigrad.kernels import covering, overlap, whole, width, winograd
+from minigrad.kernels.checks import check_arrays
+from minigrad.kernels.geometry import Geometry
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import array_module
-from .geometry import Geometry
+from minigrad.backend import array_module
+from minigrad.kernels.geometry import Geometry
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import array_module
-from ..strided import strided_view
-from .geometry import Geometry
-from .product import product_rows
-from .width import ELEMENTS_AT_ONCE, few_channels
+from minigrad.backend import array_module, strided_view
+from minigrad.kernels.geometry import Geometry
+from minigrad.kernels.product import product_rows
+from minigrad.kernels.width import ELEMENTS_AT_ONCE, few_channels
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

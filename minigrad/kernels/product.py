@@ -11,8 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from ..backend import array_module, device_of
-from ..blas import multiplies_small_in_place
+from minigrad.backend import array_module, device_of, multiplies_small_in_place
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..backend import array_module
-from .geometry import Geometry
+from minigrad.backend import array_module
+from minigrad.kernels.geometry import Geometry
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import array_module, device_of
+from minigrad.backend import array_module, device_of
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

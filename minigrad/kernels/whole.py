@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import array_module
-from .geometry import Geometry
-from .padding import pad, zero_images
+from minigrad.backend import array_module
+from minigrad.kernels.geometry import Geometry
+from minigrad.kernels.padding import pad, zero_images
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

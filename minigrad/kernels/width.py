@@ -20,12 +20,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from ..backend import array_module
-from ..strided import strided_view
-from .channels import add_to_channels
-from .geometry import Geometry
-from .padding import pad
-from .product import product_rows
+from minigrad.backend import array_module, strided_view
+from minigrad.kernels.channels import add_to_channels
+from minigrad.kernels.geometry import Geometry
+from minigrad.kernels.padding import pad
+from minigrad.kernels.product import product_rows
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

@@ -44,13 +44,12 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-from ..backend import array_module
-from ..strided import strided_view
-from .geometry import Geometry
-from .padding import pad
-from .polynomial import COUNT, Matrix, evaluation, interpolation
-from .product import product_rows
-from .width import some_images
+from minigrad.backend import array_module, strided_view
+from minigrad.kernels.geometry import Geometry
+from minigrad.kernels.padding import pad
+from minigrad.kernels.polynomial import COUNT, Matrix, evaluation, interpolation
+from minigrad.kernels.product import product_rows
+from minigrad.kernels.width import some_images
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

@@ -3,16 +3,16 @@
 Reading order: ``parameter.py``, ``module.py``, ``init.py``, then any layer.
 """
 
-from .activation import LeakyReLU, ReLU, Sigmoid, Tanh
-from .container import Sequential
-from .convolution import Conv2d, ConvTranspose2d
-from .linear import Linear
-from .module import Module
-from .normalization import LayerNorm
-from .parameter import Parameter
-from .resampling import MaxPool2d, Upsample
-from .shape import Flatten, Unflatten
-from .state import IncompatibleKeys
+from minigrad.nn.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from minigrad.nn.container import Sequential
+from minigrad.nn.convolution import Conv2d, ConvTranspose2d
+from minigrad.nn.linear import Linear
+from minigrad.nn.module import Module
+from minigrad.nn.normalization import LayerNorm
+from minigrad.nn.parameter import Parameter
+from minigrad.nn.resampling import MaxPool2d, Upsample
+from minigrad.nn.shape import Flatten, Unflatten
+from minigrad.nn.state import IncompatibleKeys
 
 __all__ = [
     "Conv2d",

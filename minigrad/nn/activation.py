@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .. import functional
-from ..tensor import Tensor
-from ..wording import shown
-from .module import Module
+from minigrad import functional
+from minigrad.backend import shown
+from minigrad.engine import Tensor
+from minigrad.nn.module import Module
 
 
 class ReLU(Module):

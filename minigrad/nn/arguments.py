@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy
 
-from ..backend import Device, as_dtype, device
-from ..tensor import Tensor
-from ..wording import shown
+from minigrad.backend import Device, as_dtype, device, shown
+from minigrad.engine import Tensor
 
 
 def whole_number(layer: str, name: str, value: Any, minimum: int | None = 1) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, overload
 
-from ..wording import shown
-from .arguments import whole_number
-from .module import Module
+from minigrad.backend import shown
+from minigrad.nn.arguments import whole_number
+from minigrad.nn.module import Module
 
 
 class Sequential(Module):

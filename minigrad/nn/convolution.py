@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import functional
-from ..backend import Device
-from ..tensor import Tensor
-from ..wording import shown
-from .arguments import pair, whole_number
-from .init import fan_in_uniform
-from .module import Module
+from minigrad import functional
+from minigrad.backend import Device, shown
+from minigrad.engine import Tensor
+from minigrad.nn.arguments import pair, whole_number
+from minigrad.nn.init import fan_in_uniform
+from minigrad.nn.module import Module
 
 if TYPE_CHECKING:
     from numpy.random import Generator

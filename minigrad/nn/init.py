@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from ..backend import Device
-from ..backend import device as as_device
-from ..random import default_generator
-from .arguments import parameter_dtype
-from .parameter import Parameter
+from minigrad.backend import Device, default_generator
+from minigrad.backend import device as as_device
+from minigrad.nn.arguments import parameter_dtype
+from minigrad.nn.parameter import Parameter
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import functional
-from ..backend import Device
-from ..tensor import Tensor
-from .arguments import whole_number
-from .init import fan_in_uniform
-from .module import Module
+from minigrad import functional
+from minigrad.backend import Device
+from minigrad.engine import Tensor
+from minigrad.nn.arguments import whole_number
+from minigrad.nn.init import fan_in_uniform
+from minigrad.nn.module import Module
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -6,11 +6,11 @@ import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
-from ..backend import Device, HostArray, device_of, to_device, to_numpy, use_device
-from ..values import mark_written
-from .arguments import device_or_dtype
-from .parameter import Parameter
-from .state import IncompatibleKeys, checked_values
+from minigrad.backend import Device, HostArray, device_of, to_device, to_numpy, use_device
+from minigrad.engine import mark_written
+from minigrad.nn.arguments import device_or_dtype
+from minigrad.nn.parameter import Parameter
+from minigrad.nn.state import IncompatibleKeys, checked_values
 
 Self = TypeVar("Self", bound="Module")
 

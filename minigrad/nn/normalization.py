@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy
 
-from .. import functional
-from ..backend import Device
-from ..tensor import Tensor
-from ..wording import shown
-from .arguments import parameter_dtype, whole_numbers
-from .module import Module
-from .parameter import Parameter
+from minigrad import functional
+from minigrad.backend import Device, shown
+from minigrad.engine import Tensor
+from minigrad.nn.arguments import parameter_dtype, whole_numbers
+from minigrad.nn.module import Module
+from minigrad.nn.parameter import Parameter
 
 
 class LayerNorm(Module):

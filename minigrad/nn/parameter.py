@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Device
-from ..tensor import Tensor
+from minigrad.backend import Device
+from minigrad.engine import Tensor
 
 
 class Parameter(Tensor):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import functional
-from ..tensor import Tensor
-from ..wording import shown
-from .arguments import pair
-from .module import Module
+from minigrad import functional
+from minigrad.backend import shown
+from minigrad.engine import Tensor
+from minigrad.nn.arguments import pair
+from minigrad.nn.module import Module
 
 
 class MaxPool2d(Module):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .. import functional
-from ..tensor import Tensor
-from ..wording import shown
-from .arguments import whole_number, whole_numbers
-from .module import Module
+from minigrad import functional
+from minigrad.backend import shown
+from minigrad.engine import Tensor
+from minigrad.nn.arguments import whole_number, whole_numbers
+from minigrad.nn.module import Module
 
 
 class Flatten(Module):

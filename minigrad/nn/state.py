@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from ..backend import HostArray, is_array, to_numpy
-from ..tensor import Tensor
-from ..wording import cut
-from .parameter import Parameter
+from minigrad.backend import HostArray, cut, is_array, to_numpy
+from minigrad.engine import Tensor
+from minigrad.nn.parameter import Parameter
 
 
 class IncompatibleKeys(NamedTuple):

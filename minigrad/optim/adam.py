@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from ..backend import Array, array_module
-from ..wording import shown
-from .groups import Group, require_number
-from .optimizer import Optimizer
+from minigrad.backend import Array, array_module, shown
+from minigrad.optim.groups import Group, require_number
+from minigrad.optim.optimizer import Optimizer
 
 
 class Adam(Optimizer):

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ..backend import Array, array_module, common_device, is_array, use_device
-from ..tensor import Tensor
-from ..values import mark_written
-from .groups import require_number
+from minigrad.backend import Array, array_module, common_device, is_array, use_device
+from minigrad.engine import Tensor, mark_written
+from minigrad.optim.groups import require_number
 
 
 def clip_grad_norm_(

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..backend import Array, array_module, device_of, to_device, use_device
-from ..tensor import Tensor
-from ..values import mark_written
+from minigrad.backend import Array, array_module, device_of, to_device, use_device
+from minigrad.engine import Tensor, mark_written
 
 
 class Stretch(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..backend import Array, HostArray, device_of, is_array
-from ..tensor import Tensor
+from minigrad.backend import Array, HostArray, device_of, is_array
+from minigrad.engine import Tensor
 
 
 def single_gradients(

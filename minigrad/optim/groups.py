@@ -7,8 +7,8 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..tensor import Tensor
-from ..wording import shown
+from minigrad.backend import shown
+from minigrad.engine import Tensor
 
 Group = dict[str, Any]  # "params", and the options
 

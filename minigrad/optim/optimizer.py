@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ..backend import Array, is_array, use_device
-from ..tensor import Tensor
-from .flat import FlatParameters, flat_parameters
-from .gradients import one_gradient, single_gradients
-from .groups import Group, checked_group
-from .saved import checked_state, saved_state
+from minigrad.backend import Array, is_array, use_device
+from minigrad.engine import Tensor
+from minigrad.optim.flat import FlatParameters, flat_parameters
+from minigrad.optim.gradients import one_gradient, single_gradients
+from minigrad.optim.groups import Group, checked_group
+from minigrad.optim.saved import checked_state, saved_state
 
 
 class Optimizer:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..backend import is_array, to_numpy
-from ..tensor import Tensor
-from ..wording import shown
-from .flat import FlatParameters
-from .groups import Group, require_count
+from minigrad.backend import is_array, shown, to_numpy
+from minigrad.engine import Tensor
+from minigrad.optim.flat import FlatParameters
+from minigrad.optim.groups import Group, require_count
 
 MemoriesOf = Callable[[Group], "tuple[str, ...]"]
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..wording import shown
-from .groups import require_count, require_number
-from .optimizer import Optimizer
+from minigrad.backend import shown
+from minigrad.optim.groups import require_count, require_number
+from minigrad.optim.optimizer import Optimizer
 
 
 class Schedule:

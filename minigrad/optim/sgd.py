@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..backend import Array
-from .groups import Group, require_number
-from .optimizer import Optimizer
+from minigrad.backend import Array
+from minigrad.optim.groups import Group, require_number
+from minigrad.optim.optimizer import Optimizer
 
 
 class SGD(Optimizer):

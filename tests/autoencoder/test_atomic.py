@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from autoencoder import atomic
-from autoencoder.atomic import WriteError, atomic_write, atomic_writer
+from autoencoder.storage import atomic
+from autoencoder.storage.atomic import WriteError, atomic_write, atomic_writer
 
 
 def names(folder):
@@ -80,7 +80,7 @@ def test_a_really_full_disk_leaves_the_earlier_file(tmp_path):
     path.write_bytes(b"earlier")
     program = (
         "import resource, signal, sys\n"
-        "from autoencoder.atomic import WriteError, atomic_write\n"
+        "from autoencoder.storage.atomic import WriteError, atomic_write\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "try:\n"
@@ -120,7 +120,7 @@ def test_a_read_only_folder_is_one_clear_error():
     """In a child process, which gives up the superuser's rights if it has them."""
     program = (
         "import os, sys\n"
-        "from autoencoder.atomic import WriteError, atomic_write\n"
+        "from autoencoder.storage.atomic import WriteError, atomic_write\n"
         "if os.geteuid() == 0:\n"
         "    os.setuid(65534)\n"
         "try:\n"

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from autoencoder.corruption import EraseBlock, EraseHalf, ErasePixels, GaussianNoise
+from autoencoder.data.corruption import EraseBlock, EraseHalf, ErasePixels, GaussianNoise
 
 ERASERS = [
     ErasePixels(0.3),

@@ -4,7 +4,7 @@ import numpy
 import pytest
 from scipy.stats import kstest
 
-from autoencoder.curves import (
+from autoencoder.data.curves import (
     CURVES,
     circle,
     mixture_along,

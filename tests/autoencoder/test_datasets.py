@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import autoencoder.datasets
-from autoencoder.datasets import load, load_folder
-from autoencoder.idx import IdxError, write_idx
-from autoencoder.sources import FILES, SOURCES
+import autoencoder.data.datasets
+from autoencoder.data.datasets import load, load_folder
+from autoencoder.data.idx import IdxError, write_idx
+from autoencoder.data.sources import FILES, SOURCES
 
-PACKAGED = Path(autoencoder.datasets.__file__).parent / "data" / "mnist"
+PACKAGED = Path(autoencoder.data.datasets.__file__).parent / "mnist"
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = FILES
 
 

@@ -3,7 +3,7 @@
 import numpy
 import pytest
 
-from autoencoder.faces import FACTORS, render_faces, sample_faces
+from autoencoder.data.faces import FACTORS, render_faces, sample_faces
 
 NEUTRAL = numpy.full((1, len(FACTORS)), 0.5)
 

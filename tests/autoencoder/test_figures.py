@@ -179,7 +179,7 @@ def test_arrows_start_and_end_at_the_points():
 def test_importing_the_package_loads_no_matplotlib_and_figures_no_pyplot():
     code = (
         "import sys, autoencoder, autoencoder.pca, autoencoder.densities, autoencoder.metrics, "
-        "autoencoder.curves, autoencoder.faces; "
+        "autoencoder.data.curves, autoencoder.data.faces; "
         "assert 'matplotlib' not in sys.modules and 'scipy' not in sys.modules; "
         "import autoencoder.figures; assert 'matplotlib.pyplot' not in sys.modules"
     )

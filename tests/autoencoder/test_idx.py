@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autoencoder.atomic import WriteError
-from autoencoder.checkpoint import CheckpointError, load_checkpoint
-from autoencoder.idx import IdxError, read_idx, write_idx
-from autoencoder.lecture_page import load_section
-from autoencoder.reading import read_text
-from autoencoder.results import Results
-from autoencoder.section import main
-from autoencoder.sources import FILES, SOURCES, read_published
-from autoencoder.transfer import Limits, transfer
+from autoencoder.data.idx import IdxError, read_idx, write_idx
+from autoencoder.data.sources import FILES, SOURCES, read_published
+from autoencoder.data.transfer import Limits, transfer
+from autoencoder.lecture.lecture_page import load_section
+from autoencoder.lecture.section import main
+from autoencoder.storage.atomic import WriteError
+from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint
+from autoencoder.storage.reading import read_text
+from autoencoder.storage.results import Results
 
 DTYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}

@@ -8,7 +8,7 @@ import pytest
 
 from autoencoder.figures import line_chart, save
 from autoencoder.figures.equations import equation_svg
-from autoencoder.page import page, section_html
+from autoencoder.lecture.page import page, section_html
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_captions_go_below_the_figure_they_name(figure, tmp_path):
 
 
 def test_a_large_figure_goes_in_as_pixels(figure, monkeypatch):
-    monkeypatch.setattr("autoencoder.page._LARGEST_VECTOR", 100)
+    monkeypatch.setattr("autoencoder.lecture.page._LARGEST_VECTOR", 100)
     picture = ElementTree.fromstring(a_section([figure], [])).find(".//img").attrib["src"]
     kind, _, content = picture.partition(",")
     assert kind == "data:image/png;base64"

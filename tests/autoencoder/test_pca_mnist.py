@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoencoder.datasets import load
+from autoencoder.data.datasets import load
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.pca import PCA
 

@@ -5,12 +5,12 @@ import copy
 import numpy
 import pytest
 
-from autoencoder.checkpoint import CheckpointError, save_checkpoint
-from autoencoder.checkpoint_spec import Kind
-from autoencoder.command_line import parse
-from autoencoder.lecture_page import SECTIONS, load_section
-from autoencoder.results import Results
-from autoencoder.section import main
+from autoencoder.lecture.command_line import parse
+from autoencoder.lecture.lecture_page import SECTIONS, load_section
+from autoencoder.lecture.section import main
+from autoencoder.storage.checkpoint import CheckpointError, save_checkpoint
+from autoencoder.storage.results import Results
+from autoencoder.storage.spec import Kind
 
 SIZES = {"N": 3, "M": 5, "L": 6, "S": 4, "C": 3, "H": 28, "W": 28}
 NOT_FINITE = [float("nan"), float("inf"), 10**400, 1e300]

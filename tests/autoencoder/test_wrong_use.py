@@ -12,23 +12,24 @@ import numpy
 import pytest
 
 import minigrad
-from autoencoder import corruption, curves, datasets, faces, metrics
-from autoencoder.atomic import WriteError, atomic_write
-from autoencoder.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from autoencoder import metrics
+from autoencoder.data import corruption, curves, datasets, faces
+from autoencoder.data.download import fetch
+from autoencoder.data.idx import IdxError, read_idx
+from autoencoder.data.transfer import Limits, transfer
 from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
-from autoencoder.download import fetch
-from autoencoder.idx import IdxError, read_idx
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.lecture_page import load_section
+from autoencoder.lecture.lecture_page import load_section
+from autoencoder.lecture.section import main
 from autoencoder.models import AutoEncoder, Denoiser, DenseAutoEncoder, MLPAutoEncoder, mlp
 from autoencoder.pca import PCA
-from autoencoder.results import Results
-from autoencoder.section import main
+from autoencoder.storage.atomic import WriteError, atomic_write
+from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from autoencoder.storage.results import Results
 from autoencoder.training import TrainingSettings, load_model, random_generator, train, write_rows
-from autoencoder.transfer import Limits, transfer
 from minigrad import Tensor, nn, optim
 from minigrad import functional as F
-from minigrad.random import default_generator
+from minigrad.backend import default_generator
 
 SECRET = numpy.array([object()])
 

@@ -6,10 +6,10 @@ import numpy
 import pytest
 from cupy_standin import counters, installed
 
-from autoencoder import lecture_page
-from autoencoder.checkpoint import load_checkpoint
+from autoencoder.lecture import lecture_page
+from autoencoder.lecture.section import main
 from autoencoder.lecture.train_denoiser import section
-from autoencoder.section import main
+from autoencoder.storage.checkpoint import load_checkpoint
 
 SMALL = ["--preset", "smoke", "--train-images", "100", "--test-images", "20", "--batch-size", "50"]
 

@@ -6,9 +6,9 @@ import pytest
 from cupy_standin import FAILURES, counters, installed
 
 import minigrad
-from autoencoder import lecture_page
+from autoencoder.lecture import lecture_page
+from autoencoder.lecture.section import main
 from autoencoder.lecture.train_denoiser import section
-from autoencoder.section import main
 
 SMALL = ["--preset", "smoke", "--train-images", "40", "--test-images", "10"]
 
@@ -105,11 +105,11 @@ def test_a_gpu_that_works_is_asked_once_and_described():
         with counters.measure() as used:
             assert str(minigrad.device("cuda:1")) == "cuda:1"
         assert used.waits == used.launches == 0
-        assert minigrad.cuda.describe(1) == "Stand-in GPU, 16.0 of 16.0 GiB free"
+        assert minigrad.backend.cuda.describe(1) == "Stand-in GPU, 16.0 of 16.0 GiB free"
         with cupy.cuda.Device(1):
             held = cupy.zeros(2**28, dtype="float32")
-        assert minigrad.cuda.describe(1) == "Stand-in GPU, 15.0 of 16.0 GiB free"
-        assert minigrad.cuda.describe(0) == "Stand-in GPU, 16.0 of 16.0 GiB free"
+        assert minigrad.backend.cuda.describe(1) == "Stand-in GPU, 15.0 of 16.0 GiB free"
+        assert minigrad.backend.cuda.describe(0) == "Stand-in GPU, 16.0 of 16.0 GiB free"
         del held
 
 

@@ -7,10 +7,10 @@ import numpy
 import pytest
 
 import minigrad
-from autoencoder.checkpoint import load_checkpoint
-from autoencoder.corruption import GaussianNoise
+from autoencoder.data.corruption import GaussianNoise
 from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp
+from autoencoder.storage.checkpoint import load_checkpoint
 from autoencoder.training import (
     CHECKPOINT,
     Interrupted,
@@ -19,9 +19,10 @@ from autoencoder.training import (
     load_model,
     train,
 )
-from minigrad import Tensor, parallel
+from minigrad import Tensor
 from minigrad import functional as F
 from minigrad.backend import device_of, to_device, to_numpy
+from minigrad.parallel import gradients as parallel
 from minigrad.parallel import map_shards, shard_gradients
 
 POINTS = numpy.random.default_rng(0).normal(size=(90, 2)).astype("float32")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy
 import pytest
 
-from autoencoder import datasets
-from autoencoder.idx import write_idx
-from autoencoder.sources import FILES
+from autoencoder.data import datasets
+from autoencoder.data.idx import write_idx
+from autoencoder.data.sources import FILES
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from autoencoder.checkpoint import save_checkpoint
 from autoencoder.densities import DiagonalGaussian
-from autoencoder.explore_latent import main
-from autoencoder.explorer import FRAMES, MOST_SLIDERS, Explorer
 from autoencoder.inference import decode, encode
+from autoencoder.lecture.explore_latent import main
+from autoencoder.lecture.explorer import FRAMES, MOST_SLIDERS, Explorer
 from autoencoder.models import AutoEncoder
+from autoencoder.storage.checkpoint import save_checkpoint
 from autoencoder.training import TrainingSettings, train
 from minigrad import manual_seed
 

@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autoencoder import lecture_page
-from autoencoder.command_line import PRESETS
 from autoencoder.figures import line_chart
-from autoencoder.lecture_page import SECTIONS, load_section, main
+from autoencoder.lecture import lecture_page
+from autoencoder.lecture.command_line import PRESETS
+from autoencoder.lecture.lecture_page import SECTIONS, load_section, main
+from autoencoder.lecture.section import Section
 from autoencoder.models import mlp
-from autoencoder.results import Results
-from autoencoder.section import Section
+from autoencoder.storage.results import Results
 from autoencoder.training import Interrupted, random_generator
 
 ROOT = Path(__file__).parents[2]

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from autoencoder.checkpoint import load_checkpoint
+from autoencoder.lecture.run import in_use, new_folder
+from autoencoder.lecture.terminal import Unbreakable
 from autoencoder.models import mlp
-from autoencoder.run import in_use, new_folder
-from autoencoder.terminal import Unbreakable
+from autoencoder.storage.checkpoint import load_checkpoint
 from autoencoder.training import TrainingSettings, random_generator, train
 
 ROOT = Path(__file__).parents[2]
@@ -28,11 +28,11 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shells and signals")
 PROGRAM = """
 import sys
 from autoencoder import lecture_page
-from autoencoder.command_line import PRESETS
+from autoencoder.lecture.command_line import PRESETS
 from autoencoder.figures import line_chart
 from autoencoder.models import mlp
-from autoencoder.results import Results
-from autoencoder.section import Section, main
+from autoencoder.storage.results import Results
+from autoencoder.lecture.section import Section, main
 from autoencoder.training import random_generator
 
 def compute(run):
@@ -291,7 +291,11 @@ def test_ctrl_c_inside_an_import_ends_the_process_with_status_130(tmp_path):
         "    raise ImportError('made another error, as C code does') from error\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", "from autoencoder.terminal import start; start('slow_import')"],
+        [
+            sys.executable,
+            "-c",
+            "from autoencoder.lecture.terminal import start; start('slow_import')",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

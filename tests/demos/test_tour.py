@@ -12,7 +12,7 @@ import numpy
 import pytest
 from matplotlib.image import imread
 
-from minigrad.operation import Operation
+from minigrad.engine import Operation
 
 TOUR = Path(__file__).parents[2] / "demos" / "tour"
 SCRIPTS = sorted(TOUR.glob("[0-9]*.py"))
@@ -87,7 +87,7 @@ def test_graph_is_drawn_before_and_after_and_walked_between(run_cells, capsys):
     assert {name: float(value) for name, value in made.items()} == pytest.approx(values, rel=1e-5)
     assert_drawn(folder, "02_graph_before", "02_graph_after")
     assert found["w"].grad.item() == pytest.approx(-0.4108813, rel=1e-6)
-    assert "shift (4)  minigrad/ops/arithmetic.py:" in printed
+    assert "shift (4)  minigrad/functional/arithmetic.py:" in printed
 
 
 def test_check_catches_the_planted_bug_and_passes_without_it(run_cells, monkeypatch, capsys):

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from autoencoder.checkpoint import load_checkpoint
-from autoencoder.idx import read_idx, write_idx
+from autoencoder.data.idx import read_idx, write_idx
+from autoencoder.data.sources import FILES
 from autoencoder.lecture import interpolate, latent_density, multimodal, restore
+from autoencoder.lecture.section import main
 from autoencoder.lecture.train_denoiser import section
-from autoencoder.results import Results
-from autoencoder.section import main
-from autoencoder.sources import FILES
+from autoencoder.storage.checkpoint import load_checkpoint
+from autoencoder.storage.results import Results
 
 DEMO = Path(__file__).parents[2] / "demos" / "train_denoiser.py"
 SMALL = ["--preset", "smoke", "--train-images", "300", "--test-images", "50"]

@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy
 import pytest
 
-from autoencoder import explore_latent, lecture_page
-from autoencoder.atomic import WriteError
-from autoencoder.checkpoint import CheckpointError
-from autoencoder.command_line import OptionError
-from autoencoder.download import DownloadError
-from autoencoder.idx import IdxError, read_idx, write_idx
+from autoencoder.data.download import DownloadError
+from autoencoder.data.idx import IdxError, read_idx, write_idx
+from autoencoder.lecture import explore_latent, lecture_page
+from autoencoder.lecture.command_line import OptionError
+from autoencoder.lecture.lecture_page import SECTIONS, load_section
+from autoencoder.lecture.section import main
 from autoencoder.lecture.train_denoiser import section
-from autoencoder.lecture_page import SECTIONS, load_section
-from autoencoder.results import Results
-from autoencoder.section import main
+from autoencoder.storage.atomic import WriteError
+from autoencoder.storage.checkpoint import CheckpointError
+from autoencoder.storage.results import Results
 from autoencoder.training import TrainingDiverged
 
 ROOT = Path(__file__).parents[2]
@@ -279,7 +279,7 @@ def test_too_few_samples_are_refused_before_training_and_nothing_is_written(
     name, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("autoencoder.run.train", None)
+    monkeypatch.setattr("autoencoder.lecture.run.train", None)
     train, test = LEAST[name]
     tried = {(n, 40) for n in (1, train - 1) if 0 < n < train}
     tried |= {(40, n) for n in (1, test - 1) if 0 < n < test}
@@ -408,7 +408,7 @@ def test_a_bug_while_a_demo_prepares_keeps_its_traceback(place, monkeypatch):
     def fail(folder):
         raise ValueError("planted")
 
-    monkeypatch.setattr("autoencoder.datasets.load_folder", fail)
+    monkeypatch.setattr("autoencoder.data.datasets.load_folder", fail)
     with pytest.raises(ValueError, match="planted"):
         main(section, ["--data", "empty", "--out", "new"])
     assert not (place / "new").exists()

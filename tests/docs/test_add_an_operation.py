@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.operation import Operation
+from minigrad.engine import Operation
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "add_an_operation.md").read_text()

@@ -18,8 +18,8 @@ import threadpoolctl
 import minigrad
 from minigrad import functional as F
 from minigrad import nn
+from minigrad.backend import is_part_of_batch
 from minigrad.parallel import map_shards, shard_gradients
-from minigrad.random import is_part_of_batch
 
 minigrad.manual_seed(0)
 model = nn.Sequential(nn.Linear(20, 30), nn.Tanh(), nn.Linear(30, 20))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import minigrad
+from minigrad.engine import Operation
 from minigrad.gradcheck import away_from, distinct
-from minigrad.operation import Operation
 
 
 @dataclass(frozen=True)

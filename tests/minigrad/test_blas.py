@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from minigrad import blas
+from minigrad.backend import blas
 
 
 def pretend(monkeypatch, *architectures):

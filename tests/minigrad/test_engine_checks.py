@@ -10,7 +10,7 @@ import pytest
 
 from minigrad import Operation, Tensor, detect_anomaly, grad, nn, no_grad, optim
 from minigrad import functional as F
-from minigrad.trace import trace_backward
+from minigrad.graph.trace import trace_backward
 
 
 class MisbehavedDouble(Operation):

@@ -11,7 +11,7 @@ import minigrad
 from minigrad import Operation, Tensor, grad
 from minigrad import functional as F
 from minigrad.backend import array_module, to_device, use_device
-from minigrad.basic import Add
+from minigrad.engine import Add
 from minigrad.gradcheck import adjoint_check, gradcheck, gradgradcheck
 
 
@@ -155,8 +155,8 @@ def test_an_operation_registered_without_a_case_would_be_noticed(monkeypatch):
         def forward(self, x):
             return x
 
-    monkeypatch.setattr(minigrad.operation, "Forgotten", Forgotten, raising=False)
-    Forgotten.__module__ = "minigrad.operation"
+    monkeypatch.setattr(minigrad.engine.operation, "Forgotten", Forgotten, raising=False)
+    Forgotten.__module__ = "minigrad.engine.operation"
     try:
         assert shipped_operations() - cases_by_operation().keys() == {"forgotten"}
     finally:

@@ -18,12 +18,12 @@ import threadpoolctl
 import minigrad
 from minigrad import Tensor, grad, nn
 from minigrad import functional as F
-from minigrad.blas import one_blas_thread
-from minigrad.helper_threads import Offer, helpers, usable_cores
-from minigrad.operation import Operation
-from minigrad.parallel import map_shards, shard_gradients, shard_slices, suggest_shard_size
-from minigrad.random import default_generator
-from minigrad.workers import sum_in_order
+from minigrad.backend import default_generator, one_blas_thread
+from minigrad.engine import Operation
+from minigrad.parallel import map_shards, shard_gradients, suggest_shard_size, usable_cores
+from minigrad.parallel.gradients import shard_slices
+from minigrad.parallel.helper_threads import Offer, helpers
+from minigrad.parallel.workers import sum_in_order
 
 
 @pytest.fixture
@@ -542,7 +542,7 @@ def test_arrays_of_different_length_or_none_are_refused(problem):
 def test_a_blas_loaded_later_is_held_as_well():
     code = (
         "import threadpoolctl\n"
-        "from minigrad.blas import one_blas_thread\n"
+        "from minigrad.backend.blas import one_blas_thread\n"
         "with one_blas_thread(): pass\n"
         "import scipy.linalg\n"
         "with one_blas_thread():\n"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy
 import pytest
 
-from minigrad.backend import to_device, to_numpy, use_device
-from minigrad.strided import strided_view
+from minigrad.backend import strided_view, to_device, to_numpy, use_device
 
 
 def test_contiguous_and_other_arrays_are_seen_alike(device):

@@ -10,8 +10,8 @@ import pytest
 import minigrad
 from minigrad import Tensor, nn, trace_backward
 from minigrad import functional as F
-from minigrad.operation import Operation
-from minigrad.trace import format_trace
+from minigrad.engine import Operation
+from minigrad.graph.trace import format_trace
 
 
 def network_loss(seed=0):
@@ -39,15 +39,15 @@ def test_leaves_receive_the_bits_that_backward_gives_and_only_at_the_end():
 
 def test_operations_are_undone_in_the_order_of_backward(monkeypatch):
     undone = []
-    walked = minigrad.autograd.walk
+    walked = minigrad.engine.autograd.walk
 
     def spy(*arguments):
         for step in walked(*arguments):
             undone.append(step[0].name)
             yield step
 
-    monkeypatch.setattr(minigrad.autograd, "walk", spy)
-    monkeypatch.setattr(minigrad.trace, "walk", spy)
+    monkeypatch.setattr(minigrad.engine.autograd, "walk", spy)
+    monkeypatch.setattr(minigrad.graph.trace, "walk", spy)
     network_loss()[0].backward()
     by_backward, undone[:] = list(undone), []
     traced = [step.name for step in trace_backward(network_loss()[0])]
@@ -158,7 +158,7 @@ def test_table_names_parameters_and_the_line_to_stop_at():
     last = next(trace_backward(F.relu(Tensor([1.0], requires_grad=True)).sum()))
     file, line = last.breakpoint.rsplit(":", 1)
     source, first = inspect.getsourcelines(type(last.operation).backward)
-    assert file == "minigrad/basic.py"
+    assert file == "minigrad/engine/basic.py"
     assert int(line) == first
     assert source[0].strip().startswith("def backward(")
     assert last.breakpoint in str(last)

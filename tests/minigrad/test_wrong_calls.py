@@ -288,7 +288,8 @@ class ElsewhereArray(np.ndarray):
 @pytest.fixture
 def elsewhere(monkeypatch):
     """A tensor the library takes for one on a GPU."""
-    from minigrad import backend, values
+    from minigrad.backend import array_switch as backend
+    from minigrad.engine import values
 
     real = backend.device_of
 

@@ -14,7 +14,7 @@ import pytest
 import minigrad
 from minigrad import Tensor, gradcheck, nn, optim, parallel
 from minigrad import functional as F
-from minigrad.random import default_generator
+from minigrad.backend import default_generator
 
 
 @pytest.fixture

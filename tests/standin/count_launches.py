@@ -14,7 +14,7 @@ import numpy
 from cupy_standin import Counts, counters, installed
 
 import minigrad
-from autoencoder.corruption import GaussianNoise
+from autoencoder.data.corruption import GaussianNoise
 from autoencoder.models import AutoEncoder
 from autoencoder.training import TrainingSettings, train
 from minigrad import functional as F

@@ -9,7 +9,7 @@ from cupy_standin import counters, installed
 
 from minigrad import Tensor, functional
 from minigrad.backend import array_module, device, to_device
-from minigrad.ops.elementwise import Exp
+from minigrad.functional.elementwise import Exp
 
 VALUES = numpy.random.default_rng(0).normal(size=(4, 3)).astype("float32")
 

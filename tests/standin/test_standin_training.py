@@ -4,8 +4,8 @@ import numpy
 import pytest
 
 import minigrad
-from autoencoder.checkpoint import load_checkpoint
 from autoencoder.models import mlp
+from autoencoder.storage.checkpoint import load_checkpoint
 from autoencoder.training import CHECKPOINT, TrainingDiverged, TrainingSettings, train
 from minigrad import Tensor, detect_anomaly
 

@@ -9,8 +9,7 @@ import numpy
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp
 from minigrad import Tensor, device, grad, nn, optim
 from minigrad import functional as F
-from minigrad.backend import CPU, array_module, to_device, to_numpy
-from minigrad.blas import one_blas_thread
+from minigrad.backend import CPU, array_module, one_blas_thread, to_device, to_numpy
 from minigrad.parallel import map_shards, shard_gradients, suggest_shard_size
 
 from ..problems import LEARNING_RATE, Problem, Settings

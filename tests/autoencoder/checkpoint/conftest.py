@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from autoencoder.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 _SHAPES = {
     "model/encoder.0.weight": ((4, 1, 3, 3), np.float32),

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autoencoder.atomic import WriteError
-from autoencoder.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from autoencoder.strict_npy import decode_npy, encode_npy
+from autoencoder.storage.atomic import WriteError
+from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from autoencoder.storage.strict_npy import decode_npy, encode_npy
 
 DTYPES = [
     "?",
@@ -211,7 +211,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
     path = tmp_path / "c.npz"
     program = (
         "import sys, numpy as np\n"
-        "from autoencoder.checkpoint import save_checkpoint\n"
+        "from autoencoder.storage.checkpoint import save_checkpoint\n"
         "step = int(sys.argv[2])\n"
         "while True:\n"
         "    step += 1\n"

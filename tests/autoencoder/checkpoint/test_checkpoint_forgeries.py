@@ -14,7 +14,7 @@ import zipfile
 
 import numpy as np
 
-from autoencoder.checkpoint import load_checkpoint
+from autoencoder.storage.checkpoint import load_checkpoint
 
 
 def npy(array):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoencoder import sources
-from autoencoder.idx import write_idx
-from autoencoder.sources import FILES, Source
+from autoencoder.data import sources
+from autoencoder.data.idx import write_idx
+from autoencoder.data.sources import FILES, Source
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from autoencoder import download, sources, transfer
-from autoencoder.atomic import WriteError
-from autoencoder.datasets import load
-from autoencoder.download import DownloadError, Limits, cache_folder, fetch
-from autoencoder.file_lock import file_lock
-from autoencoder.idx import IdxError
-from autoencoder.sources import FILES, Source
+from autoencoder.data import download, sources, transfer
+from autoencoder.data.datasets import load
+from autoencoder.data.download import DownloadError, Limits, cache_folder, fetch
+from autoencoder.data.idx import IdxError
+from autoencoder.data.sources import FILES, Source
+from autoencoder.storage.atomic import WriteError
+from autoencoder.storage.file_lock import file_lock
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 QUICK = Limits(timeout=0.3, attempts=3, backoff=0.01, max_bytes=100_000, lock_timeout=10)
@@ -282,7 +282,7 @@ def test_several_processes_download_each_file_once(server, tiny, tmp_path):
     program = (
         "import json, ssl, sys\n"
         "from autoencoder import sources\n"
-        "from autoencoder.download import fetch\n"
+        "from autoencoder.data.download import fetch\n"
         "mirror, folder, certificate, digests = sys.argv[1:]\n"
         "tiny = sources.Source('tiny', '', '', '', (mirror,), json.loads(digests))\n"
         "sources.SOURCES['tiny'] = tiny\n"

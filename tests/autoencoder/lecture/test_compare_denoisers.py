@@ -11,8 +11,8 @@ from autoencoder.lecture.compare_denoisers import (
     TRAINING_NOISES,
     section,
 )
-from autoencoder.results import Results
-from autoencoder.section import main
+from autoencoder.lecture.section import main
+from autoencoder.storage.results import Results
 
 SMOKE = section.presets["smoke"]
 

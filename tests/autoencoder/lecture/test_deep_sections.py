@@ -24,10 +24,10 @@ from autoencoder.lecture.deep_autoencoder import (
     one_of_each,
     trained_autoencoder,
 )
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import main
 from autoencoder.models import AutoEncoder, DenseAutoEncoder
-from autoencoder.results import Results
-from autoencoder.run import Run
-from autoencoder.section import main
+from autoencoder.storage.results import Results
 
 FIGURES = {
     "train_autoencoder": ["digits", "error_by_size", "error_by_epoch", "layers"],

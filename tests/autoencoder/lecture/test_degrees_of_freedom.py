@@ -5,7 +5,7 @@ import argparse
 import numpy
 import pytest
 
-from autoencoder.faces import sample_faces
+from autoencoder.data.faces import sample_faces
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.degrees_of_freedom import (
     BEYOND,
@@ -18,11 +18,11 @@ from autoencoder.lecture.degrees_of_freedom import (
     section,
     train_on_faces,
 )
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import main
 from autoencoder.pca import PCA
-from autoencoder.results import Results
-from autoencoder.run import Run
-from autoencoder.section import main
 from autoencoder.smooth_autoencoder import SmoothAutoEncoder
+from autoencoder.storage.results import Results
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import numpy
 import pytest
 
-from autoencoder.linear_training import reconstruction_loss, second_moments, train_linear
 from autoencoder.metrics import principal_angles
 from autoencoder.pca import PCA
+from autoencoder.training.linear_training import reconstruction_loss, second_moments, train_linear
 from minigrad import Tensor
 from minigrad.gradcheck import gradcheck
 

@@ -3,11 +3,11 @@
 import numpy
 import pytest
 
-from autoencoder import datasets
-from autoencoder.corruption import EraseHalf
+from autoencoder.data import datasets
+from autoencoder.data.corruption import EraseHalf
 from autoencoder.lecture.restore import KINDS, SHARES, TRAINED_ON, section
-from autoencoder.results import Results
-from autoencoder.section import main
+from autoencoder.lecture.section import main
+from autoencoder.storage.results import Results
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import math
 import pytest
 
 from autoencoder.lecture import denoise_2d, linear_is_pca, manifold, multimodal
-from autoencoder.results import Results
-from autoencoder.section import main
+from autoencoder.lecture.section import main
+from autoencoder.storage.results import Results
 
 SECTIONS = {
     "manifold": (manifold.section, ["manifold", "coordinate", "loss", "circle"]),
@@ -63,7 +63,7 @@ def test_replot_draws_the_same_bytes_without_training(finished, monkeypatch):
     before = {name: (folder / f"{name}.png").read_bytes() for name in figures}
     for name in figures:
         (folder / f"{name}.png").unlink()
-    monkeypatch.setattr("autoencoder.run.train", None)
+    monkeypatch.setattr("autoencoder.lecture.run.train", None)
     monkeypatch.setattr("autoencoder.lecture.linear_runs.train_linear", None)
     assert main(section, ["--replot", "--out", str(folder)]) == 0
     assert {name: (folder / f"{name}.png").read_bytes() for name in figures} == before

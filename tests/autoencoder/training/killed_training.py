@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy
 
 import minigrad
-from autoencoder.checkpoint import load_checkpoint
-from autoencoder.corruption import GaussianNoise
+from autoencoder.data.corruption import GaussianNoise
 from autoencoder.models import mlp
+from autoencoder.storage.checkpoint import load_checkpoint
 from autoencoder.training import CHECKPOINT, METRICS, TrainingSettings, train
 
 POINTS = numpy.random.default_rng(0).normal(size=(200, 2)).astype("float32")

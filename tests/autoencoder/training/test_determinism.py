@@ -15,16 +15,16 @@ import numpy
 import pytest
 
 import minigrad
-from autoencoder.corruption import GaussianNoise
+from autoencoder.data.corruption import GaussianNoise
 from autoencoder.densities import FullGaussian, GaussianMixture
 from autoencoder.distances import energy_distance, nearest_neighbours
 from autoencoder.inference import reconstruct
-from autoencoder.lecture_page import SECTIONS
-from autoencoder.linear_training import second_moments
+from autoencoder.lecture.lecture_page import SECTIONS
 from autoencoder.metrics import principal_angles
 from autoencoder.models import AutoEncoder, mlp
 from autoencoder.pca import PCA
 from autoencoder.training import TrainingSettings, train
+from autoencoder.training.linear_training import second_moments
 from minigrad import functional as F
 from minigrad.parallel import map_shards, shard_gradients
 
@@ -146,8 +146,8 @@ def test_whatever_uses_blas_gives_the_same_bits_for_any_number_of_its_threads(na
         "other = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(other)\n"
         "print(other.computed())\n"
-        "from autoencoder.lecture_page import load_section\n"
-        "from autoencoder.section import main\n"
+        "from autoencoder.lecture.lecture_page import load_section\n"
+        "from autoencoder.lecture.section import main\n"
         "for name in sys.argv[3:]:\n"
         "    section = dataclasses.replace(load_section(name), draw=lambda results: {})\n"
         "    arguments = ['--preset', 'smoke', '--out', sys.argv[2] + '/' + name]\n"

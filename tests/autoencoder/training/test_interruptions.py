@@ -18,9 +18,9 @@ import numpy
 import pytest
 
 import minigrad
-from autoencoder.atomic import WriteError
-from autoencoder.checkpoint import load_checkpoint
 from autoencoder.models import mlp
+from autoencoder.storage.atomic import WriteError
+from autoencoder.storage.checkpoint import load_checkpoint
 from autoencoder.training import CHECKPOINT, METRICS, TrainingSettings, train
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and forks")

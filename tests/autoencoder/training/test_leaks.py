@@ -13,7 +13,7 @@ import pytest
 import minigrad
 from minigrad import functional as F
 from minigrad import nn, optim
-from minigrad.blas import one_blas_thread
+from minigrad.backend import one_blas_thread
 from minigrad.parallel import shard_gradients
 
 

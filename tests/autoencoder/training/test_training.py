@@ -11,9 +11,9 @@ import numpy
 import pytest
 
 import minigrad
-from autoencoder.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from autoencoder.corruption import GaussianNoise
+from autoencoder.data.corruption import GaussianNoise
 from autoencoder.models import mlp
+from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from autoencoder.training import (
     CHECKPOINT,
     METRICS,

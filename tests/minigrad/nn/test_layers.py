@@ -7,7 +7,8 @@ import numpy
 import pytest
 
 import minigrad
-from minigrad import Tensor, functional, nn, random
+from minigrad import Tensor, functional, nn
+from minigrad.backend import random
 
 LAYERS = {
     "linear": (lambda n: n.Linear(4, 3), (2, 5, 4)),

@@ -185,7 +185,7 @@ def test_to_cuda_without_a_gpu_says_so(monkeypatch):
     def missing(number):
         raise RuntimeError("no GPU here")
 
-    monkeypatch.setattr(minigrad.backend, "require_device", missing)
+    monkeypatch.setattr(minigrad.backend.array_switch, "require_device", missing)
     layer = nn.Linear(2, 2)
     with pytest.raises(RuntimeError, match="no GPU here"):
         layer.to("cuda")

@@ -1,0 +1,1 @@
+"""Images and points to learn from, and what spoils them."""

@@ -1,0 +1,299 @@
+"""What is done to clean data before a network has to undo it.
+
+A corruption is a callable ``corrupted = corruption(images, rng)``. It never changes its input,
+keeps shape and dtype, and takes all its randomness from `rng`, so the same generator state gives
+the same result. Those that erase pixels also tell which: `mask` gives True where a pixel is lost.
+
+>>> rng = np.random.default_rng(0)
+>>> clean = np.ones((2, 1, 4, 4), np.float32)
+>>> EraseHalf("left")(clean, rng)[0, 0]
+array([[0., 0., 1., 1.],
+       [0., 0., 1., 1.],
+       [0., 0., 1., 1.],
+       [0., 0., 1., 1.]], dtype=float32)
+>>> GaussianNoise(0.5)(clean, rng).dtype
+dtype('float32')
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from autoencoder.data.arguments import array_of_numbers, known_name
+from minigrad.backend import shown
+
+__all__ = ["EraseBlock", "EraseHalf", "ErasePixels", "GaussianNoise", "MaskedCorruption"]
+
+_NUMBER = (int, float, np.integer, np.floating)
+_SIDES = ("left", "right", "top", "bottom")
+
+
+class GaussianNoise:
+    """Add independent normal noise to every number: x~ = x + std * epsilon, epsilon ~ N(0, 1).
+
+    Works on arrays of any shape, images (N, C, H, W) and points (N, 2) alike.
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation of the noise, 0 or more, in the units of the data.
+    clip : bool
+        Cut the result to [0, 1]. Off by default: clipped noise is no longer Gaussian.
+
+    Examples
+    --------
+    >>> noise = GaussianNoise(0.1)
+    >>> noise
+    GaussianNoise(std=0.1, clip=False)
+    >>> noise(np.zeros((3, 2)), np.random.default_rng(0)).shape
+    (3, 2)
+    """
+
+    def __init__(self, std: float, clip: bool = False) -> None:
+        if not isinstance(std, _NUMBER) or isinstance(std, bool):
+            raise TypeError(f"GaussianNoise: std must be a number, not {type(std).__name__}")
+        if not (math.isfinite(std) and std >= 0):
+            raise ValueError(f"GaussianNoise: std must be finite and at least 0, not {std}")
+        self.std = float(std)
+        self.clip = bool(clip)
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Give a noisy copy of `images` (floating point, any shape)."""
+        _check(self, images, rng)
+        # The generator draws float32 and float64 only; half precision is drawn wider.
+        drawn = np.float64 if images.dtype == np.float64 else np.float32
+        noisy = rng.standard_normal(images.shape, dtype=drawn)
+        noisy *= drawn(self.std)
+        noisy += images
+        if self.clip:
+            np.clip(noisy, 0, 1, out=noisy)
+        return noisy.astype(images.dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"GaussianNoise(std={self.std:g}, clip={self.clip})"
+
+
+class MaskedCorruption:
+    """Base of the corruptions that erase pixels; a subclass says which, in `mask`.
+
+    ``corruption(images, rng)`` equals ``corruption.apply(images, corruption.mask(images, rng))``:
+    take the two steps where the mask itself is needed, to measure or to restore.
+
+    Parameters
+    ----------
+    fill : float or array
+        What an erased pixel becomes: one number, or an array broadcast to the images' (C, H, W),
+        for example the mean of the training images.
+
+    Examples
+    --------
+    >>> class EraseBright(MaskedCorruption):
+    ...     def mask(self, images, rng):
+    ...         return images > 0.5
+    >>> EraseBright(fill=0.5)(np.array([[[[0.0, 0.2, 0.9]]]]), np.random.default_rng(0))
+    array([[[[0. , 0.2, 0.5]]]])
+    """
+
+    def __init__(self, fill: npt.ArrayLike = 0.0) -> None:
+        self.fill = array_of_numbers(type(self).__name__, "fill", fill)
+        if self.fill.ndim > 3:
+            raise ValueError(
+                f"{type(self).__name__}: fill must broadcast to (C, H, W), has shape "
+                f"{self.fill.shape}"
+            )
+
+    def mask(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw which pixels are lost.
+
+        Parameters
+        ----------
+        images : numpy.ndarray
+            Shape (N, C, H, W); only the shape matters.
+        rng : numpy.random.Generator
+            Source of the randomness.
+
+        Returns
+        -------
+        numpy.ndarray
+            bool, the shape of `images`, True = erased. The channels of a pixel go together.
+        """
+        raise NotImplementedError
+
+    def apply(self, images: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Give a copy of `images` (N, C, H, W) with `fill` wherever `mask` is True."""
+        name = type(self).__name__
+        if mask.shape != images.shape or mask.dtype != bool:
+            raise ValueError(
+                f"{name}: the mask must be bool of shape {images.shape}, not {mask.dtype} "
+                f"{mask.shape}"
+            )
+        return np.where(mask, self._filling(images), images)
+
+    def _filling(self, images: np.ndarray) -> np.ndarray:
+        try:
+            return np.broadcast_to(self.fill.astype(images.dtype), images.shape)
+        except ValueError:
+            raise ValueError(
+                f"{type(self).__name__}: fill of shape {self.fill.shape} does not broadcast to "
+                f"images of shape {images.shape}"
+            ) from None
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Give a copy of `images` (floating point, (N, C, H, W)) with pixels erased."""
+        _check(self, images, rng)
+        self._filling(images)  # before anything is drawn
+        return self.apply(images, self.mask(images, rng))
+
+    def _fill_repr(self) -> str:
+        return f"{self.fill:g}" if self.fill.ndim == 0 else f"<array {self.fill.shape}>"
+
+
+class ErasePixels(MaskedCorruption):
+    """Erase each pixel with the same probability, independently of the others.
+
+    Parameters
+    ----------
+    share : float
+        Probability of losing a pixel, in [0, 1].
+    fill : float or array
+        See `MaskedCorruption`.
+
+    Examples
+    --------
+    >>> corruption = ErasePixels(0.25)
+    >>> corruption
+    ErasePixels(share=0.25, fill=0)
+    >>> mask = corruption.mask(np.zeros((100, 1, 28, 28)), np.random.default_rng(0))
+    >>> round(float(mask.mean()), 2)
+    0.25
+    """
+
+    def __init__(self, share: float, fill: npt.ArrayLike = 0.0) -> None:
+        super().__init__(fill)
+        if not isinstance(share, _NUMBER) or isinstance(share, bool):
+            raise TypeError(f"ErasePixels: share must be a number, not {type(share).__name__}")
+        if not 0 <= share <= 1:
+            raise ValueError(f"ErasePixels: share must be between 0 and 1, not {share}")
+        self.share = float(share)
+
+    def mask(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw which pixels are lost; see `MaskedCorruption.mask`."""
+        count, channels, height, width = _image_shape(self, images, rng)
+        erased = rng.random((count, 1, height, width), dtype=np.float32) < self.share
+        return np.repeat(erased, channels, axis=1)
+
+    def __repr__(self) -> str:
+        return f"ErasePixels(share={self.share:g}, fill={self._fill_repr()})"
+
+
+class EraseBlock(MaskedCorruption):
+    """Erase one rectangle an image, wholly inside it, every position equally likely.
+
+    Parameters
+    ----------
+    height : int
+        Rows of the rectangle, 1 or more.
+    width : int, optional
+        Its columns; by default a square.
+    fill : float or array
+        See `MaskedCorruption`.
+
+    Examples
+    --------
+    >>> corruption = EraseBlock(10, 6)
+    >>> corruption
+    EraseBlock(height=10, width=6, fill=0)
+    >>> int(corruption.mask(np.zeros((1, 1, 28, 28)), np.random.default_rng(0)).sum())
+    60
+    """
+
+    def __init__(self, height: int, width: int | None = None, fill: npt.ArrayLike = 0.0) -> None:
+        super().__init__(fill)
+        width = height if width is None else width
+        for name, value in (("height", height), ("width", width)):
+            if not isinstance(value, int | np.integer) or isinstance(value, bool):
+                raise TypeError(f"EraseBlock: {name} must be an integer, not {shown(value)}")
+            if value < 1:
+                raise ValueError(f"EraseBlock: {name} must be at least 1, not {value}")
+        self.height, self.width = int(height), int(width)
+
+    def mask(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw which pixels are lost; see `MaskedCorruption.mask`."""
+        count, channels, height, width = _image_shape(self, images, rng)
+        if self.height > height or self.width > width:
+            raise ValueError(f"{self!r} does not fit in images of shape {images.shape}")
+        top = rng.integers(0, height - self.height + 1, size=(count, 1))
+        left = rng.integers(0, width - self.width + 1, size=(count, 1))
+        row, column = np.arange(height), np.arange(width)
+        rows = (row >= top) & (row < top + self.height)  # (N, H)
+        columns = (column >= left) & (column < left + self.width)  # (N, W)
+        erased = rows[:, np.newaxis, :, np.newaxis] & columns[:, np.newaxis, np.newaxis, :]
+        return np.repeat(erased, channels, axis=1)
+
+    def __repr__(self) -> str:
+        return f"EraseBlock(height={self.height}, width={self.width}, fill={self._fill_repr()})"
+
+
+class EraseHalf(MaskedCorruption):
+    """Erase one half of every image. An odd middle row or column belongs to bottom or right.
+
+    Parameters
+    ----------
+    side : {"left", "right", "top", "bottom"}
+        The half that is lost.
+    fill : float or array
+        See `MaskedCorruption`.
+
+    Examples
+    --------
+    >>> EraseHalf("top")
+    EraseHalf(side='top', fill=0)
+    """
+
+    def __init__(self, side: str, fill: npt.ArrayLike = 0.0) -> None:
+        super().__init__(fill)
+        self.side = known_name("EraseHalf", "side", side, _SIDES)
+
+    def mask(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Tell which pixels are lost; see `MaskedCorruption.mask`. Nothing here is random."""
+        _, _, height, width = _image_shape(self, images, rng)
+        erased = np.zeros(images.shape, bool)
+        half = {
+            "left": np.s_[..., : width // 2],
+            "right": np.s_[..., width // 2 :],
+            "top": np.s_[..., : height // 2, :],
+            "bottom": np.s_[..., height // 2 :, :],
+        }[self.side]
+        erased[half] = True
+        return erased
+
+    def __call__(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Give a copy of `images` (floating point, (N, C, H, W)) with one half erased."""
+        _check(self, images, rng)
+        return self.apply(images, self.mask(images, rng))
+
+    def __repr__(self) -> str:
+        return f"EraseHalf(side={self.side!r}, fill={self._fill_repr()})"
+
+
+def _check(corruption: object, images: np.ndarray, rng: object) -> None:
+    name = type(corruption).__name__
+    if not isinstance(images, np.ndarray) or images.dtype.kind != "f":
+        kind = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
+        raise TypeError(f"{name}: images must be a floating-point NumPy array, not {kind}")
+    if not isinstance(rng, np.random.Generator) and not (
+        rng is None and isinstance(corruption, EraseHalf)
+    ):
+        raise TypeError(f"{name}: rng must be a numpy.random.Generator, not {type(rng).__name__}")
+
+
+def _image_shape(corruption: object, images: np.ndarray, rng: object) -> tuple[int, int, int, int]:
+    _check(corruption, images, rng)
+    if images.ndim != 4:
+        name = type(corruption).__name__
+        raise ValueError(f"{name}: images must have shape (N, C, H, W), not {images.shape}")
+    count, channels, height, width = images.shape
+    return count, channels, height, width

@@ -1,0 +1,259 @@
+"""Two-dimensional data: noisy curves, and Gaussian mixtures whose posteriors are known exactly."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy
+
+from autoencoder.data.arguments import whole_number
+from autoencoder.densities import GaussianMixture
+from minigrad.backend import shown
+
+__all__ = [
+    "CURVES",
+    "Curve",
+    "circle",
+    "mixture_along",
+    "mixture_ring",
+    "s_curve",
+    "spiral",
+    "two_modes",
+    "two_moons",
+]
+
+_TABLE_SIZE = 4097
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve in the plane that points are drawn along; call it to draw them.
+
+    Points are uniform in arc length, so that the data are equally dense all along the curve. The
+    position of a point is the share of the length before it, in [0, 1]: the one-dimensional
+    coordinate an autoencoder with one latent should find.
+
+    Parameters
+    ----------
+    name : str
+    equation : callable
+        Takes parameters t (n,) in [0, 1] and returns points (n, 2).
+    pieces : int
+        The curve consists of this many separate pieces, each over an equal share of t.
+    closed : bool
+        Whether the end meets the start.
+
+    Examples
+    --------
+    >>> points = circle(5, numpy.random.default_rng(0))
+    >>> points.shape, points.dtype
+    ((5, 2), dtype('float32'))
+    >>> numpy.allclose((points**2).sum(axis=1), 1.0)
+    True
+    """
+
+    name: str
+    equation: Callable[[numpy.ndarray], numpy.ndarray]
+    pieces: int = 1
+    closed: bool = False
+
+    def __call__(
+        self, n: int, rng: numpy.random.Generator, noise_std: float = 0.0
+    ) -> numpy.ndarray:
+        """Draw n points on the curve plus Gaussian noise.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        noise_std : float
+            Standard deviation of the noise in each coordinate.
+
+        Returns
+        -------
+        numpy.ndarray (n, 2), float32
+        """
+        return self.sample_with_positions(n, rng, noise_std)[0]
+
+    def sample_with_positions(
+        self, n: int, rng: numpy.random.Generator, noise_std: float = 0.0
+    ) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """Draw n points, and say where on the curve each belongs.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        noise_std : float
+
+        Returns
+        -------
+        points : numpy.ndarray (n, 2), float32
+            The same as calling the curve gives.
+        positions : numpy.ndarray (n,), float64
+            In [0, 1): the share of the arc length before the point, noise aside.
+
+        Raises
+        ------
+        TypeError
+            If rng is not a numpy.random.Generator.
+        ValueError
+            If n or noise_std is negative.
+        """
+        if not isinstance(rng, numpy.random.Generator):
+            raise TypeError(f"{self.name}: rng must be a numpy.random.Generator, got {shown(rng)}")
+        if whole_number(self.name, "n", n, minimum=None) < 0 or not noise_std >= 0:
+            raise ValueError(f"{self.name}: negative n or noise_std, got {n} and {noise_std}")
+        positions = rng.random(n)
+        noise = noise_std * rng.standard_normal((n, 2))
+        return (self.at(positions) + noise).astype("float32"), positions
+
+    def at(self, positions: numpy.ndarray) -> numpy.ndarray:
+        """The points of the curve at the given positions, without noise.
+
+        Parameters
+        ----------
+        positions : numpy.ndarray (n,)
+            In [0, 1].
+
+        Returns
+        -------
+        numpy.ndarray (n, 2), float64
+        """
+        t = numpy.linspace(0.0, 1.0, _TABLE_SIZE)
+        steps = numpy.linalg.norm(numpy.diff(self.equation(t), axis=0), axis=1)
+        if self.pieces > 1:  # the jump from one piece to the next is no part of the length
+            piece = _piece(t, self.pieces)
+            steps[piece[1:] != piece[:-1]] = 0.0
+        length = numpy.concatenate([[0.0], numpy.cumsum(steps)])
+        return self.equation(numpy.interp(positions, length / length[-1], t))
+
+    def lines(self, n: int = 400) -> list[numpy.ndarray]:
+        """The curve to be drawn: for each piece, about n / pieces points (m, 2) in order."""
+        share = n // self.pieces
+        edges = numpy.linspace(0.0, 1.0, self.pieces + 1)
+        # The end of a piece belongs to the next one, so stop just short of it.
+        return [
+            self.equation(numpy.linspace(start, numpy.nextafter(stop, 0.0), share))
+            for start, stop in itertools.pairwise(edges)
+        ]
+
+
+def _piece(t: numpy.ndarray, pieces: int) -> numpy.ndarray:
+    return numpy.minimum((t * pieces).astype(int), pieces - 1)
+
+
+def _circle(t: numpy.ndarray) -> numpy.ndarray:
+    angle = 2 * numpy.pi * t
+    return numpy.stack([numpy.cos(angle), numpy.sin(angle)], axis=1)
+
+
+def _spiral(t: numpy.ndarray) -> numpy.ndarray:
+    angle = 0.5 * numpy.pi + 3.5 * numpy.pi * t  # one turn and three quarters
+    radius = (angle / (4 * numpy.pi))[:, None] * 1.4
+    return radius * numpy.stack([numpy.cos(angle), numpy.sin(angle)], axis=1)
+
+
+def _two_moons(t: numpy.ndarray) -> numpy.ndarray:
+    lower = _piece(t, 2) == 1
+    angle = numpy.pi * (2 * t - lower)
+    x = numpy.where(lower, 1.0 - numpy.cos(angle), numpy.cos(angle))
+    y = numpy.where(lower, 0.5 - numpy.sin(angle), numpy.sin(angle))
+    return numpy.stack([x - 0.5, y - 0.25], axis=1)
+
+
+def _s_curve(t: numpy.ndarray) -> numpy.ndarray:
+    angle = 3 * numpy.pi * (t - 0.5)  # two three-quarter circles, joined
+    return numpy.stack(
+        [0.7 * numpy.sin(angle), 0.7 * numpy.sign(angle) * (1 - numpy.cos(angle))],
+        axis=1,
+    )
+
+
+circle = Curve("circle", _circle, closed=True)
+"""The unit circle: closed, so one latent on a line must cut it somewhere."""
+
+spiral = Curve("spiral", _spiral)
+"""An Archimedean spiral of one and three quarter turns, 1.4 at its widest."""
+
+two_moons = Curve("two_moons", _two_moons, pieces=2)
+"""Two interleaved half circles of radius 1, centred on the origin: two separate pieces."""
+
+s_curve = Curve("s_curve", _s_curve)
+"""An S of two three-quarter circles of radius 0.7: the manifold of the lecture's first picture."""
+
+CURVES = {curve.name: curve for curve in (circle, spiral, two_moons, s_curve)}
+
+
+def mixture_ring(components: int = 8, radius: float = 1.0, std: float = 0.1) -> GaussianMixture:
+    """Equal round Gaussians spaced evenly on a circle.
+
+    Parameters
+    ----------
+    components : int
+    radius : float
+        Of the circle their means stand on, about the origin.
+    std : float
+        Standard deviation of each, in both directions.
+
+    Returns
+    -------
+    GaussianMixture
+
+    Examples
+    --------
+    >>> mixture_ring(4).means.round(6)[1]
+    array([0., 1.])
+    """
+    whole_number("mixture_ring", "components", components)
+    means = radius * _circle(numpy.arange(components) / components)
+    return GaussianMixture(numpy.full(components, 1 / components), means, std**2)
+
+
+def mixture_along(curve: Curve, components: int = 60, std: float = 0.05) -> GaussianMixture:
+    """Equal round Gaussians along a curve: nearly the noisy curve, with a posterior known exactly.
+
+    Parameters
+    ----------
+    curve : Curve
+    components : int
+        Smooth along the curve if they stand no further apart than about `std`.
+    std : float
+
+    Returns
+    -------
+    GaussianMixture
+
+    Examples
+    --------
+    >>> mixture_along(spiral, 60).means.shape
+    (60, 2)
+    """
+    whole_number("mixture_along", "components", components)
+    means = curve.at((numpy.arange(components) + 0.5) / components)
+    return GaussianMixture(numpy.full(components, 1 / components), means, std**2)
+
+
+def two_modes(distance: float = 2.0, std: float = 0.15) -> GaussianMixture:
+    """Two equal round Gaussians: a noisy point between them may have come from either.
+
+    Parameters
+    ----------
+    distance : float
+        Between their means, along the first axis.
+    std : float
+        Standard deviation of each, in both directions.
+
+    Returns
+    -------
+    GaussianMixture
+
+    Examples
+    --------
+    >>> two_modes().posterior_mean(numpy.array([[0.0, 0.0]]), std=0.5)
+    array([[0., 0.]])
+    """
+    means = [[-distance / 2, 0.0], [distance / 2, 0.0]]
+    return GaussianMixture([0.5, 0.5], means, std**2)

@@ -1,0 +1,181 @@
+"""The lecture's page: one HTML file that holds everything it shows.
+
+Text is set by the reader's browser, equations and figures are embedded, and nothing is loaded from
+elsewhere. The markup is well-formed XML as well as HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from autoencoder.lecture.page_style import STYLE
+
+__all__ = ["page", "section_html"]
+
+# A figure goes in as the vector file up to this size, beyond it as pixels: scatter plots of
+# thousands of points would make the page slow to open.
+_LARGEST_VECTOR = 400_000  # bytes
+
+
+def section_html(
+    name: str,
+    title: str,
+    description: str,
+    equation: str,
+    figures: Sequence[Path],
+    summary: Sequence[str],
+    command: str,
+    source: str,
+    settings: Mapping[str, object],
+) -> str:
+    """A section of the page.
+
+    Parameters
+    ----------
+    name : str
+        Its anchor.
+    title, description : str
+        The heading, and what the section shows.
+    equation : str
+        An SVG element; see :func:`autoencoder.figures.equation_svg`.
+    figures : sequence of pathlib.Path
+        Each without suffix: ``.svg`` and ``.png`` must lie there. The first is the main one.
+    summary : sequence of str
+        The captions. A line that starts with ``"name: "`` or ``"name, part: "``, the name of a
+        figure, goes below that figure; the others below the first.
+    command : str
+        What reproduces the section alone.
+    source : str
+        The file to read.
+    settings : mapping
+        What it was computed with.
+
+    Returns
+    -------
+    str
+        A ``<section>`` element.
+
+    Raises
+    ------
+    ValueError
+        If there is no figure.
+    OSError
+        If a figure cannot be read.
+    """
+    if not figures:
+        raise ValueError(f"section_html: {name} has no figure")
+    captions = _captions([figure.name for figure in figures], summary)
+    drawn = "\n".join(_figure(figure, title, captions[figure.name]) for figure in figures)
+    used = ", ".join(f"{key.replace('_', ' ')} {_text(value)}" for key, value in settings.items())
+    return f"""<section id="{escape(name)}">
+<h2>{escape(title)}</h2>
+<p>{escape(description)}</p>
+<div class="equation">{equation}</div>
+{drawn}
+<dl>
+<dt>Reproduce</dt><dd><code>{escape(command)}</code></dd>
+<dt>Read</dt><dd><code>{escape(source)}</code></dd>
+<dt>Settings</dt><dd>{escape(used)}</dd>
+</dl>
+</section>"""
+
+
+def page(
+    title: str,
+    introduction: str,
+    contents: Sequence[tuple[str, str]],
+    sections: Mapping[str, str],
+) -> str:
+    """The whole page.
+
+    Parameters
+    ----------
+    title, introduction : str
+        The heading, and a line on how the numbers came about.
+    contents : sequence of (str, str)
+        Name and title of every section, in order.
+    sections : mapping of str to str
+        The sections by name, as :func:`section_html` gives them. Those missing are listed as not
+        computed yet.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> html = page("Lecture", "Two of three.", [("pca", "PCA")], {})
+    >>> "not computed yet" in html
+    True
+    """
+    entries = []
+    for name, heading in contents:
+        link = f'<a href="#{escape(name)}">{escape(heading)}</a>'
+        entries.append(link if name in sections else f"{escape(heading)} (not computed yet)")
+    listed = "\n".join(f"<li>{entry}</li>" for entry in entries)
+    # A number before each heading, that of the lecture, also while some are missing.
+    numbered = "\n".join(
+        sections[name].replace("<h2>", f"<h2><span>{number}</span> ", 1)
+        for number, (name, _) in enumerate(contents, 1)
+        if name in sections
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="color-scheme" content="light dark"/>
+<title>{escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{escape(title)}</h1>
+<p>{escape(introduction)}</p>
+</header>
+<nav aria-label="Sections"><ol>
+{listed}
+</ol></nav>
+<main>
+{numbered}
+</main>
+</body>
+</html>
+"""
+
+
+def _captions(names: Sequence[str], summary: Sequence[str]) -> dict[str, list[str]]:
+    """The lines of a summary by the figure they belong to."""
+    captions: dict[str, list[str]] = {name: [] for name in names}
+    for line in summary:
+        match = re.match(r"(\w+)(?:, (\w+))?: ", line)
+        if match and match[1] in captions:
+            part = f"{match[2]}: " if match[2] else ""
+            text = part + line[match.end() :]
+            captions[match[1]].append(text[:1].upper() + text[1:])
+        else:
+            captions[names[0]].append(line)
+    return captions
+
+
+def _figure(stem: Path, title: str, caption: Sequence[str]) -> str:
+    vector = stem.with_name(f"{stem.name}.svg")
+    is_small = vector.stat().st_size <= _LARGEST_VECTOR
+    file = vector if is_small else stem.with_name(f"{stem.name}.png")
+    kind = "svg+xml" if is_small else "png"
+    content = base64.b64encode(file.read_bytes()).decode("ascii")
+    label = escape(f"{title}: {stem.name.replace('_', ' ')}")
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in caption)
+    return (
+        f'<figure><div class="picture" tabindex="0">'
+        f'<img alt="{label}" src="data:image/{kind};base64,{content}"/></div>'
+        f"<figcaption>{paragraphs}</figcaption></figure>"
+    )
+
+
+def _text(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,394 @@
+"""A run of a demo: its options, its folder, its data and the models it trains."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from autoencoder.data import datasets
+from autoencoder.data.idx import IdxError
+from autoencoder.lecture.command_line import OptionError
+from autoencoder.models import AutoEncoder
+from autoencoder.storage.atomic import atomic_write
+from autoencoder.storage.checkpoint import digest_of
+from autoencoder.storage.file_lock import file_lock
+from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
+from autoencoder.training.loop import Corruption
+from minigrad import manual_seed, nn
+
+__all__ = ["Run", "in_use", "last_folder", "models_folder", "new_folder", "require_free"]
+
+CONFIGURATION = "config.json"
+LOCK = ".run.lock"
+# Longer than `in_use` holds a lock to see whether it is free; a run holds it to its end.
+_LOCK_SECONDS = 1.0
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+# Options that say how to run, not what to compute.
+HOW = ("device", "workers", "save_seconds", "out", "resume", "replot")
+
+
+class Run:
+    """What a section's computation works with.
+
+    Parameters
+    ----------
+    name : str
+        The demo's name.
+    options : argparse.Namespace
+        Common options, and the section's own.
+    folder : path-like
+        Where its files go; made if missing.
+    models : path-like
+        Where trained models are kept, for all sections that use the same.
+    quiet : bool
+        Show no progress.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: argparse.Namespace,
+        folder: str | os.PathLike[str],
+        models: str | os.PathLike[str],
+        quiet: bool = False,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.folder = Path(folder)
+        self.models = Path(models)
+        self.quiet = quiet
+        self.limited: set[str] = set()
+        self._dataset: datasets.Dataset | None = None
+        self._held = contextlib.ExitStack()
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The options that decide what is computed, exactly, and the digest of other data."""
+        values = {key: value for key, value in vars(self.options).items() if key not in HOW}
+        if values.get("data") is not None:
+            values["data_sha256"] = self.dataset.digest
+        return {"demo": self.name, **values}
+
+    def write_configuration(self) -> None:
+        """Make the folder and write ``config.json`` into it.
+
+        Raises
+        ------
+        OSError
+            If that cannot be done.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({**self.configuration, "device": self.options.device}, indent=2)
+        atomic_write(self.folder / CONFIGURATION, text + "\n")
+
+    def hold(self, folder: str | os.PathLike[str]) -> None:
+        """Make a folder, and keep other runs out of it until :meth:`release`.
+
+        The lock is the operating system's: it is free again when the process is gone, however it
+        ended. On a file system that knows no locks the folder is not held.
+
+        Raises
+        ------
+        OptionError
+            If another run holds it.
+        OSError
+            If it cannot be made or written to.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._held.enter_context(file_lock(folder / LOCK, _LOCK_SECONDS))
+        except TimeoutError:
+            raise _is_live(folder) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+
+    def release(self) -> None:
+        """Let other runs into the folders held."""
+        self._held.close()
+
+    @property
+    def dataset(self) -> datasets.Dataset:
+        """MNIST, or the set in ``--data``.
+
+        Raises
+        ------
+        IdxError
+            If it is not there or not what it should be.
+        OptionError
+            If a split of the set in ``--data`` is empty, or its images are not of the size that the
+            lecture's networks take.
+        """
+        if self._dataset is None:
+            data = self.options.data
+            try:
+                self._dataset = datasets.load() if data is None else _load_fitting(data)
+            except OSError as error:
+                raise IdxError(str(error)) from error
+        return self._dataset
+
+    def limit(self, key: str, most: int) -> None:
+        """Lower an option to what there is of the things it counts: no larger number is kept."""
+        if vars(self.options)[key] > most:
+            setattr(self.options, key, most)
+            self.limited.add(key)
+
+    def require(self, key: str, least: int, reason: str) -> None:
+        """Refuse an option that counts too little for what is computed.
+
+        Raises
+        ------
+        OptionError
+        """
+        value = vars(self.options)[key]
+        if value < least:
+            name = key.replace("_", "-")
+            raise OptionError(f"--{name}: {reason} needs at least {least}, not {value}")
+
+    def require_components(self, count: int) -> None:
+        """Refuse images that are too few, or too small, for PCA with so many components.
+
+        Raises
+        ------
+        OptionError
+        """
+        pixels = self.dataset.train_images[0].size
+        if count > pixels:
+            raise OptionError(f"--latent-size: PCA of {pixels} pixels has no {count} components")
+        self.require_images(train=count + 1, reason=f"PCA with {count} components")
+
+    def require_images(self, train: int = 1, test: int = 1, reason: str = "training") -> None:
+        """Lower the options that count images to the images there are; refuse too few of them.
+
+        Parameters
+        ----------
+        train, test : int
+            How many must be there. The same image twice counts once: it is nothing new to a fit.
+        reason : str
+            What needs them.
+
+        Raises
+        ------
+        OptionError
+        """
+        splits = {
+            "train_images": (self.dataset.train_images, train),
+            "test_images": (self.dataset.test_images, test),
+        }
+        for key, (images, least) in splits.items():
+            self.limit(key, len(images))
+            different: set[bytes] = set()
+            for image in images[: vars(self.options)[key]]:
+                different.add(image.tobytes())
+                if len(different) >= least:
+                    break
+            else:
+                raise OptionError(
+                    f"--{key.replace('_', '-')}: {reason} needs at least {least} different "
+                    f"images, there are {len(different)}"
+                )
+
+    def share_dataset(self, other: Run) -> None:
+        """Use the images another run with the same ``--data`` uses, rather than read them again."""
+        self._dataset = other.dataset
+
+    def images(self, split: str, count: int | None = None) -> numpy.ndarray:
+        """The first ``count`` images of a split, (N, 1, H, W) float32 in [0, 1]."""
+        return self.dataset.images(split, count)
+
+    def settings(self, **changes: Any) -> TrainingSettings:
+        """Training settings from the options, with changes."""
+        options = self.options
+        values = {
+            "seed": options.seed,
+            "device": options.device,
+            "workers": options.workers,
+            "save_seconds": options.save_seconds,
+            **{key: vars(options)[key] for key in ("epochs", "batch_size") if key in options},
+            **changes,
+        }
+        return TrainingSettings(**values)
+
+    def trained(
+        self,
+        name: str,
+        make_model: Callable[[], nn.Module],
+        samples: numpy.ndarray,
+        settings: TrainingSettings | None = None,
+        *,
+        corruption: Corruption | None = None,
+        evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+        tested_on: numpy.ndarray | None = None,
+        own: bool = False,
+        quiet: bool = False,
+    ) -> tuple[nn.Module, list[Row]]:
+        """A trained model: trained now, gone on with, or read if it is there already.
+
+        Models are kept by name and by everything that decides the result, so sections that need
+        the same model share it, and a run that was stopped goes on where it was.
+
+        Parameters
+        ----------
+        name : str
+            What it is called, in its folder's name and the progress bar.
+        make_model : callable
+            Gives the model; its weights are drawn from the settings' seed.
+        samples : numpy.ndarray
+            (N, ...) training samples.
+        settings : TrainingSettings, optional
+            By default those of the options.
+        corruption, evaluate
+            As for :func:`autoencoder.training.train`.
+        tested_on : numpy.ndarray, optional
+            What ``evaluate`` measures on. The metrics are kept with the model, so a model that was
+            measured on other samples is another one.
+        own : bool
+            Keep it in the run's own folder rather than among the shared models.
+        quiet : bool
+            Show no progress: for a model that takes seconds, one of many.
+
+        Returns
+        -------
+        model : nn.Module
+        rows : list of dict
+            The metrics of its epochs.
+        """
+        settings = settings or self.settings()
+        manual_seed(settings.seed)
+        model = make_model()
+        folder = self.folder
+        if not own:
+            identity = {
+                "model": repr(model),
+                "settings": dataclasses.asdict(settings),
+                "corruption": repr(corruption),
+                "samples": digest_of(samples),
+                "tested_on": None if tested_on is None else digest_of(tested_on),
+            }
+            for how in ("device", "workers", "save_seconds", "log_steps"):
+                del identity["settings"][how]
+            digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+            folder = self.models / f"{name}-{digest[:12]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        is_quiet = quiet or self.quiet
+        with contextlib.nullcontext() if own else _in_turn(folder, name, is_quiet):
+            if (folder / CHECKPOINT).exists() and not is_quiet:
+                print(f"{name}: going on from {folder / CHECKPOINT}")
+            rows = train(
+                model,
+                samples,
+                settings,
+                corruption=corruption,
+                evaluate=evaluate,
+                folder=folder,
+                resume=True,
+                title=name,
+                quiet=is_quiet,
+            )
+        return model, rows
+
+
+def _load_fitting(folder: str) -> datasets.Dataset:
+    """The set in a folder, if the lecture's networks can be trained and tested on it."""
+    dataset = datasets.load_folder(folder)
+    for name, images in (("training", dataset.train_images), ("test", dataset.test_images)):
+        if not len(images):
+            raise OptionError(f"--data: {folder} holds no {name} images")
+    size, expected = dataset.train_images.shape[1:], AutoEncoder.sample_shape[1:]
+    if size != expected:
+        raise OptionError(
+            f"--data: the images in {folder} are {size[0]} x {size[1]}, the lecture's networks "
+            f"take {expected[0]} x {expected[1]}"
+        )
+    return dataset
+
+
+def models_folder(folder: str | os.PathLike[str], root: str | os.PathLike[str] = "runs") -> Path:
+    """Where a run in a folder shares its models: all runs under the root, others on their own."""
+    is_inside = Path(root).resolve() in Path(folder).resolve().parents
+    return Path(root) / "models" if is_inside else Path(folder) / "models"
+
+
+def new_folder(name: str, root: str | os.PathLike[str] = "runs") -> Path:
+    """Make the next free folder for a demo, such as ``runs/train_denoiser/002``; nobody else's."""
+    number = _last_number(name, root)
+    while True:
+        number += 1
+        folder = Path(root) / name / f"{number:03d}"
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            folder.mkdir(parents=True)
+            return folder
+
+
+def in_use(folder: str | os.PathLike[str]) -> bool:
+    """Whether a live run holds a folder."""
+    path = Path(folder) / LOCK
+    if path.is_file():
+        try:
+            # Time for others who only ask to let go.
+            with file_lock(path, timeout=_LOCK_SECONDS / 4):
+                pass
+        except TimeoutError:
+            return True
+        except OSError:  # nobody can hold it, or it cannot be told
+            pass
+    return False
+
+
+def require_free(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that a live run holds.
+
+    Raises
+    ------
+    OptionError
+    """
+    if in_use(folder):
+        raise _is_live(folder)
+
+
+def _is_live(folder: str | os.PathLike[str]) -> OptionError:
+    return OptionError(
+        f"{os.fspath(folder)} is in use by a run that has not ended; wait for it, or use --out "
+        "with another folder"
+    )
+
+
+@contextlib.contextmanager
+def _in_turn(folder: Path, name: str, quiet: bool) -> Iterator[None]:
+    """Wait while another run trains the same model: it is read then, not trained a second time."""
+    with contextlib.ExitStack() as held:
+        try:
+            try:
+                held.enter_context(file_lock(folder / LOCK, timeout=0.0))
+            except TimeoutError:
+                if not quiet:
+                    print(f"{name}: waiting for another run that trains it in {folder}", flush=True)
+                held.enter_context(file_lock(folder / LOCK, timeout=math.inf))
+        except OSError:  # no locks here, or read only; a model that is whole can still be read
+            pass
+        yield
+
+
+def last_folder(name: str, root: str | os.PathLike[str] = "runs") -> Path | None:
+    """The newest folder of a demo, or None if there is none."""
+    number = _last_number(name, root)
+    return Path(root) / name / f"{number:03d}" if number else None
+
+
+def _last_number(name: str, root: str | os.PathLike[str]) -> int:
+    parent = Path(root) / name
+    if not parent.is_dir():
+        return 0
+    return max((int(path.name) for path in parent.iterdir() if path.name.isdecimal()), default=0)

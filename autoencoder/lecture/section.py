@@ -1,0 +1,431 @@
+"""A section of the lecture as a command: compute, save, draw, say what to see."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import shlex
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autoencoder.data.download import DownloadError
+from autoencoder.data.idx import IdxError
+from autoencoder.lecture.command_line import (
+    Option,
+    OptionError,
+    Parser,
+    build_parser,
+    one_line,
+    parse,
+)
+from autoencoder.lecture.run import (
+    CONFIGURATION,
+    HOW,
+    Run,
+    last_folder,
+    models_folder,
+    new_folder,
+    require_free,
+)
+from autoencoder.lecture.terminal import STOPPED, command
+from autoencoder.storage.atomic import WriteError, atomic_write
+from autoencoder.storage.checkpoint import CheckpointError
+from autoencoder.storage.reading import read_text
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
+from minigrad import device
+from minigrad.backend import cuda, cut, shown, with_one_blas_thread
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Section", "fit_to_data", "guarded", "main", "perform", "prepare", "publish"]
+
+# What may go wrong without anything being wrong with the program, beside a full memory and what the
+# operating system refuses. Every other exception is a bug, and shows its traceback.
+REFUSALS = (OptionError, IdxError, DownloadError, CheckpointError, WriteError, TrainingDiverged)
+_LARGEST_CONFIGURATION = 2**20
+RESULTS = "results.npz"
+SUMMARY = "summary.txt"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One system of the lecture.
+
+    Parameters
+    ----------
+    name : str
+        The demo's name: ``demos/<name>.py``.
+    title : str
+        The heading on the page.
+    equation : str
+        The equation it is about, in matplotlib's mathtext (a subset of TeX), without dollars.
+    description : str
+        What it shows, in a sentence or two.
+    presets : mapping
+        For each preset, the value of each option.
+    compute : callable
+        From a Run to Results. Long; may be interrupted and resumed.
+    draw : callable
+        From Results to figures by name. Quick; the first is the section's main figure.
+    summary : callable
+        From Results to lines that say what the viewer should see, with the measured numbers.
+    options : sequence of Option
+        Those it has beside the common ones.
+    check : callable, optional
+        Given a Run before anything is written: lowers options to what there is
+        (:meth:`Run.limit`), and raises ValueError where it is too little to compute from.
+    needs : callable, optional
+        From the options, and Results that were read, to what ``draw`` and ``summary`` take out of
+        them: a file that lacks it is refused.
+    """
+
+    name: str
+    title: str
+    equation: str
+    description: str
+    presets: Mapping[str, Mapping[str, Any]]
+    compute: Callable[[Run], Results]
+    draw: Callable[[Results], dict[str, Figure]]
+    summary: Callable[[Results], list[str]]
+    options: Sequence[Option] = ()
+    check: Callable[[Run], None] | None = None
+    needs: Callable[[argparse.Namespace, Results], Needs] | None = None
+
+    def read(self, run: Run) -> Results:
+        """The results of an earlier run of the same configuration.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged, of another configuration, or lacks something.
+        FileNotFoundError
+            If there is none.
+        """
+        needs = None if self.needs is None else functools.partial(self.needs, run.options)
+        return Results.load(run.folder / RESULTS, run.configuration, needs)
+
+    def parser(self) -> Parser:
+        """The parser of the section's command line."""
+        return build_parser(f"{self.name}.py", self.description, self.presets, self.options)
+
+
+def perform(section: Section, run: Run, replot: bool = False) -> Results:
+    """Compute a section (or read what was computed), then write its files.
+
+    Into the run's folder go ``config.json``, ``results.npz``, ``metrics.csv``, ``summary.txt`` and
+    a PNG and an SVG of every figure.
+
+    Parameters
+    ----------
+    section : Section
+    run : Run
+    replot : bool
+        Only draw what an earlier run of the same configuration computed.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing was computed yet that could be replotted.
+    """
+    if replot:
+        results = section.read(run)
+    else:
+        run.write_configuration()
+        results = with_one_blas_thread(section.compute)(run)
+        results.save(run.folder / RESULTS, run.configuration)
+    publish(section, run, results)
+    return results
+
+
+def publish(section: Section, run: Run, results: Results) -> list[Path]:
+    """Write what is shown of results: metrics, figures, summary.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The figures without their suffixes, the main one first.
+    """
+    from autoencoder.figures import save  # here, because matplotlib takes long to import
+
+    write_rows(run.folder / METRICS, results.rows)
+    stems = []
+    for name, figure in section.draw(results).items():
+        save(figure, run.folder / name)
+        stems.append(run.folder / name)
+    atomic_write(run.folder / SUMMARY, "\n".join(section.summary(results)) + "\n")
+    return stems
+
+
+@command
+def main(section: Section, arguments: Sequence[str] | None = None) -> int:
+    """Run a section from the command line.
+
+    Parameters
+    ----------
+    section : Section
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 1 if the run failed, 2 for a mistake on the command line (one line on
+        standard error says which), 130 or 143 after Ctrl-C or SIGTERM.
+    """
+    parser = section.parser()
+    options, given = parse(parser, section.presets, arguments)
+    return guarded(
+        parser,
+        options,
+        lambda: prepare(section.name, parser, options, given, section.check),
+        lambda run: _perform_and_report(section, run, options.replot),
+    )
+
+
+def prepare(
+    name: str,
+    parser: Parser,
+    options: argparse.Namespace,
+    given: set[str],
+    check: Callable[[Run], None] | None = None,
+) -> Run:
+    """Choose the folder of a demo's run, and find out what cannot work before writing anything.
+
+    The folder is held by this run from then on.
+
+    Raises
+    ------
+    OptionError
+        For options that conflict, a device that cannot be used, a folder in use, data that are too
+        few for what is computed.
+    IdxError
+        For data that cannot be read.
+    OSError
+        For a folder that cannot be written.
+    """
+    try:
+        device(options.device)
+    except (ValueError, RuntimeError) as error:
+        raise OptionError(str(error)) from error
+    earlier: dict[str, Any] = {}
+    what = "--resume" if options.resume else "--replot"
+    goes_on = options.resume or options.replot
+    folder = None if options.out is None else Path(options.out)
+    if goes_on:
+        folder = folder or last_folder(name)
+        if folder is None or not (folder / CONFIGURATION).exists():
+            raise OptionError(f"{what}: there is no earlier run in {folder or 'runs/'}")
+        earlier = _take_over(parser, options, given, folder / CONFIGURATION, name, what)
+        require_free(folder)
+    elif folder is not None:
+        require_free(folder)
+        _require_new(folder)
+    run = Run(name, options, folder or Path("runs") / name, models_folder(folder or "runs/new"))
+    if not options.replot:
+        fit_to_data(run, check)
+    for key in given & earlier.keys():
+        if getattr(options, key) != earlier[key]:
+            raise _contradiction(what, key, earlier[key], run.folder)
+    if options.resume and earlier.get("data_sha256") != run.configuration.get("data_sha256"):
+        raise OptionError(f"--resume: {options.data} holds other data than when {folder} was begun")
+    if folder is None:  # a new one gets its number last: what is refused makes none
+        run.folder = new_folder(name)
+    run.hold(run.folder)
+    if not goes_on:
+        _require_new(run.folder)  # again: nobody else can write it now
+    if not options.replot:
+        run.write_configuration()
+        for key in sorted(given & run.limited):
+            print(f"--{key.replace('_', '-')} is {getattr(options, key)}: there are no more")
+    return run
+
+
+def fit_to_data(run: Run, check: Callable[[Run], None] | None) -> None:
+    """Lower a run's options to what its data hold, or refuse them; nothing is written.
+
+    Raises
+    ------
+    OptionError, IdxError
+        If the data cannot be read, or are too few or of another size than what is computed needs.
+    """
+    options = vars(run.options)
+    if options["data"] is not None:
+        _ = run.dataset
+    if check is not None:
+        check(run)
+    for counted in ("train_images", "train_points"):
+        if counted in options and "batch_size" in options:
+            run.limit("batch_size", options[counted])
+            break
+
+
+def _require_new(folder: Path) -> None:
+    if (folder / CONFIGURATION).exists():
+        raise OptionError(
+            f"--out: {folder} holds an earlier run; use --resume, --replot or another folder"
+        )
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """What an earlier run wrote into its ``config.json``, which by now may be anything.
+
+    Raises
+    ------
+    OptionError
+        If it is not that.
+    """
+    try:
+        earlier = json.loads(read_text(path, _LARGEST_CONFIGURATION))
+        if not isinstance(earlier, dict):
+            raise ValueError(f"it holds a {type(earlier).__name__}, not options by name")
+        return earlier
+    except (OSError, ValueError, RecursionError) as error:
+        raise OptionError(f"{path} is damaged: {error}") from error
+
+
+def _take_over(
+    parser: Parser,
+    options: argparse.Namespace,
+    given: set[str],
+    path: Path,
+    demo: str,
+    what: str,
+) -> dict[str, Any]:
+    """Give the options the values of an earlier run, which is returned.
+
+    Explicit ones must not contradict it, but a number may turn out to be lowered to the same.
+    """
+    try:
+        earlier = read_configuration(path)
+    except OptionError as error:
+        raise OptionError(f"{what}: {error}") from error
+    needed = ["demo", *(key for key in vars(options) if key not in HOW)]
+    missing = [key for key in needed if key not in earlier]
+    if missing:
+        raise OptionError(f"{what}: {path} is damaged: it does not say {missing[0]!r}")
+    if earlier.pop("demo") != demo:
+        raise OptionError(f"{what}: {path} is of another demo")
+    earlier.pop("device", None)
+    for key, value in earlier.items():
+        if key == "data_sha256":
+            continue
+        _require_possible(parser, key, value, f"{what}: {path}")
+        typed = getattr(options, key) if key in given else value
+        is_larger = isinstance(typed, int) and isinstance(value, int) and typed > value
+        if key not in needed or (typed != value and not is_larger):
+            raise _contradiction(what, key, value, path.parent)
+        setattr(options, key, typed)
+    return earlier
+
+
+def _contradiction(what: str, key: str, value: Any, folder: Path) -> OptionError:
+    name = key.replace("_", "-")
+    return OptionError(f"{what}: --{cut(name)} was {shown(value)} in {folder}")
+
+
+def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None:
+    """Refuse what could not have been typed: the file may come from anybody."""
+    for action in parser._actions:
+        if action.dest != key or (value is None and action.default is None):
+            continue
+        try:
+            typed = action.type(str(value)) if callable(action.type) else str(value)
+        except ValueError:
+            typed = None
+        if typed != value or isinstance(value, bool) or value not in (action.choices or [value]):
+            raise OptionError(f"{caller} is damaged: {key} cannot be {shown(value, 60)}")
+
+
+def guarded(
+    parser: Parser,
+    options: argparse.Namespace,
+    ready: Callable[[], Run],
+    work: Callable[[Run], None],
+) -> int:
+    """Prepare a demo's run and do its work; what goes wrong becomes one line and an exit status.
+
+    A bug does not: its exception goes on to the caller.
+    """
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
+    run = None
+    try:
+        run = ready()
+        _announce_device(run)
+        work(run)
+    except Interrupted as stop:
+        print(f"\n{stop}; everything is saved.\n{_way_on(parser, run)}", file=sys.stderr)
+        return 128 + (stop.signal_number or signal.SIGINT)
+    except KeyboardInterrupt:
+        if run is None:
+            print(f"{parser.prog}: stopped before anything was computed", file=sys.stderr)
+        else:  # between trainings
+            what = "stopped; what was trained so far is saved."
+            print(f"\n{what}\n{_way_on(parser, run)}", file=sys.stderr)
+        return STOPPED
+    except Exception as error:
+        memory = _full_memory(error, options)
+        is_system = isinstance(error, OSError) and error.errno is not None
+        is_named = isinstance(error, REFUSALS) or is_system
+        if not memory and not is_named:
+            raise
+        if run is None and not memory:
+            parser.error(str(error))
+        print(f"{parser.prog}: {one_line(memory or error)}", file=sys.stderr)
+        return 2 if isinstance(error, OptionError) else 1
+    finally:
+        if run is not None:
+            run.release()
+    return 0
+
+
+def _full_memory(error: Exception, options: argparse.Namespace) -> str:
+    """What to make smaller if memory ran out, on the host or a GPU; else nothing."""
+    # CuPy's errors go by their names: it may not be installed.
+    words = f"{type(error).__name__} {error}"
+    is_gpu = any(name in words for name in ("OutOfMemoryError", "MemoryAllocation", "ALLOC_FAILED"))
+    if not is_gpu and not isinstance(error, MemoryError):
+        return ""
+    sizes = [
+        f"--{key.replace('_', '-')} (it is {value})"
+        for key, value in sorted(vars(options).items(), key=lambda item: item[0] != "batch_size")
+        if isinstance(value, int) and key.endswith(("_size", "images", "samples", "points"))
+    ]
+    ways = [f"lower {' or '.join(sizes)}"] if sizes else []
+    ways += ["free some, or use --device cpu" if is_gpu else "use a smaller --preset"]
+    whose = "the GPU's" if is_gpu else "the"
+    return f"{whose} memory is full: {', '.join(ways)}" + (f": {error}" if str(error) else "")
+
+
+def _way_on(parser: Parser, run: Run) -> str:
+    """The command that goes on with a run, on the same device."""
+    words = ["python", f"demos/{parser.prog}", "--resume", "--out", str(run.folder)]
+    for how, usual in (("device", "cpu"), ("workers", None)):
+        value = getattr(run.options, how)
+        if value != usual:
+            words += [f"--{how}", str(value)]
+    return f"Go on with: {shlex.join(words)}"
+
+
+def _announce_device(run: Run) -> None:
+    """Say which GPU computes and how much of its memory is free."""
+    place = device(run.options.device)
+    if place.index is not None and not run.options.replot:
+        print(f"{place}: {cuda.describe(place.index)}", flush=True)
+
+
+def _perform_and_report(section: Section, run: Run, replot: bool) -> None:
+    results = perform(section, run, replot)
+    print("\n".join(section.summary(results)))
+    print(f"Figures and metrics are in {run.folder}")

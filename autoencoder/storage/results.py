@@ -1,0 +1,195 @@
+"""What a section computed, kept in one file so that its figures can be drawn again."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+
+from autoencoder.storage.checkpoint import load_checkpoint, save_checkpoint
+from autoencoder.storage.spec import NOT_NEGATIVE, CheckpointError, check_value, is_number
+
+__all__ = ["Needs", "Results", "epoch_rows"]
+
+_LARGEST = 1e30  # of an array's numbers: drawing squares them, in float32 at worst
+
+
+@dataclass
+class Results:
+    """Arrays, numbers and metrics rows of a section.
+
+    Parameters
+    ----------
+    arrays : dict of str to numpy.ndarray
+        What the figures show. Names of letters, digits and ``_ - . /``.
+    numbers : dict
+        What the captions say: anything JSON can hold.
+    rows : list of dict
+        What goes into ``metrics.csv``.
+
+    Examples
+    --------
+    >>> results = Results(numbers={"psnr_db": 18.0})
+    >>> results.numbers["psnr_db"]
+    18.0
+    """
+
+    arrays: dict[str, numpy.ndarray] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def save(self, path: str | os.PathLike[str], configuration: dict[str, Any]) -> None:
+        """Write everything, with the configuration it came from.
+
+        Raises
+        ------
+        WriteError
+            If the file cannot be written.
+        """
+        metadata = {
+            "kind": "minigrad results",
+            "configuration": configuration,
+            "numbers": self.numbers,
+            "rows": self.rows,
+        }
+        save_checkpoint(path, self.arrays, metadata)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        configuration: dict[str, Any] | None = None,
+        needs: Callable[[Results], Needs] | None = None,
+    ) -> Results:
+        """Read what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+        configuration : dict, optional
+            Refuse results of another configuration.
+        needs : callable, optional
+            From the results, read but not checked yet, to what figures and captions take out of
+            them.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged, not results, or lacks something; it names file and field.
+        FileNotFoundError
+            If there is none.
+        """
+        expected: dict[str, Any] = {"kind": "minigrad results"}
+        if configuration is not None:
+            expected["configuration"] = configuration
+        arrays, metadata = load_checkpoint(path, expected_metadata=expected)
+        for name, kind in (("numbers", dict), ("rows", list)):
+            if not isinstance(metadata.get(name), kind):
+                raise CheckpointError(os.fspath(path), f"metadata {name!r}", f"is no {kind}")
+        results = cls(arrays, metadata["numbers"], metadata["rows"])
+        for i, row in enumerate(results.rows):
+            if not isinstance(row, dict) or not all(map(_is_cell, row.values())):
+                what = "is no row of numbers and short texts"
+                raise CheckpointError(os.fspath(path), f"rows[{i}]", what)
+        if needs is not None:
+            needs(results).check(results, path)
+        return results
+
+
+@dataclass
+class Needs:
+    """What a section's figures and captions take out of its results; more may be there.
+
+    Parameters
+    ----------
+    arrays : dict of str to str or numpy.ndarray
+        Shapes, such as ``"N 1 H W"`` or ``"10 2"``: a letter is a size from 1, the same wherever
+        it stands. Numbers are real and finite; ``"positive ..."`` says more of them, ``"bool
+        ..."`` asks for truth values. An array asks for itself.
+    numbers : dict
+        As :func:`autoencoder.storage.spec.check_value` takes them.
+    rows : iterable of dict, optional
+        Likewise, for each row; it may have further columns.
+
+    Examples
+    --------
+    >>> from autoencoder.storage.spec import FINITE
+    >>> needs = Needs({"images": "N 1 H W"}, {"loss": FINITE}, epoch_rows(5, test_loss=FINITE))
+    >>> needs.check(Results({"images": numpy.ones((2, 28, 28))}), "results.npz")
+    Traceback (most recent call last):
+        ...
+    autoencoder.storage.spec.CheckpointError: results.npz: images: has shape (2, 28, 28), \
+expected N 1 H W
+    """
+
+    arrays: dict[str, str | numpy.ndarray]
+    numbers: dict[str, Any]
+    rows: Iterable[dict[str, Any]] | None = None
+
+    def check(self, results: Results, path: str | os.PathLike[str]) -> None:
+        """Raise CheckpointError, naming file and field, unless everything is there."""
+        sizes: dict[str, int] = {}
+        for name, expected in self.arrays.items():
+            problem = "is missing"
+            if name in results.arrays:
+                problem = _wrong(results.arrays[name], expected, sizes)
+            if problem:
+                raise CheckpointError(os.fspath(path), name, problem)
+        for name, expected in self.numbers.items():
+            if name not in results.numbers:
+                raise CheckpointError(os.fspath(path), f"numbers[{name!r}]", "is missing")
+            check_value(results.numbers[name], expected, path, f"numbers[{name!r}]")
+        wanted_rows = results.rows if self.rows is None else self.rows
+        for i, (row, wanted) in enumerate(itertools.zip_longest(results.rows, wanted_rows)):
+            if row is None or wanted is None:
+                problem = "is missing" if row is None else "is unexpected"
+                raise CheckpointError(os.fspath(path), f"rows[{i}]", problem)
+            row = {column: row[column] for column in wanted if column in row}
+            check_value(row, wanted, path, f"rows[{i}]")
+
+
+def epoch_rows(epochs: int, **columns: Any) -> Iterator[dict[str, Any]]:
+    """The rows that :func:`autoencoder.training.train` gives, one an epoch, with more columns."""
+    for epoch in range(1, epochs + 1):
+        yield {
+            "epoch": epoch,
+            "train_loss": NOT_NEGATIVE,
+            "train_loss_per_sample": NOT_NEGATIVE,
+            "seconds": NOT_NEGATIVE,
+            "images_per_second": NOT_NEGATIVE,
+            **columns,
+        }
+
+
+def _is_cell(value: Any) -> bool:
+    return value is None or is_number(value) or (isinstance(value, str) and len(value) <= 200)
+
+
+def _wrong(array: numpy.ndarray, expected: str | numpy.ndarray, sizes: dict[str, int]) -> str:
+    """What is wrong with an array, in words; nothing if nothing is."""
+    if isinstance(expected, numpy.ndarray):
+        return "" if numpy.array_equal(array, expected) else "has other values than expected"
+    *kinds, shape = expected.split(" ", 1) if expected[0].islower() else ["real", expected]
+    names = shape.split()
+    fits = (
+        len(names) == array.ndim
+        and array.size > 0
+        and all(
+            size == (int(name) if name.isdecimal() else sizes.setdefault(name, size))
+            for name, size in zip(names, array.shape)
+        )
+    )
+    if not fits:
+        known = ", ".join(f"{name} = {sizes[name]}" for name in names if name in sizes)
+        return f"has shape {array.shape}, expected {shape}" + (f" with {known}" if known else "")
+    if array.dtype.kind not in ("b" if kinds == ["bool"] else "fiu"):
+        return f"has dtype {array.dtype}, expected {kinds[0]} numbers"
+    if kinds != ["bool"] and not (numpy.abs(array.astype("float64")) <= _LARGEST).all():
+        return "holds a number that is not finite"
+    if kinds == ["positive"] and array.min() <= 0:
+        return "holds a number that is not positive"
+    return ""

@@ -1,0 +1,257 @@
+"""The array switch: which library an array belongs to, and moving arrays between devices.
+
+Dispatch is per array, never per process, so CPU and GPU results can stand side by side. NumPy
+arrays live on ``cpu``; CuPy arrays live on ``cuda:0``, ``cuda:1``, ... CuPy is imported only when
+a CUDA device is asked for, so a machine without it loses nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy
+
+from minigrad.backend.cuda import import_cupy, require_device
+from minigrad.backend.memory import keep_memory
+from minigrad.backend.wording import shown
+
+Array = Any  # a numpy.ndarray or a cupy.ndarray
+HostArray = numpy.ndarray
+HostScalar = numpy.generic
+as_host_array = numpy.asarray  # from a Python value (number, nested list) or a NumPy scalar
+
+keep_memory()
+
+
+@dataclass(frozen=True)
+class Device:
+    """A place arrays live: ``Device("cpu", None)`` or ``Device("cuda", 0)``.
+
+    Built by :func:`device`, which also checks that the device works.
+
+    Parameters
+    ----------
+    type : str
+        ``"cpu"`` or ``"cuda"``.
+    index : int or None
+        Which GPU; ``None`` for the CPU.
+
+    Examples
+    --------
+    >>> str(Device("cuda", 1)), str(Device("cpu"))
+    ('cuda:1', 'cpu')
+    """
+
+    type: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+
+CPU = Device("cpu")
+
+
+def device(spec: str | Device) -> Device:
+    """Name a device and make sure it can be used.
+
+    Parameters
+    ----------
+    spec : str or Device
+        ``"cpu"``, ``"cuda"`` (the first GPU) or ``"cuda:1"``.
+
+    Returns
+    -------
+    Device
+
+    Raises
+    ------
+    ValueError
+        If ``spec`` names no device.
+    RuntimeError
+        If a CUDA device is named and cannot be used; the message says what is missing. There is
+        no silent falling back to the CPU.
+
+    Examples
+    --------
+    >>> str(device("cpu"))
+    'cpu'
+    """
+    if isinstance(spec, Device):
+        spec = str(spec)
+    kind, _, index = spec.partition(":") if isinstance(spec, str) else ("", "", "")
+    if kind == "cpu" and index in ("", "0"):
+        return CPU
+    if kind == "cuda" and (spec == "cuda" or index.isdecimal()):
+        number = int(index or 0)
+        require_device(number)
+        return Device("cuda", number)
+    raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {shown(spec)}")
+
+
+def is_array(value: object) -> bool:
+    """Tell whether a value is a NumPy or a CuPy array.
+
+    Examples
+    --------
+    >>> is_array(numpy.zeros(2)), is_array([0.0, 0.0])
+    (True, False)
+    """
+    return isinstance(value, numpy.ndarray) or _is_cupy(value)
+
+
+def _is_cupy(value: object) -> bool:
+    cupy = sys.modules.get("cupy")  # if nobody imported CuPy, nothing can be a CuPy array
+    return cupy is not None and isinstance(value, cupy.ndarray)
+
+
+def device_of(array: Array) -> Device:
+    """The device an array lives on.
+
+    Parameters
+    ----------
+    array : numpy.ndarray or cupy.ndarray
+
+    Returns
+    -------
+    Device
+
+    Raises
+    ------
+    TypeError
+        If the value is no array.
+
+    Examples
+    --------
+    >>> str(device_of(numpy.zeros(3)))
+    'cpu'
+    """
+    if isinstance(array, (numpy.ndarray, numpy.generic)):
+        return CPU
+    if _is_cupy(array):
+        return Device("cuda", array.device.id)
+    raise TypeError(f"expected a NumPy or CuPy array, got {type(array).__name__}")
+
+
+def common_device(*arrays: Array, name: str = "operation") -> Device:
+    """The one device all arrays live on.
+
+    Raises
+    ------
+    TypeError
+        If they live on several devices; the message lists each argument's.
+
+    Examples
+    --------
+    >>> str(common_device(numpy.zeros(1), numpy.ones(2)))
+    'cpu'
+    """
+    devices = [device_of(array) for array in arrays]
+    if len(set(devices)) > 1:
+        places = ", ".join(f"argument {i} on {place}" for i, place in enumerate(devices))
+        raise TypeError(f"{name}: all arguments must be on one device, got {places}")
+    return devices[0] if devices else CPU
+
+
+def array_module(*arrays: Array) -> ModuleType:
+    """The library the arrays belong to: the ``numpy`` or the ``cupy`` module.
+
+    Raises
+    ------
+    TypeError
+        If the arrays live on different devices, or one is no array.
+
+    Examples
+    --------
+    >>> array_module(numpy.zeros(1)).__name__
+    'numpy'
+    """
+    for array in arrays:  # no generator: this is asked several times an operation
+        if type(array) is not numpy.ndarray:
+            break
+    else:
+        return numpy
+    return numpy if common_device(*arrays).type == "cpu" else sys.modules["cupy"]
+
+
+def as_dtype(name: str, dtype: Any, expected: str = "a dtype") -> Any:
+    """A NumPy dtype from its name, type or itself, in the byte order of the machine.
+
+    Raises
+    ------
+    TypeError
+        Naming the operation, if it is none, or none that tensors have: float32, float64, whole
+        numbers and booleans.
+
+    Examples
+    --------
+    >>> as_dtype("Tensor", "float32")
+    dtype('float32')
+    """
+    try:
+        found = None if dtype is None else numpy.dtype(dtype)  # NumPy takes None for float64
+    except (TypeError, ValueError):
+        found = None
+    if found is None:
+        raise TypeError(f"{name}: expected {expected}, got {shown(dtype)}")
+    if found.kind not in "iub" and (found.kind != "f" or found.itemsize not in (4, 8)):
+        raise TypeError(
+            f"{name}: expected numbers (float32, float64, whole or bool), got {found!s:.80}"
+        )
+    return numpy.dtype(found.char)  # the machine's byte order
+
+
+def to_device(array: Array, target: str | Device) -> Array:
+    """Copy an array to a device; an array already there is returned as it is.
+
+    Parameters
+    ----------
+    array : numpy.ndarray or cupy.ndarray
+    target : str or Device
+
+    Returns
+    -------
+    numpy.ndarray or cupy.ndarray
+
+    Examples
+    --------
+    >>> to_device(numpy.arange(3), "cpu")
+    array([0, 1, 2])
+    """
+    target = target if isinstance(target, Device) else device(target)
+    if device_of(array) == target:
+        return array
+    if target.type == "cpu":
+        return to_numpy(array)
+    with use_device(target):
+        return import_cupy().asarray(array)
+
+
+def to_numpy(array: Array) -> numpy.ndarray:
+    """Copy an array to the host; a NumPy array is returned as it is. Waits for the device.
+
+    Examples
+    --------
+    >>> to_numpy(numpy.arange(2))
+    array([0, 1])
+    """
+    if device_of(array) == CPU:
+        return numpy.asarray(array)
+    return sys.modules["cupy"].asnumpy(array)
+
+
+def use_device(place: Device) -> contextlib.AbstractContextManager:
+    """Make a device the current one, so that new arrays and launches go there.
+
+    Examples
+    --------
+    >>> with use_device(Device("cpu")):
+    ...     pass
+    """
+    if place.type == "cpu":
+        return contextlib.nullcontext()
+    return import_cupy().cuda.Device(place.index)

@@ -1,0 +1,153 @@
+"""The one source of random numbers inside the engine: where initial weights come from.
+
+Numbers are drawn on the host and then moved, because NumPy's and CuPy's streams differ: so a run
+starts from the same weights on every device.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import numpy
+
+from minigrad.backend.wording import shown
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+_lock = threading.Lock()
+_shard: ContextVar[tuple[ShardGenerators, int] | None] = ContextVar("minigrad_shard", default=None)
+_generator: Generator | None = None  # made when first needed: `numpy.random` takes time to import
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the default generator afresh, so that the layers made next are the same every time.
+
+    Parameters
+    ----------
+    seed : int
+        Not negative.
+
+    Returns
+    -------
+    numpy.random.Generator
+        The new default generator.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is no whole number, or negative.
+
+    Examples
+    --------
+    >>> from minigrad import nn
+    >>> seeded = manual_seed(1)
+    >>> first = nn.Linear(2, 1).weight
+    >>> seeded = manual_seed(1)
+    >>> bool((nn.Linear(2, 1).weight.data == first.data).all())
+    True
+    """
+    global _generator
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        raise TypeError(f"manual_seed: expected a whole number, got {shown(seed)}") from None
+    if number < 0:
+        raise ValueError(f"manual_seed: the seed must not be negative, got {number}")
+    generator = numpy.random.default_rng(number)
+    with _lock:
+        _generator = generator
+    return generator
+
+
+def default_generator() -> Generator:
+    """The generator layers draw from when they are given none.
+
+    Seeded by :func:`manual_seed`; before that, from the operating system. Threads may share it:
+    each draw holds the generator's own lock. Which thread draws first is then a matter of chance,
+    so code that makes layers in several threads and wants the same ones twice gives each thread a
+    generator of its own.
+
+    Examples
+    --------
+    >>> seeded = manual_seed(0)
+    >>> default_generator() is seeded
+    True
+    """
+    global _generator
+    shard = _shard.get()
+    if shard is not None:
+        generators, index = shard
+        return generators.generator(index)
+    with _lock:
+        if _generator is None:
+            _generator = numpy.random.default_rng()
+        return _generator
+
+
+def is_part_of_batch() -> bool:
+    """Whether this code sees one shard of several: it cannot know what the others hold.
+
+    Examples
+    --------
+    >>> is_part_of_batch()
+    False
+    """
+    shard = _shard.get()
+    return shard is not None and shard[0].shards > 1
+
+
+class ShardGenerators:
+    """One generator for each shard of a batch, so that randomness inside a model does not depend
+    on which worker computes the shard.
+
+    All are seeded by one number drawn from the default generator, the first time any is asked
+    for: a model that draws nothing leaves the default generator alone. A seed of its own does so
+    in any case. ``shards`` is how many the batch has.
+
+    Examples
+    --------
+    >>> seeded = manual_seed(0)
+    >>> generators = ShardGenerators()
+    >>> with generators.use(3):
+    ...     a = default_generator().random()
+    >>> b = default_generator().random()
+    >>> a == b
+    False
+    """
+
+    def __init__(self, seed: int | None = None, shards: int = 1) -> None:
+        self.shards = shards
+        self._lock = threading.Lock()
+        self._seed = seed
+        self._made: dict[int, Generator] = {}
+
+    @property
+    def were_asked(self) -> bool:
+        """Whether any generator was made."""
+        return bool(self._made)
+
+    @contextlib.contextmanager
+    def use(self, index: int) -> Iterator[None]:
+        """Make shard ``index``'s generator the default one inside the block, in this context."""
+        token = _shard.set((self, index))
+        try:
+            yield
+        finally:
+            _shard.reset(token)
+
+    def generator(self, index: int) -> Generator:
+        """The generator of one shard."""
+        with self._lock:
+            if self._seed is None:
+                token = _shard.set(None)  # the number comes from outside the shards
+                self._seed = int(default_generator().integers(2**63))
+                _shard.reset(token)
+            if index not in self._made:
+                self._made[index] = numpy.random.default_rng([self._seed, index])
+            return self._made[index]

@@ -1,0 +1,197 @@
+"""Activation functions, element by element: tanh, sigmoid, softplus, relu, leaky_relu.
+
+With ``y = f(x)`` and g the gradient arriving at y, the gradient of x is ``g f'(x)``. Where f' is
+cheaper in terms of y, backward reads the output.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.backend import Array, array_module
+from minigrad.engine import Operation, Tensor
+from minigrad.functional.arithmetic import Mul, Neg, Scale, ScaleDown, Shift
+from minigrad.functional.operands import as_float, require_number, with_number
+from minigrad.functional.select import Mask
+from minigrad.kernels import relu as relu_kernel
+from minigrad.kernels import relu_grad
+
+
+class Tanh(Operation):
+    """``y = tanh x``: dy/dx = 1 - y^2."""
+
+    saves_output = forgets_inputs = True
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).tanh(x)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        y = self.output
+        return Mul()(gradient, Shift(1)(Neg()(Mul()(y, y))))
+
+
+class Sigmoid(Operation):
+    """``y = 1 / (1 + e^-x)``: dy/dx = y (1 - y).
+
+    Computed as ``e^min(x, 0) / (1 + e^-|x|)``, which neither overflows nor loses small values.
+    """
+
+    saves_output = forgets_inputs = True
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        y = self.output
+        return Mul()(gradient, Mul()(y, Shift(1)(Neg()(y))))
+
+
+class Softplus(Operation):
+    """``y = ln(1 + e^x)``: dy/dx = sigmoid x. Computed as ``max(x, 0) + ln(1 + e^-|x|)``."""
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        return Mul()(gradient, Sigmoid()(x))
+
+
+class Relu(Operation):
+    """``y = max(x, 0)``: dy/dx = 1 where y > 0, else 0 (0 at 0)."""
+
+    saves_output = forgets_inputs = True
+
+    def forward(self, x: Array) -> Array:
+        return relu_kernel(x)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return ReluGrad(self.output.data)(gradient)
+
+
+class ReluGrad(Operation):
+    """``g' = g where y > 0 else 0``: linear in g, so its gradient is the same map."""
+
+    def __init__(self, y: Array) -> None:
+        self.y = y
+
+    def forward(self, gradient: Array) -> Array:
+        return relu_grad(self.y, gradient)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return ReluGrad(self.y)(gradient)
+
+
+class LeakyRelu(Operation):
+    """``y = x where x > 0 else s x``: dy/dx = 1 or the slope s."""
+
+    def __init__(self, negative_slope: float) -> None:
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).where(x > 0, x, x * self.negative_slope)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        one, slope = x.dtype.type(1), x.dtype.type(self.negative_slope)
+        return Mask(array_module(x.data).where(x.data > 0, one, slope))(gradient)
+
+
+def tanh(x: Any) -> Tensor:
+    """The hyperbolic tangent, element by element: between -1 and 1.
+
+    The gradient is computed from the result: where that rounds to 1, it is 0, as in PyTorch.
+    Parameters and result as for :func:`exp`.
+
+    Examples
+    --------
+    >>> tanh(Tensor([0.0]))
+    Tensor([0.])
+    """
+    return Tanh()(as_float("tanh", x))
+
+
+def sigmoid(x: Any) -> Tensor:
+    """The logistic function ``1 / (1 + exp(-x))``, element by element: between 0 and 1.
+
+    The gradient is computed from the result: where that rounds to 1, it is 0, as in PyTorch.
+    Parameters and result as for :func:`exp`.
+
+    Examples
+    --------
+    >>> sigmoid(Tensor([0.0]))
+    Tensor([0.5])
+    """
+    return Sigmoid()(as_float("sigmoid", x))
+
+
+def softplus(x: Any, beta: float = 1.0) -> Tensor:
+    """A smooth relu: ``ln(1 + exp(beta x)) / beta``, element by element.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape.
+    beta : float
+        Larger is closer to relu.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If ``beta`` is not positive.
+
+    Examples
+    --------
+    >>> softplus(Tensor([0.0]))
+    Tensor([0.6931472])
+    """
+    require_number("softplus", "beta", beta)
+    if beta <= 0:
+        raise ValueError(f"softplus: beta must be positive, got {beta}")
+    x = as_float("softplus", x)
+    return Softplus()(x) if beta == 1 else ScaleDown(beta)(Softplus()(Scale(beta)(x)))
+
+
+def relu(x: Any) -> Tensor:
+    """``max(x, 0)``, element by element; its gradient at 0 is taken as 0.
+
+    Parameters and result as for :func:`exp`.
+
+    Examples
+    --------
+    >>> relu(Tensor([-1.0, 2.0]))
+    Tensor([0., 2.])
+    """
+    return Relu()(as_float("relu", x))
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:
+    """``x`` where positive, ``negative_slope * x`` elsewhere.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape.
+    negative_slope : float
+        The slope below 0.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Examples
+    --------
+    >>> leaky_relu(Tensor([-1.0, 2.0]), 0.5)
+    Tensor([-0.5,  2. ])
+    """
+    require_number("leaky_relu", "negative_slope", negative_slope)
+    x, slope = with_number("leaky_relu", as_float("leaky_relu", x), negative_slope)
+    return LeakyRelu(slope)(x)

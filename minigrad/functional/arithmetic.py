@@ -1,0 +1,240 @@
+"""Arithmetic, element by element: add, sub, mul, div, neg.
+
+With ``y = f(a, b)`` and g the gradient arriving at y, the gradients are ``g * df/da`` and
+``g * df/db``. A plain number is an option of the operation, not an input: it has no gradient, and
+on a GPU it travels with the launch instead of as an array.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.backend import Array
+from minigrad.engine import Add, Operation, Tensor
+from minigrad.functional.operands import as_float, as_tensor, is_number, operands, with_number
+
+
+class Shift(Operation):
+    """``y = x + c`` for a number c: dy/dx = 1."""
+
+    def __init__(self, constant: float) -> None:
+        self.constant = constant
+
+    def forward(self, x: Array) -> Array:
+        return x + self.constant
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return gradient
+
+
+class Scale(Operation):
+    """``y = c x`` for a number c: dy/dx = c."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def forward(self, x: Array) -> Array:
+        return x * self.factor
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return Scale(self.factor)(gradient)
+
+
+class ScaleDown(Operation):
+    """``y = x / c`` for a number c: dy/dx = 1 / c."""
+
+    def __init__(self, divisor: float) -> None:
+        self.divisor = divisor
+
+    def forward(self, x: Array) -> Array:
+        return x / self.divisor
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return ScaleDown(self.divisor)(gradient)
+
+
+class Sub(Operation):
+    """``y = a - b``: dy/da = 1, dy/db = -1."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a - b
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return gradient, Neg()(gradient) if self.needs_input_grad[1] else None
+
+
+class Mul(Operation):
+    """``y = a b``: dy/da = b, dy/db = a."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a * b
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        a, b = self.saved
+        needs_a, needs_b = self.needs_input_grad
+        return Mul()(gradient, b) if needs_a else None, Mul()(gradient, a) if needs_b else None
+
+
+class Div(Operation):
+    """``y = a / b``: dy/da = 1 / b, dy/db = -a / b^2 = -(dy/da) y."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a / b
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor, Tensor | None]:
+        a, b = self.saved
+        by_a = Div()(gradient, b)
+        by_b = Neg()(Div()(Mul()(by_a, a), b)) if self.needs_input_grad[1] else None
+        return by_a, by_b
+
+
+class Reciprocal(Operation):
+    """``y = c / x`` for a number c: dy/dx = -c / x^2 = -y / x."""
+
+    saves_output = True
+
+    def __init__(self, constant: float) -> None:
+        self.constant = constant
+
+    def forward(self, x: Array) -> Array:
+        return self.constant / x
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        return Neg()(Div()(Mul()(gradient, self.output), x))
+
+
+class Neg(Operation):
+    """``y = -x``: dy/dx = -1."""
+
+    def forward(self, x: Array) -> Array:
+        return -x
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return Neg()(gradient)
+
+
+def add(a: Any, b: Any) -> Tensor:
+    """Add two tensors, element by element, with broadcasting; ``a + b``.
+
+    Parameters
+    ----------
+    a, b : Tensor or number
+        Of shapes that broadcast together. At least one a tensor.
+
+    Returns
+    -------
+    Tensor
+        Of the shape both broadcast to.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no tensor or number, or they live on different devices.
+    ValueError
+        If the shapes do not broadcast together.
+    OverflowError
+        If a tensor of whole numbers is of too small a kind for the number.
+
+    Examples
+    --------
+    >>> add(Tensor([1.0, 2.0]), 10)
+    Tensor([11., 12.])
+    """
+    if type(b) is not Tensor and is_number(b):
+        x, number = with_number("add", a, b)
+        return Shift(number)(x)
+    if type(a) is not Tensor and is_number(a):
+        return add(b, a)
+    a, b = operands("add", a, b)
+    return Add()(a, b)
+
+
+def sub(a: Any, b: Any) -> Tensor:
+    """Subtract two tensors, element by element, with broadcasting; ``a - b``.
+
+    Parameters, results and errors as for :func:`add`.
+
+    Examples
+    --------
+    >>> sub(Tensor([1.0, 2.0]), Tensor([1.0, 1.0]))
+    Tensor([0., 1.])
+    """
+    if type(b) is not Tensor and is_number(b):
+        a, b = with_number("sub", a, b)
+        if a.data.dtype.kind == "f":  # whole numbers without sign have no -number
+            return Shift(-b)(a)
+    elif type(a) is not Tensor and is_number(a):
+        x, number = with_number("sub", b, a)  # cast first: -x of a uint8 is 256 - x
+        return Shift(number)(Neg()(_not_boolean("sub", x)))
+    a, b = operands("sub", a, b)
+    return Sub()(_not_boolean("sub", a), b)
+
+
+def _not_boolean(name: str, x: Tensor) -> Tensor:
+    """Two booleans have no difference."""
+    if x.data.dtype.kind == "b":
+        raise TypeError(f"{name}: not defined for {x.dtype}, of shape {x.shape}; use to('int64')")
+    return x
+
+
+def mul(a: Any, b: Any) -> Tensor:
+    """Multiply two tensors, element by element, with broadcasting; ``a * b``.
+
+    Parameters, results and errors as for :func:`add`.
+
+    Examples
+    --------
+    >>> mul(Tensor([1.0, 2.0]), Tensor([[3.0], [4.0]]))
+    Tensor([[3., 6.],
+            [4., 8.]])
+    """
+    if type(b) is not Tensor and is_number(b):
+        x, number = with_number("mul", a, b)
+        return Scale(number)(x)
+    if type(a) is not Tensor and is_number(a):
+        return mul(b, a)
+    a, b = operands("mul", a, b)
+    return Mul()(a, b)
+
+
+def div(a: Any, b: Any) -> Tensor:
+    """Divide two tensors, element by element, with broadcasting; ``a / b``.
+
+    Parameters, results and errors as for :func:`add`; whole numbers give float32.
+
+    Examples
+    --------
+    >>> div(Tensor([1.0, 2.0]), 4)
+    Tensor([0.25, 0.5 ])
+    >>> 1 / Tensor([4])
+    Tensor([0.25])
+    """
+    if type(b) is not Tensor and is_number(b):
+        x, number = with_number("div", as_float("div", a), b)
+        return ScaleDown(number)(x)
+    if type(a) is not Tensor and is_number(a):
+        x, number = with_number("div", as_float("div", b, 1), a)
+        return Reciprocal(number)(x)
+    return Div()(*operands("div", as_float("div", a), as_float("div", b, 1)))
+
+
+def neg(x: Any) -> Tensor:
+    """Change the sign; ``-x``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Examples
+    --------
+    >>> neg(Tensor([1.0, -2.0]))
+    Tensor([-1.,  2.])
+    """
+    return Neg()(_not_boolean("neg", as_tensor("neg", x)))

@@ -1,0 +1,134 @@
+"""Tensor's operators and methods: the one place where this floor reaches up to ``tensor.py``.
+
+Type checkers read :class:`TensorMethods` as a base class of Tensor; at run time :func:`attach`
+copies its members onto Tensor when ``minigrad.functional`` is imported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.backend import Device
+from minigrad.engine import Tensor
+from minigrad.functional import (
+    activation,
+    arithmetic,
+    compare,
+    elementwise,
+    index,
+    linalg,
+    power,
+    reduce,
+    select,
+    shape,
+)
+from minigrad.functional.move import to
+from minigrad.functional.softmax import log_softmax, logsumexp, softmax
+
+
+def _reflected(function: Any) -> Any:
+    """``b - a`` for ``a.__rsub__(b)``."""
+
+    def operator(self: Tensor, other: Any) -> Tensor:
+        """The operator with its arguments swapped."""
+        return function(other, self)
+
+    return operator
+
+
+class TensorMethods:
+    """Everything Tensor can do that is an operation: each is the function of the same name."""
+
+    __slots__ = ()
+
+    __add__ = __radd__ = add = arithmetic.add
+    __sub__ = sub = arithmetic.sub
+    __rsub__ = _reflected(arithmetic.sub)
+    __mul__ = __rmul__ = mul = arithmetic.mul
+    __truediv__ = div = arithmetic.div
+    __rtruediv__ = _reflected(arithmetic.div)
+    __pow__ = pow = power.pow
+    __rpow__ = _reflected(power.pow)
+    __neg__ = neg = arithmetic.neg
+    __matmul__ = matmul = linalg.matmul
+    __rmatmul__ = _reflected(linalg.matmul)
+    __getitem__ = index.getitem
+
+    __eq__ = eq = compare.eq
+    __ne__ = ne = compare.ne
+    __lt__ = lt = compare.lt
+    __le__ = le = compare.le
+    __gt__ = gt = compare.gt
+    __ge__ = ge = compare.ge
+    __abs__ = abs = elementwise.abs
+
+    log = elementwise.log
+    exp = elementwise.exp
+    sqrt = elementwise.sqrt
+    sin = elementwise.sin
+    cos = elementwise.cos
+    tanh = activation.tanh
+    sigmoid = activation.sigmoid
+    softplus = activation.softplus
+    relu = activation.relu
+    leaky_relu = activation.leaky_relu
+    maximum = select.maximum
+    minimum = select.minimum
+    clamp = select.clamp
+
+    sum = reduce.sum
+    mean = reduce.mean
+    amax = reduce.amax
+    amin = reduce.amin
+    var = reduce.var
+    std = reduce.std
+    logsumexp = logsumexp
+    softmax = softmax
+    log_softmax = log_softmax
+
+    reshape = shape.reshape
+    permute = shape.permute
+    transpose = shape.transpose
+    flatten = shape.flatten
+    squeeze = shape.squeeze
+    unsqueeze = shape.unsqueeze
+    expand = shape.expand
+
+    to = to
+
+    def where(self: Any, condition: Any, other: Any) -> Tensor:
+        """This tensor where the condition holds, ``other`` elsewhere: see ``functional.where``."""
+        return select.where(condition, self, other)
+
+    @property
+    def T(self: Any) -> Tensor:
+        """A matrix with rows and columns swapped."""
+        if self.ndim != 2:
+            raise AttributeError(f"T: expected a matrix, got shape {self.shape}; use permute")
+        return shape.transpose(self, 0, 1)
+
+    def cpu(self: Any) -> Tensor:
+        """The tensor on the CPU: ``to("cpu")``."""
+        return to(self, "cpu")
+
+    def cuda(self: Any, device: str | Device = "cuda") -> Tensor:
+        """The tensor on a GPU: ``to("cuda")``."""
+        return to(self, device)
+
+    def float(self: Any) -> Tensor:
+        """The tensor in float32: ``to("float32")``."""
+        return to(self, "float32")
+
+    def double(self: Any) -> Tensor:
+        """The tensor in float64: ``to("float64")``."""
+        return to(self, "float64")
+
+    def __iter__(self: Any) -> Any:
+        return map(self.__getitem__, range(len(self)))
+
+
+def attach() -> None:
+    """Copy the members of TensorMethods onto Tensor."""
+    for name, member in vars(TensorMethods).items():
+        if name not in ("__module__", "__doc__", "__slots__", "__hash__", "__qualname__"):
+            setattr(Tensor, name, member)

@@ -1,0 +1,270 @@
+"""Turning what a caller passes into tensors that an operation can take.
+
+Precision follows the tensors: Python and NumPy *scalars* never change it, whole numbers yield to
+floating point, and of two floating-point precisions the higher one wins.
+"""
+
+from __future__ import annotations
+
+import functools
+import numbers
+import operator
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+from minigrad.backend import CPU, array_module, as_dtype, as_host_array, is_array, shown, use_device
+from minigrad.engine import Operation, Tensor
+
+DEFAULT_FLOAT = "float32"
+Parameters = ParamSpec("Parameters")
+
+
+def on_its_device(function: Callable[Parameters, Tensor]) -> Callable[Parameters, Tensor]:
+    """Make the first argument's device the current one inside a function that makes arrays.
+
+    Operations do so by themselves; this is for arrays made between them.
+    """
+
+    @functools.wraps(function)
+    def placed(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Tensor:
+        first = args[0] if args else None
+        if not isinstance(first, Tensor) or first.device == CPU:
+            return function(*args, **kwargs)
+        with use_device(first.device):
+            return function(*args, **kwargs)
+
+    return placed
+
+
+class Cast(Operation):
+    """``y = x`` in another floating-point precision; the gradient is cast back."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+
+    def forward(self, x):
+        return x.astype(self.dtype)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return Cast(self.inputs[0].dtype)(gradient)
+
+
+def cast(x: Tensor, dtype: Any) -> Tensor:
+    """A tensor in another precision: the tensor itself if it already has it."""
+    dtype = as_dtype("to", dtype)
+    if x.data.dtype == dtype:
+        return x
+    if x.data.dtype.kind == "f" and dtype.kind == "f":
+        return Cast(dtype)(x)
+    with use_device(x.device):
+        return Tensor(x.data.astype(dtype))
+
+
+def is_number(value: object) -> bool:
+    """A plain number (Python's or NumPy's), as opposed to a tensor, array or list."""
+    if isinstance(value, Tensor):
+        return False
+    if type(value) in (float, int):
+        return True
+    return isinstance(value, numbers.Real) or (hasattr(value, "dtype") and not is_array(value))
+
+
+def is_whole(value: object) -> bool:
+    """Something that counts, Python's or NumPy's: no truth value, no tensor, nothing to round."""
+    if type(value) is int:
+        return True
+    if isinstance(value, (bool, Tensor)):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
+
+
+def require_number(name: str, what: str, value: Any) -> None:
+    """Raise a TypeError naming the operation and the option unless the value is a number.
+
+    Examples
+    --------
+    >>> require_number("clamp", "min", 0.5)
+    """
+    if not is_number(value):
+        raise TypeError(f"{name}: {what} must be a number, got {shown(value)}")
+
+
+def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
+    """A tensor and a number to combine it with: the number as Python's, which leaves precision
+    alone, and the tensor made able to take it (see :func:`cast_for_number`)."""
+    x = as_tensor(name, x)
+    if type(number) is not float:
+        number = python_number(name, number)
+        x = cast_for_number(name, x, number)
+    elif x.data.dtype.kind != "f":
+        x = cast(x, DEFAULT_FLOAT)
+    return x, number
+
+
+def python_number(name: str, number: Any) -> float | int:
+    """A number of any kind (NumPy's, a fraction) as Python's bool, int or float."""
+    if type(number) is int:
+        return number
+    number = number.item() if hasattr(number, "item") else number
+    if isinstance(number, complex):
+        raise TypeError(f"{name}: complex numbers are not supported, got {shown(number)}")
+    if not isinstance(number, numbers.Real):
+        raise TypeError(f"{name}: expected a number, got a {type(number).__name__}")
+    return number if isinstance(number, int) else float(number)
+
+
+def cast_for_number(name: str, x: Tensor, number: float | int) -> Tensor:
+    """Whole numbers yield to a floating-point number, booleans to a whole one.
+
+    Raises
+    ------
+    OverflowError
+        If the tensor's whole numbers are too small a kind to hold the number.
+
+    Examples
+    --------
+    >>> cast_for_number("add", Tensor([True]), 2).dtype
+    dtype('int64')
+    """
+    kind = x.data.dtype.kind
+    if isinstance(number, bool):
+        return x
+    if isinstance(number, float):
+        return x if kind == "f" else cast(x, DEFAULT_FLOAT)
+    if kind == "b":
+        x = cast(x, "int64")
+    require_in_range(name, number, x.data.dtype)
+    return x
+
+
+def require_in_range(name: str, number: float, dtype: Any) -> None:
+    """Raise an OverflowError naming the operation unless the dtype has the number.
+
+    Examples
+    --------
+    >>> require_in_range("add", 255, Tensor([1]).to("uint8").dtype)
+    """
+    if isinstance(number, float):
+        return
+    if dtype.kind == "f":
+        try:
+            float(number)  # beyond float32 it is infinite, as in NumPy
+            fits = True
+        except OverflowError:
+            fits = False
+    else:
+        bits = 8 * (dtype.itemsize if dtype.kind != "b" else 8)  # booleans become int64
+        low, high = (0, 2**bits) if dtype.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
+        fits = low <= number < high
+    if not fits:
+        what = number if abs(number) < 2**64 else f"a number beyond {'-' * (number < 0)}2**64"
+        raise OverflowError(f"{name}: {what} is out of the range of {dtype}")
+
+
+def as_tensor(name: str, value: Any, position: int = 0) -> Tensor:
+    """A tensor as it is; an array or list wrapped.
+
+    Raises
+    ------
+    TypeError
+        Naming the operation, if the value is no number or array of numbers.
+    """
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (str, bytes)) or value is None or isinstance(value, complex):
+        raise TypeError(f"{name}: argument {position} is {shown(value)}, expected a tensor")
+    try:
+        return Tensor(value)
+    except TypeError as error:
+        kind, why = type(value).__name__, str(error).removeprefix("Tensor: ")
+        raise TypeError(
+            f"{name}: argument {position} is a {kind}, expected a tensor: {why}"
+        ) from error
+
+
+def as_float(name: str, value: Any, position: int = 0) -> Tensor:
+    """A tensor of floating point; whole numbers become float32."""
+    tensor = as_tensor(name, value, position)
+    return tensor if tensor.data.dtype.kind == "f" else cast(tensor, DEFAULT_FLOAT)
+
+
+def number_like(name: str, number: Any, tensor: Tensor) -> Tensor:
+    """A number as a tensor without dimensions, of a tensor's precision and device."""
+    tensor, number = with_number(name, tensor, number)
+    is_count = tensor.dtype.kind == "b" and not isinstance(number, bool)
+    array = as_host_array(number).astype("int64" if is_count else tensor.dtype)
+    return Tensor(array, device=tensor.device)
+
+
+def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """Tensors cast to the precision their combination has.
+
+    Examples
+    --------
+    >>> half, whole = Tensor([0.5]), Tensor([1, 2])
+    >>> [str(tensor.dtype) for tensor in same_precision("add", half, whole)]
+    ['float32', 'float32']
+    """
+    first = tensors[0].data.dtype
+    for tensor in tensors:
+        if tensor.data.dtype is not first:
+            break
+    else:
+        return tensors
+    dtypes = {tensor.data.dtype for tensor in tensors}
+    if len(dtypes) == 1:
+        return tensors
+    floating = [dtype for dtype in dtypes if dtype.kind == "f"]
+    if floating:
+        result = max(floating, key=lambda dtype: dtype.itemsize)
+    else:
+        result = array_module(tensors[0].data).result_type(*dtypes)
+    return tuple(cast(tensor, result) for tensor in tensors)
+
+
+def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape several shapes broadcast to.
+
+    Raises
+    ------
+    ValueError
+        Naming the operation and the shapes.
+
+    Examples
+    --------
+    >>> broadcast_shape("add", (4, 1), (3,))
+    (4, 3)
+    """
+    result: list[int] = []
+    for k in range(1, max(map(len, shapes)) + 1):
+        lengths = {shape[-k] for shape in shapes if len(shape) >= k} - {1}
+        if len(lengths) > 1:
+            listed = " and ".join(map(str, shapes))
+            raise ValueError(f"{name}: shapes {listed} cannot be broadcast together")
+        result.append(lengths.pop() if lengths else 1)
+    return tuple(reversed(result))
+
+
+def operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Two arguments as tensors of one precision whose shapes broadcast together."""
+    if type(a) is type(b) is Tensor:  # most calls: nothing to do
+        x, y = a.data, b.data
+        if x.dtype is y.dtype and x.shape == y.shape:
+            return a, b
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        a_is_number, b_is_number = is_number(a), is_number(b)
+        a = a if a_is_number else as_tensor(name, a, 0)
+        b = b if b_is_number else as_tensor(name, b, 1)
+        if a_is_number:
+            a = number_like(name, a, b) if isinstance(b, Tensor) else Tensor(a)
+        if b_is_number:
+            b = number_like(name, b, a)
+    if a.data.dtype is not b.data.dtype:
+        a, b = same_precision(name, a, b)
+    if a.data.shape != b.data.shape:
+        broadcast_shape(name, a.data.shape, b.data.shape)
+    return a, b

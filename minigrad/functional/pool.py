@@ -1,0 +1,291 @@
+"""Pooling and resizing of images, built from slices: max_pool2d, avg_pool2d, interpolate."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+from minigrad.backend import array_module, shown
+from minigrad.engine import Expand, Reshape, Sum, Tensor
+from minigrad.functional.arithmetic import ScaleDown
+from minigrad.functional.conv import Pair, batched, unbatched
+from minigrad.functional.conv_geometry import pair
+from minigrad.functional.index import Index
+from minigrad.functional.join import Pad, stack
+from minigrad.functional.operands import as_float, as_tensor, on_its_device, require_number
+from minigrad.functional.select import Mask, Where
+
+
+def _windows(
+    x: Tensor,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    output: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+) -> Tensor:
+    """Every pixel of every window, (kernel_height * kernel_width, N, C, P, Q): a strided slice
+    for each place in the kernel."""
+    slices = []
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            rows, columns = (
+                slice(first * d, first * d + s * (n - 1) + 1, s)
+                for first, d, s, n in zip((i, j), dilation, stride, output)
+            )
+            slices.append(Index((slice(None), slice(None), rows, columns))(x))
+    return stack(slices)
+
+
+def _output_size(
+    name: str,
+    x: Tensor,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    ceil_mode: bool,
+) -> tuple[int, int]:
+    """How many windows fit; with ``ceil_mode`` also one that hangs over the end."""
+    if any(2 * p > k for p, k in zip(padding, kernel)):
+        raise ValueError(f"{name}: padding {padding} is more than half the kernel {kernel}")
+    output = []
+    for n, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation):
+        room = n + 2 * p - d * (k - 1) - 1
+        count = -(-room // s) + 1 if ceil_mode else room // s + 1
+        if ceil_mode and (count - 1) * s >= n + p:
+            count -= 1  # a window must start inside the image or its left padding
+        if count < 1:
+            raise ValueError(f"{name}: kernel {kernel} is larger than input {x.shape}")
+        output.append(count)
+    return output[0], output[1]
+
+
+def _padded(
+    x: Tensor,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    output: tuple[int, int],
+    value: float,
+) -> Tensor:
+    """The image with room for every window."""
+    widths = [(0, 0), (0, 0)]
+    for n, k, s, p, d, count in zip(x.shape[2:], kernel, stride, padding, dilation, output):
+        widths.append((p, max((count - 1) * s + d * (k - 1) + 1 - n - p, 0)))
+    return Pad(tuple(widths), value)(x) if any(map(any, widths)) else x
+
+
+@on_its_device
+def max_pool2d(
+    x: Any,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The largest pixel of each window; the gradient goes to the first of equals.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N, C, H, W), or one image (C, H, W).
+    kernel_size : int or pair
+        Size of the window, in pixels (height, width).
+    stride : int or pair, optional
+        Distance between windows; by default they touch.
+    padding : int or pair
+        Rows and columns of minus infinity on each side.
+    dilation : int or pair
+        Distance between the pixels of a window.
+    ceil_mode : bool
+        Whether a last window may hang over the end.
+
+    Returns
+    -------
+    Tensor
+        (N, C, P, Q), or (C, P, Q).
+
+    Raises
+    ------
+    ValueError
+        If the window does not fit.
+
+    Examples
+    --------
+    >>> max_pool2d(Tensor([[[1.0, 2.0], [3.0, 4.0]]]), 2)
+    Tensor([[[4.]]])
+    """
+    name = "max_pool2d"
+    x, is_single = batched(name, as_float(name, x))
+    kernel = pair(name, "kernel_size", kernel_size, 1)
+    stride = kernel if stride is None else pair(name, "stride", stride, 1)
+    padding = pair(name, "padding", padding, 0)
+    dilation = pair(name, "dilation", dilation, 1)
+    output = _output_size(name, x, kernel, stride, padding, dilation, ceil_mode)
+    x = _padded(x, kernel, stride, padding, dilation, output, float("-inf"))
+    windows = _windows(x, kernel, stride, output, dilation)
+    xp = array_module(windows.data)
+    places = xp.arange(len(windows)).reshape(-1, 1, 1, 1, 1)
+    is_first_largest = places == windows.data.argmax(axis=0)
+    zero = Tensor(xp.zeros_like(windows.data, shape=()))
+    return unbatched(Sum((0,))(Where(is_first_largest)(windows, zero)), is_single)
+
+
+@on_its_device
+def avg_pool2d(
+    x: Any,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of each window.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N, C, H, W), or one image (C, H, W).
+    kernel_size, stride, padding, ceil_mode
+        As for :func:`max_pool2d`, the padding being zeros.
+    count_include_pad : bool
+        Whether padding counts in the mean.
+
+    Returns
+    -------
+    Tensor
+        (N, C, P, Q), or (C, P, Q).
+
+    Raises
+    ------
+    ValueError
+        If the window does not fit.
+
+    Examples
+    --------
+    >>> avg_pool2d(Tensor([[[1.0, 2.0], [3.0, 4.0]]]), 2)
+    Tensor([[[2.5]]])
+    """
+    name = "avg_pool2d"
+    x, is_single = batched(name, as_float(name, x))
+    kernel = pair(name, "kernel_size", kernel_size, 1)
+    stride = kernel if stride is None else pair(name, "stride", stride, 1)
+    padding = pair(name, "padding", padding, 0)
+    output = _output_size(name, x, kernel, stride, padding, (1, 1), ceil_mode)
+    padded = _padded(x, kernel, stride, padding, (1, 1), output, 0.0)
+    total = Sum((0,))(_windows(padded, kernel, stride, output))
+    counts = [
+        _window_counts(n, k, s, p, count, count_include_pad)
+        for n, k, s, p, count in zip(x.shape[2:], kernel, stride, padding, output)
+    ]
+    if all(len(set(count)) == 1 for count in counts):
+        return unbatched(ScaleDown(counts[0][0] * counts[1][0])(total), is_single)
+    xp = array_module(x.data)
+    rows, columns = (xp.asarray(count, dtype=x.dtype) for count in counts)
+    return unbatched(Mask(1 / (rows[:, None] * columns))(total), is_single)
+
+
+def _window_counts(
+    size: int, kernel: int, stride: int, padding: int, output: int, with_padding: bool
+) -> list[int]:
+    """How many pixels of each window count, along one direction."""
+    before, after = (padding, size + padding) if with_padding else (0, size)
+    starts = [stride * k - padding for k in range(output)]
+    return [min(start + kernel, after) - max(start, -before) for start in starts]
+
+
+@on_its_device
+def interpolate(
+    x: Any,
+    size: Pair | None = None,
+    scale_factor: float | tuple[float, float] | None = None,
+    mode: str = "nearest",
+    *,
+    recompute_scale_factor: bool | None = None,
+) -> Tensor:
+    """Resize images by repeating (or dropping) the nearest pixel.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N, C, H, W), or one image (C, H, W).
+    size : int or pair, optional
+        The new (height, width), in pixels.
+    scale_factor : number or pair, optional
+        Instead of ``size``: how many times larger; what is left of a pixel is dropped.
+    mode : str
+        Only ``"nearest"``: row p of the result is row ``floor(p s)`` of the image, with s the step
+        ``H / P``, or 1 / ``scale_factor`` where that is given. As in PyTorch s is rounded to
+        float32, and a height kept or doubled has s = 1 or 1/2 whatever the factor.
+    recompute_scale_factor : bool, optional
+        Use a given ``scale_factor`` for the size only, so that s is ``H / P``.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    TypeError
+        If a size or a factor is no number.
+    ValueError
+        Unless exactly one of ``size`` and ``scale_factor`` is given, positive and finite.
+
+    Examples
+    --------
+    >>> interpolate(Tensor([[[1.0, 2.0]]]), scale_factor=2)
+    Tensor([[[1., 1., 2., 2.],
+             [1., 1., 2., 2.]]])
+    """
+    name = "interpolate"
+    if mode != "nearest":
+        raise ValueError(f"{name}: mode must be 'nearest', got {shown(mode)}")
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"{name}: give either size or scale_factor")
+    if recompute_scale_factor and scale_factor is None:
+        raise ValueError(f"{name}: recompute_scale_factor needs a scale_factor")
+    x, is_single = batched(name, as_tensor(name, x))
+    old = x.shape[2:]
+    if size is not None:
+        new, factors = pair(name, "size", size, 1), (None, None)
+    else:
+        pairs = isinstance(scale_factor, (tuple, list))
+        factors = tuple(scale_factor) if pairs else (scale_factor, scale_factor)
+        for factor in factors:
+            require_number(name, "scale_factor", factor)
+        if len(factors) != 2 or not all(0 < factor < float("inf") for factor in factors):
+            raise ValueError(f"{name}: scale_factor must be positive, got {shown(scale_factor)}")
+        new = tuple(int(n * factor) for n, factor in zip(old, factors))
+        if recompute_scale_factor:
+            factors = (None, None)
+    if min(new) < 1 or min(old) < 1:
+        raise ValueError(f"{name}: input {x.shape} cannot be resized to {new}")
+    rows, columns = (_sources(*lengths) for lengths in zip(old, new, factors))
+    times = tuple(m // n for n, m in zip(old, new))
+    if all(
+        n * t == m and source == [k // t for k in range(m)]
+        for n, m, t, source in zip(old, new, times, (rows, columns))
+    ):
+        return unbatched(_repeated(x, times), is_single)
+    xp = array_module(x.data)
+    y = Index((slice(None), slice(None), xp.asarray(rows)))(x)
+    y = Index((slice(None), slice(None), slice(None), xp.asarray(columns)))(y)
+    return unbatched(y, is_single)
+
+
+def _sources(old: int, new: int, factor: float | None) -> list[int]:
+    """For each place along one direction of the result, the place in the image it is taken from."""
+    if new in (old, 2 * old):
+        return [k // (new // old) for k in range(new)]
+    (step,) = array("f", [old / new if factor is None else 1 / factor])  # rounded to float32
+    return [min(int(place), old - 1) for place in array("f", [k * step for k in range(new)])]
+
+
+def _repeated(x: Tensor, times: tuple[int, int]) -> Tensor:
+    """Every pixel repeated, a whole number of times in each direction: no indices needed."""
+    n, c, height, width = x.shape
+    x = Reshape((n, c, height, 1, width, 1))(x)
+    x = Expand((n, c, height, times[0], width, times[1]))(x)
+    return Reshape((n, c, height * times[0], width * times[1]))(x)

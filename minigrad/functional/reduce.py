@@ -1,0 +1,264 @@
+"""Reductions: sum, mean, amax, amin, var, std.
+
+``dim`` is a dimension, several, or ``None`` for all; negative ones count from the end. A
+reduction's gradient has fewer dimensions than its input: it is reshaped to length-1 dimensions
+(``kept``) and left to broadcast.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.backend import Array, array_module, shown
+from minigrad.engine import Expand, Operation, Reshape, Sum, Tensor
+from minigrad.functional.arithmetic import Mul, Scale, ScaleDown, Sub
+from minigrad.functional.elementwise import sqrt
+from minigrad.functional.operands import as_float, as_tensor, cast, is_whole, on_its_device
+from minigrad.functional.select import Mask, Where
+from minigrad.kernels import sum_of_squares
+
+Dims = int | tuple[int, ...] | list[int] | None
+
+
+def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
+    """``dim`` as a sorted tuple of dimensions that are not negative.
+
+    A tensor without dimensions takes 0 and -1, as in PyTorch, and has none of them: ``()``.
+
+    Raises
+    ------
+    TypeError, IndexError, ValueError
+        If it is no dimension, out of range, or named twice.
+
+    Examples
+    --------
+    >>> normal_dims("sum", (-1, 0), 3)
+    (0, 2)
+    """
+    if dim is None:
+        return tuple(range(ndim))
+    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    length = max(ndim, 1)
+    for one in dims:
+        if not is_whole(one):
+            raise TypeError(f"{name}: dim must be an int or several, got {shown(dim)}")
+        if not -length <= one < length:
+            raise IndexError(f"{name}: dim {one} is out of range for {ndim} dimensions")
+    normal = tuple(sorted(int(one) % length for one in dims))
+    if len(set(normal)) < len(normal):
+        raise ValueError(f"{name}: dim {dim} names a dimension twice")
+    return normal if ndim else ()
+
+
+def one_dim(name: str, dim: int, ndim: int) -> int:
+    """A single dimension that is not negative: see :func:`normal_dims`; 0 where there is none."""
+    if not is_whole(dim):
+        raise TypeError(f"{name}: dim must be an int, got {dim!r:.80}")
+    return (normal_dims(name, dim, ndim) or (0,))[0]
+
+
+def kept(x: Tensor, reduced: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """A reduced tensor with its reduced dimensions back, of length 1."""
+    shape = tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))
+    return reduced if reduced.shape == shape else Reshape(shape)(reduced)
+
+
+class SumOfSquares(Operation):
+    """``y = (sum of x^2) / n`` over all elements, for a number n: dy/dx = 2 x / n."""
+
+    def __init__(self, divisor: int) -> None:
+        self.divisor = divisor
+
+    def forward(self, x: Array) -> Array:
+        return sum_of_squares(x) / self.divisor
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        return Mul()(Scale(2 / max(self.divisor, 1))(gradient), x)  # of nothing: no matter
+
+
+class Extremum(Operation):
+    """``y = max of x over axes``: the gradient goes to the largest, shared evenly among equals."""
+
+    def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
+        self.axes = axes
+        self.keepdim = keepdim
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        is_best = x.data == kept(x, self.output, self.axes).data
+        share = is_best / is_best.sum(axis=self.axes, keepdims=True)
+        spread = Expand(x.shape)(kept(x, gradient, self.axes))
+        return Mask(share.astype(x.dtype))(spread)
+
+
+class Amax(Extremum):
+    """``y = max of x over axes``: the gradient goes to the largest, shared evenly among equals."""
+
+    saves_output = True
+
+    def forward(self, x: Array) -> Array:
+        return x.max(axis=self.axes, keepdims=self.keepdim)
+
+
+class Amin(Extremum):
+    """``y = min of x over axes``: the gradient goes to the least, shared evenly among equals."""
+
+    saves_output = True
+
+    def forward(self, x: Array) -> Array:
+        return x.min(axis=self.axes, keepdims=self.keepdim)
+
+
+def sum(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The sum over all elements, or over some dimensions.
+
+    Parameters
+    ----------
+    x : Tensor
+    dim : int or tuple of int, optional
+        The dimensions to sum over, negative ones counting from the end; all by default.
+    keepdim : bool
+        Keep those dimensions, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Whole numbers and booleans are summed, and counted, in int64.
+
+    Raises
+    ------
+    IndexError
+        If a dimension is out of range.
+
+    Examples
+    --------
+    >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
+    Tensor([4., 6.])
+    """
+    x = as_tensor("sum", x)
+    if x.dtype.kind != "f":
+        x = cast(x, "int64")  # so that counting booleans counts, and small integers do not wrap
+    return Sum(normal_dims("sum", dim, x.ndim), keepdim)(x)
+
+
+def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The mean over all elements, or over some dimensions.
+
+    Parameters, result and errors as for :func:`sum`.
+
+    Examples
+    --------
+    >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=-1)
+    Tensor([1.5, 3.5])
+    """
+    x = as_float("mean", x)
+    axes = normal_dims("mean", dim, x.ndim)
+    return ScaleDown(_count(x, axes))(Sum(axes, keepdim)(x))
+
+
+def _count(x: Tensor, axes: tuple[int, ...]) -> int:
+    """How many elements are reduced to one."""
+    count = 1
+    for axis in axes:
+        count *= x.shape[axis]
+    return count
+
+
+def not_empty(name: str, x: Tensor, axes: tuple[int, ...]) -> None:
+    if _count(x, axes) == 0:
+        raise ValueError(f"{name}: nothing to reduce in shape {x.shape} over dimensions {axes}")
+
+
+def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The largest element, of all or over some dimensions; equals share the gradient evenly.
+
+    Parameters and result as for :func:`sum`.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to take the largest of.
+
+    Examples
+    --------
+    >>> amax(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    Tensor([2., 4.])
+    """
+    x = as_tensor("amax", x)
+    axes = normal_dims("amax", dim, x.ndim)
+    not_empty("amax", x, axes)
+    return Amax(axes, keepdim)(x)
+
+
+def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """The least element, of all or over some dimensions; equals share the gradient evenly.
+
+    Parameters, result and errors as for :func:`amax`.
+
+    Examples
+    --------
+    >>> amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    Tensor([1., 3.])
+    """
+    x = as_tensor("amin", x)
+    axes = normal_dims("amin", dim, x.ndim)
+    not_empty("amin", x, axes)
+    return Amin(axes, keepdim)(x)
+
+
+@on_its_device
+def var(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """The variance, ``sum (x - mean)^2 / (n - correction)``.
+
+    Parameters
+    ----------
+    x : Tensor
+    dim : int or tuple of int, optional
+        The dimensions to take it over; all by default.
+    correction : int
+        1 for the unbiased estimate, 0 for the mean squared deviation.
+    keepdim : bool
+        Keep those dimensions, with length 1.
+
+    Returns
+    -------
+    Tensor
+        NaN where ``n`` is not larger than the correction and the deviations are 0.
+
+    Examples
+    --------
+    >>> var(Tensor([1.0, 2.0, 3.0]))
+    Tensor(1.)
+    """
+    return _variance("var", x, dim, correction, keepdim)
+
+
+def _variance(name: str, x: Any, dim: Dims, correction: int, keepdim: bool) -> Tensor:
+    x = as_float(name, x)
+    axes = normal_dims(name, dim, x.ndim)
+    count = _count(x, axes)
+    centre = ScaleDown(max(count, 1))(Sum(axes, keepdim=True)(x))
+    deviation = Sub()(x, centre)
+    total = Sum(axes, keepdim)(Mul()(deviation, deviation))
+    divisor = max(count - correction, 0)
+    return ScaleDown(divisor)(total) if divisor else Mask(total.data * float("nan"))(total)
+
+
+@on_its_device
+def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """The standard deviation: the square root of :func:`var`.
+
+    Parameters and result as for :func:`var`. Where all elements are equal the gradient, which
+    does not exist, is taken as 0.
+
+    Examples
+    --------
+    >>> std(Tensor([1.0, 2.0, 3.0]))
+    Tensor(1.)
+    """
+    variance = _variance("std", x, dim, correction, keepdim)
+    is_zero = variance.data == 0
+    xp = array_module(variance.data)
+    zero, one = (Tensor(f(variance.data, shape=())) for f in (xp.zeros_like, xp.ones_like))
+    return Where(is_zero)(zero, sqrt(Where(is_zero)(one, variance)))

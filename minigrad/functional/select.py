@@ -1,0 +1,215 @@
+"""Choosing between values, element by element: where, maximum, minimum, clamp.
+
+The choice itself has no derivative: the gradient goes to whichever value was taken. Where two are
+equal, maximum and minimum give half to each, as PyTorch does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.backend import Array, array_module
+from minigrad.engine import Operation, Tensor
+from minigrad.functional.operands import (
+    as_tensor,
+    broadcast_shape,
+    on_its_device,
+    operands,
+    require_number,
+    with_number,
+)
+from minigrad.kernels import keep_where
+
+
+class Where(Operation):
+    """``y = a where condition else b``: the gradient goes to a there, to b elsewhere."""
+
+    def __init__(self, condition: Array) -> None:
+        self.condition = condition
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return array_module(a, b).where(self.condition, a, b)
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        zero = Tensor(array_module(gradient.data).zeros_like(gradient.data, shape=()))
+        return Where(self.condition)(gradient, zero), Where(self.condition)(zero, gradient)
+
+
+class Mask(Operation):
+    """``y = x m`` for an array m of weights (or booleans) that is not differentiated: dy/dx = m.
+
+    Where m is 0 so is y, whatever x is. A gradient that arrives at an element not taken may well
+    be infinite, as that of a square root at 0: times 0 it would be NaN.
+    """
+
+    def __init__(self, weights: Array) -> None:
+        self.weights = weights
+
+    def forward(self, x: Array) -> Array:
+        if self.weights.dtype.kind == "b":
+            return keep_where(self.weights, x)
+        return keep_where(self.weights != 0, x) * self.weights
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return Mask(self.weights)(gradient)
+
+
+class Maximum(Operation):
+    """``y = max(a, b)``: dy/da = 1 where a > b, 1/2 where a = b, else 0; dy/db = 1 - dy/da."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return array_module(a, b).maximum(a, b)
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = self.saved
+        return _to_larger(gradient, a, b), _to_larger(gradient, b, a)
+
+
+class Minimum(Operation):
+    """``y = min(a, b)``: dy/da = 1 where a < b, 1/2 where a = b, else 0; dy/db = 1 - dy/da."""
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return array_module(a, b).minimum(a, b)
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = self.saved
+        return _to_larger(gradient, b, a), _to_larger(gradient, a, b)
+
+
+def _to_larger(gradient: Tensor, x: Tensor, other: Tensor) -> Tensor:
+    """The share of the gradient for x in max(x, other): all of it where either is NaN."""
+    half = gradient.dtype.type(0.5)
+    return Mask(~(x.data < other.data) - half * (x.data == other.data))(gradient)
+
+
+class Clamp(Operation):
+    """``y = min(max(x, low), high)``: dy/dx = 1 where low <= x <= high, else 0."""
+
+    def __init__(self, low: float | None, high: float | None) -> None:
+        self.low = low
+        self.high = high
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).clip(x, self.low, self.high)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        inside = array_module(x.data).ones_like(x.data, dtype=bool)
+        if self.low is not None:
+            inside &= x.data >= self.low
+        if self.high is not None:
+            inside &= x.data <= self.high
+        return Mask(inside)(gradient)
+
+
+@on_its_device
+def where(condition: Any, a: Any, b: Any) -> Tensor:
+    """Take from ``a`` where the condition holds, from ``b`` elsewhere, with broadcasting.
+
+    Parameters
+    ----------
+    condition : Tensor or array of bool
+    a, b : Tensor or number
+
+    Returns
+    -------
+    Tensor
+        Of the shape all three broadcast to.
+
+    Raises
+    ------
+    TypeError
+        If the condition is not boolean.
+    ValueError
+        If the shapes do not broadcast together.
+
+    Examples
+    --------
+    >>> x = Tensor([-1.0, 2.0])
+    >>> where(x > 0, x, 0.0)
+    Tensor([0., 2.])
+    """
+    condition = as_tensor("where", condition)
+    if condition.dtype.kind != "b":
+        raise TypeError(f"where: the condition must be boolean, got {condition.dtype}")
+    a, b = operands("where", a, b)
+    broadcast_shape("where", condition.shape, a.shape, b.shape)
+    if condition.device != a.device:
+        raise TypeError(f"where: the condition is on {condition.device}, a on {a.device}")
+    # A copy: backward needs the condition as it is now, whatever the caller does with it.
+    return Where(condition.data.copy())(a, b)
+
+
+def maximum(a: Any, b: Any) -> Tensor:
+    """The larger of two tensors, element by element, with broadcasting.
+
+    Parameters
+    ----------
+    a, b : Tensor or number
+        Of shapes that broadcast together.
+
+    Returns
+    -------
+    Tensor
+        Where both are equal, each receives half the gradient.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast together.
+
+    Examples
+    --------
+    >>> maximum(Tensor([1.0, 5.0]), Tensor([3.0, 4.0]))
+    Tensor([3., 5.])
+    """
+    return Maximum()(*operands("maximum", a, b))
+
+
+def minimum(a: Any, b: Any) -> Tensor:
+    """The smaller of two tensors, element by element, with broadcasting.
+
+    Parameters, results and errors as for :func:`maximum`.
+
+    Examples
+    --------
+    >>> minimum(Tensor([1.0, 5.0]), Tensor([3.0, 4.0]))
+    Tensor([1., 4.])
+    """
+    return Minimum()(*operands("minimum", a, b))
+
+
+def clamp(x: Any, min: float | None = None, max: float | None = None) -> Tensor:
+    """Limit every element to an interval.
+
+    Parameters
+    ----------
+    x : Tensor
+    min, max : number, optional
+        The ends of the interval; at least one.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape; the gradient passes where ``min <= x <= max``.
+
+    Raises
+    ------
+    ValueError
+        If both ends are missing.
+
+    Examples
+    --------
+    >>> clamp(Tensor([-1.0, 0.5, 2.0]), 0, 1)
+    Tensor([0. , 0.5, 1. ])
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: give at least one of min and max")
+    x = as_tensor("clamp", x)
+    ends: list[float | int | None] = []
+    for end in (min, max):
+        if end is not None:
+            require_number("clamp", "min and max", end)
+            x, end = with_number("clamp", x, end)
+        ends.append(end)
+    return Clamp(*ends)(x)

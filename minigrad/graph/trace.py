@@ -1,0 +1,213 @@
+"""Backward, step by step: the operations in the order they are undone, and the gradients between.
+
+:func:`trace_backward` drives the same loop as ``Tensor.backward``, ``walk`` in ``autograd.py``, and
+stops after each operation. To step through the source instead of looking at its results, set a
+breakpoint
+
+- in ``minigrad/engine/autograd.py``, in ``walk``, where it calls ``operation.backward``: every
+  operation passes there, in the normal backward as in a traced one (in pdb:
+  ``break minigrad.engine.autograd.walk``, then ``next`` to the call and ``step`` into it); or
+- in the ``backward`` of one operation: the last column of the table says in which file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from minigrad.backend import array_module, use_device
+from minigrad.engine import (
+    ModeBlock,
+    Node,
+    Operation,
+    Tensor,
+    first_gradient,
+    land_on_leaves,
+    operations_behind,
+    walk,
+)
+
+if TYPE_CHECKING:
+    from minigrad.nn import Module
+
+__all__ = ["BackwardStep", "format_trace", "trace_backward"]
+
+_ROOT = Path(__file__).parents[2]  # the folder that holds minigrad/
+
+
+class BackwardStep(NamedTuple):
+    """One operation undone.
+
+    Attributes
+    ----------
+    number : int
+        Which operation of the forward pass this was, from 1; backward counts down.
+    operation : Operation
+        It lets go of its inputs when the next step is asked for, unless the graph is retained.
+    gradient : Tensor
+        The gradient that arrived: all of it, summed over the ways it came.
+    input_gradients : tuple of Tensor or None
+        The gradients that left, one an input, broadcasting undone.
+    destinations : tuple of str
+        Where each went: to a leaf, by its name, or to an earlier operation, by name and number.
+
+    Examples
+    --------
+    >>> x = Tensor([3.0, 4.0], requires_grad=True)
+    >>> steps = list(trace_backward((x * x).sum()))
+    >>> steps[0].name, steps[0].norm, steps[0].input_gradients[0].shape
+    ('sum', 1.0, (2,))
+    >>> steps[1].destinations, steps[1].input_norms
+    (('leaf', 'leaf'), (5.0, 5.0))
+    """
+
+    number: int
+    operation: Operation
+    gradient: Tensor
+    input_gradients: tuple[Tensor | None, ...]
+    destinations: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The operation's name."""
+        return self.operation.name
+
+    @property
+    def norm(self) -> float:
+        """The Euclidean norm of the gradient that arrived. Waits for the device."""
+        return _norm(self.gradient)
+
+    @property
+    def input_norms(self) -> tuple[float | None, ...]:
+        """The Euclidean norms of the gradients that left."""
+        return tuple(None if g is None else _norm(g) for g in self.input_gradients)
+
+    @property
+    def breakpoint(self) -> str:
+        """File and line of the operation's ``backward``: where to stop to see it undone."""
+        code = type(self.operation).backward.__code__
+        path = Path(code.co_filename)
+        path = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path
+        return f"{path.as_posix()}:{code.co_firstlineno}"
+
+    def __str__(self) -> str:
+        return format_trace([self])
+
+
+def trace_backward(
+    loss: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    *,
+    model: Module | None = None,
+    names: Mapping[str, Tensor] | None = None,
+) -> Iterator[BackwardStep]:
+    """Run backward one operation at a time.
+
+    The arithmetic is ``loss.backward()``'s, bit for bit: both consume the same loop. The leaves
+    receive their ``grad`` when the iterator is exhausted, as they do there; left halfway, they
+    receive nothing, and the operations already undone are freed.
+
+    Parameters
+    ----------
+    loss : Tensor
+    gradient, retain_graph, create_graph
+        As for ``Tensor.backward``.
+    model : Module, optional
+        Its parameters are called by their names in ``state_dict``.
+    names : mapping of str to Tensor, optional
+        What to call other leaves.
+
+    Returns
+    -------
+    iterator of BackwardStep
+        :func:`format_trace` prints them as a table.
+
+    Raises
+    ------
+    RuntimeError, ValueError, TypeError
+        As for ``Tensor.backward``.
+
+    Examples
+    --------
+    >>> x, w = Tensor([1.0, 2.0]), Tensor([3.0, 4.0], requires_grad=True)
+    >>> for step in trace_backward((x * w).sum(), names={"w": w}):
+    ...     print(step.number, step.name, step.gradient.shape, "->", step.destinations[-1])
+    2 sum () -> mul (1)
+    1 mul (2,) -> w
+    >>> w.grad
+    Tensor([1., 2.])
+    """
+    start = first_gradient("trace_backward", loss, gradient)
+    order = {operation: i for i, operation in enumerate(operations_behind([loss]), start=1)}
+    labels = {tensor: name for name, tensor in (names or {}).items()}
+    if model is not None:
+        labels.update((parameter, name) for name, parameter in model.named_parameters())
+
+    def destination(tensor: Tensor) -> str:
+        if tensor.grad_fn is not None:
+            return f"{tensor.grad_fn.name} ({order[tensor.grad_fn]})"
+        return labels.get(tensor, "leaf")
+
+    def steps() -> Iterator[BackwardStep]:
+        arrived: dict[Node, Tensor] = {}
+        retain = create_graph if retain_graph is None else retain_graph
+        undone = walk([loss], [start], None, arrived, retain)
+        while True:
+            # The mode of the pass holds inside a step; between steps the caller's own holds.
+            with ModeBlock(recording=bool(create_graph)), use_device(loss.device):
+                step = next(undone, None)
+                if step is None:
+                    land_on_leaves(arrived, create_graph)
+                    return
+            operation, gradient, left = step
+            destinations = tuple(destination(tensor) for tensor in operation.inputs)
+            yield BackwardStep(order[operation], operation, gradient, tuple(left), destinations)
+
+    return steps()
+
+
+def format_trace(steps: Iterable[BackwardStep]) -> str:
+    """Steps of :func:`trace_backward` as a table: one line a gradient that leaves.
+
+    Parameters
+    ----------
+    steps : iterable of BackwardStep
+        Given the iterator itself, this runs the backward pass.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> x, w = Tensor([1.0, 2.0]), Tensor([3.0, 4.0], requires_grad=True)
+    >>> print(format_trace(trace_backward((x * w).sum(), names={"w": w})))
+    step  undone  arriving  norm   leaving  norm   to       breakpoint
+       2  sum     ()        1      (2,)     1.414  mul (1)  minigrad/engine/basic.py:...
+       1  mul     (2,)      1.414  (2,)     2.236  w        minigrad/functional/arithmetic.py:...
+    """
+    rows = [("step", "undone", "arriving", "norm", "leaving", "norm", "to", "breakpoint")]
+    for step in steps:
+        first = (str(step.number), step.name, str(step.gradient.shape), f"{step.norm:.4g}")
+        place = step.breakpoint
+        for left, norm, target in zip(step.input_gradients, step.input_norms, step.destinations):
+            if left is not None:
+                rows.append((*first, str(left.shape), f"{norm:.4g}", target, place))
+                first, place = ("",) * 4, ""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i == 0 else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _norm(gradient: Tensor) -> float:
+    with use_device(gradient.device):
+        values = gradient.data.astype("float64")
+        return float(array_module(values).sqrt((values * values).sum()))

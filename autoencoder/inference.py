@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy
 
-from autoencoder.data.arguments import require_shape
+from autoencoder.data.arrays import require_shape
 from minigrad import Tensor, nn
 from minigrad.backend import Device, to_device, to_numpy
 from minigrad.parallel import map_shards

@@ -1,14 +1,87 @@
-"""The lecture's networks: an encoder f and a decoder g, so that ``g(f(x))`` comes close to x."""
+"""The lecture's networks: an encoder f and a decoder g, so that ``g(f(x))`` comes close to x.
+
+What a network is made of: each layer, the shape it gives, and its number of parameters.
+
+A fully connected autoencoder of smooth layers, for data on a smooth manifold.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 
-from autoencoder.data.arguments import require_shape, whole_number, whole_numbers
-from minigrad import Tensor, nn
+import numpy
 
-__all__ = ["AutoEncoder", "DenseAutoEncoder", "Denoiser", "MLPAutoEncoder", "mlp"]
+from autoencoder.data.arrays import require_shape, whole_number, whole_numbers
+from minigrad import Tensor, nn, no_grad
+
+__all__ = [
+    "AutoEncoder",
+    "DenseAutoEncoder",
+    "Denoiser",
+    "MLPAutoEncoder",
+    "SmoothAutoEncoder",
+    "list_layers",
+    "mlp",
+]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network.
+
+    Parameters
+    ----------
+    description : str
+        As PyTorch prints it.
+    shape : tuple of int
+        Of its output for one sample, without the batch.
+    parameters : int
+        Numbers it learns.
+    """
+
+    description: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+def count_parameters(module: nn.Module) -> int:
+    """How many numbers a module learns.
+
+    Examples
+    --------
+    >>> count_parameters(nn.Linear(784, 32))
+    25120
+    """
+    return sum(math.prod(parameter.shape) for parameter in module.parameters())
+
+
+def list_layers(network: nn.Sequential, shape: tuple[int, ...]) -> list[Layer]:
+    """The layers of a network, found by passing one sample of zeros through it.
+
+    Parameters
+    ----------
+    network : nn.Sequential
+    shape : tuple of int
+        Of one sample, without the batch.
+
+    Returns
+    -------
+    list of Layer
+
+    Examples
+    --------
+    >>> list_layers(nn.Sequential(nn.Conv2d(1, 32, kernel_size=5), nn.ReLU()), (1, 28, 28))[1]
+    Layer(description='ReLU()', shape=(32, 24, 24), parameters=0)
+    """
+    x = Tensor(numpy.zeros((1, *shape), dtype="float32"))
+    layers = []
+    with no_grad():
+        for layer in network:
+            x = layer(x)
+            layers.append(Layer(repr(layer), tuple(x.shape[1:]), count_parameters(layer)))
+    return layers
 
 
 class AutoEncoder(nn.Module):
@@ -236,3 +309,64 @@ def mlp(*sizes: int) -> nn.Sequential:
     for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
+
+
+class SmoothAutoEncoder(nn.Module):
+    """Two hidden layers of tanh down to d numbers, and two back.
+
+    Parameters
+    ----------
+    latent_size : int
+        d, the number of latent variables, from 1.
+    shape : tuple of int
+        The shape of one sample; its mean should be about 0.
+    hidden : int
+        Units of each hidden layer.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> model = SmoothAutoEncoder(3, (3, 16, 16), hidden=128)
+    >>> sum(parameter.size for parameter in model.parameters())
+    231427
+    >>> x = Tensor(numpy.zeros((2, 3, 16, 16), "float32"))
+    >>> model.encode(x).shape, model(x).shape
+    ((2, 3), (2, 3, 16, 16))
+    """
+
+    def __init__(self, latent_size: int, shape: tuple[int, ...], hidden: int = 128) -> None:
+        super().__init__()
+        if latent_size < 1:
+            raise ValueError(
+                f"SmoothAutoEncoder: latent_size must be at least 1, got {latent_size}"
+            )
+        self.latent_size, self.sample_shape = latent_size, tuple(shape)
+        features = math.prod(shape)
+        self.encoder = nn.Sequential(
+            nn.Linear(features, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, latent_size),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(latent_size, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, features),
+        )
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Samples (N, *shape) to latents (N, d)."""
+        require_shape("SmoothAutoEncoder.encode", x, self.sample_shape)
+        return self.encoder(x.flatten(1))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents (N, d) to samples (N, *shape)."""
+        require_shape("SmoothAutoEncoder.decode", z, (self.latent_size,))
+        return self.decoder(z).reshape(len(z), *self.sample_shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Samples (N, *shape) to their reconstructions, of the same shape."""
+        return self.decode(self.encode(x))

@@ -18,7 +18,7 @@ ENGINE = ("", ".functional", ".nn", ".optim", ".gradcheck", ".graph", ".parallel
 # What a user of the lecture's package imports; the others are the demos' and the commands' inside.
 LECTURE = (
     *("data.corruption", "data.curves", "data.datasets", "data.faces", "data.idx"),
-    *("densities", "distances", "figures", "inference", "metrics", "models", "pca"),
+    *("densities", "figures", "inference", "metrics", "models", "pca"),
     *("storage.checkpoint", "training"),
 )
 MODULES = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder.data.arguments import whole_number
+from autoencoder.data.arrays import whole_number
 from autoencoder.densities import GaussianMixture
 from minigrad.backend import shown
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from autoencoder.data.download import fetch
 from autoencoder.data.idx import IdxError, read_idx
-from autoencoder.data.sources import FILES, Source, find_source, read_published
+from autoencoder.data.published import FILES, Source, find_source, read_published
 from autoencoder.storage.checkpoint import digest_of
 from minigrad.backend import shown
 

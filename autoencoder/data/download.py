@@ -6,27 +6,327 @@ one downloads, the others wait.
 
 Set the environment variable ``MINIGRAD_OFFLINE`` to keep off the network, and ``MINIGRAD_DATA`` to
 keep the files in another folder than the user's cache.
+
+One file over HTTPS into a partial file, continued where an earlier attempt broke off.
+
+What a server says is not believed: its length, its type, where it redirects to. Connections that
+stall or trickle are given up, wherever they do. Whether the bytes are the right ones is for the
+caller to check. Only the look-up of a name cannot be cut short: the system's resolver has time-outs
+of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 import hashlib
 import http.client
+import io
 import os
+import socket
 import ssl
 import sys
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Sequence
+from email.message import Message
 from pathlib import Path
+from typing import IO, Any
+
+from tqdm import tqdm
 
 from autoencoder.data.idx import IdxError
-from autoencoder.data.sources import FILES, Source, find_source, read_published
-from autoencoder.data.transfer import Limits, RefusedError, transfer
+from autoencoder.data.published import FILES, Source, find_source, read_published
 from autoencoder.storage.atomic import WriteError
 from autoencoder.storage.file_lock import file_lock
-from minigrad.backend import cut
+from autoencoder.storage.reading import open_regular
+from minigrad.backend import cut, shown
 
-__all__ = ["DownloadError", "Limits", "cache_folder", "fetch", "is_offline"]
+__all__ = [
+    "DownloadError",
+    "Limits",
+    "RefusedError",
+    "cache_folder",
+    "fetch",
+    "is_offline",
+    "transfer",
+]
+
+_CHUNK = 1 << 16
+_GZIP_MAGIC = b"\x1f\x8b"
+_SLOWEST = 512  # bytes a second
+_MOST_HEAD = 2**20  # bytes of all heads, and of what comes with redirections
+_WORTH_RETRYING = {408, 416, 425, 429, *range(500, 600)}
+
+
+class RefusedError(OSError):
+    """What the server offers is not wanted; asking it again would not help."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How long, how often and how much.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds for everything up to the file's first byte: connections, handshakes, heads,
+        redirections. After that, seconds without a byte, or nearly, until it is given up.
+    attempts : int
+        Tries a mirror before the next one's turn.
+    backoff : float
+        Seconds to wait after the first failed try; doubled after each.
+    max_bytes : int
+        The largest file accepted.
+    lock_timeout : float
+        Seconds to wait for another process that downloads the same set.
+    """
+
+    timeout: float = 20.0
+    attempts: int = 3
+    backoff: float = 1.0
+    max_bytes: int = 2**26
+    lock_timeout: float = 1800.0
+
+    def __post_init__(self) -> None:
+        if self.timeout <= 0 or self.attempts < 1 or self.backoff < 0 or self.max_bytes < 1:
+            raise ValueError(f"timeout, attempts and max_bytes must be positive: {self}")
+
+
+def transfer(url: str, part: str, limits: Limits, context: ssl.SSLContext | None = None) -> None:
+    """Fetch `url` into the file `part`, continuing it if it exists.
+
+    Parameters
+    ----------
+    url : str
+        An HTTPS address of a gzip file.
+    part : str
+        The partial file. After a network error it is left for the next attempt.
+    limits : Limits
+    context : ssl.SSLContext, optional
+        Which certificates to trust; by default the system's.
+
+    Raises
+    ------
+    RefusedError
+        If the server offers something else: plain HTTP, a web page, too many bytes.
+    OSError, http.client.HTTPException, ValueError
+        If the connection fails, stalls or ends early. Trying again may help.
+    WriteError
+        If the disk does not take the bytes.
+    """
+    _require_https(url)
+    with _open_part(part) as file:
+        start = file.seek(0, os.SEEK_END)
+        # "identity": the digest is of the file, not of some compression on the way.
+        headers = {"User-Agent": "minigrad", "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        request = urllib.request.Request(url, headers=headers)
+        watch = _Watch(limits)
+        opener = urllib.request.build_opener(_Watched(watch, context), _HttpsOnlyRedirects())
+        try:
+            response = opener.open(request, timeout=limits.timeout)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 416:  # the partial file is longer than the whole one
+                    file.truncate(0)
+                message = f"the server answers {error.code} {error.reason}"
+                kind = OSError if error.code in _WORTH_RETRYING else RefusedError
+                raise kind(message) from None
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ssl.SSLCertVerificationError):
+                raise RefusedError(f"certificate: {error.reason.verify_message}") from None
+            raise ConnectionError(str(error.reason)) from None
+        with response:
+            watch.let_the_file_come()
+            _receive(response, file, start, limits)
+
+
+def _receive(
+    response: http.client.HTTPResponse, file: IO[bytes], start: int, limits: Limits
+) -> None:
+    if "html" in response.headers.get("Content-Type", "").lower():
+        raise RefusedError("the server sends a web page instead of the file")
+    if not (response.status == 206 and _range_start(response) == start):
+        if response.status == 206:
+            file.truncate(0)
+            raise OSError("the server sends another range than asked for")
+        start = 0
+        file.truncate(0)
+    file.seek(start)
+    length = response.length
+    total = None if length is None else start + length
+    if total is not None and total > limits.max_bytes:
+        raise RefusedError(f"{total} bytes are announced, more than the limit {limits.max_bytes}")
+
+    done = start
+    name = urllib.parse.urlsplit(response.url).path.rpartition("/")[2]
+    # disable=None: a bar on a terminal only
+    with tqdm(
+        desc=name, total=total, initial=start, unit="B", unit_scale=True, leave=False, disable=None
+    ) as bar:
+        # read1: hand over what has come, so that a trickle is seen for what it is
+        while chunk := response.read1(_CHUNK):
+            if done == 0 and chunk[:2] != _GZIP_MAGIC[: len(chunk)]:
+                raise RefusedError("the server sends something that is no gzip file")
+            if done + len(chunk) > limits.max_bytes:
+                file.truncate(0)
+                raise RefusedError(f"more than the limit of {limits.max_bytes} bytes arrives")
+            try:
+                file.write(chunk)
+            except OSError as error:
+                raise WriteError(error.errno, error.strerror, file.name) from error
+            done += len(chunk)
+            bar.update(len(chunk))
+    if total is not None and done < total:
+        raise ConnectionError(f"the connection ends after {done} of {total} bytes")
+    try:
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror, file.name) from error
+
+
+class _Watch:
+    """What is left, in seconds and in bytes, of what a server may take: first for all heads."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.start = time.monotonic()
+        self.received = 0
+        self.most = _MOST_HEAD
+        self.is_file = False
+
+    def let_the_file_come(self) -> None:
+        """From now on bytes may come for as long as they come fast enough."""
+        self.start, self.received, self.is_file = time.monotonic(), 0, True
+        # Room for what a chunked answer puts between the file's bytes.
+        self.most = 2 * self.limits.max_bytes + _MOST_HEAD
+
+    def seconds(self) -> float:
+        """How long the next byte may take."""
+        if self.is_file:
+            return self.limits.timeout
+        left = self.start + self.limits.timeout - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"timed out: no whole answer within {self.limits.timeout:g} s")
+        return left
+
+    def count(self, size: int) -> None:
+        """Note that bytes have come; raise if they are too many, or came too slowly."""
+        self.received += size
+        if self.received > self.most:
+            raise RefusedError(f"more than {self.most} bytes come around the file")
+        waited = time.monotonic() - self.start
+        if self.is_file and waited > self.limits.timeout:
+            if self.received < _SLOWEST * waited:
+                raise TimeoutError(f"only {self.received} bytes in {waited:.0f} s")
+            self.most -= self.received
+            self.start, self.received = time.monotonic(), 0
+
+    def connect(
+        self, address: tuple[str, int], _timeout: object, _source: object = None
+    ) -> socket.socket:
+        """Connect to the first of a name's addresses that answers, within the time left.
+
+        The handshake that follows has what is left then, as a whole.
+        """
+        problem: OSError = OSError(f"{address[0]} has no address")
+        for family, kind, protocol, _, place in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.settimeout(self.seconds())
+                connection.connect(place)
+                connection.settimeout(self.seconds())
+                return connection
+            except OSError as error:
+                connection.close()
+                problem = error
+        raise problem
+
+
+class _Watched(urllib.request.HTTPSHandler):
+    """Opens HTTPS addresses under a watch."""
+
+    def __init__(self, watch: _Watch, context: ssl.SSLContext | None) -> None:
+        super().__init__(context=context)
+        self.watch, self.trusted = watch, context
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._connection, req, context=self.trusted)
+
+    def _connection(self, host: str, **options: Any) -> http.client.HTTPSConnection:
+        connection = http.client.HTTPSConnection(host, **options)
+        connection._create_connection = self.watch.connect
+        connection.response_class = functools.partial(_WatchedResponse, self.watch)
+        return connection
+
+
+class _WatchedResponse(http.client.HTTPResponse):
+    """An answer, a proxy's too, whose every byte is watched: a line may come one by one."""
+
+    def __init__(self, watch: _Watch, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_WatchedBytes(watch, sock))
+
+
+class _WatchedBytes(io.RawIOBase):
+    def __init__(self, watch: _Watch, sock: socket.socket) -> None:
+        self.watch, self.sock = watch, sock
+        self.raw = sock.makefile("rb", buffering=0)  # keeps the socket open until it is closed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self.sock.settimeout(self.watch.seconds())
+        size = self.raw.readinto(buffer)
+        self.watch.count(size or 0)
+        return size
+
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
+
+
+class _HttpsOnlyRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Message,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        _require_https(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+
+
+def _require_https(url: str) -> None:
+    if urllib.parse.urlsplit(url).scheme != "https":
+        raise RefusedError(f"{shown(url)} is not an HTTPS address")
+
+
+def _range_start(response: Any) -> int | None:
+    """First byte of a partial answer: "bytes 100-199/200" gives 100."""
+    with contextlib.suppress(ValueError):
+        unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
+        return int(rest.partition("-")[0]) if unit == "bytes" else None
+    return None
+
+
+def _open_part(part: str) -> IO[bytes]:
+    """Open for reading and writing what is there; create, but never cut, the file."""
+    try:
+        return open_regular(part, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror, part) from error
 
 
 class DownloadError(OSError):

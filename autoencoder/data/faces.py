@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from autoencoder.data.arguments import whole_number
+from autoencoder.data.arrays import whole_number
 from minigrad.backend import shown
 
 __all__ = ["FACTORS", "render_faces", "sample_faces"]

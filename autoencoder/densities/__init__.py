@@ -7,7 +7,6 @@ from a seeded ``numpy.random.Generator``, so that a seed gives the same samples 
 
 from autoencoder.densities.diagonal import DiagonalGaussian
 from autoencoder.densities.full import FullGaussian
-from autoencoder.densities.mixture import GaussianMixture
-from autoencoder.densities.posterior import Posterior
+from autoencoder.densities.mixture import GaussianMixture, Posterior
 
 __all__ = ["DiagonalGaussian", "FullGaussian", "GaussianMixture", "Posterior"]

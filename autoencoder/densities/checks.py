@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike
 
-from autoencoder.data.arguments import array_of_numbers, whole_number
+from autoencoder.data.arrays import array_of_numbers, whole_number
 from minigrad.backend import Array, is_array, to_numpy
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencoder.data.arguments import array_of_numbers
+from autoencoder.data.arrays import array_of_numbers
 from autoencoder.densities.checks import (
     as_indices,
     as_points,

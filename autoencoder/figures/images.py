@@ -9,7 +9,7 @@ import numpy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoencoder.data.arguments import whole_number
+from autoencoder.data.arrays import whole_number
 from autoencoder.figures.style import in_house_style, new_figure
 
 __all__ = ["image_grid", "image_panels", "rows_of_images"]

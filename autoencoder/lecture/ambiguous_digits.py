@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy
 
 from autoencoder.data.corruption import EraseHalf
-from autoencoder.distances import nearest_neighbours
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.run import Run
-from autoencoder.metrics import mse_per_pixel
+from autoencoder.metrics import mse_per_pixel, nearest_neighbours
 from autoencoder.models import AutoEncoder
 from autoencoder.storage.results import Results
 

@@ -15,8 +15,8 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder, Denoiser
+from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results
-from autoencoder.storage.spec import COUNT, NUMBER
 from autoencoder.training import random_generator
 from minigrad import nn
 

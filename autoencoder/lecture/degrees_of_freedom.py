@@ -15,10 +15,10 @@ from autoencoder.lecture.command_line import Option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel
+from autoencoder.models import SmoothAutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.smooth_autoencoder import SmoothAutoEncoder
+from autoencoder.storage.checkpoint import COUNT, NUMBER, POSITIVE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.storage.spec import COUNT, NUMBER, POSITIVE
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import mlp
+from autoencoder.storage.checkpoint import FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.storage.spec import FINITE, POSITIVE
 from autoencoder.training import random_generator
 from minigrad import nn
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.distances import nearest_neighbours
 from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.lecture.command_line import Option, OptionError, positive
 from autoencoder.lecture.deep_autoencoder import (
@@ -18,8 +17,9 @@ from autoencoder.lecture.deep_autoencoder import (
 )
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
+from autoencoder.metrics import nearest_neighbours
+from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.storage.spec import COUNT, FINITE, POSITIVE
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

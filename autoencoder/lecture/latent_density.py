@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from autoencoder.densities import DiagonalGaussian, FullGaussian
-from autoencoder.distances import energy_distance, nearest_neighbours
 from autoencoder.inference import decode, encode
 from autoencoder.lecture.command_line import Option, positive
 from autoencoder.lecture.deep_autoencoder import (
@@ -21,9 +20,10 @@ from autoencoder.lecture.deep_autoencoder import (
 )
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
+from autoencoder.metrics import energy_distance, nearest_neighbours
 from autoencoder.models import AutoEncoder
+from autoencoder.storage.checkpoint import COUNT, FINITE, NUMBER
 from autoencoder.storage.results import Needs, Results
-from autoencoder.storage.spec import COUNT, FINITE, NUMBER
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

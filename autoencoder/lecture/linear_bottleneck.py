@@ -18,8 +18,8 @@ from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import DenseAutoEncoder
 from autoencoder.pca import PCA
+from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.storage.spec import COUNT, FINITE, POSITIVE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,8 +18,8 @@ from autoencoder.lecture.linear_runs import (
     compute,
 )
 from autoencoder.lecture.section import Section
+from autoencoder.storage.checkpoint import COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.storage.spec import COUNT, FINITE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,8 +16,8 @@ from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import MLPAutoEncoder
 from autoencoder.pca import PCA
+from autoencoder.storage.checkpoint import FINITE, NUMBER
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.storage.spec import FINITE, NUMBER
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from autoencoder.lecture.ambiguous_points import (
 from autoencoder.lecture.command_line import Option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
+from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.storage.spec import ANYTHING, COUNT, FINITE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

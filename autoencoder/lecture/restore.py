@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.data.corruption import EraseBlock, EraseHalf, ErasePixels, MaskedCorruption
-from autoencoder.data.mixed_erasure import EraseOneOf
+from autoencoder.data.corruption import (
+    EraseBlock,
+    EraseHalf,
+    EraseOneOf,
+    ErasePixels,
+    MaskedCorruption,
+)
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.command_line import Option, positive
 from autoencoder.lecture.run import Run
@@ -16,8 +21,8 @@ from autoencoder.lecture.section import Section
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder
 from autoencoder.pca import PCA
+from autoencoder.storage.checkpoint import COUNT, NUMBER, TEXT
 from autoencoder.storage.results import Needs, Results
-from autoencoder.storage.spec import COUNT, NUMBER, TEXT
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from autoencoder.lecture.deep_autoencoder import (
 )
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
+from autoencoder.storage.checkpoint import COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.storage.spec import COUNT, FINITE
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from autoencoder.inference import reconstruct
-from autoencoder.layers import Layer, list_layers
 from autoencoder.lecture.command_line import Option
 from autoencoder.lecture.deep_autoencoder import (
     OPTIONS,
@@ -21,11 +20,11 @@ from autoencoder.lecture.deep_autoencoder import (
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel
-from autoencoder.models import AutoEncoder
+from autoencoder.models import AutoEncoder, Layer, list_layers
 from autoencoder.pca import PCA
 from autoencoder.storage.atomic import atomic_write
+from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE, TEXT
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.storage.spec import COUNT, FINITE, POSITIVE, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

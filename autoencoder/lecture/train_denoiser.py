@@ -14,8 +14,8 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder
+from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.storage.spec import COUNT, NUMBER
 from autoencoder.training import random_generator
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def needs(options: argparse.Namespace, found: Results) -> Needs:
             "noise_std": options.noise_std,
             "latent_size": options.latent_size,
             "epochs": options.epochs,
-            "train_images": COUNT,
+            **dict.fromkeys(("train_images", "test_images", "test_images_by_noise"), COUNT),
             "noisy_psnr_db": NUMBER,
             "denoised_psnr_db": NUMBER,
         },

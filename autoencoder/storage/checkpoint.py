@@ -9,36 +9,338 @@ last bytes of the file, seals it:
 The digest covers every byte before it and is compared before anything else is read. That catches
 accidents. A file made on purpose can carry a right digest over wrong content, so all sizes, names
 and types inside are checked as well, and nothing inside is ever evaluated or unpickled.
+
+Arrays as NPY bytes, read back with every claim of the header checked against the bytes.
+
+`numpy.load` evaluates the header as a Python literal and allocates what it asks for. Here the
+header must match one fixed pattern, so nothing is evaluated, and the size it claims must be
+exactly the size of what follows. Source: numpy.lib.format, "Format Version 1.0".
+
+Does a checkpoint hold what the program is about to use? Names, shapes, dtypes, finite values.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import io
+import itertools
 import json
+import math
 import os
 import re
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from autoencoder.storage.atomic import atomic_writer
 from autoencoder.storage.reading import open_regular
-from autoencoder.storage.spec import CheckpointError, check_arrays, check_metadata
-from autoencoder.storage.strict_npy import decode_npy, encode_npy
-from minigrad.backend import shown
+from minigrad.backend import cut, shown
 
 __all__ = [
-    "FORMAT_VERSION",
     "CheckpointError",
+    "FORMAT_VERSION",
     "check_arrays",
     "digest_of",
     "load_checkpoint",
     "save_checkpoint",
 ]
+
+# Numbers and truth values of sizes every platform has; byte order is little-endian always.
+_DTYPES = {
+    np.dtype(code).newbyteorder("<").str: np.dtype(code)
+    for code in (
+        "?",
+        "i1",
+        "i2",
+        "i4",
+        "i8",
+        "u1",
+        "u2",
+        "u4",
+        "u8",
+        "f2",
+        "f4",
+        "f8",
+        "c8",
+        "c16",
+    )
+}
+_MAGIC = b"\x93NUMPY\x01\x00"
+_HEADER = re.compile(
+    rb"\{'descr': '([<|][a-z]\d{1,2})', 'fortran_order': False, "
+    rb"'shape': \(((?:\d{1,19}, )*\d{1,19},?)?\), \} *\n"
+)
+_MAX_DIMENSIONS = 32
+
+
+def encode_npy(array: np.ndarray) -> bytes:
+    """Give the bytes of an NPY file that holds `array`, little-endian and C-contiguous.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Boolean, integer (8 to 64 bits), real (16 to 64) or complex (64, 128).
+
+    Raises
+    ------
+    TypeError
+        If the dtype is another, for example Python objects.
+
+    Examples
+    --------
+    >>> decode_npy(encode_npy(np.arange(3.0)))
+    array([0., 1., 2.])
+    """
+    code = array.dtype.newbyteorder("<").str
+    if code not in _DTYPES:
+        raise TypeError(f"dtype {array.dtype} cannot be stored")
+    # Not ascontiguousarray, which turns a single number into an array of one.
+    array = np.array(array, dtype=code, order="C", copy=None, ndmin=0)
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
+    return file.getvalue()
+
+
+def decode_npy(content: bytes) -> np.ndarray:
+    """Read what `encode_npy` wrote, into a new array in the machine's byte order.
+
+    Raises
+    ------
+    ValueError
+        If anything is not as it should be; the message says what.
+    """
+    if content[:8] != _MAGIC:
+        raise ValueError(f"NPY header: starts with {content[:8]!r}, expected {_MAGIC!r}")
+    if len(content) < 10:
+        raise ValueError("NPY header: cut short")
+    start = 10 + struct.unpack("<H", content[8:10])[0]
+    match = _HEADER.fullmatch(content[10:start])
+    if match is None or len(content) < start:
+        raise ValueError(f"NPY header: {content[10:start][:100]!r} is not understood")
+    dtype = _DTYPES.get(match[1].decode())
+    if dtype is None:
+        raise ValueError(f"NPY header: dtype {match[1].decode()!r} is not allowed")
+    shape = tuple(int(size) for size in (match[2] or b"").split(b",") if size)
+    # Sizes of 0 would hide a product beyond what NumPy can index.
+    if len(shape) > _MAX_DIMENSIONS or math.prod(max(n, 1) for n in shape) > 2**56:
+        raise ValueError(f"NPY header: shape {shown(shape)} is too large")
+    claimed, held = math.prod(shape) * dtype.itemsize, len(content) - start
+    if claimed != held:
+        raise ValueError(f"NPY header: {dtype} {shape} needs {claimed} bytes, but {held} follow")
+    if dtype.kind == "b" and np.frombuffer(content, np.uint8, offset=start).max(initial=0) > 1:
+        raise ValueError("elements: a truth value is neither 0 nor 1")
+    stored = np.frombuffer(content, dtype.newbyteorder("<"), offset=start)
+    return stored.reshape(shape).astype(dtype)
+
+
+_LARGEST = 1e60  # no sum of float32 losses comes near it, and its square is finite
+
+
+class CheckpointError(ValueError):
+    """A checkpoint was refused.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    field : str
+        The part of it that is wrong: the name of an array, or for example ``"checksum"``.
+    problem : str
+        What is wrong with it.
+
+    Examples
+    --------
+    >>> error = CheckpointError("run/checkpoint.npz", "checksum", "does not match")
+    >>> str(error), error.field
+    ('run/checkpoint.npz: checksum: does not match', 'checksum')
+    """
+
+    def __init__(self, path: str, field: str, problem: str) -> None:
+        self.path, self.field = path, cut(field)
+        super().__init__(f"{path}: {self.field}: {cut(problem, 500)}")
+
+
+def check_arrays(
+    arrays: Mapping[str, np.ndarray],
+    expected: Mapping[str, Any] | None,
+    path: str | os.PathLike[str],
+    *,
+    require_finite: bool = False,
+) -> None:
+    """Compare the arrays of a checkpoint, or some of them, with what a program needs.
+
+    Parameters
+    ----------
+    arrays : mapping of str to numpy.ndarray
+        What was read.
+    expected : mapping of str to array, or None
+        Exactly these names, with these shapes and dtypes. None asks for nothing.
+    path : path-like
+        The file, for the message.
+    require_finite : bool
+        Refuse NaN and infinity.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the first array that is wrong.
+
+    Examples
+    --------
+    >>> check_arrays({"weight": np.ones(2)}, {"weight": np.ones(3)}, "c.npz")
+    Traceback (most recent call last):
+        ...
+    autoencoder.storage.checkpoint.CheckpointError: c.npz: weight: has shape (2,), expected (3,)
+    """
+    path = os.fspath(path)
+    if expected is not None:
+        missing = [name for name in expected if name not in arrays]
+        unexpected = [name for name in arrays if name not in expected]
+        if missing:
+            raise CheckpointError(path, missing[0], f"is missing{_others(missing)}")
+        if unexpected:
+            raise CheckpointError(path, unexpected[0], f"is unexpected{_others(unexpected)}")
+        for name, want in expected.items():
+            array, shape, dtype = arrays[name], tuple(want.shape), np.dtype(want.dtype)
+            if array.shape != shape:
+                raise CheckpointError(path, name, f"has shape {array.shape}, expected {shape}")
+            if array.dtype != dtype:
+                raise CheckpointError(path, name, f"has dtype {array.dtype}, expected {dtype}")
+    if require_finite:
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                raise CheckpointError(path, name, f"holds {array[index]} at index {index}")
+
+
+def check_metadata(
+    metadata: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    path: str | os.PathLike[str],
+) -> None:
+    """Compare some entries of a checkpoint's metadata with the values a program needs.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the first entry that is missing or different.
+    """
+    for key, value in expected.items():
+        if key not in metadata:
+            raise CheckpointError(os.fspath(path), f"metadata {key!r}", "is missing")
+        stored = json.loads(json.dumps(value))  # a tuple is stored as a list
+        check_value(metadata[key], stored, path, f"metadata {key!r}")
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is an int or a float (NaN and infinity too) that is not beyond reason.
+
+    Examples
+    --------
+    >>> is_number(3), is_number(float("nan")), is_number(10**400), is_number(True)
+    (True, True, False, False)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return not _LARGEST < abs(value) < math.inf
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value read from a file has to be.
+
+    Parameters
+    ----------
+    words : str
+        For the message: ``"a finite number"``.
+    accepts : callable
+        Tells whether a value is one.
+
+    Examples
+    --------
+    >>> Kind("an even number", lambda value: value % 2 == 0).accepts(3)
+    False
+    """
+
+    words: str
+    accepts: Callable[[Any], bool]
+
+
+ANYTHING = Kind("anything", lambda value: True)
+NUMBER = Kind("a number", is_number)
+FINITE = Kind("a finite number", lambda value: is_number(value) and math.isfinite(value))
+NOT_NEGATIVE = Kind("a finite number from 0", lambda v: FINITE.accepts(v) and v >= 0)
+POSITIVE = Kind("a positive number", lambda value: FINITE.accepts(value) and value > 0)
+COUNT = Kind("a whole number from 0", lambda v: NOT_NEGATIVE.accepts(v) and isinstance(v, int))
+# Without a dollar: the figures would read it as mathematics.
+TEXT = Kind("a short text", lambda v: isinstance(v, str) and len(v) <= 200 and "$" not in v)
+
+
+def check_value(value: Any, expected: Any, path: str | os.PathLike[str], field: str) -> None:
+    """Compare a value of a file, and all that is in it, with what a program needs.
+
+    Parameters
+    ----------
+    value : object
+        What was read: anything JSON can hold.
+    expected : Kind, dict, list or any other value
+        A dict asks for exactly its keys, a list for as many values as it has, ``[one, ...]`` for
+        any number of them from 1; each is compared in turn. Any other value asks for itself.
+    path : path-like
+        The file, for the message.
+    field : str
+        What the value is called in it.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the first field that is wrong.
+
+    Examples
+    --------
+    >>> check_value({"loss": [0.5, None]}, {"loss": [FINITE, ...]}, "c.npz", "numbers")
+    Traceback (most recent call last):
+        ...
+    autoencoder.storage.checkpoint.CheckpointError: c.npz: numbers['loss'][1]: is None, expected a \
+finite number
+    """
+
+    def refuse(problem: str, place: str = field) -> CheckpointError:
+        return CheckpointError(os.fspath(path), place, problem)
+
+    if isinstance(expected, Kind):
+        if not expected.accepts(value):
+            raise refuse(f"is {shown(value)}, expected {expected.words}")
+    elif isinstance(expected, Mapping):
+        if not isinstance(value, dict):
+            raise refuse(f"is {shown(value)}, expected named values")
+        for key in [*expected, *value]:
+            if key not in value:
+                raise refuse("is missing", f"{field}[{shown(key)}]")
+            if key not in expected:
+                raise refuse("is unexpected", f"{field}[{shown(key)}]")
+            check_value(value[key], expected[key], path, f"{field}[{shown(key)}]")
+    elif isinstance(expected, list):
+        if not isinstance(value, list) or (not value and expected):
+            raise refuse(f"is {shown(value)}, expected a list")
+        if expected[-1:] == [...]:
+            expected = [expected[0]] * len(value)
+        for i, (one, want) in enumerate(itertools.zip_longest(value, expected, fillvalue=...)):
+            if one is ... or want is ...:
+                raise refuse("is missing" if one is ... else "is unexpected", f"{field}[{i}]")
+            check_value(one, want, path, f"{field}[{i}]")
+    elif isinstance(value, bool) != isinstance(expected, bool) or value != expected:
+        raise refuse(f"is {shown(value)}, expected {shown(expected)}")
+
+
+def _others(names: list[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+
 
 FORMAT_VERSION = 1
 
@@ -171,7 +473,7 @@ def load_checkpoint(
     >>> load_checkpoint(__file__)
     Traceback (most recent call last):
         ...
-    autoencoder.storage.spec.CheckpointError: ...: seal: is missing: not a checkpoint, or ...
+    autoencoder.storage.checkpoint.CheckpointError: ...: seal: is missing: not a checkpoint, or ...
     """
     path = os.fspath(path)
     try:

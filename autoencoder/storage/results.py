@@ -10,8 +10,14 @@ from typing import Any
 
 import numpy
 
-from autoencoder.storage.checkpoint import load_checkpoint, save_checkpoint
-from autoencoder.storage.spec import NOT_NEGATIVE, CheckpointError, check_value, is_number
+from autoencoder.storage.checkpoint import (
+    NOT_NEGATIVE,
+    CheckpointError,
+    check_value,
+    is_number,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 __all__ = ["Needs", "Results", "epoch_rows"]
 
@@ -111,18 +117,18 @@ class Needs:
         it stands. Numbers are real and finite; ``"positive ..."`` says more of them, ``"bool
         ..."`` asks for truth values. An array asks for itself.
     numbers : dict
-        As :func:`autoencoder.storage.spec.check_value` takes them.
+        As :func:`autoencoder.storage.checkpoint.check_value` takes them.
     rows : iterable of dict, optional
         Likewise, for each row; it may have further columns.
 
     Examples
     --------
-    >>> from autoencoder.storage.spec import FINITE
+    >>> from autoencoder.storage.checkpoint import FINITE
     >>> needs = Needs({"images": "N 1 H W"}, {"loss": FINITE}, epoch_rows(5, test_loss=FINITE))
     >>> needs.check(Results({"images": numpy.ones((2, 28, 28))}), "results.npz")
     Traceback (most recent call last):
         ...
-    autoencoder.storage.spec.CheckpointError: results.npz: images: has shape (2, 28, 28), \
+    autoencoder.storage.checkpoint.CheckpointError: results.npz: images: has shape (2, 28, 28), \
 expected N 1 H W
     """
 

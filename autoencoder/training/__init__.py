@@ -1,11 +1,17 @@
 """Training: settings, the loop, its checkpoints and its record."""
 
 from autoencoder.training.divergence import TrainingDiverged
-from autoencoder.training.history import Row, write_rows
 from autoencoder.training.interrupts import Interrupted, stop_request
 from autoencoder.training.loop import CHECKPOINT, METRICS, train
 from autoencoder.training.settings import TrainingSettings, random_generator
-from autoencoder.training.state import TrainingState, load_model, load_state, save_state
+from autoencoder.training.state import (
+    Row,
+    TrainingState,
+    load_model,
+    load_state,
+    save_state,
+    write_rows,
+)
 
 __all__ = [
     "CHECKPOINT",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder.data.arguments import known_name, whole_number
+from autoencoder.data.arrays import known_name, whole_number
 from minigrad.backend import shown
 
 __all__ = ["TrainingSettings", "random_generator"]

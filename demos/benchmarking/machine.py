@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 
 from minigrad import __version__
-from minigrad.parallel import usable_cores
+from minigrad.parallel.threads import usable_cores
 
 from .peers import Peer
 

@@ -22,7 +22,7 @@ print(f"  in all      {x.grad.item():4.0f}   (2 x + 5 = 11)")
 
 # %% [markdown]
 # The engine keeps the first gradient that arrives and adds the others: `add_arrived` in
-# `minigrad/engine/arrivals.py`. That is also why `.grad` must be forgotten between training steps:
+# `minigrad/engine/backward.py`. That is also why `.grad` must be forgotten between training steps:
 # it adds up over calls of `backward`, too.
 #
 # Broadcasting is the same thing in disguise. A bias of shape (3,) added to four rows is used four
@@ -41,7 +41,7 @@ print(f"gradient of the bias {bias.grad.shape}, its sum over the rows:\n{bias.gr
 # %% [markdown]
 # No operation does this itself: `Add` returns the gradient of shape (4, 3) for both inputs, and the
 # engine sums it down to the shape of the input. Once, for all operations, in
-# `minigrad/engine/unbroadcast.py`. Here for all the ways a
+# `minigrad/engine/backward.py`. Here for all the ways a
 # shape can be broadcast to (4, 3):
 
 # %%

@@ -69,7 +69,7 @@ def with_unfolding(x, w):
 
 # %% [markdown]
 # **minigrad's form** unfolds the width only, so the matrix repeats each pixel 5 times and its rows
-# overlap in memory: see the drawing at the top of `minigrad/kernels/width.py`.
+# overlap in memory: see the drawing at the top of `minigrad/kernels/unfold.py`.
 
 
 # %%

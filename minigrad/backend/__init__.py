@@ -13,19 +13,19 @@ from minigrad.backend.array_switch import (
     device,
     device_of,
     is_array,
+    keep_memory,
+    strided_view,
     to_device,
     to_numpy,
     use_device,
 )
 from minigrad.backend.blas import multiplies_small_in_place, one_blas_thread, with_one_blas_thread
-from minigrad.backend.memory import keep_memory
 from minigrad.backend.random import (
     ShardGenerators,
     default_generator,
     is_part_of_batch,
     manual_seed,
 )
-from minigrad.backend.strided import strided_view
 from minigrad.backend.wording import cut, shown
 
 __all__ = [

@@ -1,9 +1,14 @@
 """The engine: tensors, the operations that made them, the backward pass."""
 
-from minigrad.engine.arrivals import first_gradient, land_on_leaves
-from minigrad.engine.autograd import walk
-from minigrad.engine.basic import Add, Expand, Reshape, Sum
-from minigrad.engine.gradients import borrowed_gradients, grad
+from minigrad.engine.backward import (
+    Node,
+    borrowed_gradients,
+    first_gradient,
+    grad,
+    land_on_leaves,
+    operations_behind,
+    walk,
+)
 from minigrad.engine.modes import (
     ModeBlock,
     detect_anomaly,
@@ -12,11 +17,8 @@ from minigrad.engine.modes import (
     no_grad,
     set_grad_enabled,
 )
-from minigrad.engine.operation import Operation
-from minigrad.engine.order import Node, operations_behind
-from minigrad.engine.saved import NotKept
-from minigrad.engine.tensor import Tensor
-from minigrad.engine.values import mark_written
+from minigrad.engine.operation import Add, Expand, NotKept, Operation, Reshape, Sum
+from minigrad.engine.tensor import Tensor, mark_written
 
 __all__ = [
     "Add",

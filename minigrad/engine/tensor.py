@@ -4,17 +4,321 @@ The core is four files, read in this order: this one, ``operation.py`` (the node
 ``basic.py`` (four operations) and ``autograd.py`` (the backward pass). Shape, printing and writing
 in place are in ``values.py``; methods such as ``x.exp()`` are attached by ``ops/methods.py``, the
 one link upward.
+
+What a tensor is as a container of numbers: shape, values out and in, printing.
+
+None of it concerns the graph, but writing in place, which is counted so that backward can notice.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from minigrad.engine.values import TensorValues, as_array, version_of
+from minigrad.backend import (
+    CPU,
+    Array,
+    HostArray,
+    as_dtype,
+    as_host_array,
+    device_of,
+    is_array,
+    to_device,
+    use_device,
+)
+from minigrad.engine.modes import is_grad_enabled
 
 if TYPE_CHECKING:
     from minigrad.backend import Array
     from minigrad.engine.operation import Operation
+
+if TYPE_CHECKING:
+    from minigrad.backend import Device
+    from minigrad.functional.methods import TensorMethods
+else:
+    TensorMethods = object
+
+Self = TypeVar("Self", bound="TensorValues")
+
+# Recording an operation and writing in place draw from one count, so that backward can tell which
+# came first. Atomic: threads may build graphs side by side.
+next_number = count(1).__next__
+_making = Lock()
+
+
+def version_of(tensor: TensorValues) -> list[int]:
+    """When the memory of a tensor was last written in place, in one list for all that share it.
+
+    Made when first asked for: most tensors are neither written in place nor shared.
+    """
+    with _making:
+        if tensor._version is None:
+            tensor._version = [0]
+        return tensor._version
+
+
+def mark_written(tensor: TensorValues) -> None:
+    """Note that the memory of a tensor is written in place now: every in-place method does."""
+    version_of(tensor)[0] = next_number()
+
+
+def as_array(data: Any, dtype: Any, device: str | Device | None, name: str = "Tensor") -> Array:
+    """What a caller calls data, as an array: see :class:`Tensor`.
+
+    Examples
+    --------
+    >>> as_array([1, 2.5], None, None)
+    array([1. , 2.5], dtype=float32)
+    """
+    wanted = None if dtype is None else as_dtype(name, dtype)
+    if isinstance(data, TensorValues):
+        data = data.data
+    if isinstance(data, HostArray):
+        data = as_host_array(data)  # a memory map as well, or a matrix, whose * is another
+    elif not is_array(data):
+        data = _from_python(data, wanted, name)
+    if wanted is None or data.dtype.kind not in "fiub":
+        wanted = as_dtype(name, data.dtype)
+    if data.dtype != wanted:
+        with use_device(device_of(data)):
+            data = data.astype(wanted)
+    return data if device is None else to_device(data, device)
+
+
+def _from_python(data: Any, wanted: Any, name: str) -> Array:
+    """Numbers and lists of them as an array: of float32 where nothing says another precision."""
+    first = data
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    is_plain = not (hasattr(data, "dtype") or isinstance(first, TensorValues))
+    try:
+        array = as_host_array(data)
+        if is_plain and wanted is None and array.dtype.kind == "f":
+            array = array.astype("float32")
+        elif is_plain and wanted is not None and array.dtype.kind in "fiub":
+            array = as_host_array(data, wanted)  # which notices a number out of range
+    except OverflowError as error:
+        raise OverflowError(f"{name}: a number is out of the range of {wanted}") from error
+    except ValueError as error:
+        raise TypeError(f"{name}: the data is no regular array: {error}") from error
+    return array
+
+
+def _with_values(given: Any) -> Any:
+    """Arguments of a NumPy function with arrays in place of tensors, also inside lists."""
+    if isinstance(given, TensorValues):
+        return given.numpy()
+    if type(given) in (list, tuple):
+        return type(given)(map(_with_values, given))
+    if type(given) is dict:
+        return {key: _with_values(value) for key, value in given.items()}
+    return given
+
+
+class TensorValues(TensorMethods):
+    """The half of :class:`Tensor` that has nothing to do with derivatives."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        data: Array
+        grad: Tensor | None
+        grad_fn: Any
+        requires_grad: bool
+        _version: list[int] | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each dimension."""
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements (an attribute, as in NumPy)."""
+        return self.data.size
+
+    @property
+    def dtype(self) -> Any:
+        """The NumPy dtype of the elements."""
+        return self.data.dtype
+
+    @property
+    def device(self) -> Device:
+        """The device the data lives on."""
+        return device_of(self.data)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the tensor was made by the user rather than by a recorded operation."""
+        return self.grad_fn is None
+
+    def detach(self) -> Tensor:
+        """The same data, cut off from the graph.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> (Tensor([1.0], requires_grad=True) * 2).detach().requires_grad
+        False
+        """
+
+        tensor = Tensor._wrap(self.data)
+        tensor._version = version_of(self)
+        return tensor
+
+    def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
+        """Switch the wish for gradients on or off; returns the tensor itself."""
+        if self.grad_fn is not None:
+            raise RuntimeError("requires_grad_: only leaves can be switched; use detach()")
+        if requires_grad and self.data.dtype.kind != "f":
+            raise TypeError(f"requires_grad_: expected floating point, got {self.dtype}")
+        self.requires_grad = bool(requires_grad)
+        return self
+
+    def item(self) -> float | int | bool:
+        """The only element, as a Python number. Waits for the device.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> Tensor([2.5]).item()
+        2.5
+        """
+        if self.size != 1:
+            raise ValueError(f"item: expected one element, got shape {self.shape}")
+        return self.data.item()
+
+    def numpy(self) -> Array:
+        """The data as a NumPy array, shared with the tensor.
+
+        ``numpy.asarray(tensor)``, NumPy's functions and Matplotlib's ask for it. Its ufuncs, as
+        ``numpy.exp``, refuse tensors: here they are methods, which have gradients.
+
+        Raises
+        ------
+        RuntimeError
+            If the tensor requires gradients: say ``detach().numpy()``.
+        TypeError
+            If it lives on a GPU: say ``to("cpu").numpy()``.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> Tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
+        if self.requires_grad:
+            raise RuntimeError("numpy: the tensor requires gradients; use detach().numpy()")
+        if self.device != CPU:
+            raise TypeError(f"numpy: the tensor is on {self.device}; use to('cpu').numpy()")
+        return self.data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """What ``numpy.asarray`` takes: :meth:`numpy`, and its errors."""
+        return as_host_array(self.numpy(), dtype, copy=copy)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy's functions compute with the values and give arrays, which have no gradient."""
+        if args and args[0] is self and function.__name__ in ("shape", "ndim", "size"):
+            args = (self.data, *args[1:])  # whose answer needs no values
+        return function(*_with_values(args), **_with_values(kwargs))
+
+    def copy_(self: Self, source: Any) -> Self:
+        """Write new values into this tensor, in place; the mutation check notices.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> Tensor([1.0, 2.0]).copy_([3.0, 4.0])
+        Tensor([3., 4.])
+        """
+        values = as_array(source, self.dtype, self.device, "copy_")
+        if values.shape != self.shape:
+            raise ValueError(f"copy_: expected shape {self.shape}, got {values.shape}")
+        return self._write("copy_", values)
+
+    def zero_(self: Self) -> Self:
+        """Set every element to 0, in place; the mutation check notices.
+
+        Examples
+        --------
+        >>> from minigrad import Tensor
+        >>> Tensor([1.0, 2.0]).zero_()
+        Tensor([0., 0.])
+        """
+        return self._write("zero_", 0)
+
+    def _write(self: Self, name: str, values: Any) -> Self:
+        """Writing is not recorded, so a recorded result would no longer be what its graph says."""
+        if self.grad_fn is not None and is_grad_enabled():
+            raise RuntimeError(
+                f"{name}: the tensor of shape {self.shape} is the recorded result of "
+                f"{self.grad_fn.name}; write to its detach(), or inside no_grad()"
+            )
+        with use_device(self.device):
+            self.data[...] = values
+        mark_written(self)
+        return self
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len: a tensor without dimensions has no length")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"bool: shape {self.shape} is ambiguous; use .data.any() or .all()")
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.size != 1 or self.dtype.kind not in "iu":
+            raise TypeError(
+                f"index: expected one whole number, got {self.dtype} of shape {self.shape}"
+            )
+        return self.item()
+
+    __hash__ = object.__hash__  # `==` compares elements; a tensor is a key by identity
+
+    def __deepcopy__(self: Self, memo: dict) -> Self:
+        if self.grad_fn is not None:
+            raise RuntimeError("deepcopy: only leaves can be copied; use detach()")
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        with use_device(self.device):
+            copied.data, copied.requires_grad = self.data.copy(), self.requires_grad
+        copied.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
+        copied.grad_fn, copied._version = None, None
+        return copied
+
+    def __format__(self, spec: str) -> str:
+        if self.ndim == 0:
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(
+                f"format: expected one number for {spec!r:.40}, got a tensor of shape {self.shape}"
+            )
+        return str(self)
+
+    def __repr__(self) -> str:
+        text = repr(self.data)
+        inside = text[text.index("(") + 1 : text.rindex(")")]
+        inside = inside.replace(", dtype=float32", "").replace("\n", "\n ")
+        place = "" if self.device == CPU else f", device='{self.device}'"
+        maker = f", grad_fn={self.grad_fn.name}" if self.grad_fn is not None else ""
+        wish = ", requires_grad=True" if self.requires_grad and not maker else ""
+        return f"Tensor({inside}{place}{maker}{wish})"
 
 
 class Tensor(TensorValues):
@@ -101,6 +405,6 @@ class Tensor(TensorValues):
         >>> x.grad
         Tensor(6.)
         """
-        from minigrad.engine.autograd import backward
+        from minigrad.engine.backward import backward
 
         backward(self, gradient, retain_graph, create_graph)

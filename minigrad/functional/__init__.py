@@ -3,12 +3,20 @@
 Each stands with its operation, and the derivation of its gradient, in ``minigrad/functional/``.
 """
 
-from minigrad.functional.activation import leaky_relu, relu, sigmoid, softplus, tanh
+from minigrad.functional.activation import (
+    leaky_relu,
+    log_softmax,
+    logsumexp,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    tanh,
+)
 from minigrad.functional.arithmetic import add, div, mul, neg, sub
-from minigrad.functional.compare import eq, ge, gt, le, lt, ne
-from minigrad.functional.conv import conv2d, conv_transpose2d
-from minigrad.functional.elementwise import abs, cos, exp, log, sin, sqrt
-from minigrad.functional.join import cat, pad, stack
+from minigrad.functional.convolution import conv2d, conv_transpose2d
+from minigrad.functional.elementwise import abs, cos, exp, log, pow, sin, sqrt
+from minigrad.functional.index import cat, pad, stack
 from minigrad.functional.linalg import linear, matmul
 from minigrad.functional.loss import (
     binary_cross_entropy_with_logits,
@@ -19,9 +27,8 @@ from minigrad.functional.loss import (
 )
 from minigrad.functional.methods import attach
 from minigrad.functional.pool import avg_pool2d, interpolate, max_pool2d
-from minigrad.functional.power import pow
 from minigrad.functional.reduce import amax, amin, mean, std, sum, var
-from minigrad.functional.select import clamp, maximum, minimum, where
+from minigrad.functional.select import clamp, eq, ge, gt, le, lt, maximum, minimum, ne, where
 from minigrad.functional.shape import (
     expand,
     flatten,
@@ -31,7 +38,6 @@ from minigrad.functional.shape import (
     transpose,
     unsqueeze,
 )
-from minigrad.functional.softmax import log_softmax, logsumexp, softmax
 
 __all__ = [
     "abs",

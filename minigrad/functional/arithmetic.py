@@ -11,7 +11,7 @@ from typing import Any
 
 from minigrad.backend import Array
 from minigrad.engine import Add, Operation, Tensor
-from minigrad.functional.operands import as_float, as_tensor, is_number, operands, with_number
+from minigrad.functional.arguments import as_float, as_tensor, is_number, operands, with_number
 
 
 class Shift(Operation):

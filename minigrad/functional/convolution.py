@@ -11,17 +11,149 @@ T is linear in each argument. So for ``y = conv2d(x, w)`` and a gradient g arriv
 scalar ``<g, y>`` is T(x, w, g), and its derivatives are dT/dx = conv_transpose2d(g, w) and
 dT/dw = conv2d_weight_grad(x, g); likewise for the other two. Since each gradient is again one of
 the three, any order of derivative exists.
+
+What a convolution's arguments come to: pairs checked, sizes worked out, once for each shape.
+
+The convolution functions: tensors and arguments made ready, one operation applied.
 """
 
 from __future__ import annotations
 
-from minigrad.backend import Array
-from minigrad.engine import Operation, Tensor
-from minigrad.functional.channel_sum import ChannelSum
+from functools import lru_cache
+from typing import Any
+
+from minigrad.backend import Array, shown
+from minigrad.engine import Operation, Reshape, Tensor
+from minigrad.functional.arguments import as_float, is_whole, same_precision
+from minigrad.functional.reduce import ChannelSum
 from minigrad.kernels import Geometry
 from minigrad.kernels import conv2d as conv2d_kernel
 from minigrad.kernels import conv2d_weight_grad as conv2d_weight_grad_kernel
 from minigrad.kernels import conv_transpose2d as conv_transpose2d_kernel
+
+Pair = tuple[int, int]
+Shape = tuple[int, ...]
+
+
+def pair(operation: str, name: str, value: Any, least: int) -> Pair:
+    """A number or a pair as a pair (height, width).
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the operation and the argument, if it is neither or too small.
+
+    Examples
+    --------
+    >>> pair("conv2d", "stride", 2, least=1)
+    (2, 2)
+    """
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    for one in values:
+        if not is_whole(one):
+            raise TypeError(f"{operation}: {name} must be an int or a pair, got {shown(value)}")
+    if len(values) != 2:
+        raise ValueError(f"{operation}: {name} must be an int or a pair, got {shown(value)}")
+    if min(values) < least:
+        raise ValueError(f"{operation}: {name} must be at least {least}, got {shown(value)}")
+    return int(values[0]), int(values[1])
+
+
+def check_shapes(name: str, x: Shape, weight: Shape, groups: Any) -> None:
+    """Refuse what conv2d and conv_transpose2d refuse alike."""
+    if len(x) not in (3, 4):
+        raise ValueError(f"{name}: input must be (N, C, H, W) or (C, H, W), got shape {x}")
+    if len(weight) != 4:
+        raise ValueError(f"{name}: weight must have 4 dimensions, got shape {weight}")
+    if 0 in weight:
+        raise ValueError(f"{name}: weight {weight} has a dimension of length 0")
+    if not is_whole(groups) or groups < 1:
+        raise ValueError(f"{name}: groups must be a whole number from 1, got {shown(groups)}")
+    if weight[0] % groups:
+        raise ValueError(
+            f"{name}: {groups} groups do not divide the {weight[0]} channels of weight {weight}"
+        )
+
+
+@lru_cache(maxsize=1024, typed=True)
+def conv2d_geometry(
+    x: Shape, weight: Shape, stride: Pair, padding: Pair | str, dilation: Pair, groups: int
+) -> Geometry:
+    """The geometry of :func:`minigrad.functional.conv2d`, from the shapes of its tensors.
+
+    Raises
+    ------
+    ValueError
+        If shapes or arguments do not fit; the message names them.
+    """
+    name = "conv2d"
+    check_shapes(name, x, weight, groups)
+    kernel, size = weight[2:], x[-2:]
+    if x[-3] != weight[1] * groups:
+        raise ValueError(
+            f"{name}: input has {x[-3]} channels, weight {weight} expects "
+            f"{weight[1] * groups}" + (f" ({groups} groups)" if groups > 1 else "")
+        )
+    reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel))
+    if isinstance(padding, str):
+        if padding not in ("same", "valid"):
+            raise ValueError(
+                f"{name}: padding must be numbers, 'same' or 'valid', got {shown(padding)}"
+            )
+        if padding == "same" and stride != (1, 1):
+            raise ValueError(f"{name}: padding 'same' needs stride 1, got {stride}")
+        total = reach if padding == "same" else (0, 0)
+        before = tuple(extra // 2 for extra in total)  # what is odd goes after, as in PyTorch
+    else:
+        before = padding
+        total = tuple(2 * width for width in before)
+    room = [n + extra - r for n, extra, r in zip(size, total, reach)]
+    if min(room) < 1:
+        raise ValueError(
+            f"{name}: kernel {kernel} with dilation {dilation} is larger than input "
+            f"{x} with padding {padding}"
+        )
+    output = tuple((n - 1) // s + 1 for n, s in zip(room, stride))
+    return Geometry(size, kernel, output, stride, before, dilation, int(groups))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def conv_transpose2d_geometry(
+    x: Shape,
+    weight: Shape,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> Geometry:
+    """Of :func:`minigrad.functional.conv_transpose2d`, likewise. Its input is y, its result x.
+
+    Raises
+    ------
+    ValueError
+        If shapes or arguments do not fit; the message names them.
+    """
+    name = "conv_transpose2d"
+    check_shapes(name, x, weight, groups)
+    kernel, size = weight[2:], x[-2:]
+    if x[-3] != weight[0]:
+        raise ValueError(f"{name}: input has {x[-3]} channels, weight {weight} expects {weight[0]}")
+    if any(e >= max(s, d) for e, s, d in zip(output_padding, stride, dilation)):
+        raise ValueError(
+            f"{name}: output_padding {output_padding} must be less than stride {stride} or "
+            f"dilation {dilation}"
+        )
+    result = tuple(
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for n, s, p, d, k, e in zip(size, stride, padding, dilation, kernel, output_padding)
+    )
+    if min(result) < 1 or min(size) < 1:
+        raise ValueError(
+            f"{name}: input {x} with kernel {kernel} and padding {padding} leaves a result "
+            f"of size {result}"
+        )
+    return Geometry(result, kernel, size, stride, padding, dilation, int(groups))
 
 
 class Conv2d(Operation):
@@ -73,3 +205,157 @@ class Conv2dWeightGrad(Operation):
         by_x = ConvTranspose2d(self.geometry)(y, gradient) if needs[0] else None
         by_y = Conv2d(self.geometry)(x, gradient) if needs[1] else None
         return by_x, by_y
+
+
+Pair = int | tuple[int, int]
+
+
+def batched(name: str, x: Tensor) -> tuple[Tensor, bool]:
+    """Images as a batch (N, C, H, W), and whether there was only one (C, H, W)."""
+    if x.ndim not in (3, 4):
+        raise ValueError(f"{name}: input must be (N, C, H, W) or (C, H, W), got shape {x.shape}")
+    return (x, False) if x.ndim == 4 else (Reshape((1, *x.shape))(x), True)
+
+
+def unbatched(y: Tensor, is_single: bool) -> Tensor:
+    """Undo :func:`batched`."""
+    return Reshape(y.shape[1:])(y) if is_single else y
+
+
+def _tensors(name: str, x: Any, weight: Any, bias: Any) -> tuple[Tensor, ...]:
+    """Input, weight and, if there is one, bias, of one precision."""
+    x, weight = as_float(name, x, 0), as_float(name, weight, 1)
+    if bias is None:
+        return same_precision(name, x, weight)
+    return same_precision(name, x, weight, as_float(name, bias, 2))
+
+
+def _check_bias(name: str, bias: list[Tensor], channels: int) -> None:
+    if bias and bias[0].shape != (channels,):
+        raise ValueError(
+            f"{name}: bias has shape {bias[0].shape}, {channels} output channels expect "
+            f"({channels},)"
+        )
+
+
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Slide a kernel over images and take the weighted sum of what lies under it.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N, C, H, W), or one image (C, H, W).
+    weight : Tensor
+        (O, C / groups, kernel_height, kernel_width).
+    bias : Tensor, optional
+        (O,).
+    stride : int or pair
+        How far the kernel moves, in pixels (height, width).
+    padding : int, pair, "same" or "valid"
+        Rows and columns of zeros on each side; ``"same"`` (stride 1 only) keeps the size.
+    dilation : int or pair
+        Distance between the kernel's taps, in pixels.
+    groups : int
+        Split the channels into groups that do not see each other.
+
+    Returns
+    -------
+    Tensor
+        (N, O, P, Q) with ``P = (H + 2 padding - dilation (kernel_height - 1) - 1) // stride + 1``.
+
+    Raises
+    ------
+    ValueError
+        If shapes or arguments do not fit; the message names them.
+
+    Notes
+    -----
+    The gradients are derived in ``minigrad/functional/convolution.py``.
+
+    Examples
+    --------
+    >>> image = Tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
+    >>> conv2d(image, Tensor([[[[1.0, -1.0]]]]))
+    Tensor([[[-1., -1.],
+             [-1., -1.]]])
+    """
+    name = "conv2d"
+    x, weight, *biases = _tensors(name, x, weight, bias)
+    stride = pair(name, "stride", stride, 1)
+    dilation = pair(name, "dilation", dilation, 1)
+    if not isinstance(padding, str):
+        padding = pair(name, "padding", padding, 0)
+    geometry = conv2d_geometry(x.shape, weight.shape, stride, padding, dilation, groups)
+    _check_bias(name, biases, weight.shape[0])
+    x, is_single = batched(name, x)
+    return unbatched(Conv2d(geometry)(x, weight, *biases), is_single)
+
+
+def conv_transpose2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+) -> Tensor:
+    """Spread each pixel through a kernel: conv2d turned round, its gradient by the input.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N, C, H, W), or one image (C, H, W).
+    weight : Tensor
+        (C, O / groups, kernel_height, kernel_width).
+    bias : Tensor, optional
+        (O,).
+    stride : int or pair
+        Distance between the kernel's places in the result, in pixels.
+    padding : int or pair
+        Rows and columns cut off each side of the result.
+    output_padding : int or pair
+        Rows and columns added at its end, less than stride or dilation: of the sizes that conv2d
+        maps to this input, which one.
+    groups : int
+        Split the channels into groups that do not see each other.
+    dilation : int or pair
+        Distance between the kernel's taps, in pixels.
+
+    Returns
+    -------
+    Tensor
+        (N, O, P, Q) with ``P = (H - 1) stride - 2 padding + dilation (kernel_height - 1)
+        + output_padding + 1``.
+
+    Raises
+    ------
+    ValueError
+        If shapes or arguments do not fit; the message names them.
+
+    Examples
+    --------
+    >>> conv_transpose2d(Tensor([[[1.0, 2.0]]]), Tensor([[[[1.0, 1.0]]]]), stride=2)
+    Tensor([[[1., 1., 2., 2.]]])
+    """
+    name = "conv_transpose2d"
+    x, weight, *biases = _tensors(name, x, weight, bias)
+    stride = pair(name, "stride", stride, 1)
+    padding = pair(name, "padding", padding, 0)
+    dilation = pair(name, "dilation", dilation, 1)
+    extra = pair(name, "output_padding", output_padding, 0)
+    geometry = conv_transpose2d_geometry(
+        x.shape, weight.shape, stride, padding, extra, dilation, groups
+    )
+    _check_bias(name, biases, weight.shape[1] * geometry.groups)
+    x, is_single = batched(name, x)
+    return unbatched(ConvTranspose2d(geometry)(x, weight, *biases), is_single)

@@ -6,8 +6,8 @@ from typing import Any
 
 from minigrad.backend import Array
 from minigrad.engine import Operation, Reshape, Tensor
-from minigrad.functional.channel_sum import ChannelSum
-from minigrad.functional.operands import as_float, as_tensor, broadcast_shape, same_precision
+from minigrad.functional.arguments import as_float, as_tensor, broadcast_shape, same_precision
+from minigrad.functional.reduce import ChannelSum
 from minigrad.functional.shape import Permute
 from minigrad.kernels import product
 

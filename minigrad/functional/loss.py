@@ -9,13 +9,12 @@ from typing import Any
 
 from minigrad.backend import CPU, Array, array_module, is_part_of_batch, shown
 from minigrad.engine import Operation, Tensor
-from minigrad.functional.activation import Sigmoid
+from minigrad.functional.activation import Sigmoid, log_softmax
+from minigrad.functional.arguments import as_float, as_tensor, on_its_device, same_precision
 from minigrad.functional.arithmetic import Mul, Neg, Shift, Sub, add, div, mul, neg, sub
 from minigrad.functional.elementwise import abs, sqrt
-from minigrad.functional.operands import as_float, as_tensor, on_its_device, same_precision
 from minigrad.functional.reduce import SumOfSquares, mean, sum
 from minigrad.functional.select import Mask
-from minigrad.functional.softmax import log_softmax
 
 
 class BinaryCrossEntropy(Operation):

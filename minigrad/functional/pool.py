@@ -7,12 +7,10 @@ from typing import Any
 
 from minigrad.backend import array_module, shown
 from minigrad.engine import Expand, Reshape, Sum, Tensor
+from minigrad.functional.arguments import as_float, as_tensor, on_its_device, require_number
 from minigrad.functional.arithmetic import ScaleDown
-from minigrad.functional.conv import Pair, batched, unbatched
-from minigrad.functional.conv_geometry import pair
-from minigrad.functional.index import Index
-from minigrad.functional.join import Pad, stack
-from minigrad.functional.operands import as_float, as_tensor, on_its_device, require_number
+from minigrad.functional.convolution import Pair, batched, pair, unbatched
+from minigrad.functional.index import Index, Pad, stack
 from minigrad.functional.select import Mask, Where
 
 

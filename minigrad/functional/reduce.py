@@ -3,6 +3,8 @@
 ``dim`` is a dimension, several, or ``None`` for all; negative ones count from the end. A
 reduction's gradient has fewer dimensions than its input: it is reshaped to length-1 dimensions
 (``kept``) and left to broadcast.
+
+The gradient of a bias: what is added to every pixel, or sample, gathers all their gradients.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ from typing import Any
 
 from minigrad.backend import Array, array_module, shown
 from minigrad.engine import Expand, Operation, Reshape, Sum, Tensor
+from minigrad.functional.arguments import as_float, as_tensor, cast, is_whole, on_its_device
 from minigrad.functional.arithmetic import Mul, Scale, ScaleDown, Sub
 from minigrad.functional.elementwise import sqrt
-from minigrad.functional.operands import as_float, as_tensor, cast, is_whole, on_its_device
 from minigrad.functional.select import Mask, Where
-from minigrad.kernels import sum_of_squares
+from minigrad.kernels import channel_sum, sum_of_squares
 
 Dims = int | tuple[int, ...] | list[int] | None
 
@@ -262,3 +264,14 @@ def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
     xp = array_module(variance.data)
     zero, one = (Tensor(f(variance.data, shape=())) for f in (xp.zeros_like, xp.ones_like))
     return Where(is_zero)(zero, sqrt(Where(is_zero)(one, variance)))
+
+
+class ChannelSum(Operation):
+    """``b_c = sum over n, p, q of y[n, c, p, q]``, or over n of y[n, c]: the gradient is spread."""
+
+    def forward(self, y: Array) -> Array:
+        return channel_sum(y)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        shape = self.inputs[0].shape
+        return Expand(shape)(Reshape((1, shape[1], *(1 for _ in shape[2:])))(gradient))

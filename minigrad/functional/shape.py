@@ -10,7 +10,7 @@ from typing import Any
 
 from minigrad.backend import Array
 from minigrad.engine import Expand, Operation, Reshape, Tensor
-from minigrad.functional.operands import as_tensor, is_whole
+from minigrad.functional.arguments import as_tensor, is_whole
 from minigrad.functional.reduce import normal_dims, one_dim
 
 

@@ -15,10 +15,8 @@ kinks at known points (relu, abs, clamp) with :func:`away_from`, and away from t
 max_pool2d) with :func:`distinct`.
 """
 
-from minigrad.gradcheck.adjoint import adjoint_check
-from minigrad.gradcheck.check import gradcheck, gradgradcheck
+from minigrad.gradcheck.check import GradcheckError, adjoint_check, gradcheck, gradgradcheck
 from minigrad.gradcheck.differences import away_from, distinct
-from minigrad.gradcheck.trial import GradcheckError
 
 __all__ = [
     "GradcheckError",

@@ -1,28 +1,215 @@
-"""First and second derivatives against central differences."""
+"""First and second derivatives against central differences.
+
+What every check needs: its inputs, a random cotangent, one backward pass, and its error.
+
+Gradients of linear maps by the adjoint identity, which needs no step size.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy
 
-from minigrad.backend import HostArray
-from minigrad.engine import Tensor
+from minigrad.backend import HostArray, to_numpy
+from minigrad.engine import Tensor, grad
 from minigrad.gradcheck.differences import Comparison, Evaluate
-from minigrad.gradcheck.trial import (
-    Function,
-    GradcheckError,
-    as_inputs,
-    as_list,
-    gradients_of,
-    host,
-    moved,
-    random_like,
-    require_unchanged,
-    same,
-    verdict,
-)
+
+Function = Callable[..., Tensor | Sequence[Tensor]]
+
+
+class GradcheckError(AssertionError):
+    """A gradient is wrong, or backward misbehaves. The message names the input and the values.
+
+    Examples
+    --------
+    >>> raise GradcheckError("input 0 of shape (3,): index (2,): gradient 4, difference 12")
+    Traceback (most recent call last):
+        ...
+    minigrad.gradcheck.check.GradcheckError: input 0 of shape (3,): ...
+    """
+
+
+def verdict(raise_exception: bool, check: Callable[..., None], *arguments: Any) -> bool:
+    """Run a check; raise what it raises, or say so with ``False``."""
+    try:
+        check(*arguments)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradients_of(
+    outputs: list[Tensor],
+    inputs: list[Tensor],
+    cotangents: list[Tensor],
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> list[Tensor | None]:
+    """One gradient an input, ``None`` where it has none; what backward raises becomes our error."""
+    recorded = [k for k, output in enumerate(outputs) if output.requires_grad]
+    wanted = [i for i, tensor in enumerate(inputs) if tensor.requires_grad]
+    gradients: list[Tensor | None] = [None] * len(inputs)
+    if not recorded:
+        return gradients
+    try:
+        found = grad(
+            [outputs[k] for k in recorded],
+            [inputs[i] for i in wanted],
+            [cotangents[k] for k in recorded],
+            retain_graph=retain_graph,
+            create_graph=create_graph,
+            allow_unused=True,
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise GradcheckError(f"backward raised {type(error).__name__}: {error}") from error
+    for i, gradient in zip(wanted, found):
+        gradients[i] = gradient
+    return gradients
+
+
+def as_inputs(
+    name: str, inputs: Tensor | Sequence[Tensor], precisions: Sequence[str] = ("float64",)
+) -> list[Tensor]:
+    """The inputs as a list, after making sure they can be checked."""
+    if not isinstance(inputs, (Tensor, list, tuple)):
+        raise TypeError(f"{name}: expected Tensors as inputs, got {type(inputs).__name__}")
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for i, tensor in enumerate(inputs):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: input {i} is a {type(tensor).__name__}, no Tensor")
+        if tensor.requires_grad and str(tensor.dtype) not in precisions:
+            raise TypeError(
+                f"{name}: input {i} of shape {tensor.shape} is {tensor.dtype}, "
+                f"expected {' or '.join(precisions)}"
+            )
+    if not any(tensor.requires_grad for tensor in inputs):
+        raise ValueError(f"{name}: none of the {len(inputs)} inputs requires gradients")
+    return inputs
+
+
+def as_list(returned: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """What the function under test returned, as a list."""
+    found = list(returned) if isinstance(returned, (list, tuple)) else [returned]
+    for one in found:
+        if not isinstance(one, Tensor):
+            raise TypeError(f"f must return a Tensor or several, got {type(one).__name__}")
+    return found
+
+
+def host(tensor: Tensor) -> HostArray:
+    """A copy of the values on the host."""
+    return numpy.array(to_numpy(tensor.data))
+
+
+def moved(values: HostArray, like: Tensor) -> Tensor:
+    """Host values as a tensor of another's dtype and device."""
+    return Tensor(values, like.requires_grad, dtype=like.dtype, device=like.device)
+
+
+def random_like(
+    tensor: Tensor, generator: numpy.random.Generator, requires_grad: bool = False
+) -> Tensor:
+    """Values of either sign, none near 0: every element of the cotangent matters."""
+    sizes = generator.uniform(0.5, 1.5, tensor.shape)
+    signs = generator.choice([-1.0, 1.0], tensor.shape)
+    return Tensor(sizes * signs, requires_grad, dtype=tensor.dtype, device=tensor.device)
+
+
+def same(a: HostArray, b: HostArray) -> bool:
+    """Equal in every bit that matters: NaN equals NaN."""
+    return a.shape == b.shape and numpy.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+def require_unchanged(
+    tensors: Sequence[Tensor], before: Sequence[HostArray], names: Sequence[str], who: str
+) -> None:
+    """Make sure that tensors still hold the values they had before."""
+    for tensor, values, name in zip(tensors, before, names):
+        if not same(host(tensor), values):
+            raise GradcheckError(f"{name} of shape {tensor.shape} was changed by {who}")
+
+
+def adjoint_check(
+    f: Function,
+    inputs: Tensor | Sequence[Tensor],
+    *,
+    rtol: float | None = None,
+    seed: int = 0,
+    raise_exception: bool = True,
+) -> bool:
+    """Check the gradients of a linear or multilinear map by the adjoint identity.
+
+    Where f is linear in the input x, its gradient ``g = f^T v`` satisfies, for every d,
+
+        <f(d), v> = <d, g>
+
+    exactly: there is no step size, so this holds to rounding, in float32 too. With conv2d this is
+    ``<conv2d(x, w), y> = <x, conv_transpose2d(y, w)> = <w, weight_grad(x, y)>``.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the inputs, returns a Tensor; linear in each input that requires gradients while
+        the others are held (so no constant term).
+    inputs : Tensor or sequence of Tensor
+        float32 or float64.
+    rtol : float, optional
+        Allowed error, in units of the product of the norms; 64 rounding units by default.
+    seed : int
+        Fixes v and d.
+    raise_exception : bool
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    GradcheckError
+        Naming the input and both inner products.
+    TypeError, ValueError
+        If the inputs cannot be checked, or f returns more than one Tensor.
+
+    Examples
+    --------
+    >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
+    >>> adjoint_check(lambda x: 3 * x, x)
+    True
+    """
+    inputs = as_inputs("adjoint_check", inputs, precisions=("float32", "float64"))
+    return verdict(raise_exception, _check_adjoint, f, inputs, rtol, seed)
+
+
+def _check_adjoint(f: Function, inputs: list[Tensor], rtol: float | None, seed: int) -> None:
+    generator = numpy.random.default_rng(seed)
+    outputs = as_list(f(*inputs))
+    if len(outputs) != 1:
+        raise ValueError(f"adjoint_check: f must return one Tensor, got {len(outputs)}")
+    (output,) = outputs
+    cotangent = random_like(output, generator)
+    v = host(cotangent)
+    gradients = gradients_of([output], inputs, [cotangent])
+    unit = 64 * float(numpy.finfo(output.dtype).eps) if rtol is None else rtol
+    for i, (tensor, gradient) in enumerate(zip(inputs, gradients)):
+        if not tensor.requires_grad:
+            continue
+        direction = random_like(tensor, generator)
+        (image,) = as_list(f(*inputs[:i], direction, *inputs[i + 1 :]))
+        # Products of float32 numbers are exact in float64: only f's own rounding is left.
+        y, d = host(image).astype("float64"), host(direction).astype("float64")
+        g = numpy.zeros(d.shape) if gradient is None else host(gradient).astype("float64")
+        forward, backward = float(numpy.vdot(y, v)), float(numpy.vdot(d, g))
+        norm = numpy.linalg.norm
+        scale = float(max(norm(y) * norm(v), norm(d) * norm(g)))
+        if not abs(forward - backward) <= unit * scale:
+            raise GradcheckError(
+                f"input {i} of shape {tensor.shape}: <f(d), v> = {forward:.9g}, but "
+                f"<d, gradient> = {backward:.9g} (rtol={unit:.2g})"
+            )
 
 
 def gradcheck(

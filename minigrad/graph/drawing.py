@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 
 from minigrad.backend import shown
 from minigrad.engine import Tensor
-from minigrad.graph.boxes import Box, boxes_of
-from minigrad.graph.dot import dot_text
-from minigrad.graph.fold import deepest
-from minigrad.graph.fold import fold as fold_operations
-from minigrad.graph.recorded import recorded_behind
+from minigrad.graph.boxes import Box, boxes_of, deepest, dot_text, recorded_behind
+from minigrad.graph.boxes import fold as fold_operations
 from minigrad.nn import Module
 
 if TYPE_CHECKING:

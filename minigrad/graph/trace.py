@@ -4,9 +4,9 @@
 stops after each operation. To step through the source instead of looking at its results, set a
 breakpoint
 
-- in ``minigrad/engine/autograd.py``, in ``walk``, where it calls ``operation.backward``: every
+- in ``minigrad/engine/backward.py``, in ``walk``, where it calls ``operation.backward``: every
   operation passes there, in the normal backward as in a traced one (in pdb:
-  ``break minigrad.engine.autograd.walk``, then ``next`` to the call and ``step`` into it); or
+  ``break minigrad.engine.backward.walk``, then ``next`` to the call and ``step`` into it); or
 - in the ``backward`` of one operation: the last column of the table says in which file and line.
 """
 
@@ -186,7 +186,7 @@ def format_trace(steps: Iterable[BackwardStep]) -> str:
     >>> x, w = Tensor([1.0, 2.0]), Tensor([3.0, 4.0], requires_grad=True)
     >>> print(format_trace(trace_backward((x * w).sum(), names={"w": w})))
     step  undone  arriving  norm   leaving  norm   to       breakpoint
-       2  sum     ()        1      (2,)     1.414  mul (1)  minigrad/engine/basic.py:...
+       2  sum     ()        1      (2,)     1.414  mul (1)  minigrad/engine/operation.py:...
        1  mul     (2,)      1.414  (2,)     2.236  w        minigrad/functional/arithmetic.py:...
     """
     rows = [("step", "undone", "arriving", "norm", "leaving", "norm", "to", "breakpoint")]

@@ -1,7 +1,7 @@
 """Convolution, ReLU and sums as functions on arrays: the definition in loops, and a fast form."""
 
-from minigrad.kernels.channels import channel_sum
-from minigrad.kernels.conv import conv2d, conv2d_weight_grad, conv_transpose2d
+from minigrad.kernels.convolution import conv2d, conv2d_weight_grad, conv_transpose2d
+from minigrad.kernels.elementwise import channel_sum, keep_where, relu, relu_grad, sum_of_squares
 from minigrad.kernels.geometry import Geometry
 from minigrad.kernels.product import product
 from minigrad.kernels.reference import (
@@ -11,8 +11,6 @@ from minigrad.kernels.reference import (
     relu_grad_reference,
     relu_reference,
 )
-from minigrad.kernels.relu import keep_where, relu, relu_grad
-from minigrad.kernels.squares import sum_of_squares
 
 __all__ = [
     "Geometry",

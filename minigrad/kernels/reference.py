@@ -112,7 +112,7 @@ def conv2d_weight_grad_reference(x: Array, y: Array, geometry: Geometry) -> Arra
 
 
 def relu_reference(x: Array) -> Array:
-    """max(x, 0), element by element: see :func:`minigrad.kernels.relu`.
+    """max(x, 0), element by element: see :func:`minigrad.kernels.elementwise`.
 
     Examples
     --------

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.backend import array_module
-from minigrad.kernels.geometry import Geometry
-from minigrad.kernels.padding import pad, zero_images
+from minigrad.kernels.geometry import Geometry, pad, zero_images
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

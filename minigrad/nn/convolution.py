@@ -9,7 +9,7 @@ from minigrad import functional
 from minigrad.backend import Device, shown
 from minigrad.engine import Tensor
 from minigrad.nn.arguments import pair, whole_number
-from minigrad.nn.init import fan_in_uniform
+from minigrad.nn.initialisation import fan_in_uniform
 from minigrad.nn.module import Module
 
 if TYPE_CHECKING:

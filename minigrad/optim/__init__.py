@@ -4,11 +4,10 @@ Reading order: ``sgd.py`` and ``adam.py`` (the formulas), ``optimizer.py`` (what
 ``flat.py`` (all parameters in one array), ``schedules.py``, ``clip.py``.
 """
 
-from minigrad.optim.adam import Adam, AdamW
+from minigrad.optim.algorithms import SGD, Adam, AdamW
 from minigrad.optim.clip import clip_grad_norm_, clip_gradients_
 from minigrad.optim.optimizer import Optimizer
 from minigrad.optim.schedules import CosineAnnealingLR, Schedule, StepLR
-from minigrad.optim.sgd import SGD
 
 __all__ = [
     "Adam",

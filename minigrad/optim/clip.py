@@ -8,7 +8,7 @@ from typing import Any
 
 from minigrad.backend import Array, array_module, common_device, is_array, use_device
 from minigrad.engine import Tensor, mark_written
-from minigrad.optim.groups import require_number
+from minigrad.optim.optimizer import require_number
 
 
 def clip_grad_norm_(

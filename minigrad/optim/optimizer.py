@@ -1,16 +1,222 @@
-"""Optimizer: what all optimisers share; subclasses write the formula."""
+"""Optimizer: what all optimisers share; subclasses write the formula.
+
+Parameter groups: which tensors are improved, with which options.
+
+An optimiser's state on its way to and from a file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from minigrad.backend import Array, is_array, use_device
+from minigrad.backend import Array, is_array, shown, to_numpy, use_device
 from minigrad.engine import Tensor
-from minigrad.optim.flat import FlatParameters, flat_parameters
-from minigrad.optim.gradients import one_gradient, single_gradients
-from minigrad.optim.groups import Group, checked_group
-from minigrad.optim.saved import checked_state, saved_state
+from minigrad.optim.flat import FlatParameters, flat_parameters, one_gradient, single_gradients
+
+Group = dict[str, Any]  # "params", and the options
+
+
+def checked_group(
+    name: str, group: Mapping[str, Any], defaults: Mapping[str, Any], others: Sequence[Tensor]
+) -> Group:
+    """A group with its options complete, after checking its parameters.
+
+    Parameters
+    ----------
+    name : str
+        The optimiser's, for messages.
+    group : dict
+        ``"params"`` and any options.
+    defaults : dict
+        Every option there is.
+    others : sequence of Tensor
+        The parameters of other groups, which may not come again.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Saying which parameter or option is wrong.
+    """
+    if not isinstance(group, Mapping) or "params" not in group:
+        raise TypeError(f"{name}: a parameter group is a dict with 'params', got {shown(group)}")
+    unknown = [key for key in group if key != "params" and key not in defaults]
+    if unknown:
+        known = ", ".join(defaults)
+        raise TypeError(f"{name}: unknown option {shown(unknown[0])} in a group, expected {known}")
+    params = group["params"]
+    params = [params] if isinstance(params, Tensor) else params
+    if not isinstance(params, Iterable) or isinstance(params, str):
+        raise TypeError(f"{name}: 'params' must be tensors, got {type(params).__name__}")
+    params = list(params)
+    if not params:
+        raise ValueError(f"{name}: a parameter group has no parameters")
+    seen = {id(parameter) for parameter in others}
+    for i, parameter in enumerate(params):
+        if not isinstance(parameter, Tensor):
+            kind = type(parameter).__name__
+            raise TypeError(f"{name}: parameter {i} is a {kind}, no Tensor")
+        if not parameter.is_leaf or parameter.dtype.kind != "f":
+            raise ValueError(
+                f"{name}: parameter {i} of shape {parameter.shape} must be a floating point leaf, "
+                f"not whole numbers or the result of an operation"
+            )
+        if id(parameter) in seen:
+            raise ValueError(f"{name}: parameter {i} of shape {parameter.shape} comes twice")
+        seen.add(id(parameter))
+    return {**defaults, **group, "params": params}
+
+
+def require_number(
+    name: str,
+    option: str,
+    value: Any,
+    minimum: float = 0.0,
+    below: float | None = None,
+    finite: bool = True,
+) -> None:
+    """Raise unless an option is a number of at least ``minimum`` and less than ``below``.
+
+    Examples
+    --------
+    >>> require_number("SGD", "lr", -0.1)
+    Traceback (most recent call last):
+        ...
+    ValueError: SGD: lr must be at least 0.0, got -0.1
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {option} must be a number, got {shown(value)}") from None
+    if below is not None and not minimum <= number < below:
+        raise ValueError(f"{name}: {option} must lie in [{minimum}, {below}), got {shown(value)}")
+    if not number >= minimum:
+        raise ValueError(f"{name}: {option} must be at least {minimum}, got {shown(value)}")
+    if finite and number == math.inf:
+        raise ValueError(f"{name}: {option} must be finite, got {shown(value)}")
+
+
+def require_count(name: str, option: str, value: Any, minimum: int) -> None:
+    """Raise unless an option is a whole number of at least ``minimum``.
+
+    Examples
+    --------
+    >>> require_count("StepLR", "step_size", 0, minimum=1)
+    Traceback (most recent call last):
+        ...
+    ValueError: StepLR: step_size must be at least 1, got 0
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: {option} must be a whole number, got {shown(value)}") from None
+    if number < minimum:
+        raise ValueError(f"{name}: {option} must be at least {minimum}, got {number}")
+
+
+MemoriesOf = Callable[[Group], "tuple[str, ...]"]
+
+
+def saved_state(
+    groups: Sequence[Group],
+    flat: Sequence[Sequence[tuple[list[int], FlatParameters]]],
+    memories_of: MemoriesOf,
+) -> dict[str, Any]:
+    """What ``Optimizer.state_dict`` returns: copies, on the host."""
+    states: dict[int, dict[str, Any]] = {}
+    saved_groups = []
+    first = 0
+    for group, flats in zip(groups, flat):
+        for indices, parameters in flats:
+            for place, index in enumerate(indices):
+                state = parameters.state_of(place, memories_of(group))
+                if state["step"]:
+                    states[first + index] = {
+                        name: value if name == "step" else to_numpy(value).copy()
+                        for name, value in state.items()
+                    }
+        options = {key: value for key, value in group.items() if key != "params"}
+        stop = first + len(group["params"])
+        saved_groups.append({**options, "params": list(range(first, stop))})
+        first = stop
+    return {"state": dict(sorted(states.items())), "param_groups": saved_groups}
+
+
+def checked_state(
+    name: str,
+    groups: Sequence[Group],
+    memories_of: MemoriesOf,
+    check_options: Callable[[Mapping[str, Any]], None],
+    state_dict: Mapping[str, Any],
+) -> tuple[list[dict[str, Any]], dict[int, dict[str, Any]]]:
+    """The options of each group and the state of each parameter, all known to fit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the optimiser, and the group or parameter that does not fit.
+    """
+    name = f"{name}.load_state_dict"
+    if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+        raise TypeError(f"{name}: expected a dict with 'state' and 'param_groups'")
+    saved_groups = state_dict["param_groups"]
+    if len(saved_groups) != len(groups):
+        raise ValueError(f"{name}: {len(saved_groups)} groups saved, {len(groups)} here")
+    options = []
+    for i, (group, saved) in enumerate(zip(groups, saved_groups)):
+        if set(saved) != set(group):
+            here, there = sorted(group), shown(sorted(map(str, saved)))
+            raise ValueError(f"{name}: group {i} has {there} saved, {here} here")
+        if len(saved["params"]) != len(group["params"]):
+            raise ValueError(
+                f"{name}: group {i} has {len(saved['params'])} parameters saved, "
+                f"{len(group['params'])} here"
+            )
+        new = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in saved.items()
+            if key != "params"
+        }
+        check_options(new)
+        options.append(new)
+    expected = [
+        (parameter, memories_of(new))
+        for group, new in zip(groups, options)
+        for parameter in group["params"]
+    ]
+    states = {}
+    for key, state in state_dict["state"].items():
+        try:
+            index = int(key)
+        except ValueError:
+            raise ValueError(f"{name}: {shown(key)} is no number of a parameter") from None
+        if not 0 <= index < len(expected):
+            raise ValueError(f"{name}: state of parameter {index}, of {len(expected)} parameters")
+        states[index] = _checked(f"{name}: parameter {index}", *expected[index], state)
+    return options, states
+
+
+def _checked(
+    what: str, parameter: Tensor, names: Sequence[str], state: Mapping[str, Any]
+) -> dict[str, Any]:
+    if set(state) != {"step", *names}:
+        there = shown(sorted(map(str, state)))
+        raise ValueError(f"{what} has {there} saved, expected {sorted(['step', *names])}")
+    require_count(what, "step", state["step"], minimum=0)
+    arrays = {}
+    for name in names:
+        value = state[name]
+        array = value.data if isinstance(value, Tensor) else value
+        if not is_array(array):
+            raise TypeError(f"{what}: {name} must be an array, got {type(array).__name__}")
+        if array.shape != parameter.shape:
+            raise ValueError(f"{what}: {name} has shape {array.shape}, expected {parameter.shape}")
+        if array.dtype != parameter.dtype:
+            raise TypeError(f"{what}: {name} is {array.dtype}, expected {parameter.dtype}")
+        arrays[name] = array
+    return {"step": int(state["step"]), **arrays}
 
 
 class Optimizer:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from minigrad.backend import shown
-from minigrad.optim.groups import require_count, require_number
-from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.optimizer import Optimizer, require_count, require_number
 
 
 class Schedule:

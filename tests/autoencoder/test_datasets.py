@@ -9,7 +9,7 @@ import pytest
 import autoencoder.data.datasets
 from autoencoder.data.datasets import load, load_folder
 from autoencoder.data.idx import IdxError, write_idx
-from autoencoder.data.sources import FILES, SOURCES
+from autoencoder.data.published import FILES, SOURCES
 
 PACKAGED = Path(autoencoder.data.datasets.__file__).parent / "mnist"
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = FILES

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from autoencoder.data.download import Limits, transfer
 from autoencoder.data.idx import IdxError, read_idx, write_idx
-from autoencoder.data.sources import FILES, SOURCES, read_published
-from autoencoder.data.transfer import Limits, transfer
+from autoencoder.data.published import FILES, SOURCES, read_published
 from autoencoder.lecture.lecture_page import load_section
 from autoencoder.lecture.section import main
 from autoencoder.storage.atomic import WriteError

@@ -6,7 +6,7 @@ import numpy
 import pytest
 from scipy.stats import energy_distance as scipy_energy_distance
 
-from autoencoder import distances
+from autoencoder import metrics as distances
 from autoencoder.metrics import (
     energy_distance,
     mse_per_pixel,

@@ -3,8 +3,13 @@
 import numpy
 import pytest
 
-from autoencoder.data.corruption import EraseBlock, EraseHalf, ErasePixels, GaussianNoise
-from autoencoder.data.mixed_erasure import EraseOneOf
+from autoencoder.data.corruption import (
+    EraseBlock,
+    EraseHalf,
+    EraseOneOf,
+    ErasePixels,
+    GaussianNoise,
+)
 
 WAYS = [EraseHalf("left"), EraseHalf("top"), EraseBlock(10)]
 IMAGES = numpy.linspace(0, 1, 600 * 784, dtype="float32").reshape(600, 1, 28, 28)

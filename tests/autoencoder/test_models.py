@@ -7,8 +7,14 @@ import pytest
 
 import minigrad
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.models import AutoEncoder, Denoiser, DenseAutoEncoder, MLPAutoEncoder, mlp
-from autoencoder.smooth_autoencoder import SmoothAutoEncoder
+from autoencoder.models import (
+    AutoEncoder,
+    Denoiser,
+    DenseAutoEncoder,
+    MLPAutoEncoder,
+    SmoothAutoEncoder,
+    mlp,
+)
 from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor
 

@@ -8,9 +8,8 @@ import pytest
 from autoencoder.lecture.command_line import parse
 from autoencoder.lecture.lecture_page import SECTIONS, load_section
 from autoencoder.lecture.section import main
-from autoencoder.storage.checkpoint import CheckpointError, save_checkpoint
+from autoencoder.storage.checkpoint import CheckpointError, Kind, save_checkpoint
 from autoencoder.storage.results import Results
-from autoencoder.storage.spec import Kind
 
 SIZES = {"N": 3, "M": 5, "L": 6, "S": 4, "C": 3, "H": 28, "W": 28}
 NOT_FINITE = [float("nan"), float("inf"), 10**400, 1e300]

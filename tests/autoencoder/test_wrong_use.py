@@ -14,9 +14,8 @@ import pytest
 import minigrad
 from autoencoder import metrics
 from autoencoder.data import corruption, curves, datasets, faces
-from autoencoder.data.download import fetch
+from autoencoder.data.download import Limits, fetch, transfer
 from autoencoder.data.idx import IdxError, read_idx
-from autoencoder.data.transfer import Limits, transfer
 from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
 from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.lecture.lecture_page import load_section

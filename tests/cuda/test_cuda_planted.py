@@ -13,7 +13,9 @@ from minigrad import functional as F
 from minigrad import nn, optim
 from minigrad.backend import array_module, to_device
 from minigrad.functional.activation import Relu
-from minigrad.kernels import conv, padding, whole
+from minigrad.kernels import convolution as conv
+from minigrad.kernels import geometry as padding
+from minigrad.kernels import whole
 from minigrad.parallel import shard_gradients
 
 IMAGES = numpy.random.default_rng(0).standard_normal((4, 2, 6, 7)).astype("float32")

@@ -22,8 +22,8 @@ from autoencoder.training import (
 from minigrad import Tensor
 from minigrad import functional as F
 from minigrad.backend import device_of, to_device, to_numpy
-from minigrad.parallel import gradients as parallel
 from minigrad.parallel import map_shards, shard_gradients
+from minigrad.parallel import shards as parallel
 
 POINTS = numpy.random.default_rng(0).normal(size=(90, 2)).astype("float32")
 SETTINGS = TrainingSettings(epochs=2, batch_size=20, seed=5, save_seconds=0, log_steps=2)

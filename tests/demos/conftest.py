@@ -7,7 +7,7 @@ import pytest
 
 from autoencoder.data import datasets
 from autoencoder.data.idx import write_idx
-from autoencoder.data.sources import FILES
+from autoencoder.data.published import FILES
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autoencoder.data.idx import read_idx, write_idx
-from autoencoder.data.sources import FILES
+from autoencoder.data.published import FILES
 from autoencoder.lecture import interpolate, latent_density, multimodal, restore
 from autoencoder.lecture.section import main
 from autoencoder.lecture.train_denoiser import section

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from minigrad.parallel.helper_threads import Helpers, Offer
+from minigrad.parallel.threads import Helpers, Offer
 
 LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 

@@ -21,9 +21,8 @@ from minigrad import functional as F
 from minigrad.backend import default_generator, one_blas_thread
 from minigrad.engine import Operation
 from minigrad.parallel import map_shards, shard_gradients, suggest_shard_size, usable_cores
-from minigrad.parallel.gradients import shard_slices
-from minigrad.parallel.helper_threads import Offer, helpers
-from minigrad.parallel.workers import sum_in_order
+from minigrad.parallel.shards import shard_slices
+from minigrad.parallel.threads import Offer, helpers, sum_in_order
 
 
 @pytest.fixture

@@ -39,14 +39,14 @@ def test_leaves_receive_the_bits_that_backward_gives_and_only_at_the_end():
 
 def test_operations_are_undone_in_the_order_of_backward(monkeypatch):
     undone = []
-    walked = minigrad.engine.autograd.walk
+    walked = minigrad.engine.backward.walk
 
     def spy(*arguments):
         for step in walked(*arguments):
             undone.append(step[0].name)
             yield step
 
-    monkeypatch.setattr(minigrad.engine.autograd, "walk", spy)
+    monkeypatch.setattr(minigrad.engine.backward, "walk", spy)
     monkeypatch.setattr(minigrad.graph.trace, "walk", spy)
     network_loss()[0].backward()
     by_backward, undone[:] = list(undone), []
@@ -158,7 +158,7 @@ def test_table_names_parameters_and_the_line_to_stop_at():
     last = next(trace_backward(F.relu(Tensor([1.0], requires_grad=True)).sum()))
     file, line = last.breakpoint.rsplit(":", 1)
     source, first = inspect.getsourcelines(type(last.operation).backward)
-    assert file == "minigrad/engine/basic.py"
+    assert file == "minigrad/engine/operation.py"
     assert int(line) == first
     assert source[0].strip().startswith("def backward(")
     assert last.breakpoint in str(last)

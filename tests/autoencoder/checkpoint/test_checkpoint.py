@@ -14,8 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autoencoder.storage.atomic import WriteError
-from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from autoencoder.storage.strict_npy import decode_npy, encode_npy
+from autoencoder.storage.checkpoint import (
+    CheckpointError,
+    decode_npy,
+    encode_npy,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 DTYPES = [
     "?",

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoencoder.data import sources
+from autoencoder.data import published as sources
 from autoencoder.data.idx import write_idx
-from autoencoder.data.sources import FILES, Source
+from autoencoder.data.published import FILES, Source
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 

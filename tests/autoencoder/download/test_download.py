@@ -14,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from autoencoder.data import download, sources, transfer
+from autoencoder.data import download
+from autoencoder.data import download as transfer
+from autoencoder.data import published as sources
 from autoencoder.data.datasets import load
 from autoencoder.data.download import DownloadError, Limits, cache_folder, fetch
 from autoencoder.data.idx import IdxError
-from autoencoder.data.sources import FILES, Source
+from autoencoder.data.published import FILES, Source
 from autoencoder.storage.atomic import WriteError
 from autoencoder.storage.file_lock import file_lock
 
@@ -281,7 +283,7 @@ def test_a_folder_that_cannot_be_made_is_reported(server, tmp_path):
 def test_several_processes_download_each_file_once(server, tiny, tmp_path):
     program = (
         "import json, ssl, sys\n"
-        "from autoencoder import sources\n"
+        "from autoencoder.data import published as sources\n"
         "from autoencoder.data.download import fetch\n"
         "mirror, folder, certificate, digests = sys.argv[1:]\n"
         "tiny = sources.Source('tiny', '', '', '', (mirror,), json.loads(digests))\n"

@@ -10,7 +10,6 @@ from matplotlib.image import imread
 
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.layers import count_parameters, list_layers
 from autoencoder.lecture import (
     interpolate,
     latent_density,
@@ -26,7 +25,7 @@ from autoencoder.lecture.deep_autoencoder import (
 )
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import main
-from autoencoder.models import AutoEncoder, DenseAutoEncoder
+from autoencoder.models import AutoEncoder, DenseAutoEncoder, count_parameters, list_layers
 from autoencoder.storage.results import Results
 
 FIGURES = {
@@ -81,7 +80,7 @@ def run(smoke):
 @pytest.mark.parametrize("name", SECTIONS)
 def test_a_smoke_run_leaves_its_files_and_figures(name, smoke):
     folder = smoke[name]
-    files = {path.name for path in folder.iterdir() if path.is_file()}
+    files = {path.name for path in folder.glob("[!.]*") if path.is_file()}
     expected = {f"{figure}.{kind}" for figure in FIGURES[name] for kind in ("png", "svg")}
     expected |= {"config.json", "results.npz", "metrics.csv", "summary.txt"}
     extra = {"train_autoencoder": {"model.txt"}, "linear_bottleneck": {"checkpoint.npz"}}

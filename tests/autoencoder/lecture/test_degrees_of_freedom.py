@@ -20,8 +20,8 @@ from autoencoder.lecture.degrees_of_freedom import (
 )
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import main
+from autoencoder.models import SmoothAutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.smooth_autoencoder import SmoothAutoEncoder
 from autoencoder.storage.results import Results
 
 

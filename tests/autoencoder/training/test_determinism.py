@@ -17,10 +17,9 @@ import pytest
 import minigrad
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.densities import FullGaussian, GaussianMixture
-from autoencoder.distances import energy_distance, nearest_neighbours
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.lecture_page import SECTIONS
-from autoencoder.metrics import principal_angles
+from autoencoder.metrics import energy_distance, nearest_neighbours, principal_angles
 from autoencoder.models import AutoEncoder, mlp
 from autoencoder.pca import PCA
 from autoencoder.training import TrainingSettings, train

@@ -14,7 +14,7 @@ from autoencoder.models import AutoEncoder
 from minigrad import Tensor, nn
 from minigrad import functional as F
 from minigrad.graph import draw
-from minigrad.graph.fold import fold
+from minigrad.graph.boxes import fold
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from autoencoder.models import AutoEncoder
 from minigrad import Tensor
 from minigrad import functional as F
 from minigrad.graph import draw
-from minigrad.graph.layout import Spacing, arrange
+from minigrad.graph.picture import Spacing, arrange
 
 
 def random_graph(seed):

@@ -12,17 +12,17 @@ from scipy import signal
 from minigrad.backend import array_module, device_of, to_device, to_numpy, use_device
 from minigrad.kernels import (
     Geometry,
-    conv,
     conv2d,
     conv2d_reference,
     conv2d_weight_grad,
     conv2d_weight_grad_reference,
     conv_transpose2d,
     conv_transpose2d_reference,
-    overlap,
-    width,
     winograd,
 )
+from minigrad.kernels import convolution as conv
+from minigrad.kernels import unfold as overlap
+from minigrad.kernels import unfold as width
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 

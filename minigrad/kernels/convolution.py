@@ -35,9 +35,10 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.backend import device_of
-from minigrad.kernels import covering, overlap, whole, width, winograd
-from minigrad.kernels.checks import check_arrays
-from minigrad.kernels.geometry import Geometry
+from minigrad.kernels import covering, whole, winograd
+from minigrad.kernels import unfold as overlap
+from minigrad.kernels import unfold as width
+from minigrad.kernels.geometry import Geometry, check_arrays
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 

@@ -1,0 +1,405 @@
+"""The order of a backward pass: which operations an output depends on, and where to go.
+
+What an operation's backward gives, made to fit its inputs: broadcasting undone, all checked.
+
+In ``y = a + b`` with a of shape (4, 3) and b of shape (3,), each element of b takes part in four
+sums. Its gradient is therefore the sum of the four that arrive: over the rows, which b was repeated
+along. Here that is done once, for all operations.
+
+How gradients start, meet and land: the ends of a backward pass, and its sums.
+
+The backward pass: walk the graph from the result to the leaves, undoing each operation.
+
+For ``y = h(x)`` and a final scalar L, the chain rule says ``dL/dx = (dh/dx)^T dL/dy``. Each
+operation knows how to apply its own ``(dh/dx)^T``; what is left is the order (an operation's turn
+comes when all gradients of its output have arrived) and the sum (a tensor used twice receives two
+gradients, and they add up, because its change reaches L along both ways).
+
+grad: gradients as a function's result, without touching any ``.grad``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+
+from minigrad.backend import Array, HostArray, array_module, as_host_array, device_of, use_device
+from minigrad.engine.checks import require_finite
+from minigrad.engine.modes import ModeBlock, current_mode, unchecked
+from minigrad.engine.operation import Add, NotKept, Operation, Reshape, Sum, like
+from minigrad.engine.tensor import Tensor
+
+Node = Operation | Tensor  # a recorded operation, or a leaf
+
+
+def node_of(tensor: Tensor) -> Node:
+    """Where a tensor's gradient is collected: at the operation that made it, or at itself."""
+    return tensor if tensor.grad_fn is None else tensor.grad_fn
+
+
+def operations_behind(outputs: Sequence[Tensor]) -> list[Operation]:
+    """Every operation the outputs depend on, in the order they were made (no recursion)."""
+    found = [output.grad_fn for output in outputs if output.grad_fn is not None]
+    seen = set(found)
+    found = list(seen)
+    for operation in found:  # grows while it is walked
+        if operation.inputs is None:
+            raise RuntimeError(
+                f"backward: the graph was freed by an earlier backward (at {operation.name}); "
+                f"pass retain_graph=True to that one to go through it twice"
+            )
+        for tensor in operation.inputs:
+            parent = tensor.grad_fn
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                found.append(parent)
+    found.sort(key=attrgetter("_number"))  # an operation is made after its inputs
+    return found
+
+
+def gradients_wanted(
+    operations: Sequence[Operation], targets: Sequence[Tensor] | None
+) -> dict[Operation, list[bool]]:
+    """Which inputs' gradients each operation is asked for: those on the way to a target.
+
+    An operation that leads to none is left out. Without targets all that require gradients count.
+    """
+    if targets is None:
+        return {each: [tensor.requires_grad for tensor in each.inputs] for each in operations}
+    on_the_way = {node_of(target) for target in targets}
+    wanted = {}
+    for operation in operations:
+        needs = []
+        for tensor in operation.inputs:
+            needs.append((tensor.grad_fn or tensor) in on_the_way)
+        if True in needs:
+            wanted[operation] = needs
+            on_the_way.add(operation)
+    return wanted
+
+
+def fitted(operation: Operation, index: int, theirs: Array, gradient: Tensor) -> Tensor:
+    """Undo broadcasting, then make sure the gradient could be that of an input like ``theirs``.
+
+    ``walk`` asks only where they differ at first sight.
+    """
+    if not isinstance(gradient, Tensor):
+        kind = type(gradient).__name__
+        raise TypeError(f"{operation.name}: backward gave a {kind} for input {index}, no Tensor")
+    ours = gradient.data
+    if ours.shape != theirs.shape:
+        gradient = unbroadcast(operation, index, gradient, theirs.shape)
+    if ours.dtype is not theirs.dtype and ours.dtype != theirs.dtype:
+        raise TypeError(
+            f"{operation.name}: the gradient of input {index} is {gradient.dtype}, "
+            f"the input {theirs.dtype}"
+        )
+    is_same_kind = type(ours) is type(theirs)
+    if not is_same_kind or (type(ours) is not HostArray and gradient.device != device_of(theirs)):
+        raise TypeError(
+            f"{operation.name}: the gradient of input {index} is on {gradient.device}, "
+            f"the input on {device_of(theirs)}"
+        )
+    return gradient
+
+
+def unbroadcast(
+    operation: Operation, index: int, gradient: Tensor, shape: tuple[int, ...]
+) -> Tensor:
+    """Sum a gradient over the dimensions along which the input was repeated."""
+    extra = gradient.ndim - len(shape)
+    if extra < 0 or any(
+        n not in (1, length) for n, length in zip(shape, gradient.shape[max(extra, 0) :])
+    ):
+        raise ValueError(
+            f"{operation.name}: the gradient of input {index} has shape {gradient.shape}, "
+            f"the input {shape}"
+        )
+    repeated = tuple(
+        axis
+        for axis, length in enumerate(gradient.shape)
+        if axis < extra or (shape[axis - extra] == 1 and length != 1)
+    )
+    return Reshape(shape)(Sum(repeated)(gradient))
+
+
+def backward_checked(operation: Operation, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    """``operation.backward``, and the gradients it gives must be finite."""
+    with unchecked():
+        found = one_each(operation, operation.backward(gradient))
+    for i, one in enumerate(found):
+        if isinstance(one, Tensor):
+            created = getattr(operation, "_created", "unknown")
+            require_finite(one.data, f"{operation.name}: the gradient of input {i}", created)
+    return found
+
+
+def one_each(
+    operation: Operation, found: Tensor | tuple[Tensor | None, ...]
+) -> tuple[Tensor | None, ...]:
+    """What backward gave as a tuple; there must be one gradient an input."""
+    if isinstance(found, (list, dict, Iterator)):
+        kind = type(found).__name__
+        raise TypeError(f"{operation.name}: backward gave a {kind}, no Tensor or tuple of them")
+    found = found if isinstance(found, tuple) else (found,)
+    if len(found) != len(operation.inputs):
+        raise RuntimeError(
+            f"{operation.name}: backward gave {len(found)} gradients for "
+            f"{len(operation.inputs)} inputs"
+        )
+    return found
+
+
+def name_whose_backward(operation: Operation, error: Exception) -> None:
+    """Let an error from inside an operation's backward say whose it was.
+
+    The error stays the same object, with its traceback; one that names the operation, or whose
+    words are not its own to change, is left alone.
+    """
+    words = str(error)
+    if error.args == (words,) and not words.startswith(f"{operation.name}:"):
+        error.args = (f"{operation.name}: in its backward: {words}",)
+
+
+def first_gradient(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
+    """The gradient to start from: what the caller gave, or 1 for a single element."""
+    if not output.requires_grad:
+        raise RuntimeError(f"{name}: the output does not require gradients: nothing was recorded")
+    if gradient is None:
+        if output.size != 1:
+            raise RuntimeError(
+                f"{name}: an output of shape {output.shape} needs a gradient of that shape to "
+                f"start from; only a single element starts from 1"
+            )
+        return Tensor._wrap(array_module(like(output)).ones_like(like(output)))
+    if not isinstance(gradient, Tensor):
+        gradient = Tensor(gradient, device=output.device, dtype=output.dtype)
+    if gradient.shape != output.shape or gradient.dtype != output.dtype:
+        raise ValueError(
+            f"{name}: the output is {output.dtype} of shape {output.shape}, "
+            f"the gradient to start from {gradient.dtype} of shape {gradient.shape}"
+        )
+    if gradient.device != output.device:
+        raise TypeError(f"{name}: the output is on {output.device}, its gradient {gradient.device}")
+    return gradient
+
+
+def add_arrived(
+    arrived: dict[Node, Tensor], owned: set[Node], node: Node, gradient: Tensor, create_graph: bool
+) -> None:
+    """Add a gradient to those that arrived at a node: the first is borrowed, sums are owned."""
+    before = arrived.get(node)
+    if before is None:
+        arrived[node] = gradient
+    elif node in owned:
+        if type(before.data) is not HostArray:
+            with use_device(gradient.device):
+                before.data += gradient.data
+        elif before.data.ndim > 0:
+            before.data += gradient.data
+        else:  # NumPy makes a new scalar in half the time it adds to an old one
+            before.data = as_host_array(before.data + gradient.data)
+    else:
+        arrived[node] = Add()(before, gradient)
+        if not create_graph:
+            owned.add(node)
+
+
+def land_on_leaves(arrived: Mapping[Node, Tensor], create_graph: bool) -> None:
+    """Add what arrived at each leaf to its ``grad``."""
+    for leaf, found in arrived.items():
+        if leaf.grad is None:
+            leaf.grad = landed(found, create_graph)
+        elif leaf.grad.shape != leaf.shape:
+            raise ValueError(
+                f"backward: a leaf of shape {leaf.shape} has a grad of shape {leaf.grad.shape}"
+            )
+        else:
+            leaf.grad = Add()(leaf.grad, found)
+
+
+def landed(gradient: Tensor, create_graph: bool) -> Tensor:
+    """A gradient with an array of its own; part of a graph only if the pass was recorded."""
+    if not create_graph and type(gradient.data) is HostArray:  # mostly
+        return Tensor._wrap(gradient.data.copy())
+    with use_device(gradient.device):  # a graph may span several
+        if create_graph and gradient.requires_grad and gradient.grad_fn is None:
+            zeros = array_module(gradient.data).zeros_like(gradient.data)
+            return Add()(gradient, Tensor._wrap(zeros))  # a copy would cut off the caller's leaf
+        copy = Tensor._wrap(gradient.data.copy())
+    if create_graph:
+        copy.requires_grad, copy.grad_fn = gradient.requires_grad, gradient.grad_fn
+    return copy
+
+
+# One operation undone: the gradient that arrived, and those that leave, one an input.
+Step = tuple[Operation, Tensor, list[Tensor | None]]
+
+
+def walk(
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    targets: Sequence[Tensor] | None,
+    arrived: dict[Node, Tensor],
+    retain_graph: bool,
+) -> Iterator[Step]:
+    """Undo the operations behind ``outputs`` one by one, latest first.
+
+    This is the loop: set a breakpoint at ``operation.backward`` and step. ``arrived`` is filled
+    with the gradients of leaves and targets. Whether the walk is recorded is the caller's mode.
+    """
+    operations = operations_behind(outputs)
+    wanted = gradients_wanted(operations, targets)
+    kept = () if targets is None else {node_of(target) for target in targets}
+    create_graph, checking, _ = current_mode()
+    owned: set[Node] = set()  # nodes whose gradient is a sum made here: safe to add to in place
+    for output, gradient in zip(outputs, gradients):
+        add_arrived(arrived, owned, node_of(output), gradient, create_graph)
+    while operations:  # none is held longer than needed: memory is freed on the way
+        operation = operations.pop()
+        gradient = arrived.get(operation) if operation in kept else arrived.pop(operation, None)
+        needs = wanted.pop(operation, None)
+        if gradient is None or needs is None:
+            continue
+        operation.needs_input_grad = needs
+        try:
+            if checking:
+                found = backward_checked(operation, gradient)
+            else:
+                found = operation.backward(gradient)
+        except Exception as error:
+            name_whose_backward(operation, error)
+            raise
+        if type(found) is not tuple or len(found) != len(needs):
+            found = one_each(operation, found)
+        left = []
+        for tensor, need, part in zip(operation.inputs, needs, found):
+            if part is None or not need:
+                left.append(None)
+                continue
+            theirs = tensor._like if type(tensor) is NotKept else tensor.data
+            if not (
+                type(part) is Tensor
+                and type(part.data) is type(theirs) is HostArray
+                and part.data.shape == theirs.shape
+                and part.data.dtype is theirs.dtype
+            ):
+                part = fitted(operation, len(left), theirs, part)  # broadcasting undone
+            left.append(part)
+            node = tensor.grad_fn or tensor
+            if node in arrived:
+                add_arrived(arrived, owned, node, part, create_graph)
+            else:
+                arrived[node] = part
+        yield operation, gradient, left
+        if not retain_graph:
+            operation.inputs = None
+
+
+def backward(
+    output: Tensor, gradient: Tensor | None, retain_graph: bool | None, create_graph: bool
+) -> None:
+    """Add the gradients of ``output`` to the ``grad`` of its leaves: see ``Tensor.backward``."""
+    arrived: dict[Node, Tensor] = {}
+    retain = create_graph if retain_graph is None else retain_graph
+    with ModeBlock(recording=bool(create_graph)), use_device(output.device):
+        start = first_gradient("backward", output, gradient)
+        deque(walk([output], [start], None, arrived, retain), maxlen=0)  # runs it, keeps nothing
+        land_on_leaves(arrived, create_graph)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of outputs with respect to inputs; touches no ``.grad``.
+
+    Parameters
+    ----------
+    outputs, inputs : Tensor or sequence of Tensor
+        Inputs may be leaves or tensors computed on the way.
+    grad_outputs : Tensor or sequence, optional
+        The gradient each output starts from, of its shape; 1 for a single element.
+    retain_graph : bool, optional
+        Keep what was saved for another pass; by default only with ``create_graph``.
+    create_graph : bool
+        Record this pass, so that its results can be differentiated again.
+    allow_unused : bool
+        Give ``None`` for an input the outputs do not depend on, instead of raising.
+
+    Returns
+    -------
+    tuple of Tensor
+        One gradient an input, of its shape and dtype. No two share memory.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something is no Tensor, there is no output, or a ``grad_outputs`` does not fit.
+    RuntimeError
+        If an output was not recorded, the graph was freed, or an input is unused.
+
+    Examples
+    --------
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> (slope,) = grad(x * x * x, x, create_graph=True)
+    >>> slope.item(), grad(slope, x)[0].item()
+    (12.0, 12.0)
+    """
+    found = borrowed_gradients(
+        outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused
+    )
+    with ModeBlock(recording=bool(create_graph)):
+        return tuple(None if one is None else landed(one, create_graph) for one in found)
+
+
+def borrowed_gradients(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> list[Tensor | None]:
+    """What :func:`grad` gives, not copied: to be read, since the memory may be another tensor's."""
+    outputs, inputs = _tensors("output", outputs), _tensors("input", inputs)
+    if grad_outputs is None or isinstance(grad_outputs, Tensor):
+        grad_outputs = [grad_outputs] * len(outputs)
+    if len(grad_outputs) != len(outputs):
+        raise ValueError(f"grad: {len(outputs)} outputs but {len(grad_outputs)} grad_outputs")
+    for i, tensor in enumerate(inputs):
+        if not tensor.requires_grad:
+            raise RuntimeError(f"grad: input {i} of shape {tensor.shape} requires no gradients")
+    if not outputs:
+        raise ValueError("grad: there are no outputs")
+    arrived: dict[Node, Tensor] = {}
+    retain = create_graph if retain_graph is None else retain_graph
+    with ModeBlock(recording=bool(create_graph)), use_device(outputs[0].device):
+        starts = [first_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
+        deque(walk(outputs, starts, inputs, arrived, retain), maxlen=0)  # runs it, keeps nothing
+    found = [arrived.get(node_of(tensor)) for tensor in inputs]
+    for i, gradient in enumerate(found):
+        if gradient is None and not allow_unused:
+            raise RuntimeError(
+                f"grad: the outputs do not depend on input {i} of shape {inputs[i].shape}; "
+                f"pass allow_unused=True to get None for it"
+            )
+    return found
+
+
+def _tensors(what: str, tensors: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """One tensor or several as a list, and nothing else."""
+    if isinstance(tensors, Tensor):
+        return [tensors]
+    if not isinstance(tensors, Iterable) or isinstance(tensors, str):
+        raise TypeError(f"grad: expected Tensors as {what}s, got {type(tensors).__name__}")
+    found = list(tensors)
+    for i, tensor in enumerate(found):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"grad: {what} {i} is a {type(tensor).__name__}, no Tensor")
+    return found

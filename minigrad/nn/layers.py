@@ -1,0 +1,468 @@
+"""The fully connected layer.
+
+Activations: the elementwise functions between layers.
+
+Layer normalisation.
+
+Layers that make images smaller or larger without weights.
+
+Layers that only rearrange dimensions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from minigrad import functional
+from minigrad.backend import Device, shown
+from minigrad.engine import Tensor
+from minigrad.nn.arguments import pair, parameter_dtype, whole_number, whole_numbers
+from minigrad.nn.initialisation import fan_in_uniform
+from minigrad.nn.module import Module, Parameter
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+
+class Linear(Module):
+    """``y = x @ weight.T + bias``, on the last dimension.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+        Whether to add a learnt bias.
+    device : str or Device, optional
+    dtype : numpy dtype, optional
+        Of the parameters; float32 by default.
+    generator : numpy.random.Generator, optional
+        Where initial values are drawn, from U(-b, b) with ``b = 1 / sqrt(in_features)``.
+
+    Attributes
+    ----------
+    weight : Parameter (out_features, in_features)
+    bias : Parameter (out_features,) or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no whole number, or less than 1.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> layer = nn.Linear(3, 2)
+    >>> layer
+    Linear(in_features=3, out_features=2, bias=True)
+    >>> layer(Tensor([[1.0, 2.0, 3.0]])).shape
+    (1, 2)
+    """
+
+    bias: Any
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: str | Device | None = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        self.in_features = whole_number("Linear", "in_features", in_features)
+        self.out_features = whole_number("Linear", "out_features", out_features)
+        fan_in = self.in_features
+        shape = (self.out_features, self.in_features)
+        self.weight = fan_in_uniform(shape, fan_in, generator, dtype, device)
+        self.bias = fan_in_uniform(shape[:1], fan_in, generator, dtype, device) if bias else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., in_features) to (..., out_features)."""
+        return functional.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class ReLU(Module):
+    """``max(x, 0)``.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> nn.ReLU()(Tensor([-1.0, 2.0]))
+    Tensor([0., 2.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return functional.relu(input)
+
+
+class LeakyReLU(Module):
+    """``x`` where it is positive, ``negative_slope * x`` elsewhere.
+
+    Parameters
+    ----------
+    negative_slope : float
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> nn.LeakyReLU(0.5)(Tensor([-1.0, 2.0]))
+    Tensor([-0.5,  2. ])
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        if isinstance(negative_slope, bool) or not isinstance(negative_slope, (int, float)):
+            raise TypeError(
+                f"LeakyReLU: negative_slope must be a number, got {shown(negative_slope)}"
+            )
+        self.negative_slope = negative_slope
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return functional.leaky_relu(input, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        return f"negative_slope={self.negative_slope}"
+
+
+class Sigmoid(Module):
+    """``1 / (1 + exp(-x))``.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> nn.Sigmoid()(Tensor([0.0]))
+    Tensor([0.5])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return functional.sigmoid(input)
+
+
+class Tanh(Module):
+    """The hyperbolic tangent.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> nn.Tanh()(Tensor([0.0]))
+    Tensor([0.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape to the same shape."""
+        return functional.tanh(input)
+
+
+class LayerNorm(Module):
+    """Give each sample mean 0 and variance 1 over its last dimensions, then a learnt scale.
+
+    ``y = (x - mean) / sqrt(variance + eps) * weight + bias``, the variance not corrected.
+
+    Parameters
+    ----------
+    normalized_shape : int or sequence of int
+        The lengths of the last dimensions, which are normalised together.
+    eps : float
+    elementwise_affine : bool
+        Whether to learn ``weight`` and ``bias``.
+    bias : bool
+        Whether to learn ``bias``, where ``weight`` is learnt.
+    device : str or Device, optional
+    dtype : numpy dtype, optional
+        Of the parameters; float32 by default.
+
+    Attributes
+    ----------
+    weight, bias : Parameter of shape ``normalized_shape``, or None
+        Ones and zeros to begin with.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a length is no whole number, less than 1, or there is none.
+
+    References
+    ----------
+    Ba, Kiros and Hinton, "Layer Normalization", 2016.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> nn.LayerNorm(2, elementwise_affine=False, eps=0.0)(Tensor([[1.0, 3.0]]))
+    Tensor([[-1.,  1.]])
+    """
+
+    weight: Any
+    bias: Any
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: str | Device | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.normalized_shape = whole_numbers("LayerNorm", "normalized_shape", normalized_shape)
+        if not self.normalized_shape:
+            raise ValueError("LayerNorm: normalized_shape must name at least one dimension")
+        if not isinstance(eps, (int, float)) or isinstance(eps, bool):
+            raise TypeError(f"LayerNorm: eps must be a number, got {shown(eps)}")
+        self.eps = eps
+        self.elementwise_affine = bool(elementwise_affine)
+        ones = numpy.ones(self.normalized_shape, parameter_dtype("LayerNorm", dtype))
+        self.weight = Parameter(ones, device=device) if elementwise_affine else None
+        has_bias = elementwise_affine and bias
+        self.bias = Parameter(numpy.zeros_like(ones), device=device) if has_bias else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., *normalized_shape) to the same shape."""
+        return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        )
+
+
+class MaxPool2d(Module):
+    """The largest value in each window of an image.
+
+    Parameters
+    ----------
+    kernel_size : int or pair of int
+        The window's height and width.
+    stride : int or pair of int, optional
+        The distance between windows; by default ``kernel_size``: they touch.
+    padding : int or pair of int
+        Rows and columns of minus infinity added on each side; at most half the window.
+    dilation : int or pair of int
+        The distance between the window's elements.
+    ceil_mode : bool
+        Also windows that reach over the end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is no whole number, or out of its range.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> nn.MaxPool2d(2)(Tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    Tensor([[[4.]]])
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        *,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.dilation = dilation
+        self.ceil_mode = bool(ceil_mode)
+        window = pair("MaxPool2d", "kernel_size", kernel_size)
+        pair("MaxPool2d", "stride", self.stride)
+        pair("MaxPool2d", "dilation", dilation)
+        margin = pair("MaxPool2d", "padding", padding, minimum=0)
+        if any(2 * pad > length for pad, length in zip(margin, window)):
+            raise ValueError(
+                f"MaxPool2d: padding {padding} must be at most half the kernel_size {kernel_size}"
+            )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W), or one image without N, to (N, C, P, Q)."""
+        return functional.max_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            ceil_mode=self.ceil_mode,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+        )
+
+
+class Upsample(Module):
+    """Enlarge images by repeating the nearest pixel.
+
+    Parameters
+    ----------
+    size : int or pair of int, optional
+        The height and width wanted.
+    scale_factor : float or pair of float, optional
+        Or by what to multiply them. One of the two must be given.
+    mode : str
+        Only ``"nearest"``.
+    recompute_scale_factor : bool, optional
+        Use a factor for the size only: see :func:`minigrad.functional.interpolate`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If neither or both are given, one is not positive, or the mode is another.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> nn.Upsample(scale_factor=2)(Tensor([[[[1.0, 2.0]]]]))
+    Tensor([[[[1., 1., 2., 2.],
+              [1., 1., 2., 2.]]]])
+    """
+
+    def __init__(
+        self,
+        size: int | tuple[int, int] | None = None,
+        scale_factor: float | tuple[float, float] | None = None,
+        mode: str = "nearest",
+        *,
+        recompute_scale_factor: bool | None = None,
+    ) -> None:
+        if (size is None) == (scale_factor is None):
+            raise ValueError(
+                f"Upsample: give size or scale_factor, and not both, "
+                f"got size={size} and scale_factor={scale_factor}"
+            )
+        if mode != "nearest":
+            raise ValueError(f"Upsample: mode must be 'nearest', got {shown(mode)}")
+        if size is not None:
+            pair("Upsample", "size", size)
+        self.size = size
+        self.scale_factor = None if scale_factor is None else _factors(scale_factor)
+        self.mode = mode
+        self.recompute_scale_factor = recompute_scale_factor
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, P, Q)."""
+        return functional.interpolate(
+            input,
+            self.size,
+            self.scale_factor,
+            self.mode,
+            recompute_scale_factor=self.recompute_scale_factor,
+        )
+
+    def extra_repr(self) -> str:
+        if self.scale_factor is not None:
+            return f"scale_factor={self.scale_factor}, mode={self.mode!r}"
+        return f"size={self.size}, mode={self.mode!r}"
+
+
+def _factors(value: Any) -> float | tuple[float, float]:
+    """A factor, or a pair of them, as floats."""
+    several = isinstance(value, (tuple, list))
+    factors = tuple(value) if several else (value,)
+    for factor in factors:
+        if isinstance(factor, bool) or not isinstance(factor, (int, float)):
+            raise TypeError(
+                f"Upsample: scale_factor must be a number or a pair, got {shown(value)}"
+            )
+        if not 0 < factor < float("inf"):
+            raise ValueError(f"Upsample: scale_factor must be positive, got {shown(value)}")
+    if several and len(factors) != 2:
+        raise ValueError(f"Upsample: scale_factor must be a number or a pair, got {shown(value)}")
+    return (float(factors[0]), float(factors[1])) if several else float(value)
+
+
+class Flatten(Module):
+    """Merge the dimensions from ``start_dim`` to ``end_dim`` into one; by default all but N.
+
+    Parameters
+    ----------
+    start_dim, end_dim : int
+        The first and last dimension merged; negative ones count from the end.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> nn.Flatten()(Tensor([[[1.0, 2.0], [3.0, 4.0]]])).shape
+    (1, 4)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim = whole_number("Flatten", "start_dim", start_dim, minimum=None)
+        self.end_dim = whole_number("Flatten", "end_dim", end_dim, minimum=None)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, A, B, ...) to (N, A * B * ...), by default."""
+        return functional.flatten(input, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Split one dimension into several.
+
+    Parameters
+    ----------
+    dim : int
+        The dimension to split; negative ones count from the end.
+    unflattened_size : sequence of int
+        What it becomes; one may be -1, to be worked out.
+
+    Examples
+    --------
+    >>> from minigrad import Tensor, nn
+    >>> nn.Unflatten(1, (2, 2))(Tensor([[1.0, 2.0, 3.0, 4.0]])).shape
+    (1, 2, 2)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(
+                f"Unflatten: unflattened_size must be a tuple or list, "
+                f"got {shown(unflattened_size)}"
+            )
+        self.dim = whole_number("Unflatten", "dim", dim, minimum=None)
+        self.unflattened_size = unflattened_size
+        sizes = whole_numbers("Unflatten", "unflattened_size", unflattened_size, minimum=-1)
+        if not sizes or sizes.count(-1) > 1:
+            raise ValueError(
+                f"Unflatten: unflattened_size needs a number, and at most one -1, got {sizes}"
+            )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, A * B * ...) to (N, A, B, ...), for ``dim`` 1."""
+        shape, sizes = input.shape, list(self.unflattened_size)
+        if not -len(shape) <= self.dim < len(shape):
+            raise ValueError(f"Unflatten: dim {self.dim} is out of range for shape {shape}")
+        dim = self.dim % len(shape)
+        if -1 in sizes:
+            known = math.prod(size for size in sizes if size != -1)
+            sizes[sizes.index(-1)] = shape[dim] // known if known else 0
+        if math.prod(sizes) != shape[dim]:
+            raise ValueError(
+                f"Unflatten: dimension {dim} of shape {shape} cannot be split into "
+                f"{tuple(self.unflattened_size)}"
+            )
+        return functional.reshape(input, (*shape[:dim], *sizes, *shape[dim + 1 :]))
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

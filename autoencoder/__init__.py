@@ -1,1 +1,117 @@
-"""The autoencoder lecture: data, models, corruption, densities, metrics, training and figures."""
+"""Autoencoders on minigrad: models, data, training, densities and measures, under one name.
+
+>>> from autoencoder import AutoEncoder, TrainingSettings, load, mse_per_pixel, reconstruct, train
+>>> digits = load("mnist")
+>>> model = AutoEncoder(latent_size=8)
+>>> rows = train(model, digits.images("train", 100), TrainingSettings(epochs=1), quiet=True)
+>>> test = digits.images("test", 10)
+>>> mse_per_pixel(reconstruct(model, test), test) < 0.3
+True
+
+A name is looked up when it is first used, so ``import autoencoder`` itself costs nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers
+    from autoencoder.data.corruption import (
+        EraseBlock,
+        EraseHalf,
+        EraseOneOf,
+        ErasePixels,
+        GaussianNoise,
+    )
+    from autoencoder.data.datasets import Dataset, load, load_folder
+    from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
+    from autoencoder.inference import decode, encode, reconstruct
+    from autoencoder.metrics import (
+        energy_distance,
+        mse_per_pixel,
+        nearest_neighbours,
+        principal_angles,
+        psnr,
+        sum_per_sample,
+    )
+    from autoencoder.models import (
+        AutoEncoder,
+        Denoiser,
+        DenseAutoEncoder,
+        MLPAutoEncoder,
+        SmoothAutoEncoder,
+        mlp,
+    )
+    from autoencoder.pca import PCA
+    from autoencoder.training import (
+        Interrupted,
+        TrainingDiverged,
+        TrainingSettings,
+        load_model,
+        train,
+    )
+
+__all__ = [
+    "PCA",
+    "AutoEncoder",
+    "Dataset",
+    "DenseAutoEncoder",
+    "Denoiser",
+    "DiagonalGaussian",
+    "EraseBlock",
+    "EraseHalf",
+    "EraseOneOf",
+    "ErasePixels",
+    "FullGaussian",
+    "GaussianMixture",
+    "GaussianNoise",
+    "Interrupted",
+    "MLPAutoEncoder",
+    "SmoothAutoEncoder",
+    "TrainingDiverged",
+    "TrainingSettings",
+    "decode",
+    "encode",
+    "energy_distance",
+    "load",
+    "load_folder",
+    "load_model",
+    "mlp",
+    "mse_per_pixel",
+    "nearest_neighbours",
+    "principal_angles",
+    "psnr",
+    "reconstruct",
+    "sum_per_sample",
+    "train",
+]
+
+# Searched in this order, by their own lists of public names.
+_HOMES = (
+    "models",
+    "pca",
+    "densities",
+    "inference",
+    "metrics",
+    "data.corruption",
+    "data.datasets",
+    "training",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for home in _HOMES:
+            module = importlib.import_module(f"{__name__}.{home}")
+            if name in module.__all__:
+                found = globals()[name] = getattr(module, name)
+                return found
+    near = difflib.get_close_matches(name, __all__)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
@@ -40,7 +40,7 @@ def keep_memory() -> None:
     numpy.empty(28 << 20, "uint8")
 
 
-Array = Any  # a numpy.ndarray or a cupy.ndarray
+Array: TypeAlias = numpy.ndarray  # or a cupy.ndarray, which has the same methods
 HostArray = numpy.ndarray
 HostScalar = numpy.generic
 as_host_array = numpy.asarray  # from a Python value (number, nested list) or a NumPy scalar
@@ -276,9 +276,6 @@ def use_device(place: Device) -> contextlib.AbstractContextManager:
     if place.type == "cpu":
         return contextlib.nullcontext()
     return import_cupy().cuda.Device(place.index)
-
-
-Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
 def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: int = 0) -> Array:

@@ -6,34 +6,28 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from operation_case import Functions
-from operation_table import CASES
+from operation_table import GROUPS
 
 import minigrad
 from minigrad import Tensor, grad
 from minigrad import functional as F
 
 
-@pytest.mark.parametrize(
-    ("device", "dtype"),
-    [
-        ("cpu", "float32"),
-        ("cpu", "float64"),
-        ("standin", "float32"),
-        pytest.param("cuda", "float32", marks=pytest.mark.cuda),
-    ],
-    indirect=["device"],
-)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_precision_is_kept_forward_and_through_two_backwards(case, dtype, device, tensor):
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
+def test_precision_is_kept_forward_and_through_two_backwards(group, device, tensor):
     functions = Functions(device)
-    inputs = [tensor(values, requires_grad=True, dtype=dtype) for values in case.inputs]
-    output = case.function(functions, *inputs)
-    assert output.dtype == dtype
-    seed = tensor(np.ones(output.shape), requires_grad=True, dtype=dtype)
-    first = grad(output, inputs, seed, create_graph=True)
-    assert [found.dtype for found in first] == [dtype] * len(inputs)
-    second = grad(first, [*inputs, seed], [one.detach() for one in first], allow_unused=True)
-    assert {found.dtype.name for found in second if found is not None} == {dtype}
+    for case in group():
+        for dtype in ("float32", "float64") if device.type == "cpu" else ("float32",):
+            inputs = [tensor(values, requires_grad=True, dtype=dtype) for values in case.inputs]
+            output = case.function(functions, *inputs)
+            assert output.dtype == dtype, case.name
+            seed = tensor(np.ones(output.shape), requires_grad=True, dtype=dtype)
+            first = grad(output, inputs, seed, create_graph=True)
+            assert [found.dtype for found in first] == [dtype] * len(inputs), case.name
+            ones = [one.detach() for one in first]
+            second = grad(first, [*inputs, seed], ones, allow_unused=True)
+            found = {one.dtype.name for one in second if one is not None}
+            assert found == {dtype}, case.name
 
 
 SCALARS = [2, 2.5, True, np.float64(2.5), np.float32(2.5), np.int64(2), np.float16(2.5)]
@@ -49,14 +43,14 @@ OPERATORS = {
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("scalar", SCALARS, ids=lambda value: f"{type(value).__name__}")
 @pytest.mark.parametrize("symbol", OPERATORS)
-def test_scalars_never_change_precision_from_either_side(symbol, scalar, dtype):
+def test_scalars_never_change_precision_from_either_side(symbol, dtype):
     x = Tensor(np.array([1.5, 2.0], dtype), requires_grad=True)
-    for result in (OPERATORS[symbol](x, scalar), OPERATORS[symbol](scalar, x)):
-        assert isinstance(result, Tensor)
-        assert result.dtype == dtype
-        assert grad(result.sum(), x)[0].dtype == dtype
+    for scalar in SCALARS:
+        for result in (OPERATORS[symbol](x, scalar), OPERATORS[symbol](scalar, x)):
+            assert isinstance(result, Tensor), type(scalar)
+            assert result.dtype == dtype, type(scalar)
+            assert grad(result.sum(), x)[0].dtype == dtype, type(scalar)
 
 
 @pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "**"])
@@ -135,8 +129,13 @@ FUNCTIONS = {"maximum": F.maximum, "minimum": F.minimum}
 
 
 @pytest.mark.parametrize("dtype", ["bool", *WHOLE, "float32", "float64"])
-@pytest.mark.parametrize("symbol", SYMBOLS)
-def test_every_kind_with_every_number_on_either_side_gives_what_floats_give(symbol, dtype, device):
+def test_every_kind_with_every_number_on_either_side_gives_what_floats_give(dtype, device):
+    for symbol in SYMBOLS:
+        with np.errstate(all="ignore"):
+            check_with_every_number(symbol, dtype, device)
+
+
+def check_with_every_number(symbol, dtype, device):
     kind = np.dtype(dtype).kind
     values = [0, 1, 3, 7] if symbol == "**" else [0, 1, 3, 100, 127]
     if kind == "u" and symbol != "**":
@@ -151,9 +150,9 @@ def test_every_kind_with_every_number_on_either_side_gives_what_floats_give(symb
             continue  # logic, not arithmetic: no difference, 1 + 1 = 1
         for flip in (False, True):
             pair = (values.astype("float64"), float(number))
-            with np.errstate(all="ignore"):
-                expected = SYMBOLS[symbol](*(pair[::-1] if flip else pair))
-                found = function(*((number, x) if flip else (x, number))).to("cpu").numpy()
+            expected = SYMBOLS[symbol](*(pair[::-1] if flip else pair))
+            found = function(*((number, x) if flip else (x, number))).to("cpu").numpy()
+            combination = f"{symbol} {number!r} {flip}"
             if expected.dtype != bool:
                 wanted = dtype
                 if kind != "f" and (symbol == "/" or not is_whole):
@@ -162,9 +161,9 @@ def test_every_kind_with_every_number_on_either_side_gives_what_floats_give(symb
                     wanted = "int64"
                 if wanted not in ("float32", "float64", "bool"):  # modulo 2^bits, as everywhere
                     expected = expected.astype("int64")
-                assert found.dtype == wanted, (number, flip)
+                assert found.dtype == wanted, combination
                 expected = expected.astype(wanted)
-            np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=f"{number!r} {flip}")
+            np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=combination)
 
 
 def test_a_float_minus_bytes_is_cast_before_it_is_negated(device):

@@ -1,6 +1,7 @@
 """The product of two matrices in pieces, against the whole."""
 
 import importlib
+import itertools
 
 import numpy
 import pytest
@@ -16,8 +17,8 @@ SHAPES = {  # rows, inner, columns
     "many rows on a short side": (1024, 100, 100),
     "no divisor": (257, 784, 32),
     "no short side": (160, 300, 200),
-    "too large to cut": (32_000, 784, 32),
-    "nothing inside": (2000, 0, 1000),
+    "too large to cut": (704, 784, 32),
+    "nothing inside": (20, 0, 10),
     "nothing": (0, 784, 32),
 }
 LAYOUTS = {
@@ -28,11 +29,11 @@ LAYOUTS = {
 }
 
 
-def matrices(shape, left, right, dtype="float64"):
+def matrices(shape, dtype="float64"):
     rows, inner, columns = SHAPES[shape]
     random = numpy.random.default_rng(0)
     a, b = random.normal(size=(rows, inner)), random.normal(size=(inner, columns))
-    return LAYOUTS[left](a.astype(dtype)), LAYOUTS[right](b.astype(dtype))
+    return a.astype(dtype), b.astype(dtype)
 
 
 @pytest.fixture(params=[True, False], ids=["in pieces", "whole"], autouse=True)
@@ -42,18 +43,19 @@ def multiplies_small_in_place(request, monkeypatch):
     monkeypatch.setattr(module, "multiplies_small_in_place", lambda: request.param)
 
 
-@pytest.mark.parametrize("right", LAYOUTS)
-@pytest.mark.parametrize("left", LAYOUTS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_product_is_the_matrix_product_in_every_memory_layout(shape, left, right):
-    a, b = matrices(shape, left, right)
-    result = product(a, b)
-    assert result.flags.c_contiguous
-    numpy.testing.assert_allclose(result, numpy.einsum("ik,kj->ij", a, b), atol=1e-11)
+def test_product_is_the_matrix_product_in_every_memory_layout(shape):
+    a, b = matrices(shape)
+    expected = numpy.einsum("ik,kj->ij", a, b)
+    for left, right in itertools.product(LAYOUTS, LAYOUTS):
+        result = product(LAYOUTS[left](a), LAYOUTS[right](b))
+        assert result.flags.c_contiguous, (left, right)
+        numpy.testing.assert_allclose(result, expected, atol=1e-11, err_msg=f"{left}, {right}")
 
 
 def test_product_keeps_single_precision():
-    a, b = matrices("rows", "as given", "transposed", "float32")
+    a, b = matrices("rows", "float32")
+    b = LAYOUTS["transposed"](b)
     assert product(a, b).dtype == "float32"
     exact = a.astype("float64") @ b.astype("float64")
     assert abs(product(a, b) - exact).max() < 2e-6 * abs(exact).max()

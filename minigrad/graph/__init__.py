@@ -1,9 +1,7 @@
-"""The computation graph, drawn: as text in the DOT language, or as a picture.
+"""The computation graph: drawn as text or as a picture, and undone step by step.
 
-A box stands for a tensor and, where an operation made it, for that operation: the graph *is*
-operations pointing at tensors pointing at operations. Reading order: ``recorded.py`` (what was
-recorded), ``fold.py`` (large graphs, folded), ``boxes.py`` (what a box says), ``layout.py`` (where
-it stands), ``lines.py``, ``picture.py``.
+``drawing.py`` says what a drawing shows, ``picture.py`` where that stands on the page, and
+``trace.py`` runs the backward pass one operation at a time.
 """
 
 from minigrad.graph.drawing import Drawing, draw

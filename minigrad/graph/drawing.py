@@ -1,15 +1,24 @@
-"""draw: from a tensor to its graph as DOT text and as a picture."""
+"""What a drawing of the computation graph shows.
+
+A box stands for a tensor and, where an operation made it, for that operation: the graph *is*
+operations pointing at tensors pointing at operations.
+
+A large graph is folded by the names of its parameters. ``encoder.0.weight`` has the prefix
+``encoder.0``. Folded to one part of it, all operations between the encoder's parameters become the
+box ``encoder``. An operation without parameters, such as a ReLU, belongs to what the prefixes
+before and after it have in common.
+"""
 
 from __future__ import annotations
 
 import io
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from minigrad.backend import shown
-from minigrad.engine import Tensor
-from minigrad.graph.boxes import Box, boxes_of, deepest, dot_text, recorded_behind
-from minigrad.graph.boxes import fold as fold_operations
+from minigrad.engine import NotKept, Operation, Tensor, operations_behind
 from minigrad.nn import Module
 
 if TYPE_CHECKING:
@@ -17,6 +26,37 @@ if TYPE_CHECKING:
 
 MOST_BOXES = 24  # what a slide holds
 MOST_DRAWN = 500
+NO_GRADIENT = "no gradient yet"
+COLOURS = {  # fill and outline of each kind of box
+    "parameter": ("#FBE7C6", "#B87700"),
+    "constant": ("#DCEBF7", "#0072B2"),
+    "operation": ("#F2F2F2", "#767676"),
+    "folded": ("#DDF0E8", "#00795A"),
+}
+
+Group = list[Operation]  # the operations of one box
+Prefix = tuple[str, ...]  # the parts of a name without the last: ("encoder", "0")
+
+
+class Box(NamedTuple):
+    """One box of a drawing.
+
+    Attributes
+    ----------
+    kind : str
+        ``"parameter"`` (a leaf that wants gradients), ``"constant"`` (any other leaf),
+        ``"operation"`` or ``"folded"`` (an operation with its parameters, or several).
+    title : str
+    lines : tuple of str
+        What stands below the title.
+    inputs : tuple of int
+        The boxes it takes tensors from, by their place in the list; each before this one.
+    """
+
+    kind: str
+    title: str
+    lines: tuple[str, ...]
+    inputs: tuple[int, ...]
 
 
 class Drawing:
@@ -40,15 +80,29 @@ class Drawing:
 
     @property
     def dot(self) -> str:
-        """The graph in Graphviz's DOT language.
+        r"""The graph in Graphviz's DOT language.
 
         Examples
         --------
-        >>> x = Tensor(2.0, requires_grad=True)
-        >>> print(draw(x.exp(), names={"x": x}).dot.splitlines()[-2])
-          n0 -> n1;
+        >>> print(draw(Tensor([1.0, 2.0])).dot)
+        digraph {
+          rankdir=LR;
+          node [shape=box, style="rounded,filled", fontname="Helvetica"];
+          n0 [label="constant\n(2,) float32", fillcolor="#DCEBF7", color="#0072B2"];
+        }
         """
-        return dot_text(self.boxes)
+        lines = [
+            "digraph {",
+            "  rankdir=LR;",
+            '  node [shape=box, style="rounded,filled", fontname="Helvetica"];',
+        ]
+        for i, box in enumerate(self.boxes):
+            label = "\\n".join(_quoted(text) for text in (box.title, *box.lines))
+            fill, outline = COLOURS[box.kind]
+            lines.append(f'  n{i} [label="{label}", fillcolor="{fill}", color="{outline}"];')
+        for i, box in enumerate(self.boxes):
+            lines += [f"  n{source} -> n{i};" for source in box.inputs]
+        return "\n".join([*lines, "}"])
 
     def figure(self, width: float = 12.0, height: float = 6.75) -> Figure:
         """The graph as a picture, drawn by matplotlib.
@@ -155,7 +209,7 @@ def draw(
     is_number = isinstance(fold, int) and not isinstance(fold, bool) and fold >= 1
     if not (is_number or fold is None or fold == "auto"):
         raise ValueError(f"draw: fold must be 'auto', None or a number from 1, got {shown(fold)}")
-    graph = recorded_behind(tensor)
+    operations, results = _recorded_behind(tensor)
     parameters = {}
     if model is not None:
         parameters = {parameter: name for name, parameter in model.named_parameters()}
@@ -167,17 +221,196 @@ def draw(
     labels.update(parameters)
 
     def boxes(parts: int | None) -> list[Box]:
+        if not operations:
+            return [_leaf_box(tensor, labels.get(tensor))]
         if parts is None:
-            alone = [[operation] for operation in graph.operations]
-            return boxes_of(graph, alone, labels, folded=False)
-        groups = fold_operations(graph.operations, parameters, parts)
-        return boxes_of(graph, groups, labels, folded=True)
+            return _boxes_of([[operation] for operation in operations], results, labels, False)
+        return _boxes_of(fold_operations(operations, parameters, parts), results, labels, True)
 
     if fold != "auto":
         return Drawing(boxes(fold))
     found: list[Box] = []
-    for parts in (None, *range(deepest(parameters), 0, -1)):
+    deepest = max((len(_prefix(name)) for name in parameters.values()), default=0)
+    for parts in (None, *range(deepest, 0, -1)):
         found = boxes(parts)
         if len(found) <= MOST_BOXES:
             break
     return Drawing(found)
+
+
+def _recorded_behind(tensor: Tensor) -> tuple[list[Operation], dict[Operation, Tensor]]:
+    """The operations behind a tensor, each after those it takes from, and what each gave."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"draw: expected a Tensor, got {type(tensor).__name__}")
+    try:
+        operations = operations_behind([tensor])
+    except RuntimeError:
+        raise RuntimeError(
+            "draw: the graph was freed by backward; draw it before, or call "
+            "backward(retain_graph=True) to draw it with its gradients"
+        ) from None
+    results = {tensor.grad_fn: tensor} if operations else {}
+    for operation in operations:
+        for source in operation.inputs:
+            known = results.get(source.grad_fn)
+            # One operation may have let go of a value that another has kept.
+            if source.grad_fn is not None and (known is None or type(known) is NotKept):
+                results[source.grad_fn] = source
+    for operation, result in results.items():
+        if type(result) is NotKept and operation.saves_output:
+            results[operation] = Tensor._wrap(operation._output)
+    return operations, results
+
+
+def fold_operations(
+    operations: Sequence[Operation], names: Mapping[Tensor, str], parts: int
+) -> list[Group]:
+    """Group operations that follow each other and share the first ``parts`` of their prefix.
+
+    So each group takes results only from those before it.
+    """
+    labels = _labels(operations, names, parts)
+    runs = itertools.groupby(operations, key=lambda made: labels[made] or made)
+    return [list(run) for _, run in runs]
+
+
+def _labels(
+    operations: Sequence[Operation], names: Mapping[Tensor, str], parts: int
+) -> dict[Operation, Prefix]:
+    """The prefix each operation is folded under; the empty one for those that stay alone."""
+    own = {
+        operation: _common([_prefix(names[t]) for t in operation.inputs if t in names])
+        for operation in operations
+    }
+    takers: dict[Operation, list[Operation]] = {operation: [] for operation in operations}
+    before: dict[Operation, Prefix] = {}
+    for operation in operations:
+        for made in _makers(operation):
+            takers[made].append(operation)
+        before[operation] = own[operation] or _common([before[m] for m in _makers(operation)])
+    after: dict[Operation, Prefix] = {}
+    for operation in reversed(operations):
+        after[operation] = own[operation] or _common([after[t] for t in takers[operation]])
+    labels = {}
+    for operation in operations:
+        between = _common([before[operation], after[operation]])
+        label = own[operation] or (between if len(between) >= parts else ())
+        labels[operation] = label[:parts]
+    return labels
+
+
+def _prefix(name: str) -> Prefix:
+    return tuple(name.split(".")[:-1])
+
+
+def _common(prefixes: Sequence[Prefix]) -> Prefix:
+    """The parts that all prefixes begin with."""
+    shared = []
+    for parts in zip(*prefixes):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return tuple(shared)
+
+
+def _makers(operation: Operation) -> list[Operation]:
+    return [tensor.grad_fn for tensor in operation.inputs if tensor.grad_fn is not None]
+
+
+def _boxes_of(
+    groups: Sequence[Group],
+    results: Mapping[Operation, Tensor],
+    names: Mapping[Tensor, str],
+    is_folded: bool,
+) -> list[Box]:
+    """First the leaves' boxes, then the groups'.
+
+    Folded, a parameter that only one box uses is named inside that box.
+    """
+    group_of = {operation: i for i, group in enumerate(groups) for operation in group}
+    users: dict[Tensor, set[int]] = {}  # of each leaf, in order of first use
+    for operation, group in group_of.items():
+        for tensor in operation.inputs:
+            if tensor.grad_fn is None:
+                users.setdefault(tensor, set()).add(group)
+    inside: list[list[Tensor]] = [[] for _ in groups]
+    boxes: list[Box] = []
+    box_of: dict[Tensor | int, int] = {}  # of a leaf, or of a group by its number
+    for leaf, of in users.items():
+        if is_folded and len(of) == 1 and leaf in names and _prefix(names[leaf]):
+            inside[next(iter(of))].append(leaf)
+        else:
+            box_of[leaf] = len(boxes)
+            boxes.append(_leaf_box(leaf, names.get(leaf)))
+    for i, group in enumerate(groups):
+        inputs: list[int] = []
+        for tensor in (tensor for operation in group for tensor in operation.inputs):
+            source = box_of.get(group_of.get(tensor.grad_fn, tensor))
+            # One operation shows each input, also one taken twice; a folded box, each source.
+            if source is not None and (len(group) == 1 or source not in inputs):
+                inputs.append(source)
+        box_of[i] = len(boxes)
+        boxes.append(_group_box(group, inside[i], names, results[group[-1]], tuple(inputs)))
+    return boxes
+
+
+def _leaf_box(leaf: Tensor, name: str | None) -> Box:
+    if not leaf.requires_grad:
+        return Box("constant", name or "constant", tuple(_described(leaf)), ())
+    return Box("parameter", name or "leaf", (*_described(leaf), _gradient_of([leaf])), ())
+
+
+def _group_box(
+    group: Group,
+    parameters: Sequence[Tensor],
+    names: Mapping[Tensor, str],
+    result: Tensor,
+    inputs: tuple[int, ...],
+) -> Box:
+    described = _described(result)
+    shared = ".".join(_common([_prefix(names[parameter]) for parameter in parameters]))
+    if len(group) == 1 and not parameters:
+        numbers = [  # that the operation was made with: ``factor = 3``
+            f"{name} = {value:.6g}"
+            for name, value in vars(group[0]).items()
+            if not name.startswith("_") and type(value) in (int, float)
+        ]
+        return Box("operation", group[0].name, (*numbers, *described), inputs)
+    if len(group) == 1:
+        own = [f"{names[p].rpartition('.')[2]} {p.shape}" for p in parameters]
+        lines = (shared, *described, *own, _gradient_of(parameters))
+        return Box("folded", group[0].name, lines, inputs)
+    counts = Counter(operation.name for operation in group)
+    lines = (", ".join(f"{count} {name}" for name, count in counts.items()), *described)
+    if parameters:
+        size = sum(parameter.size for parameter in parameters)
+        lines += (f"{len(parameters)} parameters, {size:,} numbers", _gradient_of(parameters))
+    return Box("folded", shared or "operations", lines, inputs)
+
+
+def _described(tensor: Tensor) -> list[str]:
+    """Shape and dtype; the value too, if there is only one."""
+    lines = [f"{tensor.shape} {tensor.dtype}"]
+    if tensor.size == 1:
+        lines.append("value not kept" if type(tensor) is NotKept else f"= {tensor.item():.6g}")
+    return lines
+
+
+def _gradient_of(leaves: Sequence[Tensor]) -> str:
+    """What is known of the gradients of one or several leaves."""
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+    found = [leaf.grad.data for leaf in wanted if leaf.grad is not None]
+    if not wanted:
+        return "held fixed"
+    if not found:
+        return NO_GRADIENT
+    if len(found) < len(wanted):
+        return f"gradients of {len(found)} of {len(wanted)}"
+    if len(leaves) == 1 and found[0].size == 1:
+        return f"gradient = {float(found[0].reshape(())):.6g}"
+    total = sum(float((array.astype("float64") ** 2).sum()) for array in found)
+    return f"gradient norm {total**0.5:.4g}"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")

@@ -1,13 +1,10 @@
 """Backward, step by step: the operations in the order they are undone, and the gradients between.
 
-:func:`trace_backward` drives the same loop as ``Tensor.backward``, ``walk`` in ``autograd.py``, and
-stops after each operation. To step through the source instead of looking at its results, set a
-breakpoint
-
-- in ``minigrad/engine/backward.py``, in ``walk``, where it calls ``operation.backward``: every
-  operation passes there, in the normal backward as in a traced one (in pdb:
-  ``break minigrad.engine.backward.walk``, then ``next`` to the call and ``step`` into it); or
-- in the ``backward`` of one operation: the last column of the table says in which file and line.
+:func:`trace_backward` drives the same loop as ``Tensor.backward``, ``walk`` in
+``engine/backward.py``, and stops after each operation. To step through the source instead, set a
+breakpoint in ``walk``, where it calls ``operation.backward`` (in pdb:
+``break minigrad.engine.backward.walk``); or in the ``backward`` of one operation: the last column
+of the table says in which file and line.
 """
 
 from __future__ import annotations
@@ -75,7 +72,7 @@ class BackwardStep(NamedTuple):
 
     @property
     def norm(self) -> float:
-        """The Euclidean norm of the gradient that arrived. Waits for the device."""
+        """The Euclidean norm of the gradient that arrived; waits for the device."""
         return _norm(self.gradient)
 
     @property

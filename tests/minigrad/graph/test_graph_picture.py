@@ -13,7 +13,7 @@ from autoencoder.models import AutoEncoder
 from minigrad import Tensor
 from minigrad import functional as F
 from minigrad.graph import draw
-from minigrad.graph.picture import Spacing, arrange
+from minigrad.graph.picture import arrange
 
 
 def random_graph(seed):
@@ -36,7 +36,7 @@ def pieces(line):
 @pytest.mark.parametrize("seed", range(12))
 def test_boxes_do_not_overlap_and_lines_run_round_them(seed):
     inputs, sizes = random_graph(seed)
-    layout = arrange(inputs, sizes, Spacing(2.6, 1.2, 3.2))
+    layout = arrange(inputs, sizes, (16.0, 9.0))
     edges = numpy.array(
         [
             (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
@@ -72,7 +72,7 @@ def test_arrangement_uses_the_shape_of_the_page():
     inputs = [()] + [(i,) for i in range(23)]
     sizes = [(10.0, 5.0)] * 24
     for shape in ((16, 9), (4, 3), (1, 2)):
-        layout = arrange(inputs, sizes, Spacing(2.6, 1.2, 3.2), shape)
+        layout = arrange(inputs, sizes, shape)
         assert 0.5 < (layout.width / layout.height) / (shape[0] / shape[1]) < 2
 
 

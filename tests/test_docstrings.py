@@ -1,4 +1,7 @@
-"""Every public name has a page: what it is, what it takes, gives and raises, and an example."""
+"""Every public name has a page: what it is, what it takes, gives and raises, and an example.
+
+A function of one argument needs no more than a sentence and an example.
+"""
 
 from __future__ import annotations
 
@@ -97,6 +100,8 @@ def missing(thing):
         lacks.append("an example")
     names = parameters_of(thing)
     given = found.get("Parameters", "") + found.get("Attributes", "")
+    if inspect.isfunction(thing) and len(names) <= 1:
+        return lacks  # a sentence says what the one argument is; the example shows it
     if not shares(docstring, "parameters"):
         lacks += [f"parameter {name}" for name in names if not re.search(rf"\b{name}\b", given)]
     if inspect.isfunction(thing):
@@ -167,3 +172,9 @@ def test_counting_notices_what_is_missing():
     half_documented.__annotations__["return"] = "int"
     assert missing(half_documented) == ["an example", "parameter y", "returns", "raises"]
     assert missing(lambda x: x) == ["everything"]
+
+    def of_one(x):
+        """Double x."""
+        return 2 * x
+
+    assert missing(of_one) == ["an example"]

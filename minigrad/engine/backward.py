@@ -1,21 +1,13 @@
-"""The order of a backward pass: which operations an output depends on, and where to go.
-
-What an operation's backward gives, made to fit its inputs: broadcasting undone, all checked.
-
-In ``y = a + b`` with a of shape (4, 3) and b of shape (3,), each element of b takes part in four
-sums. Its gradient is therefore the sum of the four that arrive: over the rows, which b was repeated
-along. Here that is done once, for all operations.
-
-How gradients start, meet and land: the ends of a backward pass, and its sums.
-
-The backward pass: walk the graph from the result to the leaves, undoing each operation.
+"""The backward pass: walk the graph from the result to the leaves, undoing each operation.
 
 For ``y = h(x)`` and a final scalar L, the chain rule says ``dL/dx = (dh/dx)^T dL/dy``. Each
-operation knows how to apply its own ``(dh/dx)^T``; what is left is the order (an operation's turn
-comes when all gradients of its output have arrived) and the sum (a tensor used twice receives two
-gradients, and they add up, because its change reaches L along both ways).
+operation applies its own ``(dh/dx)^T``. What is left is the order (an operation's turn comes when
+all gradients of its output have arrived) and the sum (a tensor used twice receives two gradients,
+and they add up, because its change reaches L along both ways).
 
-grad: gradients as a function's result, without touching any ``.grad``.
+Broadcasting is undone here, for all operations alike. In ``y = a + b`` with a of shape (4, 3) and b
+of shape (3,), each element of b takes part in four sums. Its gradient is the sum of the four that
+arrive: over the rows, which b was repeated along.
 """
 
 from __future__ import annotations
@@ -26,11 +18,12 @@ from operator import attrgetter
 
 from minigrad.backend import Array, HostArray, array_module, as_host_array, device_of, use_device
 from minigrad.engine.checks import require_finite
-from minigrad.engine.modes import ModeBlock, current_mode, unchecked
+from minigrad.engine.modes import ModeBlock, current_mode
 from minigrad.engine.operation import Add, NotKept, Operation, Reshape, Sum, like
 from minigrad.engine.tensor import Tensor
 
 Node = Operation | Tensor  # a recorded operation, or a leaf
+Gradients = Tensor | tuple[Tensor | None, ...]  # what an operation's backward gives
 
 
 def node_of(tensor: Tensor) -> Node:
@@ -61,10 +54,7 @@ def operations_behind(outputs: Sequence[Tensor]) -> list[Operation]:
 def gradients_wanted(
     operations: Sequence[Operation], targets: Sequence[Tensor] | None
 ) -> dict[Operation, list[bool]]:
-    """Which inputs' gradients each operation is asked for: those on the way to a target.
-
-    An operation that leads to none is left out. Without targets all that require gradients count.
-    """
+    """Which inputs' gradients are wanted, for each operation that leads to a target (None: all)."""
     if targets is None:
         return {each: [tensor.requires_grad for tensor in each.inputs] for each in operations}
     on_the_way = {node_of(target) for target in targets}
@@ -80,10 +70,7 @@ def gradients_wanted(
 
 
 def fitted(operation: Operation, index: int, theirs: Array, gradient: Tensor) -> Tensor:
-    """Undo broadcasting, then make sure the gradient could be that of an input like ``theirs``.
-
-    ``walk`` asks only where they differ at first sight.
-    """
+    """Undo broadcasting, then make sure the gradient could be that of an input like ``theirs``."""
     if not isinstance(gradient, Tensor):
         kind = type(gradient).__name__
         raise TypeError(f"{operation.name}: backward gave a {kind} for input {index}, no Tensor")
@@ -109,24 +96,21 @@ def unbroadcast(
 ) -> Tensor:
     """Sum a gradient over the dimensions along which the input was repeated."""
     extra = gradient.ndim - len(shape)
-    if extra < 0 or any(
-        n not in (1, length) for n, length in zip(shape, gradient.shape[max(extra, 0) :])
-    ):
+    pairs = list(zip((1,) * extra + shape, gradient.shape))
+    if extra < 0 or any(n not in (1, length) for n, length in pairs):
         raise ValueError(
             f"{operation.name}: the gradient of input {index} has shape {gradient.shape}, "
             f"the input {shape}"
         )
-    repeated = tuple(
-        axis
-        for axis, length in enumerate(gradient.shape)
-        if axis < extra or (shape[axis - extra] == 1 and length != 1)
-    )
+    repeated = tuple(axis for axis, (n, length) in enumerate(pairs) if n != length)
     return Reshape(shape)(Sum(repeated)(gradient))
 
 
 def backward_checked(operation: Operation, gradient: Tensor) -> tuple[Tensor | None, ...]:
     """``operation.backward``, and the gradients it gives must be finite."""
-    with unchecked():
+    with ModeBlock(
+        checking=False
+    ):  # what is not finite is blamed on this operation, not on its parts
         found = one_each(operation, operation.backward(gradient))
     for i, one in enumerate(found):
         if isinstance(one, Tensor):
@@ -135,9 +119,7 @@ def backward_checked(operation: Operation, gradient: Tensor) -> tuple[Tensor | N
     return found
 
 
-def one_each(
-    operation: Operation, found: Tensor | tuple[Tensor | None, ...]
-) -> tuple[Tensor | None, ...]:
+def one_each(operation: Operation, found: Gradients) -> tuple[Tensor | None, ...]:
     """What backward gave as a tuple; there must be one gradient an input."""
     if isinstance(found, (list, dict, Iterator)):
         kind = type(found).__name__
@@ -152,11 +134,7 @@ def one_each(
 
 
 def name_whose_backward(operation: Operation, error: Exception) -> None:
-    """Let an error from inside an operation's backward say whose it was.
-
-    The error stays the same object, with its traceback; one that names the operation, or whose
-    words are not its own to change, is left alone.
-    """
+    """Let an error from inside an operation's backward say whose it was, if it only has words."""
     words = str(error)
     if error.args == (words,) and not words.startswith(f"{operation.name}:"):
         error.args = (f"{operation.name}: in its backward: {words}",)

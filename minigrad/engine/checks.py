@@ -1,7 +1,4 @@
-"""Finding where a number went wrong: used by operations inside :func:`detect_anomaly`.
-
-Where an operation's call leaves the plain way: on a GPU, and inside ``detect_anomaly``.
-"""
+"""Where an operation's call leaves the plain way: on a GPU, and inside ``detect_anomaly``."""
 
 from __future__ import annotations
 
@@ -30,39 +27,10 @@ if TYPE_CHECKING:
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
-def user_line() -> str:
-    """The innermost line of code outside this package, as ``file:line, in name: source``."""
-    for frame in reversed(traceback.extract_stack()):
-        if not os.path.abspath(frame.filename).startswith(_PACKAGE):
-            return f"{frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}"
-    return "an unknown line"
-
-
-def require_finite(array: Array, what: str, created: str) -> None:
-    """Raise if an array holds NaN or infinity. Waits for the device.
-
-    Raises
-    ------
-    FloatingPointError
-        Naming ``what``, the first bad index and value, and the line of code.
-    """
-    xp = array_module(array)
-    with use_device(device_of(array)):
-        finite = xp.isfinite(array)
-        if bool(finite.all()):
-            return
-        flat = int(xp.argmin(finite))  # False sorts first
-        index = tuple(int(i) for i in xp.unravel_index(xp.asarray(flat), array.shape))
-        value = to_numpy(array[index])
-    raise FloatingPointError(
-        f"{what} is not finite (first at index {index}: {value}), created at {created}"
-    )
-
-
 def forward_elsewhere(
     operation: Operation, inputs: Sequence[Tensor], arrays: Sequence[Array]
 ) -> Array:
-    """Forward on a GPU, or say which input does not belong."""
+    """Refuse an input that is no Tensor; otherwise run forward on the GPU of the arrays."""
     for i, tensor in enumerate(inputs):
         if not isinstance(tensor, Tensor):
             kind = type(tensor).__name__
@@ -72,7 +40,7 @@ def forward_elsewhere(
 
 
 def an_array(operation: Operation, data: Any) -> Array:
-    """What forward gave, if it is an array."""
+    """What forward gave, if it is an array; NumPy gives a scalar for one without dimensions."""
     if isinstance(data, HostScalar):
         return as_host_array(data)
     if not is_array(data):
@@ -84,3 +52,26 @@ def remember_line_and_check(operation: Operation, data: Array) -> None:
     """Inside ``detect_anomaly``: the result must be finite; backward will want to know the line."""
     operation._created = user_line()
     require_finite(data, f"{operation.name}: the result", operation._created)
+
+
+def user_line() -> str:
+    """The innermost line of code outside this package, as ``file:line, in name: source``."""
+    for frame in reversed(traceback.extract_stack()):
+        if not os.path.abspath(frame.filename).startswith(_PACKAGE):
+            return f"{frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}"
+    return "an unknown line"
+
+
+def require_finite(array: Array, what: str, created: str) -> None:
+    """Raise a FloatingPointError if an array holds NaN or infinity. Waits for the device."""
+    xp = array_module(array)
+    with use_device(device_of(array)):
+        finite = xp.isfinite(array)
+        if bool(finite.all()):
+            return
+        flat = int(xp.argmin(finite))  # False sorts first
+        index = tuple(int(i) for i in xp.unravel_index(xp.asarray(flat), array.shape))
+        value = to_numpy(array[index])
+    raise FloatingPointError(
+        f"{what} is not finite (first at index {index}: {value}), created at {created}"
+    )

@@ -23,35 +23,28 @@ current_mode = _mode.get
 
 
 class ModeBlock:
-    """A mode for a ``with`` block, or for a function while it runs: used as often as one likes.
+    """A mode for a ``with`` block, or for a function while it runs.
 
-    The block itself remembers nothing of where it is entered, the mode does. So one object can be
-    entered again inside itself, and by several threads at once.
+    Where it was entered is remembered by the mode, not by the object. So one object can be entered
+    again inside itself, and by several threads at once.
     """
 
+    _set: Mode | None = None  # the mode that set_grad_enabled set at once,
+    _before: Mode  # and the one until then
+
     def __init__(self, recording: bool | None = None, checking: bool | None = None) -> None:
-        self._changes = recording, checking
-        self._before: Mode | None = None  # if the mode was set at once: the one until then,
-        self._set: Mode | None = None  # and the one since
+        self._recording = recording
+        self._checking = checking
 
     def _inside(self, outer: Mode) -> Mode:
-        recording, checking = self._changes
-        return (
-            outer[0] if recording is None else recording,
-            outer[1] if checking is None else checking,
-            outer,
-        )
-
-    def _set_at_once(self) -> ModeBlock:
-        self._before = _mode.get()
-        self._set = (*self._inside(self._before)[:2], self._before[2])
-        _mode.set(self._set)
-        return self
+        recording = outer[0] if self._recording is None else self._recording
+        checking = outer[1] if self._checking is None else self._checking
+        return recording, checking, outer
 
     def _outside(self) -> Mode:
-        """The mode to return to: if this object set the present one, the one before."""
+        """The present mode; if this object set it at once, the one before."""
         mode = _mode.get()
-        return self._before if self._before is not None and mode is self._set else mode
+        return self._before if mode is self._set else mode
 
     def __enter__(self) -> None:
         _mode.set(self._inside(self._outside()))
@@ -154,34 +147,20 @@ def _stepwise(generator: Generator | Coroutine, steps: _Steps) -> Generator[Any,
 def set_grad_enabled(mode: bool) -> ModeBlock:
     """Record operations from now on, or not; inside a block or a decorated function, only there.
 
-    Parameters
-    ----------
-    mode : bool
-
-    Returns
-    -------
-    context manager
-        To be used or not; also a decorator, as :func:`no_grad`.
-
-    Raises
-    ------
-    TypeError
-        If ``mode`` is neither true nor false.
-
     Examples
     --------
     >>> with set_grad_enabled(False):
     ...     is_grad_enabled()
     False
-    >>> before = set_grad_enabled(False)
-    >>> is_grad_enabled()
-    False
-    >>> before = set_grad_enabled(True)
     """
     if mode not in (True, False):
         kind = type(mode).__name__
         raise TypeError(f"set_grad_enabled: expected True or False, got an object {kind!r}")
-    return ModeBlock(recording=bool(mode))._set_at_once()
+    block = ModeBlock(recording=bool(mode))
+    block._before = _mode.get()
+    block._set = (bool(mode), *block._before[1:])
+    _mode.set(block._set)
+    return block
 
 
 @overload
@@ -194,27 +173,12 @@ def no_grad(function: Function | None = None) -> ModeBlock | Function:
     A decorated generator or coroutine runs in the mode at each of its steps, and whoever takes its
     values in his own; of a class, making an instance runs in it.
 
-    Parameters
-    ----------
-    function : callable, optional
-        What is decorated, without brackets.
-
-    Returns
-    -------
-    context manager, or the decorated function
-
-    Raises
-    ------
-    TypeError
-        If what is decorated is no function.
-
     Examples
     --------
     >>> from minigrad import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
     >>> with no_grad():
-    ...     y = 2 * x
-    >>> y.requires_grad
+    ...     (2 * x).requires_grad
     False
     >>> @no_grad
     ... def double(x):
@@ -231,9 +195,7 @@ def enable_grad() -> ModeBlock: ...
 @overload
 def enable_grad(function: Function) -> Function: ...
 def enable_grad(function: Function | None = None) -> ModeBlock | Function:
-    """Record operations inside the block, also within :func:`no_grad`.
-
-    Parameters, result and errors as for :func:`no_grad`.
+    """Record operations inside the block, also within :func:`no_grad`; a decorator like it.
 
     Examples
     --------
@@ -248,10 +210,6 @@ def enable_grad(function: Function | None = None) -> ModeBlock | Function:
 def is_grad_enabled() -> bool:
     """Tell whether operations are being recorded in this thread.
 
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> is_grad_enabled()
@@ -260,27 +218,16 @@ def is_grad_enabled() -> bool:
     return _mode.get()[0]
 
 
-def unchecked() -> ModeBlock:
-    """A block without the checks of :func:`detect_anomaly`.
-
-    Backward uses it: a gradient that is not finite is blamed on the operation whose gradient it
-    is, not on one of the operations its backward is made of.
-    """
-    return ModeBlock(checking=False)
-
-
 @overload
 def detect_anomaly() -> ModeBlock: ...
 @overload
 def detect_anomaly(function: Function) -> Function: ...
 def detect_anomaly(function: Function | None = None) -> ModeBlock | Function:
-    """Stop at the first operation whose result or gradient is not finite, inside the block.
+    """Stop at the first operation whose result or gradient is not finite; a decorator like no_grad.
 
-    Every operation then remembers the line of user code that created it, and its output and the
-    gradients that leave it are checked; a value that is NaN or infinite raises
+    Inside the block every operation remembers the line of user code that created it. Its output
+    and the gradients that leave it are checked: NaN or infinity raises a
     :class:`FloatingPointError` naming the operation and that line. Slow: for finding a fault.
-
-    Parameters and result as for :func:`no_grad`.
 
     Examples
     --------

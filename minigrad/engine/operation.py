@@ -1,12 +1,8 @@
-"""Operation: the node of the graph.
+"""Operation: the node of the graph, and the four operations that backward itself needs.
 
-What an operation keeps for backward, and the check that it still is what forward saw.
-
-Recorded operations and writes in place are numbered in one sequence. If an input carries a write
-later than the operation when backward asks for its values, the gradient would be silently wrong, so
-backward stops.
-
-The four operations that backward itself needs: add, sum, reshape, expand.
+An operation keeps its inputs for backward. Recorded operations and writes in place are numbered in
+one sequence: an input whose last write has a later number than the operation is no longer what
+forward saw. Its gradient would be silently wrong, so backward stops there.
 """
 
 from __future__ import annotations
@@ -33,19 +29,7 @@ wrap = Tensor._wrap
 
 
 class NotKept(Tensor):
-    """An input that an operation forgot: its place in the graph, shape and dtype, no values.
-
-    Examples
-    --------
-    >>> from minigrad import Tensor
-    >>> y = (Tensor([1.0, 2.0], requires_grad=True) * 2).tanh()
-    >>> y.grad_fn.inputs[0]
-    Tensor(values not kept by tanh, shape=(2,), dtype=float32, grad_fn=scale)
-    >>> y.grad_fn.inputs[0].data
-    Traceback (most recent call last):
-        ...
-    RuntimeError: tanh: the values of an input of shape (2,), made by scale, were not kept: ...
-    """
+    """An input that an operation forgot: its place in the graph, shape and dtype, no values."""
 
     __slots__ = ("_by", "_like")
 
@@ -67,11 +51,9 @@ class NotKept(Tensor):
             f"reference to the tensor itself to read them"
         )
 
-    def numpy(self, *_: object, **__: object) -> NoReturn:
+    def numpy(self) -> NoReturn:
         """Raises, as ``data`` does."""
         return self.data
-
-    __array__ = numpy
 
     def __repr__(self) -> str:
         return (
@@ -86,16 +68,20 @@ def _zero(dtype: Any) -> Array:
 
 
 def without_values(tensor: Tensor, name: str) -> Tensor:
-    """A tensor's place in the graph and its shape, without its memory, for the operation named."""
+    """A tensor's place in the graph and its shape, without its memory, for the operation named.
+
+    Leaves are kept whole, since somebody else holds them, and so are arrays on a GPU.
+    """
     data = tensor.data
     if tensor.grad_fn is None or type(data) is not HostArray:
         return tensor
-    place = NotKept.__new__(NotKept)
-    zero = _zero(data.dtype)
-    place._like = strided_view(zero, data.shape, (0,) * data.ndim) if data.ndim else zero
-    place._by, place.grad_fn, place.requires_grad = name, tensor.grad_fn, True
-    place.grad = place._version = None
-    return place
+    forgotten = NotKept.__new__(NotKept)
+    forgotten._like = strided_view(_zero(data.dtype), data.shape, (0,) * data.ndim)
+    forgotten._by = name
+    forgotten.grad_fn = tensor.grad_fn
+    forgotten.requires_grad = True
+    forgotten.grad = forgotten._version = None
+    return forgotten
 
 
 def like(tensor: Tensor) -> Array:
@@ -103,54 +89,7 @@ def like(tensor: Tensor) -> Array:
     return tensor._like if type(tensor) is NotKept else tensor.data
 
 
-class Saved:
-    """The half of an operation that remembers.
-
-    Attributes
-    ----------
-    inputs : tuple of Tensor or None
-        ``None`` until the operation is recorded, and again once backward has freed it: what is
-        behind it goes, what it saved itself goes with its output.
-    """
-
-    name: str
-    inputs: tuple[Tensor, ...] | None = None
-    _number: int  # in the sequence of operations and writes
-    _output: Array
-    _output_version: list[int]
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        """The inputs, after checking that none was written in place since forward read it."""
-        if self.inputs is None:
-            raise AttributeError(f"{self.name}: saved: not recorded, or freed by backward")
-        for tensor in self.inputs:
-            if tensor._version and tensor._version[0] > self._number:
-                self._refuse(tensor)
-        return self.inputs
-
-    @property
-    def output(self) -> Tensor:
-        """The output, rebuilt around its saved array: another tensor, the same node."""
-        if self._output_version[0] > self._number:
-            raise RuntimeError(
-                f"{self.name}: its output of shape {self._output.shape} was changed in place; "
-                f"its old value is needed for the gradient"
-            )
-        output = wrap(self._output)
-        output.requires_grad, output.grad_fn = True, self
-        output._version = self._output_version
-        return output
-
-    def _refuse(self, tensor: Tensor) -> NoReturn:
-        i = next(i for i, one in enumerate(self.inputs) if one is tensor)
-        raise RuntimeError(
-            f"{self.name}: input {i} of shape {tensor.shape} was changed in place after "
-            f"{self.name} used it; its old value is needed for the gradient"
-        )
-
-
-class Operation(Saved):
+class Operation:
     """One step of a computation, and how to undo it.
 
     An instance is used once: options go to ``__init__``, input tensors to the call. When the call
@@ -165,12 +104,21 @@ class Operation(Saved):
     ----------
     name : str
         The class name in snake case; what error messages call it.
-    is_view, saves_output, forgets_inputs : bool
-        Set on the class: the result shares memory with input 0; backward reads ``output``, and, of
-        the inputs, nothing but shapes, so that their memory is not kept: reading it would raise.
-    inputs, saved, output, needs_input_grad
-        For backward: the inputs, to ask for shapes, and, to read values, ``saved`` (the same) and
-        ``output``; and which gradients are wanted, so that costly ones can be skipped.
+    is_view : bool
+        Set on the class: the result shares memory with input 0.
+    saves_output : bool
+        Set on the class: backward reads ``self.output``.
+    forgets_inputs : bool
+        Set on the class: backward reads only the inputs' shapes; their values are let go.
+    inputs : tuple of Tensor or None
+        The inputs, to ask for shapes; ``None`` before the call is recorded and once backward has
+        freed the graph.
+    saved : tuple of Tensor
+        The inputs, to read values.
+    output : Tensor
+        The result, to read values.
+    needs_input_grad : list of bool
+        Which inputs' gradients are wanted, so that backward can skip a costly one.
 
     Examples
     --------
@@ -191,7 +139,11 @@ class Operation(Saved):
     is_view: ClassVar[bool] = False
     saves_output: ClassVar[bool] = False
     forgets_inputs: ClassVar[bool] = False
+    inputs: tuple[Tensor, ...] | None = None
     needs_input_grad: list[bool]
+    _number: int  # in the sequence of operations and writes
+    _output: Array
+    _output_version: list[int]
 
     def __init_subclass__(cls) -> None:
         if "name" not in cls.__dict__:
@@ -217,6 +169,8 @@ class Operation(Saved):
         if self.inputs is not None:
             raise RuntimeError(f"{self.name}: an operation is used once; make another")
         recording, checking, _ = current_mode()
+
+        # compute: NumPy arrays here; forward_elsewhere runs or refuses all else
         arrays, on_host, wants_grad = [], True, False
         try:
             for tensor in inputs:
@@ -232,11 +186,13 @@ class Operation(Saved):
             data = forward_elsewhere(self, inputs, arrays)
         else:  # two arguments are passed faster than any number of them
             data = self.forward(*arrays) if len(arrays) != 2 else self.forward(arrays[0], arrays[1])
-            if type(data) is not HostArray:  # CuPy gives an array without dimensions
+            if type(data) is not HostArray:  # NumPy gives a scalar for a result without dimensions
                 data = as_host_array(data) if isinstance(data, HostScalar) else an_array(self, data)
         output = wrap(data)
         if self.is_view:
             output._version = version_of(inputs[0])
+
+        # record
         if recording and wants_grad:
             self.inputs = inputs
             self._number = next_number()
@@ -247,8 +203,38 @@ class Operation(Saved):
                     self.inputs = tuple([without_values(tensor, self.name) for tensor in inputs])
             output.requires_grad = True
             output.grad_fn = self
+
+        # check (detect_anomaly)
         if checking:
             remember_line_and_check(self, data)
+        return output
+
+    @property
+    def saved(self) -> tuple[Tensor, ...]:
+        """The inputs, after checking that none was written in place since forward read it."""
+        if self.inputs is None:
+            raise AttributeError(f"{self.name}: saved: not recorded, or freed by backward")
+        for tensor in self.inputs:
+            if tensor._version and tensor._version[0] > self._number:
+                i = [one is tensor for one in self.inputs].index(True)
+                raise RuntimeError(
+                    f"{self.name}: input {i} of shape {tensor.shape} was changed in place after "
+                    f"{self.name} used it; its old value is needed for the gradient"
+                )
+        return self.inputs
+
+    @property
+    def output(self) -> Tensor:
+        """The output, rebuilt around its saved array: another tensor, the same node."""
+        if self._output_version[0] > self._number:
+            raise RuntimeError(
+                f"{self.name}: its output of shape {self._output.shape} was changed in place; "
+                f"its old value is needed for the gradient"
+            )
+        output = wrap(self._output)
+        output.requires_grad = True
+        output.grad_fn = self
+        output._version = self._output_version
         return output
 
 
@@ -263,14 +249,9 @@ class Add(Operation):
 
 
 class Sum(Operation):
-    """``y = sum of x over axes``. Each summed x has derivative 1: spread the gradient over them.
+    """``y = sum of x over axes`` (none negative), which stay with length 1 if ``keepdim``.
 
-    Parameters
-    ----------
-    axes : tuple of int
-        The dimensions to sum over, not negative.
-    keepdim : bool
-        Keep them with length 1.
+    Each summed x has derivative 1: spread the gradient over them.
     """
 
     def __init__(self, axes: tuple[int, ...], keepdim: bool = False) -> None:

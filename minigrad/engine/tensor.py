@@ -1,24 +1,21 @@
 """Tensor: an array that remembers which operation made it.
 
-The core is four files, read in this order: this one, ``operation.py`` (the node of the graph),
-``basic.py`` (four operations) and ``autograd.py`` (the backward pass). Shape, printing and writing
-in place are in ``values.py``; methods such as ``x.exp()`` are attached by ``ops/methods.py``, the
-one link upward.
-
-What a tensor is as a container of numbers: shape, values out and in, printing.
-
-None of it concerns the graph, but writing in place, which is counted so that backward can notice.
+Read the engine in this order: this file, ``operation.py`` (the node of the graph), ``backward.py``
+(the pass that walks it). ``modes.py`` (``no_grad`` and its like) and ``checks.py`` can wait.
+Methods such as ``x.exp()`` are attached by ``minigrad/functional/methods.py``.
 """
 
 from __future__ import annotations
 
 from itertools import count
+from operator import attrgetter
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from minigrad.backend import (
     CPU,
     Array,
+    Device,
     HostArray,
     as_dtype,
     as_host_array,
@@ -30,16 +27,12 @@ from minigrad.backend import (
 from minigrad.engine.modes import is_grad_enabled
 
 if TYPE_CHECKING:
-    from minigrad.backend import Array
     from minigrad.engine.operation import Operation
-
-if TYPE_CHECKING:
-    from minigrad.backend import Device
     from minigrad.functional.methods import TensorMethods
 else:
     TensorMethods = object
 
-Self = TypeVar("Self", bound="TensorValues")
+Self = TypeVar("Self", bound="Tensor")
 
 # Recording an operation and writing in place draw from one count, so that backward can tell which
 # came first. Atomic: threads may build graphs side by side.
@@ -47,7 +40,7 @@ next_number = count(1).__next__
 _making = Lock()
 
 
-def version_of(tensor: TensorValues) -> list[int]:
+def version_of(tensor: Tensor) -> list[int]:
     """When the memory of a tensor was last written in place, in one list for all that share it.
 
     Made when first asked for: most tensors are neither written in place nor shared.
@@ -58,100 +51,102 @@ def version_of(tensor: TensorValues) -> list[int]:
         return tensor._version
 
 
-def mark_written(tensor: TensorValues) -> None:
+def mark_written(tensor: Tensor) -> None:
     """Note that the memory of a tensor is written in place now: every in-place method does."""
     version_of(tensor)[0] = next_number()
 
 
-def as_array(data: Any, dtype: Any, device: str | Device | None, name: str = "Tensor") -> Array:
-    """What a caller calls data, as an array: see :class:`Tensor`.
+class Tensor(TensorMethods):
+    """An array, and how to differentiate with respect to it.
+
+    Parameters
+    ----------
+    data : array, Tensor, number or nested list
+        Arrays are shared, not copied, and keep their precision; Python floats become float32.
+        Of float32, float64, whole numbers or booleans.
+    requires_grad : bool
+        Whether gradients with respect to this tensor are wanted.
+    dtype, device : optional
+        A NumPy dtype; ``"cpu"``, ``"cuda:1"``. By default those of the data.
+
+    Attributes
+    ----------
+    data : numpy.ndarray or cupy.ndarray
+        The values. Unlike ``copy_`` and ``zero_``, writing through it escapes the mutation check.
+    grad : Tensor or None
+        Filled in by ``backward`` on leaves: tensors the user made, not an operation.
+    grad_fn : Operation or None
+        The operation that made this tensor, if it was recorded.
+    shape, ndim, size, dtype, device
+        Those of the data, as in NumPy: ``size`` is the number of elements.
+
+    Raises
+    ------
+    TypeError
+        If the data is of another type, or gradients are asked for whole numbers.
+    OverflowError
+        If a Python number is out of the range of the dtype asked for.
 
     Examples
     --------
-    >>> as_array([1, 2.5], None, None)
-    array([1. , 2.5], dtype=float32)
+    >>> x = Tensor([3.0, 4.0], requires_grad=True)
+    >>> (x * x).sum().sqrt().backward()
+    >>> x.grad
+    Tensor([0.6, 0.8])
+    >>> x.detach().copy_([1.0, 2.0]).numpy()
+    array([1., 2.], dtype=float32)
     """
-    wanted = None if dtype is None else as_dtype(name, dtype)
-    if isinstance(data, TensorValues):
-        data = data.data
-    if isinstance(data, HostArray):
-        data = as_host_array(data)  # a memory map as well, or a matrix, whose * is another
-    elif not is_array(data):
-        data = _from_python(data, wanted, name)
-    if wanted is None or data.dtype.kind not in "fiub":
-        wanted = as_dtype(name, data.dtype)
-    if data.dtype != wanted:
-        with use_device(device_of(data)):
-            data = data.astype(wanted)
-    return data if device is None else to_device(data, device)
 
+    __slots__ = ("__weakref__", "_version", "data", "grad", "grad_fn", "requires_grad")
+    __array_ufunc__ = None  # so that `array * tensor` reaches Tensor.__rmul__
+    __hash__ = object.__hash__  # `==` compares elements; a tensor is a key by identity
 
-def _from_python(data: Any, wanted: Any, name: str) -> Array:
-    """Numbers and lists of them as an array: of float32 where nothing says another precision."""
-    first = data
-    while isinstance(first, (list, tuple)) and first:
-        first = first[0]
-    is_plain = not (hasattr(data, "dtype") or isinstance(first, TensorValues))
-    try:
-        array = as_host_array(data)
-        if is_plain and wanted is None and array.dtype.kind == "f":
-            array = array.astype("float32")
-        elif is_plain and wanted is not None and array.dtype.kind in "fiub":
-            array = as_host_array(data, wanted)  # which notices a number out of range
-    except OverflowError as error:
-        raise OverflowError(f"{name}: a number is out of the range of {wanted}") from error
-    except ValueError as error:
-        raise TypeError(f"{name}: the data is no regular array: {error}") from error
-    return array
+    shape: tuple[int, ...] = property(attrgetter("data.shape"))  # type: ignore[assignment]
+    ndim: int = property(attrgetter("data.ndim"))  # type: ignore[assignment]
+    size: int = property(attrgetter("data.size"))  # type: ignore[assignment]
+    dtype: Any = property(attrgetter("data.dtype"))
 
+    data: Array
+    grad: Tensor | None
+    grad_fn: Operation | None
+    requires_grad: bool
+    _version: list[int] | None
 
-def _with_values(given: Any) -> Any:
-    """Arguments of a NumPy function with arrays in place of tensors, also inside lists."""
-    if isinstance(given, TensorValues):
-        return given.numpy()
-    if type(given) in (list, tuple):
-        return type(given)(map(_with_values, given))
-    if type(given) is dict:
-        return {key: _with_values(value) for key, value in given.items()}
-    return given
+    def __init__(
+        self, data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None
+    ) -> None:
+        self.data = as_array(data, dtype, device)
+        if requires_grad and self.data.dtype.kind != "f":
+            raise TypeError(f"Tensor: only floating point can require gradients, got {self.dtype}")
+        self.requires_grad = bool(requires_grad)
+        self.grad = None
+        self.grad_fn = None
+        is_shared = isinstance(data, Tensor) and data.data is self.data
+        self._version = version_of(data) if is_shared else None
 
+    @staticmethod
+    def _wrap(data: Array) -> Tensor:
+        """Make a tensor around an array that needs no checking."""
+        tensor = Tensor.__new__(Tensor)
+        tensor.data = data
+        tensor.requires_grad = False
+        tensor.grad = tensor.grad_fn = tensor._version = None
+        return tensor
 
-class TensorValues(TensorMethods):
-    """The half of :class:`Tensor` that has nothing to do with derivatives."""
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """Add the gradients of this tensor to the ``grad`` of every leaf it depends on.
 
-    __slots__ = ()
+        ``gradient`` arrives from above, of this tensor's shape (1 for a single element). The other
+        parameters, and the errors, are those of :func:`minigrad.grad`.
+        """
+        from minigrad.engine.backward import backward
 
-    if TYPE_CHECKING:
-        data: Array
-        grad: Tensor | None
-        grad_fn: Any
-        requires_grad: bool
-        _version: list[int] | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each dimension."""
-        return self.data.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return self.data.ndim
-
-    @property
-    def size(self) -> int:
-        """The number of elements (an attribute, as in NumPy)."""
-        return self.data.size
-
-    @property
-    def dtype(self) -> Any:
-        """The NumPy dtype of the elements."""
-        return self.data.dtype
-
-    @property
-    def device(self) -> Device:
-        """The device the data lives on."""
-        return device_of(self.data)
+        backward(self, gradient, retain_graph, create_graph)
 
     @property
     def is_leaf(self) -> bool:
@@ -159,15 +154,7 @@ class TensorValues(TensorMethods):
         return self.grad_fn is None
 
     def detach(self) -> Tensor:
-        """The same data, cut off from the graph.
-
-        Examples
-        --------
-        >>> from minigrad import Tensor
-        >>> (Tensor([1.0], requires_grad=True) * 2).detach().requires_grad
-        False
-        """
-
+        """The same data, cut off from the graph."""
         tensor = Tensor._wrap(self.data)
         tensor._version = version_of(self)
         return tensor
@@ -181,15 +168,13 @@ class TensorValues(TensorMethods):
         self.requires_grad = bool(requires_grad)
         return self
 
-    def item(self) -> float | int | bool:
-        """The only element, as a Python number. Waits for the device.
+    @property
+    def device(self) -> Device:
+        """The device the data lives on."""
+        return device_of(self.data)
 
-        Examples
-        --------
-        >>> from minigrad import Tensor
-        >>> Tensor([2.5]).item()
-        2.5
-        """
+    def item(self) -> float | int | bool:
+        """The only element, as a Python number. Waits for the device."""
         if self.size != 1:
             raise ValueError(f"item: expected one element, got shape {self.shape}")
         return self.data.item()
@@ -198,20 +183,8 @@ class TensorValues(TensorMethods):
         """The data as a NumPy array, shared with the tensor.
 
         ``numpy.asarray(tensor)``, NumPy's functions and Matplotlib's ask for it. Its ufuncs, as
-        ``numpy.exp``, refuse tensors: here they are methods, which have gradients.
-
-        Raises
-        ------
-        RuntimeError
-            If the tensor requires gradients: say ``detach().numpy()``.
-        TypeError
-            If it lives on a GPU: say ``to("cpu").numpy()``.
-
-        Examples
-        --------
-        >>> from minigrad import Tensor
-        >>> Tensor([1.0, 2.0]).numpy()
-        array([1., 2.], dtype=float32)
+        ``numpy.exp``, refuse tensors: here they are methods, which have gradients. A tensor that
+        requires gradients, or lives on a GPU, says what to call before.
         """
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires gradients; use detach().numpy()")
@@ -230,28 +203,14 @@ class TensorValues(TensorMethods):
         return function(*_with_values(args), **_with_values(kwargs))
 
     def copy_(self: Self, source: Any) -> Self:
-        """Write new values into this tensor, in place; the mutation check notices.
-
-        Examples
-        --------
-        >>> from minigrad import Tensor
-        >>> Tensor([1.0, 2.0]).copy_([3.0, 4.0])
-        Tensor([3., 4.])
-        """
+        """Write new values into this tensor, in place; the mutation check notices."""
         values = as_array(source, self.dtype, self.device, "copy_")
         if values.shape != self.shape:
             raise ValueError(f"copy_: expected shape {self.shape}, got {values.shape}")
         return self._write("copy_", values)
 
     def zero_(self: Self) -> Self:
-        """Set every element to 0, in place; the mutation check notices.
-
-        Examples
-        --------
-        >>> from minigrad import Tensor
-        >>> Tensor([1.0, 2.0]).zero_()
-        Tensor([0., 0.])
-        """
+        """Set every element to 0, in place; the mutation check notices."""
         return self._write("zero_", 0)
 
     def _write(self: Self, name: str, values: Any) -> Self:
@@ -289,17 +248,16 @@ class TensorValues(TensorMethods):
             )
         return self.item()
 
-    __hash__ = object.__hash__  # `==` compares elements; a tensor is a key by identity
-
     def __deepcopy__(self: Self, memo: dict) -> Self:
         if self.grad_fn is not None:
             raise RuntimeError("deepcopy: only leaves can be copied; use detach()")
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
         with use_device(self.device):
-            copied.data, copied.requires_grad = self.data.copy(), self.requires_grad
+            copied.data = self.data.copy()
+        copied.requires_grad = self.requires_grad
         copied.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
-        copied.grad_fn, copied._version = None, None
+        copied.grad_fn = copied._version = None
         return copied
 
     def __format__(self, spec: str) -> str:
@@ -315,96 +273,54 @@ class TensorValues(TensorMethods):
         text = repr(self.data)
         inside = text[text.index("(") + 1 : text.rindex(")")]
         inside = inside.replace(", dtype=float32", "").replace("\n", "\n ")
-        place = "" if self.device == CPU else f", device='{self.device}'"
+        device = "" if self.device == CPU else f", device='{self.device}'"
         maker = f", grad_fn={self.grad_fn.name}" if self.grad_fn is not None else ""
         wish = ", requires_grad=True" if self.requires_grad and not maker else ""
-        return f"Tensor({inside}{place}{maker}{wish})"
+        return f"Tensor({inside}{device}{maker}{wish})"
 
 
-class Tensor(TensorValues):
-    """An array, and how to differentiate with respect to it.
+def as_array(data: Any, dtype: Any, device: str | Device | None, name: str = "Tensor") -> Array:
+    """What a caller calls data, as an array: see :class:`Tensor`."""
+    wanted = None if dtype is None else as_dtype(name, dtype)
+    if isinstance(data, Tensor):
+        data = data.data
+    if isinstance(data, HostArray):
+        data = as_host_array(data)  # a memory map as well, or a matrix, whose * is another
+    elif not is_array(data):
+        data = _from_python(data, wanted, name)
+    if wanted is None or data.dtype.kind not in "fiub":
+        wanted = as_dtype(name, data.dtype)
+    if data.dtype != wanted:
+        with use_device(device_of(data)):
+            data = data.astype(wanted)
+    return data if device is None else to_device(data, device)
 
-    Parameters
-    ----------
-    data : array, Tensor, number or nested list
-        Arrays are shared, not copied, and keep their precision; Python floats become float32.
-        Of float32, float64, whole numbers or booleans.
-    requires_grad : bool
-        Whether gradients with respect to this tensor are wanted.
-    dtype, device : optional
-        A NumPy dtype; ``"cpu"``, ``"cuda:1"``. By default those of the data.
 
-    Attributes
-    ----------
-    data : numpy.ndarray or cupy.ndarray
-        The values. Unlike ``copy_`` and ``zero_``, writing through it escapes the mutation check.
-    grad : Tensor or None
-        Filled in by ``backward`` on leaves: tensors the user made, not an operation.
-    grad_fn : Operation or None
-        The operation that made this tensor, if it was recorded.
+def _from_python(data: Any, wanted: Any, name: str) -> Array:
+    """Numbers and lists of them as an array: of float32 where nothing says another precision."""
+    first = data
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    is_plain = not (hasattr(data, "dtype") or isinstance(first, Tensor))
+    try:
+        array = as_host_array(data)
+        if is_plain and wanted is None and array.dtype.kind == "f":
+            array = array.astype("float32")
+        elif is_plain and wanted is not None and array.dtype.kind in "fiub":
+            array = as_host_array(data, wanted)  # which notices a number out of range
+    except OverflowError as error:
+        raise OverflowError(f"{name}: a number is out of the range of {wanted}") from error
+    except ValueError as error:
+        raise TypeError(f"{name}: the data is no regular array: {error}") from error
+    return array
 
-    Raises
-    ------
-    TypeError
-        If the data is of another type, or gradients are asked for whole numbers.
-    OverflowError
-        If a Python number is out of the range of the dtype asked for.
 
-    Examples
-    --------
-    >>> x = Tensor([3.0, 4.0], requires_grad=True)
-    >>> (x * x).sum().sqrt().backward()
-    >>> x.grad
-    Tensor([0.6, 0.8])
-    """
-
-    __slots__ = ("__weakref__", "_version", "data", "grad", "grad_fn", "requires_grad")
-    __array_ufunc__ = None  # so that `array * tensor` reaches Tensor.__rmul__
-
-    data: Array
-    grad: Tensor | None
-    grad_fn: Operation | None
-    requires_grad: bool
-
-    def __init__(
-        self, data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None
-    ) -> None:
-        self.data = as_array(data, dtype, device)
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(f"Tensor: only floating point can require gradients, got {self.dtype}")
-        self.requires_grad = bool(requires_grad)
-        self.grad = None
-        self.grad_fn = None
-        is_shared = isinstance(data, Tensor) and data.data is self.data
-        self._version = version_of(data) if is_shared else None
-
-    @staticmethod
-    def _wrap(data: Array) -> Tensor:
-        """Make a tensor around an array that needs no checking."""
-        tensor = Tensor.__new__(Tensor)
-        tensor.data = data
-        tensor.requires_grad = False
-        tensor.grad = tensor.grad_fn = tensor._version = None
-        return tensor
-
-    def backward(
-        self,
-        gradient: Tensor | None = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-    ) -> None:
-        """Add the gradients of this tensor to the ``grad`` of every leaf it depends on.
-
-        ``gradient`` arrives from above, of this tensor's shape (1 for a single element). The other
-        parameters, and the errors, are those of :func:`minigrad.grad`.
-
-        Examples
-        --------
-        >>> x = Tensor(3.0, requires_grad=True)
-        >>> (x * x).backward()
-        >>> x.grad
-        Tensor(6.)
-        """
-        from minigrad.engine.backward import backward
-
-        backward(self, gradient, retain_graph, create_graph)
+def _with_values(given: Any) -> Any:
+    """Arguments of a NumPy function with arrays in place of tensors, also inside lists."""
+    if isinstance(given, Tensor):
+        return given.numpy()
+    if type(given) in (list, tuple):
+        return type(given)(map(_with_values, given))
+    if type(given) is dict:
+        return {key: _with_values(value) for key, value in given.items()}
+    return given

@@ -40,9 +40,7 @@ from tqdm import tqdm
 
 from autoencoder.data.idx import IdxError
 from autoencoder.data.published import FILES, Source, find_source, read_published
-from autoencoder.storage.atomic import WriteError
-from autoencoder.storage.file_lock import file_lock
-from autoencoder.storage.reading import open_regular
+from autoencoder.storage.files import WriteError, file_lock, open_regular
 from minigrad.backend import cut, shown
 
 __all__ = [

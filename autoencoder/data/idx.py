@@ -25,8 +25,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from autoencoder.storage.atomic import atomic_writer
-from autoencoder.storage.reading import open_regular
+from autoencoder.storage.files import atomic_writer, open_regular
 
 __all__ = ["MAX_BYTES", "IdxError", "read_idx", "write_idx"]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from autoencoder.data.idx import IdxError, read_idx
-from autoencoder.storage.reading import open_regular
+from autoencoder.storage.files import open_regular
 from minigrad.backend import shown
 
 __all__ = ["FILES", "SOURCES", "Source", "find_source", "read_published"]

@@ -16,7 +16,7 @@ from matplotlib import cycler
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from autoencoder.storage.atomic import atomic_write
+from autoencoder.storage.files import atomic_write
 
 __all__ = ["COLOURS", "CYCLE", "house_style", "in_house_style", "new_figure", "save"]
 

@@ -22,9 +22,8 @@ from autoencoder.lecture.section import (
     read_configuration,
 )
 from autoencoder.lecture.terminal import command
-from autoencoder.storage.atomic import atomic_write
 from autoencoder.storage.checkpoint import CheckpointError
-from autoencoder.storage.reading import read_text
+from autoencoder.storage.files import atomic_write, read_text
 from autoencoder.storage.results import Results
 from minigrad.backend import with_one_blas_thread
 

@@ -20,9 +20,8 @@ from autoencoder.data import datasets
 from autoencoder.data.idx import IdxError
 from autoencoder.lecture.command_line import OptionError
 from autoencoder.models import AutoEncoder
-from autoencoder.storage.atomic import atomic_write
 from autoencoder.storage.checkpoint import digest_of
-from autoencoder.storage.file_lock import file_lock
+from autoencoder.storage.files import atomic_write, file_lock
 from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
 from autoencoder.training.loop import Corruption
 from minigrad import manual_seed, nn

@@ -34,9 +34,8 @@ from autoencoder.lecture.run import (
     require_free,
 )
 from autoencoder.lecture.terminal import STOPPED, command
-from autoencoder.storage.atomic import WriteError, atomic_write
 from autoencoder.storage.checkpoint import CheckpointError
-from autoencoder.storage.reading import read_text
+from autoencoder.storage.files import WriteError, atomic_write, read_text
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
 from minigrad import device

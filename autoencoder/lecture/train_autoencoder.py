@@ -22,8 +22,8 @@ from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import AutoEncoder, Layer, list_layers
 from autoencoder.pca import PCA
-from autoencoder.storage.atomic import atomic_write
 from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE, TEXT
+from autoencoder.storage.files import atomic_write
 from autoencoder.storage.results import Needs, Results, epoch_rows
 
 if TYPE_CHECKING:

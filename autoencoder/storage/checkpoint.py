@@ -37,8 +37,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from autoencoder.storage.atomic import atomic_writer
-from autoencoder.storage.reading import open_regular
+from autoencoder.storage.files import atomic_writer, open_regular
 from minigrad.backend import cut, shown
 
 __all__ = [

@@ -2,9 +2,11 @@
 
 from autoencoder.training.divergence import TrainingDiverged
 from autoencoder.training.interrupts import Interrupted, stop_request
-from autoencoder.training.loop import CHECKPOINT, METRICS, train
+from autoencoder.training.loop import train
 from autoencoder.training.settings import TrainingSettings, random_generator
 from autoencoder.training.state import (
+    CHECKPOINT,
+    METRICS,
     Row,
     TrainingState,
     load_model,

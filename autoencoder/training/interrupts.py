@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a wish to stop after the current step, with everything saved."""
+"""Signals: Ctrl-C, SIGTERM and SIGHUP ask a run to save its state and stop after the step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Interrupted(Exception):
     ----------
     signal_number : int
         The signal that asked: SIGINT, SIGTERM or SIGHUP.
-    place : str
+    position : str
         Where training stood.
 
     Examples
@@ -27,20 +27,19 @@ class Interrupted(Exception):
     'stopped at epoch 2, step 10 of 600'
     """
 
-    def __init__(self, signal_number: int, place: str) -> None:
-        super().__init__(f"stopped at {place}")
+    def __init__(self, signal_number: int, position: str) -> None:
+        super().__init__(f"stopped at {position}")
         self.signal_number = signal_number
-        self.place = place
+        self.position = position
 
 
 class StopRequest:
-    """Whether somebody asked to stop, and by which signal."""
+    """False until a signal asks to stop; ``signal_number`` is that signal's then."""
 
-    def __init__(self) -> None:
-        self.signal_number: int | None = None
+    signal_number: int = 0
 
     def __bool__(self) -> bool:
-        return self.signal_number is not None
+        return self.signal_number != 0
 
 
 @contextlib.contextmanager
@@ -71,13 +70,13 @@ def stop_request() -> Iterator[StopRequest]:
         signals.append(signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in signals}
 
-    def first(number: int, frame: FrameType | None) -> None:
+    def remember(number: int, frame: FrameType | None) -> None:
         stop.signal_number = number
         for each in signals:
             signal.signal(each, signal.SIG_DFL)
 
     for number in signals:
-        signal.signal(number, first)
+        signal.signal(number, remember)
     try:
         yield stop
     finally:

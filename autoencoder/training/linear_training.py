@@ -162,6 +162,6 @@ def train_linear(
             loss.backward()
             optimizer.step()
             schedule.step()
-            if stop.signal_number is not None:
+            if stop:
                 raise Interrupted(stop.signal_number, f"step {step + 1} of {steps}")
     return to_numpy(encoder.data), to_numpy(decoder.data)

@@ -1,21 +1,25 @@
-"""The state of a training run as a checkpoint, and back.
+"""What a training run keeps: its state as a checkpoint, and one row of metrics an epoch.
 
-The record of a run: one row an epoch, written as ``metrics.csv``.
+A checkpoint is believed only as far as it fits: the run that goes on from it, its model, its
+optimiser and its position are all compared with what the file says, before anything is changed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy
 
-from autoencoder.storage.atomic import atomic_write
 from autoencoder.storage.checkpoint import (
     ANYTHING,
     COUNT,
@@ -28,11 +32,26 @@ from autoencoder.storage.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from autoencoder.storage.files import WriteError, atomic_write
 from autoencoder.storage.results import epoch_rows
 from minigrad import nn, optim
 from minigrad.backend import shown
 
-__all__ = ["Row", "TrainingState", "load_model", "load_state", "save_state", "write_rows"]
+__all__ = [
+    "CHECKPOINT",
+    "METRICS",
+    "Row",
+    "StateWriter",
+    "TrainingState",
+    "load_model",
+    "load_state",
+    "save_state",
+    "write_rows",
+]
+
+CHECKPOINT = "checkpoint.npz"
+METRICS = "metrics.csv"
+KIND = "minigrad training"
 
 Row = dict[str, float]
 
@@ -67,9 +86,6 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, object]
     atomic_write(path, text.getvalue())
 
 
-KIND = "minigrad training"
-
-
 @dataclass
 class TrainingState:
     """How far a run has got.
@@ -96,6 +112,97 @@ class TrainingState:
     running_loss: float = 0.0
     seconds: float = 0.0
     rows: list[Row] = field(default_factory=list)
+
+    def begin_next_epoch(self, row: Row) -> None:
+        """Add the row of the epoch that is over, and go to the beginning of the next."""
+        self.rows.append(row)
+        self.epoch += 1
+        self.step = 0
+        self.running_loss = 0.0
+        self.seconds = 0.0
+
+
+class StateWriter:
+    """Writes the state of a run into its folder, again and again.
+
+    While training goes on, a failure costs nothing yet: it is reported once, the earlier files
+    stand, and the next interval tries again. When there is no next time, the state goes to the
+    temporary folder instead, and the failure is an error.
+
+    Parameters
+    ----------
+    write : callable
+        Takes a folder and writes the state into it; raises OSError if it cannot.
+    folder : path-like or None
+        The run's; with None nothing is ever written.
+    seconds : float
+        Time between two writes in the midst of an epoch.
+    warn : callable
+        Takes what there is to report.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> writer = StateWriter(lambda folder: (folder / "state").touch(), folder, 30.0, print)
+    >>> writer.save()
+    >>> [path.name for path in folder.iterdir()], writer.is_due()
+    (['state'], False)
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Path], None],
+        folder: str | os.PathLike[str] | None,
+        seconds: float,
+        warn: Callable[[str], None],
+    ) -> None:
+        self.write = write
+        self.folder = None if folder is None else Path(folder)
+        self.seconds = seconds
+        self.warn = warn
+        self.saved_at = time.monotonic()
+        self.failure: str | None = None  # of the last attempt
+
+    def is_due(self) -> bool:
+        """Whether the last attempt to write lies as long ago as it should."""
+        return time.monotonic() - self.saved_at >= self.seconds
+
+    def save(self, final: bool = False) -> None:
+        """Write the state; a failure is reported, but raised as WriteError if it is ``final``."""
+        if self.folder is not None:
+            self._save(self.folder, final)
+        self.saved_at = time.monotonic()
+
+    def _save(self, folder: Path, final: bool) -> None:
+        try:
+            self.write(folder)
+        except OSError as error:
+            if final:
+                raise self._written_elsewhere(folder, error) from error
+            if self.failure != str(error):
+                self.warn(f"{error}; training goes on and tries again later")
+            self.failure = str(error)
+            return
+        if self.failure is not None:
+            self.warn("the state could be written again")
+        self.failure = None
+
+    def _written_elsewhere(self, folder: Path, error: OSError) -> WriteError:
+        """Write the state into a temporary folder, and give the error that says so."""
+        try:
+            elsewhere = Path(tempfile.mkdtemp(prefix="minigrad-"))
+            try:
+                self.write(elsewhere)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    elsewhere.rmdir()
+                raise
+        except OSError as second:
+            what = f"what was trained since the last checkpoint is lost, for {second} too"
+        else:
+            what = f"the state of training is in {elsewhere} instead: move it here to go on with it"
+        reason = error.strerror or str(error)
+        return WriteError(error.errno, f"{reason}; {what}", os.fspath(error.filename or folder))
 
 
 def save_state(

@@ -12,7 +12,7 @@ from pathlib import Path
 from autoencoder.lecture.command_line import Parser, positive, positive_number
 from autoencoder.lecture.run import new_folder
 from autoencoder.lecture.terminal import command
-from autoencoder.storage.atomic import atomic_write
+from autoencoder.storage.files import atomic_write
 
 from .agreement import GRADIENT_TOLERANCE, TOLERANCE
 from .cases import CASES, measurements

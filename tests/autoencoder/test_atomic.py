@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from autoencoder.storage import atomic
-from autoencoder.storage.atomic import WriteError, atomic_write, atomic_writer
+from autoencoder.storage.files import WriteError, atomic_write, atomic_writer
 
 
 def names(folder):
@@ -62,7 +61,7 @@ def test_a_full_disk_at_any_step_is_one_error_with_the_path(tmp_path, monkeypatc
     def full(*_arguments):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(atomic.os, call, full)
+    monkeypatch.setattr(os, call, full)
     with pytest.raises(WriteError) as raised:
         atomic_write(path, b"new")
     monkeypatch.undo()
@@ -80,7 +79,7 @@ def test_a_really_full_disk_leaves_the_earlier_file(tmp_path):
     path.write_bytes(b"earlier")
     program = (
         "import resource, signal, sys\n"
-        "from autoencoder.storage.atomic import WriteError, atomic_write\n"
+        "from autoencoder.storage.files import WriteError, atomic_write\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "try:\n"
@@ -120,7 +119,7 @@ def test_a_read_only_folder_is_one_clear_error():
     """In a child process, which gives up the superuser's rights if it has them."""
     program = (
         "import os, sys\n"
-        "from autoencoder.storage.atomic import WriteError, atomic_write\n"
+        "from autoencoder.storage.files import WriteError, atomic_write\n"
         "if os.geteuid() == 0:\n"
         "    os.setuid(65534)\n"
         "try:\n"
@@ -179,8 +178,8 @@ def test_the_file_reaches_the_disk_before_its_name_and_the_folder_after(tmp_path
         order.append("rename")
         replace(*arguments)
 
-    monkeypatch.setattr(atomic.os, "fsync", record_fsync)
-    monkeypatch.setattr(atomic.os, "replace", record_replace)
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    monkeypatch.setattr(os, "replace", record_replace)
     atomic_write(tmp_path / "file", b"new")
     assert order == ["flush file", "rename", "flush folder"]
 

@@ -16,9 +16,8 @@ from autoencoder.data.idx import IdxError, read_idx, write_idx
 from autoencoder.data.published import FILES, SOURCES, read_published
 from autoencoder.lecture.lecture_page import load_section
 from autoencoder.lecture.section import main
-from autoencoder.storage.atomic import WriteError
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint
-from autoencoder.storage.reading import read_text
+from autoencoder.storage.files import WriteError, read_text
 from autoencoder.storage.results import Results
 
 DTYPES = ["u1", "i1", "i2", "i4", "f4", "f8"]

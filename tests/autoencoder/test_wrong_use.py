@@ -22,8 +22,8 @@ from autoencoder.lecture.lecture_page import load_section
 from autoencoder.lecture.section import main
 from autoencoder.models import AutoEncoder, Denoiser, DenseAutoEncoder, MLPAutoEncoder, mlp
 from autoencoder.pca import PCA
-from autoencoder.storage.atomic import WriteError, atomic_write
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from autoencoder.storage.files import WriteError, atomic_write
 from autoencoder.storage.results import Results
 from autoencoder.training import TrainingSettings, load_model, random_generator, train, write_rows
 from minigrad import Tensor, nn, optim

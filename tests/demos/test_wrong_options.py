@@ -21,8 +21,8 @@ from autoencoder.lecture.command_line import OptionError
 from autoencoder.lecture.lecture_page import SECTIONS, load_section
 from autoencoder.lecture.section import main
 from autoencoder.lecture.train_denoiser import section
-from autoencoder.storage.atomic import WriteError
 from autoencoder.storage.checkpoint import CheckpointError
+from autoencoder.storage.files import WriteError
 from autoencoder.storage.results import Results
 from autoencoder.training import TrainingDiverged
 

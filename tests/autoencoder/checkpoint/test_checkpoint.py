@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autoencoder.storage.atomic import WriteError
 from autoencoder.storage.checkpoint import (
     CheckpointError,
     decode_npy,
@@ -21,6 +20,7 @@ from autoencoder.storage.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from autoencoder.storage.files import WriteError
 
 DTYPES = [
     "?",

@@ -21,8 +21,7 @@ from autoencoder.data.datasets import load
 from autoencoder.data.download import DownloadError, Limits, cache_folder, fetch
 from autoencoder.data.idx import IdxError
 from autoencoder.data.published import FILES, Source
-from autoencoder.storage.atomic import WriteError
-from autoencoder.storage.file_lock import file_lock
+from autoencoder.storage.files import WriteError, file_lock
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 QUICK = Limits(timeout=0.3, attempts=3, backoff=0.01, max_bytes=100_000, lock_timeout=10)

@@ -19,8 +19,8 @@ import pytest
 
 import minigrad
 from autoencoder.models import mlp
-from autoencoder.storage.atomic import WriteError
 from autoencoder.storage.checkpoint import load_checkpoint
+from autoencoder.storage.files import WriteError
 from autoencoder.training import CHECKPOINT, METRICS, TrainingSettings, train
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and forks")

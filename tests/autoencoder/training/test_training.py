@@ -23,7 +23,7 @@ from autoencoder.training import (
     load_model,
     train,
 )
-from autoencoder.training.loop import _Run
+from autoencoder.training.loop import Learner
 from autoencoder.training.state import TrainingState, load_state, save_state
 
 POINTS = numpy.random.default_rng(0).normal(size=(90, 2)).astype("float32")
@@ -293,8 +293,7 @@ def test_sealed_checkpoint_with_any_field_mutated_is_refused_by_file_and_field(
 
 def resume(model, settings, folder):
     """Go on from a checkpoint, but take no step."""
-    run = _Run(model, POINTS, settings, GaussianNoise(0.1), None, folder, "training", True)
-    run.load()
+    Learner(model, POINTS, settings, GaussianNoise(0.1)).load(folder / CHECKPOINT)
 
 
 def test_sealed_checkpoint_with_an_array_mutated_is_refused_by_name(tmp_path):

@@ -1,8 +1,10 @@
-"""Files that are written whole or not at all.
+"""Files as a program needs them: written whole or not at all, read safely, locked.
 
 A crash, a full disk or a killed process in the middle of a write must not cost the file that was
 there before. So the new content goes to a temporary file in the same folder (a rename is atomic
 only inside one file system), is flushed to the disk, and takes the old file's name in one step.
+
+What is read may have been put there by anybody: it is opened only if it is a file.
 """
 
 from __future__ import annotations
@@ -11,15 +13,37 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
-__all__ = ["WriteError", "atomic_write", "atomic_writer"]
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+    import msvcrt
+
+__all__ = [
+    "WriteError",
+    "atomic_write",
+    "atomic_writer",
+    "file_lock",
+    "open_regular",
+    "read_text",
+]
 
 _LEFTOVER_SECONDS = 600.0
+_POLL_SECONDS = 0.05
 # What file systems answer that cannot flush a folder; the rename itself is done by then.
 _FOLDER_FLUSH_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM}
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class WriteError(OSError):
@@ -156,3 +180,113 @@ def _remove_leftovers(folder: str, name: str) -> None:
             with contextlib.suppress(OSError):
                 if entry.stat(follow_symlinks=False).st_mtime < newest:
                     os.unlink(entry.path)
+
+
+def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> BinaryIO:
+    """Open a file for reading, or with other flags, without ever waiting for it.
+
+    To open a named pipe waits for a writer, and to read a device may never end.
+
+    Raises
+    ------
+    OSError
+        If it is not a regular file (for a folder an IsADirectoryError), or cannot be opened.
+
+    Examples
+    --------
+    >>> open_regular(os.curdir)
+    Traceback (most recent call last):
+        ...
+    IsADirectoryError: [Errno 21] is a folder, not a regular file: '.'
+    """
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+
+    def opener(path: str, _flags: int) -> int:
+        if not flags & os.O_CREAT or os.path.exists(path):
+            _require_regular(os.stat(path), path)  # before: opening a device may do something
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            _require_regular(os.fstat(descriptor), path)  # it may be another by now
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    return open(path, "r+b" if flags & os.O_RDWR else "rb", opener=opener)
+
+
+def _require_regular(status: os.stat_result, path: str | os.PathLike[str]) -> None:
+    kind = stat.S_IFMT(status.st_mode)
+    if kind != stat.S_IFREG:
+        number = errno.EISDIR if kind == stat.S_IFDIR else errno.EINVAL
+        what = f"is {_KINDS.get(kind, 'something else')}, not a regular file"
+        raise OSError(number, what, os.fspath(path))
+
+
+def read_text(path: str | os.PathLike[str], most: int = 2**24) -> str:
+    """The text of a file, in UTF-8, of no more bytes than ``most``.
+
+    Raises
+    ------
+    OSError
+        As for :func:`open_regular`, and if it is larger.
+    UnicodeDecodeError
+        If it is no text.
+
+    Examples
+    --------
+    >>> "def read_text(" in read_text(__file__)
+    True
+    """
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"is larger than {most} bytes", os.fspath(path))
+    return content.decode("utf-8")
+
+
+@contextlib.contextmanager
+def file_lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
+    """Hold the lock file `path` for the length of the block; threads exclude each other too.
+
+    Parameters
+    ----------
+    path : path-like
+        Created if missing, and left in place: to remove it would let two holders in.
+    timeout : float
+        Seconds to wait for another holder.
+
+    Raises
+    ------
+    TimeoutError
+        If the other holder did not finish in time.
+    OSError
+        If the file cannot be opened or the file system knows no locks.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with file_lock(os.path.join(tempfile.mkdtemp(), "lock"), timeout=1):
+    ...     pass
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        end = time.monotonic() + timeout
+        while not _try_lock(descriptor):
+            if time.monotonic() > end:
+                raise TimeoutError(f"another process has held {os.fspath(path)!r} for {timeout} s")
+            time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)  # which also unlocks
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

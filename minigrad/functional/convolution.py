@@ -12,9 +12,9 @@ scalar ``<g, y>`` is T(x, w, g), and its derivatives are dT/dx = conv_transpose2
 dT/dw = conv2d_weight_grad(x, g); likewise for the other two. Since each gradient is again one of
 the three, any order of derivative exists.
 
-What a convolution's arguments come to: pairs checked, sizes worked out, once for each shape.
-
-The convolution functions: tensors and arguments made ready, one operation applied.
+A convolution's arguments are checked once for each combination of shapes and options, where its
+sizes are worked out: by :func:`conv2d_geometry` and :func:`conv_transpose2d_geometry`. The three
+operations and their kernels trust the Geometry that these give.
 """
 
 from __future__ import annotations
@@ -27,21 +27,15 @@ from minigrad.engine import Operation, Reshape, Tensor
 from minigrad.functional.arguments import as_float, is_whole, same_precision
 from minigrad.functional.reduce import ChannelSum
 from minigrad.kernels import Geometry
-from minigrad.kernels import conv2d as conv2d_kernel
-from minigrad.kernels import conv2d_weight_grad as conv2d_weight_grad_kernel
-from minigrad.kernels import conv_transpose2d as conv_transpose2d_kernel
+from minigrad.kernels.convolution import correlate, spread, weight_gradient
 
-Pair = tuple[int, int]
+Pair = int | tuple[int, int]
+Two = tuple[int, int]
 Shape = tuple[int, ...]
 
 
-def pair(operation: str, name: str, value: Any, least: int) -> Pair:
-    """A number or a pair as a pair (height, width).
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the operation and the argument, if it is neither or too small.
+def pair(operation: str, name: str, value: Any, least: int) -> Two:
+    """A number or a pair as a pair (height, width); the message names operation and argument.
 
     Examples
     --------
@@ -59,7 +53,7 @@ def pair(operation: str, name: str, value: Any, least: int) -> Pair:
     return int(values[0]), int(values[1])
 
 
-def check_shapes(name: str, x: Shape, weight: Shape, groups: Any) -> None:
+def _check_shapes(name: str, x: Shape, weight: Shape, groups: Any) -> None:
     """Refuse what conv2d and conv_transpose2d refuse alike."""
     if len(x) not in (3, 4):
         raise ValueError(f"{name}: input must be (N, C, H, W) or (C, H, W), got shape {x}")
@@ -75,25 +69,33 @@ def check_shapes(name: str, x: Shape, weight: Shape, groups: Any) -> None:
         )
 
 
+def _check_bias(name: str, bias: Shape | None, channels: int) -> None:
+    if bias not in (None, (channels,)):
+        raise ValueError(
+            f"{name}: bias has shape {bias}, {channels} output channels expect ({channels},)"
+        )
+
+
 @lru_cache(maxsize=1024, typed=True)
 def conv2d_geometry(
-    x: Shape, weight: Shape, stride: Pair, padding: Pair | str, dilation: Pair, groups: int
+    x: Shape,
+    weight: Shape,
+    bias: Shape | None,
+    stride: Two,
+    padding: Two | str,
+    dilation: Two,
+    groups: int,
 ) -> Geometry:
-    """The geometry of :func:`minigrad.functional.conv2d`, from the shapes of its tensors.
-
-    Raises
-    ------
-    ValueError
-        If shapes or arguments do not fit; the message names them.
-    """
+    """The geometry of :func:`conv2d`, from the shapes of its tensors; refuses what does not fit."""
     name = "conv2d"
-    check_shapes(name, x, weight, groups)
+    _check_shapes(name, x, weight, groups)
     kernel, size = weight[2:], x[-2:]
     if x[-3] != weight[1] * groups:
         raise ValueError(
             f"{name}: input has {x[-3]} channels, weight {weight} expects "
             f"{weight[1] * groups}" + (f" ({groups} groups)" if groups > 1 else "")
         )
+    _check_bias(name, bias, weight[0])
     reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel))
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
@@ -121,24 +123,20 @@ def conv2d_geometry(
 def conv_transpose2d_geometry(
     x: Shape,
     weight: Shape,
-    stride: Pair,
-    padding: Pair,
-    output_padding: Pair,
-    dilation: Pair,
+    bias: Shape | None,
+    stride: Two,
+    padding: Two,
+    output_padding: Two,
+    dilation: Two,
     groups: int,
 ) -> Geometry:
-    """Of :func:`minigrad.functional.conv_transpose2d`, likewise. Its input is y, its result x.
-
-    Raises
-    ------
-    ValueError
-        If shapes or arguments do not fit; the message names them.
-    """
+    """The geometry of :func:`conv_transpose2d`, likewise. Its input is y, its result x."""
     name = "conv_transpose2d"
-    check_shapes(name, x, weight, groups)
+    _check_shapes(name, x, weight, groups)
     kernel, size = weight[2:], x[-2:]
     if x[-3] != weight[0]:
         raise ValueError(f"{name}: input has {x[-3]} channels, weight {weight} expects {weight[0]}")
+    _check_bias(name, bias, weight[1] * groups)
     if any(e >= max(s, d) for e, s, d in zip(output_padding, stride, dilation)):
         raise ValueError(
             f"{name}: output_padding {output_padding} must be less than stride {stride} or "
@@ -163,7 +161,7 @@ class Conv2d(Operation):
         self.geometry = geometry
 
     def forward(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
-        return conv2d_kernel(x, weight, self.geometry, bias)
+        return correlate(x, weight, self.geometry, bias)
 
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, *bias = self.saved
@@ -180,7 +178,7 @@ class ConvTranspose2d(Operation):
         self.geometry = geometry
 
     def forward(self, y: Array, weight: Array, bias: Array | None = None) -> Array:
-        return conv_transpose2d_kernel(y, weight, self.geometry, bias)
+        return spread(y, weight, self.geometry, bias)
 
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         y, weight, *bias = self.saved
@@ -197,7 +195,7 @@ class Conv2dWeightGrad(Operation):
         self.geometry = geometry
 
     def forward(self, x: Array, y: Array) -> Array:
-        return conv2d_weight_grad_kernel(x, y, self.geometry)
+        return weight_gradient(x, y, self.geometry)
 
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, y = self.saved
@@ -205,9 +203,6 @@ class Conv2dWeightGrad(Operation):
         by_x = ConvTranspose2d(self.geometry)(y, gradient) if needs[0] else None
         by_y = Conv2d(self.geometry)(x, gradient) if needs[1] else None
         return by_x, by_y
-
-
-Pair = int | tuple[int, int]
 
 
 def batched(name: str, x: Tensor) -> tuple[Tensor, bool]:
@@ -228,14 +223,6 @@ def _tensors(name: str, x: Any, weight: Any, bias: Any) -> tuple[Tensor, ...]:
     if bias is None:
         return same_precision(name, x, weight)
     return same_precision(name, x, weight, as_float(name, bias, 2))
-
-
-def _check_bias(name: str, bias: list[Tensor], channels: int) -> None:
-    if bias and bias[0].shape != (channels,):
-        raise ValueError(
-            f"{name}: bias has shape {bias[0].shape}, {channels} output channels expect "
-            f"({channels},)"
-        )
 
 
 def conv2d(
@@ -276,10 +263,6 @@ def conv2d(
     ValueError
         If shapes or arguments do not fit; the message names them.
 
-    Notes
-    -----
-    The gradients are derived in ``minigrad/functional/convolution.py``.
-
     Examples
     --------
     >>> image = Tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
@@ -293,8 +276,8 @@ def conv2d(
     dilation = pair(name, "dilation", dilation, 1)
     if not isinstance(padding, str):
         padding = pair(name, "padding", padding, 0)
-    geometry = conv2d_geometry(x.shape, weight.shape, stride, padding, dilation, groups)
-    _check_bias(name, biases, weight.shape[0])
+    shapes = x.shape, weight.shape, biases[0].shape if biases else None
+    geometry = conv2d_geometry(*shapes, stride, padding, dilation, groups)
     x, is_single = batched(name, x)
     return unbatched(Conv2d(geometry)(x, weight, *biases), is_single)
 
@@ -353,9 +336,7 @@ def conv_transpose2d(
     padding = pair(name, "padding", padding, 0)
     dilation = pair(name, "dilation", dilation, 1)
     extra = pair(name, "output_padding", output_padding, 0)
-    geometry = conv_transpose2d_geometry(
-        x.shape, weight.shape, stride, padding, extra, dilation, groups
-    )
-    _check_bias(name, biases, weight.shape[1] * geometry.groups)
+    shapes = x.shape, weight.shape, biases[0].shape if biases else None
+    geometry = conv_transpose2d_geometry(*shapes, stride, padding, extra, dilation, groups)
     x, is_single = batched(name, x)
     return unbatched(ConvTranspose2d(geometry)(x, weight, *biases), is_single)

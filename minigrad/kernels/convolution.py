@@ -19,15 +19,22 @@ ordered (i, j, c), and let w and y be matrices with the columns o. Then T = sum 
     conv2d_weight_grad   dT/dw = A^T y
     conv_transpose2d     dT/dx = y w^T, each entry added to the pixel of x that A copied it from
 
-What is left is how to make A, and how to add, cheaply. On a CPU A repeats x only kw times, its
-rows overlap in memory (``width.py``), and the additions are of long runs (``overlap.py``). On a
-GPU, and with dilation, A is written out and the third map is the first, of a spread y and a flipped
-w: few launches, plain code (``whole.py``). A kernel as large as the image needs none of this: there
-A is x itself (``covering.py``). And at stride 1, with channels enough, the sum over j is taken as a
-product of polynomials, for which fewer multiplications suffice (``winograd.py``).
+What is left is how to make A, and how to add, cheaply. There are three ways.
+
+- ``unfold.py``, on a CPU: A repeats x only kw times, its rows overlap in memory, and the additions
+  are of long runs.
+- ``winograd.py``, at stride 1 with channels enough: the sum over i is a product of polynomials,
+  which takes fewer multiplications.
+- ``whole.py``, on a GPU or with dilation: A is written out. The third map is then the first, of a
+  spread y and a flipped w. It takes few launches. If the kernel is as large as the image, A is x
+  itself, on every device.
+
+The three public functions check their arguments. The operations of ``minigrad.functional`` call
+``correlate``, ``spread`` and ``weight_gradient`` below them: their arguments were checked when the
+geometry was made.
 
 Activations may have any memory layout. Results are laid out H, N, W, C, seen through a transposed
-view as (N, C, H, W): what the next kernel reads fastest, and elementwise operations keep.
+view as (N, C, H, W): the next kernel reads that fastest, and elementwise operations keep it.
 """
 
 from __future__ import annotations
@@ -35,9 +42,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.backend import device_of
-from minigrad.kernels import covering, whole, winograd
-from minigrad.kernels import unfold as overlap
-from minigrad.kernels import unfold as width
+from minigrad.kernels import unfold, whole, winograd
 from minigrad.kernels.geometry import Geometry, check_arrays
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
@@ -65,7 +70,7 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> A
     ValueError
         If shapes do not fit the geometry or each other.
     TypeError
-        If dtypes or devices differ.
+        If dtypes differ.
 
     Examples
     --------
@@ -74,15 +79,8 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> A
     >>> conv2d(x, weight, Geometry((1, 4), (1, 2), (1, 3)))
     array([[[[10., 21., 32.]]]])
     """
-    channels = weight.shape[0] if weight.ndim == 4 else 0
-    check_arrays("conv2d", geometry, x, weight, bias=bias, bias_channels=channels)
-    if covering.is_covered(geometry):
-        return covering.conv2d(x, weight, bias)
-    if _copies_whole_windows(x, geometry):
-        return whole.conv2d(x, weight, geometry, bias)
-    if winograd.pays(geometry, x.shape[1], channels):
-        return winograd.conv2d(x, weight, geometry, bias)
-    return width.conv2d(x, weight, geometry, bias)
+    check_arrays("conv2d", geometry, x=x, weight=weight, bias=bias)
+    return correlate(x, weight, geometry, bias)
 
 
 def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = None) -> Array:
@@ -107,7 +105,7 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = 
     ValueError
         If shapes do not fit the geometry or each other.
     TypeError
-        If dtypes or devices differ.
+        If dtypes differ.
 
     Examples
     --------
@@ -116,15 +114,8 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = 
     >>> conv_transpose2d(y, weight, Geometry((1, 3), (1, 2), (1, 2)))
     array([[[[ 1., 12., 20.]]]])
     """
-    channels = geometry.groups * weight.shape[1] if weight.ndim == 4 else 0
-    check_arrays("conv_transpose2d", geometry, None, weight, y, bias, channels)
-    if covering.is_covered(geometry):
-        return covering.conv_transpose2d(y, weight, bias)
-    if _copies_whole_windows(y, geometry):
-        return whole.conv_transpose2d(y, weight, geometry, bias)
-    if winograd.pays(geometry, channels, y.shape[1]):
-        return winograd.conv_transpose2d(y, weight, geometry, bias)
-    return overlap.conv_transpose2d(y, weight, geometry, bias)
+    check_arrays("conv_transpose2d", geometry, weight=weight, y=y, bias=bias)
+    return spread(y, weight, geometry, bias)
 
 
 def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
@@ -147,7 +138,7 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     ValueError
         If shapes do not fit the geometry or each other.
     TypeError
-        If dtypes or devices differ.
+        If dtypes differ.
 
     Examples
     --------
@@ -156,14 +147,41 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     >>> conv2d_weight_grad(x, y, Geometry((1, 4), (1, 2), (1, 3)))
     array([[[[20., 31.]]]])
     """
-    check_arrays("conv2d_weight_grad", geometry, x, y=y)
-    if covering.is_covered(geometry):
-        return covering.conv2d_weight_grad(x, y)
+    check_arrays("conv2d_weight_grad", geometry, x=x, y=y)
+    return weight_gradient(x, y, geometry)
+
+
+def correlate(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
+    """:func:`conv2d` of arguments known to fit."""
+    if geometry.is_covered:
+        return whole.multiply_image(x, weight, bias)
     if _copies_whole_windows(x, geometry):
-        return whole.conv2d_weight_grad(x, y, geometry)
+        return whole.correlate_windows(x, weight, geometry, bias)
+    if winograd.pays(geometry, x.shape[1], weight.shape[0]):
+        return winograd.correlate_at_points(x, weight, geometry, bias)
+    return unfold.correlate_unfolded(x, weight, geometry, bias)
+
+
+def spread(y: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
+    """:func:`conv_transpose2d` of arguments known to fit."""
+    if geometry.is_covered:
+        return whole.spread_image(y, weight, bias)
+    if _copies_whole_windows(y, geometry):
+        return whole.spread_windows(y, weight, geometry, bias)
+    if winograd.pays(geometry, weight.shape[1], y.shape[1]):
+        return winograd.spread_at_points(y, weight, geometry, bias)
+    return unfold.spread_columns(y, weight, geometry, bias)
+
+
+def weight_gradient(x: Array, y: Array, geometry: Geometry) -> Array:
+    """:func:`conv2d_weight_grad` of arguments known to fit."""
+    if geometry.is_covered:
+        return whole.weight_gradient_of_image(x, y)
+    if _copies_whole_windows(x, geometry):
+        return whole.weight_gradient_of_windows(x, y, geometry)
     if winograd.pays(geometry, x.shape[1], y.shape[1]):
-        return winograd.conv2d_weight_grad(x, y, geometry)
-    return width.conv2d_weight_grad(x, y, geometry)
+        return winograd.weight_gradient_at_points(x, y, geometry)
+    return unfold.weight_gradient_unfolded(x, y, geometry)
 
 
 def _copies_whole_windows(array: Array, geometry: Geometry) -> bool:

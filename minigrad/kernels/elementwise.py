@@ -1,9 +1,4 @@
-"""ReLU, its gradient and other masks, in expressions that are fast under NumPy and CuPy alike.
-
-The sum of squares of all elements, in one pass over memory.
-
-A number for each channel: a bias added to all pixels, and its gradient, the sum over them.
-"""
+"""ReLU, masks and sums, in expressions that are fast under NumPy and CuPy alike."""
 
 from __future__ import annotations
 
@@ -13,18 +8,12 @@ from minigrad.backend import array_module, device_of
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
+# How many numbers a scalar product adds up: over more, the small ones would be rounded away.
+BLOCK = 1024
+
 
 def relu(x: Array) -> Array:
     """The positive part of every element: max(x, 0); not-a-number stays what it is.
-
-    Parameters
-    ----------
-    x : array of floats, any shape
-
-    Returns
-    -------
-    array
-        Of x's shape, dtype and memory layout.
 
     Examples
     --------
@@ -42,18 +31,6 @@ def relu_grad(y: Array, gradient: Array) -> Array:
 
     Zero exactly, whatever the gradient holds there, infinities included.
 
-    Parameters
-    ----------
-    y : array
-        What :func:`relu` returned.
-    gradient : array of floats, y's shape
-        The gradient of the output.
-
-    Returns
-    -------
-    array
-        Of the gradient's dtype.
-
     Examples
     --------
     >>> import numpy
@@ -64,18 +41,7 @@ def relu_grad(y: Array, gradient: Array) -> Array:
 
 
 def keep_where(mask: Array, x: Array) -> Array:
-    """The elements where a mask holds, else 0, whatever x holds there.
-
-    Parameters
-    ----------
-    mask : array of bool
-        Of a shape that broadcasts to x's.
-    x : array of floats
-
-    Returns
-    -------
-    array
-        Of x's shape and dtype.
+    """The elements of x where a mask of booleans holds, else 0, whatever x holds there.
 
     Examples
     --------
@@ -105,26 +71,11 @@ def _zero_slab(x: Array) -> Array:
     return array_module(x).zeros_like(x[first])
 
 
-Array = Any  # a numpy.ndarray or a cupy.ndarray
-
-BLOCK = 1024
-
-
 def sum_of_squares(x: Array) -> Array:
-    """Add up the squares of all elements.
+    """Add up the squares of all elements, in one pass over memory.
 
     Scalar products of x with itself, whatever the order of its elements in memory: BLAS reads x
-    once, where squares would be written first and read again, four times as slow. A product for
-    each block, since a single one over millions of numbers would round away the small ones.
-
-    Parameters
-    ----------
-    x : array of floats, any shape
-
-    Returns
-    -------
-    array ()
-        Of x's dtype.
+    once. Squares would be written first and read again, which is four times as slow.
 
     Examples
     --------
@@ -140,46 +91,14 @@ def sum_of_squares(x: Array) -> Array:
     return array_module(x).asarray((blocks @ blocks.swapaxes(1, 2)).sum() + rest.dot(rest))
 
 
-Array = Any  # a numpy.ndarray or a cupy.ndarray
-
-
-def add_to_channels(y: Array, bias: Array) -> None:
-    """Add a bias to every pixel, in place.
-
-    Parameters
-    ----------
-    y : array (H, N, W, C)
-    bias : array (C,)
-
-    Examples
-    --------
-    >>> import numpy
-    >>> y = numpy.zeros((1, 1, 2, 2))
-    >>> add_to_channels(y, numpy.array([1.0, 2.0]))
-    >>> y[0, 0].tolist()
-    [[1.0, 2.0], [1.0, 2.0]]
-    """
-    repeated = array_module(y).empty(y.shape[1:], dtype=y.dtype)  # to be added in long runs
-    repeated[...] = bias
-    y += repeated
-
-
 def channel_sum(y: Array) -> Array:
-    """Sum over images and pixels, channel by channel; or over samples, feature by feature.
+    """Sum y (N, C, H, W) over images and pixels, channel by channel; or y (N, C) over samples.
 
     In the memory order of the convolutions (H, N, W, C) the pixels are the rows of a matrix, and
-    the sum is a row of ones times this matrix: BLAS does that several times faster than NumPy sums
-    over three axes, and twice as fast as over one. A matrix for each height, since NumPy holds the
-    interpreter lock during products whose result has no more than 500 elements, and other threads
-    wait.
-
-    Parameters
-    ----------
-    y : array (N, C, H, W) or (N, C)
-
-    Returns
-    -------
-    array (C,)
+    the sum is a row of ones times this matrix. BLAS does that several times faster than NumPy sums
+    over three axes, and twice as fast as over one. There is a matrix for each height: NumPy holds
+    the interpreter lock during a product whose result has no more than 500 elements, and other
+    threads would wait.
 
     Examples
     --------

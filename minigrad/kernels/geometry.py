@@ -1,18 +1,18 @@
-"""The sizes one convolution is made of, shared by its three maps.
+"""The sizes of one convolution, which its three maps share.
 
-Checks of the convolution kernels' arguments, so that no wrong call reaches an array library.
-
-Padded images, in the memory order all kernels read and write.
+:class:`Geometry` holds them, :func:`check_arrays` refuses arrays that do not fit them, and
+:func:`pad` puts zeros around an image as they say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from minigrad.backend import array_module
 
+Array = Any  # a numpy.ndarray or a cupy.ndarray
 Pair = tuple[int, int]
 
 
@@ -86,10 +86,7 @@ class Geometry:
     ) -> Pair:
         """The output size when both sides are padded alike: every window that fits whole.
 
-        Returns
-        -------
-        (int, int)
-            Below 1 where the kernel is larger than the padded input.
+        It is below 1 where the kernel is larger than the padded input.
 
         Examples
         --------
@@ -113,9 +110,15 @@ class Geometry:
         height, width = (s * (n - 1) + d * (k - 1) + 1 if n else 0 for n, k, s, d in sizes)
         return height, width
 
-
-Array = Any  # a numpy.ndarray or a cupy.ndarray
-Shape = tuple[int, ...] | None
+    @cached_property
+    def is_covered(self) -> bool:
+        """Whether the kernel is as large as the image: there is one window, the image."""
+        return (
+            self.input_size == self.kernel_size
+            and self.output_size == self.dilation == (1, 1)
+            and self.padding == (0, 0)
+            and self.groups == 1
+        )
 
 
 def check_arrays(
@@ -125,92 +128,60 @@ def check_arrays(
     weight: Array = None,
     y: Array = None,
     bias: Array = None,
-    bias_channels: int = 0,
 ) -> None:
-    """Refuse arrays that do not fit the geometry or each other.
+    """Refuse arrays that do not fit the geometry or each other, or differ in dtype.
 
-    Parameters
-    ----------
-    name : str
-        The kernel, for the message.
-    geometry : Geometry
-    x, weight, y : array, optional
-        Two of (N, C, H, W), (O, C / G, kh, kw) and (N, O, P, Q).
-    bias : array, optional
-    bias_channels : int
-        How many numbers the bias must hold.
-
-    Raises
-    ------
-    ValueError
-        Where shapes do not fit; names the kernel, the array and what was expected.
-    TypeError
-        Where dtypes differ.
+    Two of x (N, C, H, W), weight (O, C / G, kh, kw) and y (N, O, P, Q) are given; a bias is that
+    of the third. The message names the kernel, the array and what was expected.
     """
-    arrays = (x, weight, y, bias)
-    shapes = [None if array is None else array.shape for array in arrays]
-    _check_shapes(name, geometry, *shapes, bias_channels)
-    if len({array.dtype for array in arrays if array is not None}) > 1:
-        letters = ("x", "weight", "y", "bias")
-        given = [pair for pair in zip(letters, arrays, strict=True) if pair[1] is not None]
-        dtypes = ", ".join(f"{letter} {array.dtype}" for letter, array in given)
-        raise TypeError(f"{name}: arrays should share one dtype, got {dtypes}")
-
-
-@lru_cache(maxsize=1024)  # a network's shapes come again and again
-def _check_shapes(
-    name: str,
-    geometry: Geometry,
-    x: Shape,
-    weight: Shape,
-    y: Shape,
-    bias: Shape,
-    bias_channels: int,
-) -> None:
     groups = geometry.groups
-    for letter, shape, size, axis in (
+    for letter, array, size, axis in (
         ("x", x, geometry.input_size, 1),
         ("weight", weight, geometry.kernel_size, 0),
         ("y", y, geometry.output_size, 1),
     ):
-        if shape is None:
+        if array is None:
             continue
-        if len(shape) != 4 or shape[2:] != tuple(size):
+        shape = array.shape
+        if len(shape) != 4 or shape[2:] != size:
             raise ValueError(f"{name}: {letter} {shape} should have 4 axes, the last two {size}")
         if shape[axis] % groups:
             raise ValueError(
                 f"{name}: {shape[axis]} channels of {letter} {shape} "
                 f"do not divide into {groups} groups"
             )
-    if x is not None and weight is not None and x[1] != groups * weight[1]:
-        raise ValueError(
-            f"{name}: x {x} has {x[1]} channels, "
-            f"weight {weight} in {groups} groups expects {groups * weight[1]}"
-        )
-    if y is not None and weight is not None and y[1] != weight[0]:
-        raise ValueError(f"{name}: y {y} has {y[1]} channels, weight {weight} expects {weight[0]}")
-    if x is not None and y is not None and x[0] != y[0]:
-        raise ValueError(f"{name}: x {x} and y {y} differ in the number of images")
-    if bias is not None and bias != (bias_channels,):
-        raise ValueError(f"{name}: bias {bias} should have shape ({bias_channels},)")
-
-
-Array = Any  # a numpy.ndarray or a cupy.ndarray
+    if x is None:
+        expected = groups * weight.shape[1]
+        if y.shape[1] != weight.shape[0]:
+            raise ValueError(
+                f"{name}: y {y.shape} has {y.shape[1]} channels, "
+                f"weight {weight.shape} expects {weight.shape[0]}"
+            )
+    elif y is None:
+        expected = weight.shape[0]
+        if x.shape[1] != groups * weight.shape[1]:
+            raise ValueError(
+                f"{name}: x {x.shape} has {x.shape[1]} channels, "
+                f"weight {weight.shape} in {groups} groups expects {groups * weight.shape[1]}"
+            )
+    elif x.shape[0] != y.shape[0]:
+        raise ValueError(f"{name}: x {x.shape} and y {y.shape} differ in the number of images")
+    if bias is not None and bias.shape != (expected,):
+        raise ValueError(f"{name}: bias {bias.shape} should have shape ({expected},)")
+    named = {"x": x, "weight": weight, "y": y, "bias": bias}
+    dtypes = {letter: array.dtype for letter, array in named.items() if array is not None}
+    if len(set(dtypes.values())) > 1:
+        given = ", ".join(f"{letter} {dtype}" for letter, dtype in dtypes.items())
+        raise TypeError(f"{name}: arrays should share one dtype, got {given}")
 
 
 def pad(x: Array, geometry: Geometry) -> Array:
-    """The part of x that the windows read, with zeros where they reach beyond it.
+    """The part of x (N, C, H, W) that the windows read, with zeros where they reach beyond it.
 
-    Parameters
-    ----------
-    x : array (N, C, H, W)
-
-    Returns
-    -------
-    array (N, C, *geometry.read_size)
-        A view of x where no zero is needed.
+    The result is (N, C, *geometry.read_size): a view of x where no zero is needed.
     """
-    (top, left), read = geometry.padding, geometry.read_size
+    read = geometry.read_size
+    top, left = geometry.padding
     if not top and not left and x.shape[2:] == read:
         return x
     inside = x[:, :, : max(read[0] - top, 0), : max(read[1] - left, 0)]

@@ -19,7 +19,7 @@ T is linear in each of the three, so its derivative by one is a map of the other
 The gradient of each map is made of the other two, to any order. Each function below walks the
 same sum over the same terms; only what it collects differs.
 
-These are slow on purpose. The fast forms begin in ``conv.py`` and are tested against these.
+These are slow on purpose. The fast forms begin in ``convolution.py`` and are tested against these.
 """
 
 from __future__ import annotations

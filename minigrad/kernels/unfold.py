@@ -1,7 +1,8 @@
-"""conv2d and its weight gradient by unfolding the width only, kw times the input.
+"""The three maps on a CPU, by unfolding images along their width only: kw times the input.
 
-The rows of an image lie below each other in memory, so a window of kh rows is one run of it, and
-windows one row apart share all but one row. A 4 x 4 image, a 3 x 3 kernel:
+For conv2d and its weight gradient, the rows of an image lie below each other in memory. So a
+window of kh rows is one run of it, and windows one row apart share all but one row. A 4 x 4 image,
+a 3 x 3 kernel:
 
     image  a b c d      unfolded    h = 0   h = 1   h = 2   h = 3
            e f g h        q = 0     a b c   e f g   i j k   m n o
@@ -12,7 +13,7 @@ windows one row apart share all but one row. A 4 x 4 image, a 3 x 3 kernel:
 A letter is a pixel with its C channels. For every p the windows of all images and columns, the
 rows (n, q), form a matrix whose rows stand evenly spaced in memory: matmul reads it in place.
 
-The transposed map: gather along the height, add shifted images along the width.
+The transposed map gathers along the height, and adds shifted images along the width.
 
 Input row h is made of the output rows p whose windows hold it. These follow each other, and so, in
 y ordered (n, q), p, o, they are one run of memory: a single product sums over i and o at once.
@@ -34,7 +35,6 @@ from itertools import pairwise
 from typing import Any
 
 from minigrad.backend import array_module, strided_view
-from minigrad.kernels.elementwise import add_to_channels
 from minigrad.kernels.geometry import Geometry, pad
 from minigrad.kernels.product import product_rows
 
@@ -45,10 +45,13 @@ Array = Any  # a numpy.ndarray or a cupy.ndarray
 ELEMENTS_AT_ONCE = 1 << 18
 
 
-def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """``conv2d`` of ``conv.py``, of checked arrays, without dilation."""
-    xp, groups = array_module(x, weight), geometry.groups
-    (height, width), images, out_channels = geometry.output_size, x.shape[0], weight.shape[0]
+def correlate_unfolded(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
+    """conv2d without dilation: unfolded windows times the weight."""
+    xp = array_module(x, weight)
+    groups = geometry.groups
+    images = x.shape[0]
+    height, width = geometry.output_size
+    out_channels = weight.shape[0]
     out_group = out_channels // groups
     matrix = weight.reshape(groups, out_group, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
     matrix = matrix.reshape(groups, 1, 1, -1, out_group)  # (G, 1, 1, K, O / G)
@@ -65,14 +68,18 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
         )
     y = y.reshape(height, images, width, out_channels)
     if bias is not None:
-        add_to_channels(y, bias)
+        repeated = xp.empty(y.shape[1:], dtype=y.dtype)  # so that it is added in long runs
+        repeated[...] = bias
+        y += repeated
     return y.transpose(1, 3, 0, 2)
 
 
-def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
-    """``conv2d_weight_grad`` of ``conv.py``, likewise."""
-    xp, groups = array_module(x, y), geometry.groups
-    in_group, out_group = x.shape[1] // groups, y.shape[1] // groups
+def weight_gradient_unfolded(x: Array, y: Array, geometry: Geometry) -> Array:
+    """conv2d_weight_grad without dilation: unfolded windows, transposed, times y."""
+    xp = array_module(x, y)
+    groups = geometry.groups
+    in_group = x.shape[1] // groups
+    out_group = y.shape[1] // groups
     window = math.prod(geometry.kernel_size) * in_group
     matrix = xp.zeros((groups, window, out_group), dtype=x.dtype)
     y = y.transpose(2, 0, 3, 1)  # (P, N, Q, O)
@@ -86,12 +93,14 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
 def _add_products(windows: Array, y: Array, kernel_height: int, matrix: Array) -> None:
     """Add windows (G, P, N * Q, K), transposed, times y (P, N, Q, O) to a matrix (G, K, O / G).
 
-    One product for each output row or, where that is not small, for each kernel row in it.
+    There is one product an output row. If that is too large to be multiplied in place
+    (``product.py``), there is one for each kernel row of it.
     """
-    xp, (groups, window, out_group) = array_module(y), matrix.shape
+    xp = array_module(y)
+    groups, window, out_group = matrix.shape
     height, pixels = windows.shape[1:3]
-    whole = product_rows(pixels, window * out_group) == pixels
-    parts = 1 if whole else kernel_height
+    is_small = product_rows(pixels, window * out_group) == pixels
+    parts = 1 if is_small else kernel_height
     rows = product_rows(pixels, window // parts * out_group)
     windows = windows.reshape(groups, height, pixels // rows, rows, parts, window // parts)
     windows = windows.transpose(0, 1, 2, 4, 5, 3)  # (G, P, N * Q / rows, parts, K / parts, rows)
@@ -106,14 +115,18 @@ def _add_products(windows: Array, y: Array, kernel_height: int, matrix: Array) -
 def _windows(x: Array, geometry: Geometry) -> Iterator[tuple[slice, Array]]:
     """Some images of a padded x at a time, and their windows as rows of matrices.
 
-    The windows are (G, P, n * Q, K) for n images, K ordered (i, j, c); they overlap in memory and
-    are only to be read. With few channels the runs copied would be short: the pixels (n, q) then
-    go last in memory, so that each matrix is stored transposed.
+    The windows are (G, P, n * Q, K) for n images, K ordered (i, j, c). They overlap in memory and
+    are only to be read. Memory is ordered (.., pixel, window) as a rule. With few channels it is
+    ordered (.., window, pixel), or the runs that are copied would be a few numbers long.
     """
-    xp, groups = array_module(x), geometry.groups
-    images, channels, height = x.shape[0], x.shape[1] // groups, x.shape[2]
-    (kernel_height, kernel_width), (out_height, width) = geometry.kernel_size, geometry.output_size
-    (down, right), (image, channel, row, column) = geometry.stride, x.strides
+    xp = array_module(x)
+    groups = geometry.groups
+    images, height = x.shape[0], x.shape[2]
+    channels = x.shape[1] // groups
+    kernel_height, kernel_width = geometry.kernel_size
+    out_height, width = geometry.output_size
+    down, right = geometry.stride
+    image, channel, row, column = x.strides
     view = strided_view(
         x.transpose(2, 0, 3, 1),  # as activations lie in memory, mostly
         (groups, images, width, height, kernel_width, channels),
@@ -146,15 +159,15 @@ def few_channels(channels: int, width: int) -> bool:
     return channels < width
 
 
-Array = Any  # a numpy.ndarray or a cupy.ndarray
-
-
-def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """``conv_transpose2d`` of ``conv.py``, of checked arrays, without dilation."""
-    xp, groups = array_module(y, weight), geometry.groups
+def spread_columns(y: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
+    """conv_transpose2d without dilation: rows gathered, columns added."""
+    xp = array_module(y, weight)
+    groups = geometry.groups
+    images = y.shape[0]
     out_channels, in_group, kernel_height, kernel_width = weight.shape
-    out_group, images = out_channels // groups, y.shape[0]
-    (height, width), (out_height, out_width) = geometry.input_size, geometry.output_size
+    out_group = out_channels // groups
+    height, width = geometry.input_size
+    out_height, out_width = geometry.output_size
 
     kernel = weight.reshape(groups, out_group, *weight.shape[1:])
     if few_channels(in_group, out_width):  # all kernel columns in one product, or it is too thin
@@ -206,11 +219,14 @@ def _gather_rows(
     Counted from the padding, row ``s u + phase`` meets the kernel rows phase, phase + s, ... at
     the output rows u, u - 1, ...: with the kernel rows reversed, a run of output rows up to u.
     """
-    xp, stride, out_height = array_module(rows), geometry.stride[0], geometry.output_size[0]
+    xp = array_module(rows)
+    stride = geometry.stride[0]
+    out_height = geometry.output_size[0]
     out_group = rows.shape[-1] // max(out_height, 1)
     reach = kernel.shape[3] // max(out_group, 1)  # kernel rows of this phase
     offset = geometry.padding[0] + top - phase
-    first, stop = -(-offset // stride), -(-(offset + len(terms)) // stride)
+    first = -(-offset // stride)
+    stop = -(-(offset + len(terms)) // stride)
     results = terms[stride * first - offset :: stride]  # of u = first, ..., stop - 1
 
     begin, end = max(first, reach - 1), min(stop, out_height)
@@ -225,7 +241,8 @@ def _gather_rows(
         )
         xp.matmul(runs, kernel, out=results[begin - first : end - first])
     for u in (*range(first, begin), *range(end, stop)):
-        low, high = max(u - reach + 1, 0), min(u + 1, out_height)
+        low = max(u - reach + 1, 0)
+        high = min(u + 1, out_height)
         if low >= high:
             results[u - first] = 0
         else:  # near an edge: part of a run
@@ -242,7 +259,9 @@ def _add_columns(terms: Array, geometry: Geometry, band: Array) -> None:
 
     Column q of kernel column j belongs at ``v = s q + j - padding``, if that lies in x.
     """
-    stride, padding, width = geometry.stride[1], geometry.padding[1], geometry.input_size[1]
+    stride = geometry.stride[1]
+    padding = geometry.padding[1]
+    width = geometry.input_size[1]
     for j, term in enumerate(terms):
         first = max(-((j - padding) // stride), 0)
         stop = min(-((j - padding - width) // stride), geometry.output_size[1])

@@ -1,4 +1,9 @@
-"""The three maps by copying whole windows: kh * kw times the input, and one product a map."""
+"""The three maps with whole windows as the rows of one matrix, and one product a map.
+
+The windows are copied, which takes kh * kw times the memory of the input. Nothing is copied where
+the kernel is as large as the image: there is one window, the image, and the maps are a linear
+layer's.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +15,17 @@ from minigrad.kernels.geometry import Geometry, pad, zero_images
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
-def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """``conv2d`` of ``conv.py``, of checked arrays."""
+def correlate_windows(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+    """conv2d: the windows of x, times the weight."""
     return _correlate(pad(x, geometry), weight, geometry, bias)
 
 
-def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
-    """``conv2d_weight_grad`` of ``conv.py``, likewise."""
-    xp, groups = array_module(x, y), geometry.groups
-    in_group, out_group = x.shape[1] // groups, y.shape[1] // groups
+def weight_gradient_of_windows(x: Array, y: Array, geometry: Geometry) -> Array:
+    """conv2d_weight_grad: the windows of x, transposed, times y."""
+    xp = array_module(x, y)
+    groups = geometry.groups
+    in_group = x.shape[1] // groups
+    out_group = y.shape[1] // groups
     windows = _windows(pad(x, geometry), geometry)  # (G, P * N * Q, K)
     y = y.transpose(2, 0, 3, 1).reshape(windows.shape[1], groups, out_group).swapaxes(0, 1)
     if groups == 1:  # CuPy transposes a single matrix in place, but copies a stack of them
@@ -30,13 +37,14 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
     return weight.reshape(groups * out_group, in_group, *geometry.kernel_size)
 
 
-def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """``conv_transpose2d`` of ``conv.py``, likewise.
+def spread_windows(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+    """conv_transpose2d, as a conv2d of y with zeros between its pixels.
 
     Input row h sums ``y[p] w[i]`` over ``s p = h + padding - d i``: the rows of y, s apart with
     zeros between, correlated at stride 1 with the kernel's rows from last to first.
     """
-    groups, (in_group, height, width) = geometry.groups, weight.shape[1:]
+    groups = geometry.groups
+    in_group, height, width = weight.shape[1:]
     flipped = weight[:, :, ::-1, ::-1].reshape(groups, -1, in_group, height, width)
     flipped = flipped.swapaxes(1, 2).reshape(groups * in_group, -1, height, width)
     reach = [d * (k - 1) for d, k in zip(geometry.dilation, geometry.kernel_size, strict=True)]
@@ -60,7 +68,9 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -
 
 def _correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
     """conv2d of an x that is padded already."""
-    xp, groups, out_channels = array_module(x, weight), geometry.groups, weight.shape[0]
+    xp = array_module(x, weight)
+    groups = geometry.groups
+    out_channels = weight.shape[0]
     height, width = geometry.output_size
     windows = _windows(x, geometry)  # (G, P * N * Q, K)
     matrix = weight.reshape(groups, out_channels // groups, *weight.shape[1:])
@@ -74,10 +84,14 @@ def _correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Arra
 
 def _windows(x: Array, geometry: Geometry) -> Array:
     """The windows of a padded x as rows of a matrix: (G, P * N * Q, K), K ordered (i, j, c)."""
-    xp, groups = array_module(x), geometry.groups
-    images, channels = x.shape[0], x.shape[1] // groups
-    (height, width), kernel_size = geometry.output_size, geometry.kernel_size
-    (down, right), (apart, along) = geometry.stride, geometry.dilation
+    xp = array_module(x)
+    groups = geometry.groups
+    images = x.shape[0]
+    channels = x.shape[1] // groups
+    kernel_size = geometry.kernel_size
+    height, width = geometry.output_size
+    down, right = geometry.stride
+    apart, along = geometry.dilation
     image, channel, row, column = x.strides
     windows = xp.lib.stride_tricks.as_strided(
         x,
@@ -87,3 +101,34 @@ def _windows(x: Array, geometry: Geometry) -> Array:
     )
     rows, window = height * images * width, kernel_size[0] * kernel_size[1] * channels
     return xp.ascontiguousarray(windows).reshape(groups, rows, window)
+
+
+def multiply_image(x: Array, weight: Array, bias: Array) -> Array:
+    """conv2d with a kernel as large as the image: x w^T."""
+    y = array_module(x, weight).matmul(_rows(x), _rows(weight).T)  # (N, O)
+    if bias is not None:
+        y += bias
+    return y[:, :, None, None]
+
+
+def spread_image(y: Array, weight: Array, bias: Array) -> Array:
+    """conv_transpose2d with a kernel as large as the image: y w."""
+    xp = array_module(y, weight)
+    channels, height, width = weight.shape[1:]
+    x = xp.matmul(y[:, :, 0, 0], _rows(weight)).reshape(len(y), height, width, channels)
+    if bias is not None:
+        x += bias
+    return xp.ascontiguousarray(x.swapaxes(0, 1)).transpose(1, 3, 0, 2)
+
+
+def weight_gradient_of_image(x: Array, y: Array) -> Array:
+    """conv2d_weight_grad with a kernel as large as the image: y^T x."""
+    channels, height, width = x.shape[1:]
+    weight = array_module(x, y).matmul(y[:, :, 0, 0].T, _rows(x))
+    return weight.reshape(y.shape[1], height, width, channels).transpose(0, 3, 1, 2)
+
+
+def _rows(x: Array) -> Array:
+    """Images (N, C, H, W) as the rows of a matrix, ordered (h, w, c)."""
+    images, channels, height, width = x.shape
+    return x.transpose(0, 2, 3, 1).reshape(images, height * width * channels)

@@ -1,31 +1,35 @@
-"""The three maps with 8 products where 4 rows of y meet 5 of a kernel, in place of 20.
+"""The three maps at stride 1 with 2.5 times fewer multiplications, for a kernel of 5 rows.
 
-A column of ``conv_transpose2d`` multiplies polynomials: with rows as coefficients,
-``y(z) = sum of y_p z^p`` and ``w(z) = sum of w_i z^i``, the result ``x_h = sum of w_i y_(h - i)``
-has the coefficients of ``x(z) = w(z) y(z)``. A polynomial of degree 7 is known by its values at 8
-points, and at a point z_k the product is one of two numbers, w(z_k) y(z_k). So
+A convolution along the height is a product of polynomials. With the rows of a column as
+coefficients, ``y(z) = sum of y_p z^p`` and ``w(z) = sum of w_i z^i``, the result of
+``conv_transpose2d``, ``x_h = sum of w_i y_(h - i)``, has the coefficients of ``x(z) = w(z) y(z)``.
+A polynomial of degree 7 is known by its values at 8 points, and at a point z_k the product is one
+of two numbers, w(z_k) y(z_k). So, where 4 rows of y meet 5 of a kernel,
 
     evaluate      (A y)_k = y(z_k)  and  (G w)_k = w(z_k)     4 and 5 coefficients to 8 values
-    multiply      value by value                              8 products
+    multiply      value by value                              8 products, in place of 20
     interpolate   x = B ...                                   8 values to 8 coefficients
 
-(matrices: ``polynomial.py``), and what ``conv.py`` calls T is
+A and G are made by :func:`evaluation`, B by :func:`interpolation`. What ``convolution.py`` calls T
+is
 
     T = sum over k of  (B^T x)_k (G w)_k (A y)_k
 
-linear in each of the three as before, so its derivatives, the other two maps among them, are
+It is linear in each of the three as before, so its derivatives, the other two maps among them, are
 
     conv2d              dT/dy = A^T ((B^T x) * (G w))
     conv2d_weight_grad  dT/dw = G^T ((B^T x) * (A y))
     conv_transpose2d    dT/dx = B   ((G w) * (A y))
 
-An image is cut along its height into tiles, 8 rows of x each: they begin m = 9 - kh rows apart,
-so neighbours share kh - 1, and belong to m rows of y. Rows are the outermost axis in memory, so a
-tile is a matrix of 8 very long rows, and evaluating it one product with 8 x 8 numbers, little next
-to the rest. (Along the width it would be as many products as there are columns to start at: so
-small that BLAS spends most of its time getting ready, which two threads cannot do at once.)
-Channels and the kernel's width take part as everywhere: a "product of two numbers" is a matrix
-product over (j, c), of windows of kw columns at one point, which overlap in memory.
+An image is cut along its height into tiles, 8 rows of x each. They begin m = 9 - kh rows apart, so
+neighbours share kh - 1 rows, and each belongs to m rows of y. Rows are the outermost axis in
+memory, so a tile is a matrix of 8 very long rows. To evaluate it is one product with 8 x 8 numbers,
+little next to the rest.
+
+This is done along the height only. Transforming the width too means one small product for each
+column, and BLAS's set-up, which threads cannot share, would eat the gain. Channels and the kernel's
+width take part as in ``unfold.py``: a "product of two numbers" is a matrix product over (j, c), of
+windows of kw columns at one point, which overlap in memory.
 
 The price is rounding: relative to its result conv2d errs twice as much as the plain sum,
 conv_transpose2d 5 times and conv2d_weight_grad 10 times, which in float32 is 1 to 2 millionths. And
@@ -34,8 +38,6 @@ a value that is not finite spoils its tile.
 References: Toom 1963 and Cook 1966, for the polynomials; Winograd, "Arithmetic complexity of
 computations", 1980, for turning them round; Lavin and Gray, "Fast algorithms for convolutional
 neural networks", 2016.
-
-Products of polynomials by their values at a few points: the matrices ``winograd.py`` needs.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ from minigrad.kernels.geometry import Geometry, pad
 from minigrad.kernels.product import product_rows
 from minigrad.kernels.unfold import some_images
 
+Array = Any  # a numpy.ndarray or a cupy.ndarray
 Matrix = tuple[tuple[float, ...], ...]
 
 # Where polynomials are evaluated; beyond these, "at infinity", which is their highest coefficient.
@@ -58,19 +61,19 @@ Matrix = tuple[tuple[float, ...], ...]
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 COUNT = len(POINTS) + 1
 
+# Fewer channels leave products too small to pay for the evaluations.
+LEAST_CHANNELS = 16
+
+# How many values to compute before they are multiplied: beyond a core's level-2 cache, for products
+# with more rows, and fewer of them.
+VALUES_AT_ONCE = 1 << 19
+
 
 @lru_cache(maxsize=64)
 def evaluation(coefficients: int) -> Matrix:
-    """From the coefficients of a polynomial to its values.
+    """From a polynomial's 1 to 8 coefficients, the constant one first, to its values: A and G.
 
-    Parameters
-    ----------
-    coefficients : int
-        How many the polynomial has, from 1 to 8, the constant one first.
-
-    Returns
-    -------
-    8 rows, one a point, of so many columns
+    There are 8 rows, one a point, of so many columns.
 
     Examples
     --------
@@ -83,7 +86,7 @@ def evaluation(coefficients: int) -> Matrix:
 
 @lru_cache(maxsize=1)
 def interpolation() -> Matrix:
-    """From the values of a polynomial to its 8 coefficients: the inverse of ``evaluation(8)``.
+    """From the values of a polynomial to its 8 coefficients: B, the inverse of ``evaluation(8)``.
 
     Let L(z) be the product of ``z - z_i`` over the 7 points, and l_k(z) that of
     ``(z - z_i) / (z_k - z_i)`` over all but z_k, which is 1 at z_k and 0 at the others. Taking
@@ -91,9 +94,7 @@ def interpolation() -> Matrix:
 
         x(z) = sum over k of  x(z_k) l_k(z)  +  x_7 L(z)
 
-    Returns
-    -------
-    8 rows, one a coefficient, the constant one first, of 8 columns
+    There are 8 rows, one a coefficient, the constant one first, of 8 columns.
 
     Examples
     --------
@@ -120,16 +121,6 @@ def _with_roots(roots: tuple[float, ...]) -> list[float]:
     return product
 
 
-Array = Any  # a numpy.ndarray or a cupy.ndarray
-
-# Fewer channels leave products too small to pay for the evaluations.
-LEAST_CHANNELS = 16
-
-# How many values to compute before they are multiplied: beyond a core's level-2 cache, for products
-# with more rows, and fewer of them.
-VALUES_AT_ONCE = 1 << 19
-
-
 def fits(geometry: Geometry) -> bool:
     """Whether a convolution can be computed in this way.
 
@@ -149,57 +140,65 @@ def fits(geometry: Geometry) -> bool:
 
 @lru_cache(maxsize=1024)
 def pays(geometry: Geometry, channels: int, out_channels: int) -> bool:
-    """Whether that is also faster: two fifths of the products saved, and channels enough.
+    """Whether that is also faster: two fifths of the multiplications saved, channels enough.
 
     Examples
     --------
     >>> pays(Geometry((24, 24), (5, 5), (20, 20)), 32, 32)
     True
     """
+    if not fits(geometry) or min(channels, out_channels) < LEAST_CHANNELS:
+        return False
+    multiplications = COUNT * _tiles(geometry)
     plain = geometry.kernel_size[0] * geometry.output_size[0]
-    return (
-        fits(geometry)
-        and min(channels, out_channels) >= LEAST_CHANNELS
-        and 5 * COUNT * _tiles(geometry) <= 3 * plain
-    )
+    return multiplications <= 0.6 * plain
 
 
-def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """``conv2d`` of ``conv.py``, of checked arrays, where it :func:`pays`."""
-    xp, step, tiles = array_module(x, weight), _step(geometry), _tiles(geometry)
-    (height, width), out_channels = geometry.output_size, len(weight)
+def correlate_at_points(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
+    """conv2d, where it :func:`pays`: A^T ((B^T x) * (G w))."""
+    xp = array_module(x, weight)
+    step = _step(geometry)
+    tiles = _tiles(geometry)
+    height, width = geometry.output_size
+    A = _matrix(evaluation(step), x)
+    B = _matrix(interpolation(), x)
     kernel = _at_points(weight)
-    interpolate, evaluate = _matrix(interpolation(), x), _matrix(evaluation(step), x)
     x = xp.ascontiguousarray(pad(x, _whole_tiles(geometry)).transpose(2, 0, 3, 1))  # (H, N, W, C)
-    y = xp.empty((tiles * step, x.shape[1], width, out_channels), dtype=x.dtype)
-    for part, bands in _blocks(x.shape[1], tiles, x.shape[2] * x.shape[3]):
+    images, columns, channels = x.shape[1:]
+    y = xp.empty((tiles * step, images, width, len(weight)), dtype=x.dtype)
+    for part, bands in _blocks(images, tiles, columns * channels):
         for band in bands:
-            values = _values(interpolate.T, x[:, part], step, band)
-            rows = _rows(evaluate.T, _correlate_columns(values, kernel))  # (t, m, Q, n, O)
+            values = _values(B.T, x[:, part], step, band)
+            rows = _rows(A.T, _correlate_columns(values, kernel))  # (t, m, Q, n, O)
             rows = rows.reshape(len(rows) * step, *rows.shape[2:])
             _write(rows, y[:, part], band.start * step, bias)
     return y[:height].transpose(1, 3, 0, 2)
 
 
-def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
-    """``conv_transpose2d`` of ``conv.py``, likewise.
+def spread_at_points(y: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
+    """conv_transpose2d, likewise: B ((G w) * (A y)).
 
     Along the width: a convolution with the kernel from right to left, of y between columns of
     zeros. Along the height: what a tile of x shares with the next is carried over and added.
     """
-    xp, (_, channels, _, kernel_width) = array_module(y, weight), weight.shape
-    (height, width), (above, left) = geometry.input_size, geometry.padding
-    step, tiles = _step(geometry), _tiles(geometry)
+    xp = array_module(y, weight)
+    channels, kernel_width = weight.shape[1], weight.shape[3]
+    height, width = geometry.input_size
+    above, left = geometry.padding
+    step = _step(geometry)
+    tiles = _tiles(geometry)
+    A = _matrix(evaluation(step), y)
+    B = _matrix(interpolation(), y)
     kernel = xp.ascontiguousarray(_at_points(weight)[:, ::-1].swapaxes(2, 3))  # (8, kw, O, C)
-    evaluate, interpolate = _matrix(evaluation(step), y), _matrix(interpolation(), y)
     y = _whole(y[..., : width + left].transpose(2, 0, 3, 1), tiles * step)  # (P, N, Q, O)
-    zeros = (kernel_width - 1 - left, width + left - y.shape[2])
-    x = xp.empty((height, y.shape[1], width, channels), dtype=y.dtype)
-    for part, bands in _blocks(y.shape[1], tiles, (width + kernel_width - 1) * y.shape[3]):
+    images, columns, out_channels = y.shape[1:]
+    zeros = (kernel_width - 1 - left, width + left - columns)
+    x = xp.empty((height, images, width, channels), dtype=y.dtype)
+    for part, bands in _blocks(images, tiles, (width + kernel_width - 1) * out_channels):
         carried = None
         for band in bands:
-            values = _values(evaluate, y[:, part], step, band, zeros)
-            rows = _rows(interpolate, _correlate_columns(values, kernel))  # (t, 8, W, n, C)
+            values = _values(A, y[:, part], step, band, zeros)
+            rows = _rows(B, _correlate_columns(values, kernel))  # (t, 8, W, n, C)
             for tile, new in enumerate(rows, band.start):
                 if carried is not None:
                     new[: COUNT - step] += carried
@@ -211,17 +210,23 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array) -
     return x.transpose(1, 3, 0, 2)
 
 
-def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
-    """``conv2d_weight_grad`` of ``conv.py``, likewise.
+def weight_gradient_at_points(x: Array, y: Array, geometry: Geometry) -> Array:
+    """conv2d_weight_grad, likewise: G^T ((B^T x) * (A y)).
 
-    A kernel column j meets all of y, and of x the columns from j on, Q of them: at each point two
-    matrices with a row a pixel (q, n), one product or, to keep it small, some of them.
+    A kernel column j meets all of y, and of x the columns from j on, Q of them. At each point these
+    are two matrices with a row a pixel (q, n): one product or, to keep it small, some of them.
     """
-    xp, (kernel_height, kernel_width), size = array_module(x, y), geometry.kernel_size, x.itemsize
-    step, tiles, (images, channels) = _step(geometry), _tiles(geometry), x.shape[:2]
-    evaluate, interpolate = _matrix(evaluation(step), x), _matrix(interpolation(), x)
-    x, y = (a.transpose(2, 3, 0, 1) for a in (pad(x, _whole_tiles(geometry)), y))
-    (width, _, out_channels), columns = y.shape[1:], x.shape[1]
+    xp = array_module(x, y)
+    step = _step(geometry)
+    tiles = _tiles(geometry)
+    kernel_height, kernel_width = geometry.kernel_size
+    A = _matrix(evaluation(step), x)
+    B = _matrix(interpolation(), x)
+    G = _matrix(evaluation(kernel_height), x)
+    x = pad(x, _whole_tiles(geometry)).transpose(2, 3, 0, 1)  # (H, W, N, C)
+    y = y.transpose(2, 3, 0, 1)  # (P, Q, N, O)
+    columns, images, channels = x.shape[1:]
+    width, out_channels = y.shape[1], y.shape[3]
     matrix = xp.zeros((COUNT, kernel_width, channels, out_channels), dtype=x.dtype)
     for part, bands in _blocks(images, tiles, columns * channels):
         some_x = xp.ascontiguousarray(x[:, :, part])  # (H, W, n, C)
@@ -230,18 +235,20 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
         rows = product_rows(width * count, channels * out_channels)
         cut = width * count // rows
         for band in bands:
-            values = _values(interpolate.T, some_x, step, band)
-            gradient = _values(evaluate, some_y, step, band)
-            some, pixels = values.shape[1], columns * count
+            values = _values(B.T, some_x, step, band)
+            gradient = _values(A, some_y, step, band)
+            some = values.shape[1]
+            pixels = columns * count
+            # axes: point, kernel column j, tile, part, row of it, channel
             shape = (COUNT, kernel_width, some, cut, rows, channels)
             steps = [channels * n for n in (some * pixels, count, pixels, rows, 1)]
-            runs = strided_view(values, shape, [size * n for n in steps] + [size])
+            runs = strided_view(values, shape, [x.itemsize * n for n in (*steps, 1)])
             gradient = gradient.reshape(COUNT, 1, some, cut, rows, out_channels)
             products = xp.matmul(runs.swapaxes(4, 5), gradient)
             products = products.reshape(*matrix.shape[:2], some * cut, channels, out_channels)
             for k in range(some * cut):
                 matrix += products[:, :, k]
-    weight = _matrix(evaluation(kernel_height), matrix).T @ matrix.reshape(COUNT, -1)
+    weight = G.T @ matrix.reshape(COUNT, -1)
     weight = weight.reshape(kernel_height, kernel_width, channels, out_channels)
     return xp.ascontiguousarray(weight.transpose(3, 2, 0, 1))
 
@@ -286,7 +293,8 @@ def _at_points(weight: Array) -> Array:
     """G w: the values (8, kw, C, O) of a weight (O, C, kh, kw)."""
     out_channels, channels, kernel_height, kernel_width = weight.shape
     rows = weight.transpose(2, 3, 1, 0).reshape(kernel_height, -1)
-    values = _matrix(evaluation(kernel_height), weight) @ rows
+    G = _matrix(evaluation(kernel_height), weight)
+    values = G @ rows
     return values.reshape(COUNT, kernel_width, channels, out_channels)
 
 
@@ -303,43 +311,49 @@ def _blocks(images: int, tiles: int, row: int) -> Iterator[tuple[slice, list[sli
 def _values(
     matrix: Array, x: Array, step: int, band: slice, zeros: tuple[int, int] = (0, 0)
 ) -> Array:
-    """A matrix (8, l) times tiles of x (H, A, B, C), l rows each: values (8, t, A, B, C).
+    """A matrix (8, l) times tiles of x (H, N, W, C), l rows each: values (8, t, N, W, C).
 
-    With columns of zeros, so many, before and after each row B.
+    With columns of zeros, so many, before and after those of each row.
     """
-    xp, length, (outer, inner, channels) = array_module(x), matrix.shape[1], x.shape[1:]
-    stop = zeros[0] + inner
-    shape = (COUNT, band.stop - band.start, outer, stop + zeros[1], channels)
-    values = xp.empty(shape, dtype=x.dtype)
-    target = values[:, :, :, zeros[0] : stop].reshape(*shape[:3], inner * channels)
+    xp = array_module(x)
+    length = matrix.shape[1]
+    tiles = band.stop - band.start
+    images, width, channels = x.shape[1:]
+    start, stop = zeros[0], zeros[0] + width
+    values = xp.empty((COUNT, tiles, images, stop + zeros[1], channels), dtype=x.dtype)
+    target = values[:, :, :, start:stop].reshape(COUNT, tiles, images, width * channels)
     x = x[band.start * step :]
     row, run = x.strides[:2]
-    tiles = strided_view(  # (t, A, l, B * C), which overlap
-        x, (shape[1], outer, length, inner * channels), (step * row, run, row, x.itemsize)
+    overlapping = strided_view(  # (t, N, l, W * C)
+        x, (tiles, images, length, width * channels), (step * row, run, row, x.itemsize)
     )
-    xp.matmul(matrix, tiles, out=target.transpose(1, 2, 0, 3))
+    xp.matmul(matrix, overlapping, out=target.transpose(1, 2, 0, 3))
     if any(zeros):
-        values[:, :, :, : zeros[0]] = 0
+        values[:, :, :, :start] = 0
         values[:, :, :, stop:] = 0
     return values
 
 
 def _correlate_columns(values: Array, kernel: Array) -> Array:
     """Values (8, t, N, W, C) with kernels (8, kw, C, O): (8, W - kw + 1, t, N, O)."""
-    xp, (_, tiles, images, width, channels) = array_module(values), values.shape
+    xp = array_module(values)
+    tiles, images, width, channels = values.shape[1:]
     kernel_width, out_channels = kernel.shape[1], kernel.shape[3]
-    pixels, window = tiles * images, kernel_width * channels
+    pixels = tiles * images
+    window = kernel_width * channels
     rows = product_rows(pixels, window * out_channels)
+    # axes: point, output column, part, row of it, window
     shape = (COUNT, width - kernel_width + 1, pixels // rows, rows, window)
     steps = [channels * n for n in (pixels * width, 1, rows * width, width)]
-    windows = strided_view(values, shape, [values.itemsize * n for n in steps] + [values.itemsize])
+    windows = strided_view(values, shape, [values.itemsize * n for n in (*steps, 1)])
     products = xp.matmul(windows, kernel.reshape(COUNT, 1, 1, window, out_channels))
     return products.reshape(COUNT, shape[1], tiles, images, out_channels)
 
 
 def _rows(matrix: Array, products: Array) -> Array:
     """A matrix (l, 8) times products (8, W, t, N, C): rows of pixels (t, l, W, N, C)."""
-    xp, (_, width, tiles, images, channels) = array_module(products), products.shape
+    xp = array_module(products)
+    width, tiles, images, channels = products.shape[1:]
     rows = xp.empty((tiles, len(matrix), width, images, channels), dtype=products.dtype)
     products = products.reshape(COUNT, width, tiles, images * channels).transpose(2, 1, 0, 3)
     target = rows.reshape(*rows.shape[:3], images * channels).swapaxes(1, 2)
@@ -349,7 +363,8 @@ def _rows(matrix: Array, products: Array) -> Array:
 
 def _write(rows: Array, x: Array, first: int, bias: Array | None) -> None:
     """Write rows (h, W, N, C), plus a bias, to those of x (H, N, W, C) from ``first`` on."""
-    low, high = max(first, 0), min(first + len(rows), len(x))
+    low = max(first, 0)
+    high = min(first + len(rows), len(x))
     if low < high:
         rows = rows[low - first : high - first].swapaxes(1, 2)
         if bias is None:  # twice as fast as adding zeros: runs are only C long

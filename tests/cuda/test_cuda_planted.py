@@ -13,7 +13,6 @@ from minigrad import functional as F
 from minigrad import nn, optim
 from minigrad.backend import array_module, to_device
 from minigrad.functional.activation import Relu
-from minigrad.kernels import convolution as conv
 from minigrad.kernels import geometry as padding
 from minigrad.kernels import whole
 from minigrad.parallel import shard_gradients
@@ -84,14 +83,14 @@ def stray_numpy_call_in_an_optimiser(patch):
 
 
 def host_wait_in_a_kernel(patch):
-    weight_grad = whole.conv2d_weight_grad
+    weight_gradient = whole.weight_gradient_of_windows
 
     def careful(x, y, geometry):
         if not bool(array_module(y).isfinite(y).all()):
             raise FloatingPointError
-        return weight_grad(x, y, geometry)
+        return weight_gradient(x, y, geometry)
 
-    patch.setattr(conv.whole, "conv2d_weight_grad", careful)
+    patch.setattr(whole, "weight_gradient_of_windows", careful)
 
 
 def host_wait_in_an_optimiser(patch):

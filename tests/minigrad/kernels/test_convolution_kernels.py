@@ -18,11 +18,10 @@ from minigrad.kernels import (
     conv2d_weight_grad_reference,
     conv_transpose2d,
     conv_transpose2d_reference,
+    unfold,
     winograd,
 )
 from minigrad.kernels import convolution as conv
-from minigrad.kernels import unfold as overlap
-from minigrad.kernels import unfold as width
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 
@@ -262,8 +261,7 @@ LARGE = large_cases()
 @pytest.mark.parametrize("at_once", [1, 20_000, 1 << 20])
 def test_products_cut_into_pieces_and_bands_equal_one_large_product(case, at_once, monkeypatch):
     x, weight, y, in_bias, out_bias, geometry = make(case)
-    for module in (width, overlap):
-        monkeypatch.setattr(module, "ELEMENTS_AT_ONCE", at_once)
+    monkeypatch.setattr(unfold, "ELEMENTS_AT_ONCE", at_once)
     monkeypatch.setattr(winograd, "VALUES_AT_ONCE", at_once)
     for name, arguments in (
         ("conv2d", (x, weight, geometry, out_bias)),

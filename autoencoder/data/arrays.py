@@ -83,7 +83,7 @@ def require_shape(caller: str, batch: Any, expected: Sequence[int]) -> None:
         ...
     ValueError: encode: expected (N, 1, 28, 28), got (3, 1, 32, 32)
     """
-    given = numpy.shape(batch)
+    given = tuple(batch.shape) if hasattr(batch, "shape") else numpy.shape(batch)
     if given[1:] != tuple(expected):
         wanted = ", ".join(["N", *map(str, expected)])
         raise ValueError(f"{caller}: expected ({wanted}), got {given}")

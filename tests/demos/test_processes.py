@@ -27,7 +27,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shells and signals")
 # start, and waits at the end of its computation for a line on standard input.
 PROGRAM = """
 import sys
-from autoencoder import lecture_page
+from autoencoder.lecture import lecture_page
 from autoencoder.lecture.command_line import PRESETS
 from autoencoder.figures import line_chart
 from autoencoder.models import mlp

@@ -1,7 +1,4 @@
-"""Stochastic gradient descent.
-
-Adam, and AdamW.
-"""
+"""The formulas: stochastic gradient descent, Adam and AdamW."""
 
 from __future__ import annotations
 
@@ -207,25 +204,8 @@ class AdamW(Adam):
     """Adam with weight decay outside the gradient: ``p <- (1 - lr weight_decay) p``, then Adam.
 
     In :class:`Adam` the decay is divided by ``sqrt(v)`` with the gradient, so elements with large
-    gradients hardly decay; here all decay alike.
-
-    Parameters
-    ----------
-    params : iterable of Tensor, or of dicts
-        See :class:`Optimizer`.
-    lr : float
-        The learning rate.
-    betas : pair of float
-        beta1 and beta2, in [0, 1).
-    eps : float
-        Keeps the division from blowing up.
-    weight_decay : float
-        The share of each parameter lost a step, as a multiple of ``lr``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there are no parameters, or an option is out of range.
+    gradients hardly decay; here all decay alike. Parameters and errors are those of :class:`Adam`,
+    but that ``weight_decay`` is the share of each parameter lost a step, as a multiple of ``lr``.
 
     References
     ----------

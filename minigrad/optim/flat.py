@@ -4,13 +4,13 @@ A model has tens of parameters, most of them small. Updating each by itself cost
 operations a parameter: on a CPU mostly the interpreter's time, on a GPU a launch each. So their
 values move, one after the other, into one long array; each ``parameter.data`` becomes a view of
 its stretch; and what the optimiser remembers lies in arrays of the same length.
-
-Checking the gradients a step is given, before any parameter is changed.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from minigrad.backend import (
@@ -28,13 +28,7 @@ from minigrad.engine import Tensor, mark_written
 def single_gradients(
     name: str, parameters: Sequence[Tensor], gradients: Sequence[Any] | None
 ) -> list[Array | None]:
-    """The gradients' arrays, one a parameter; each parameter's ``grad`` if none are given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the optimiser, and the parameter whose gradient does not fit.
-    """
+    """The gradients' arrays, one a parameter; each parameter's ``grad`` if none are given."""
     if gradients is None:
         gradients = [parameter.grad for parameter in parameters]
     elif not isinstance(gradients, Sequence):
@@ -53,13 +47,7 @@ def single_gradients(
 
 
 def one_gradient(name: str, parameters: Sequence[Tensor], gradient: Tensor | Array) -> Array:
-    """The array that holds all gradients end to end.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it has another length, or not the dtype and device of every parameter.
-    """
+    """The array that holds all gradients end to end, of every parameter's dtype and device."""
     array = gradient.data if isinstance(gradient, Tensor) else gradient
     size = sum(parameter.size for parameter in parameters)
     for parameter in parameters:
@@ -88,12 +76,7 @@ class Stretch(NamedTuple):
 
 
 class FlatParameters:
-    """Parameters of one dtype on one device, their values in one array.
-
-    Parameters
-    ----------
-    parameters : sequence of Tensor
-        At least one.
+    """Parameters of one dtype on one device, at least one, their values in one array.
 
     Attributes
     ----------
@@ -130,15 +113,8 @@ class FlatParameters:
     def gather(self) -> bool:
         """Take over the values of every parameter whose ``data`` is another array by now.
 
-        Returns
-        -------
-        bool
-            False, and nothing done, if one has another dtype or device by now.
-
-        Raises
-        ------
-        ValueError
-            If one has another shape.
+        If one has another dtype or device, nothing is done, and the result is False: the optimiser
+        then sorts its parameters anew.
         """
         moved = [
             (parameter, view)
@@ -165,9 +141,9 @@ class FlatParameters:
         return self.state[name]
 
     def flatten(self, gradients: Sequence[Array | None]) -> Array:
-        """The gradients one after the other, as the values are; zero launches if there is one.
+        """The gradients one after the other, as the values are.
 
-        Where there is none, what stands in the result is of no meaning.
+        A single gradient is returned as it is. Where one is None, the result has no meaning.
         """
         present = [gradient.reshape(-1) for gradient in gradients if gradient is not None]
         if len(present) == 1 == len(gradients):
@@ -186,23 +162,19 @@ class FlatParameters:
     def advance(self, present: Sequence[bool]) -> Iterator[Stretch]:
         """Count a step of every parameter that has a gradient; give what to update together.
 
-        As a rule this is one stretch of everything. Parameters without a gradient interrupt it,
-        and so do those that have missed a step before, since formulas depend on its number.
+        That is a run of neighbours with the same step number, since formulas depend on it: as a
+        rule one run of everything.
         """
-        start, stop, step = 0, 0, None
-        for index, (place, has_gradient) in enumerate(zip(self.places, present)):
-            number = None
+        numbers = []  # of this step, for each parameter; 0 without a gradient
+        for index, has_gradient in enumerate(present):
             if has_gradient:
                 self.steps[index] += 1
                 mark_written(self.parameters[index])
-                number = self.steps[index]
-            if number != step:
-                if step is not None:
-                    yield Stretch(slice(start, stop), step)
-                start, step = place.start, number
-            stop = place.stop
-        if step is not None:
-            yield Stretch(slice(start, stop), step)
+            numbers.append(self.steps[index] if has_gradient else 0)
+        for number, run in itertools.groupby(zip(numbers, self.places), key=itemgetter(0)):
+            places = [place for _, place in run]
+            if number:
+                yield Stretch(slice(places[0].start, places[-1].stop), number)
 
     def __getstate__(self) -> dict[str, Any]:
         # A copied or unpickled view is an array of its own: views are made anew.
@@ -230,20 +202,3 @@ class FlatParameters:
                     memory[...] = array.astype(self.dtype, copy=False)
                 else:
                     memory[...] = 0
-
-
-def flat_parameters(parameters: Sequence[Tensor]) -> list[tuple[list[int], FlatParameters]]:
-    """Sort parameters by dtype and device, and flatten each kind.
-
-    Returns
-    -------
-    list of (list of int, FlatParameters)
-        With the positions, in ``parameters``, of those in each.
-    """
-    kinds: dict[Any, list[int]] = {}
-    for index, parameter in enumerate(parameters):
-        kinds.setdefault((parameter.dtype, device_of(parameter.data)), []).append(index)
-    return [
-        (indices, FlatParameters([parameters[index] for index in indices]))
-        for indices in kinds.values()
-    ]

@@ -1,222 +1,31 @@
-"""Optimizer: what all optimisers share; subclasses write the formula.
+"""Optimizer: what all optimisers share. A subclass writes the formula, see ``algorithms.py``.
 
-Parameter groups: which tensors are improved, with which options.
-
-An optimiser's state on its way to and from a file.
+An optimiser has groups of parameters, each group with options of its own (``param_groups``). The
+values of a group lie in one array for each dtype and device, and so does what the optimiser
+remembers of them: see ``flat.py``. ``state_dict`` cuts these arrays into one a parameter again.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
-from minigrad.backend import Array, is_array, shown, to_numpy, use_device
+from minigrad.backend import Array, device_of, is_array, shown, to_numpy, use_device
 from minigrad.engine import Tensor
-from minigrad.optim.flat import FlatParameters, flat_parameters, one_gradient, single_gradients
+from minigrad.optim.flat import FlatParameters, one_gradient, single_gradients
 
 Group = dict[str, Any]  # "params", and the options
 
 
-def checked_group(
-    name: str, group: Mapping[str, Any], defaults: Mapping[str, Any], others: Sequence[Tensor]
-) -> Group:
-    """A group with its options complete, after checking its parameters.
+class _Part(NamedTuple):
+    """The parameters of a group that lie in one array."""
 
-    Parameters
-    ----------
-    name : str
-        The optimiser's, for messages.
-    group : dict
-        ``"params"`` and any options.
-    defaults : dict
-        Every option there is.
-    others : sequence of Tensor
-        The parameters of other groups, which may not come again.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Saying which parameter or option is wrong.
-    """
-    if not isinstance(group, Mapping) or "params" not in group:
-        raise TypeError(f"{name}: a parameter group is a dict with 'params', got {shown(group)}")
-    unknown = [key for key in group if key != "params" and key not in defaults]
-    if unknown:
-        known = ", ".join(defaults)
-        raise TypeError(f"{name}: unknown option {shown(unknown[0])} in a group, expected {known}")
-    params = group["params"]
-    params = [params] if isinstance(params, Tensor) else params
-    if not isinstance(params, Iterable) or isinstance(params, str):
-        raise TypeError(f"{name}: 'params' must be tensors, got {type(params).__name__}")
-    params = list(params)
-    if not params:
-        raise ValueError(f"{name}: a parameter group has no parameters")
-    seen = {id(parameter) for parameter in others}
-    for i, parameter in enumerate(params):
-        if not isinstance(parameter, Tensor):
-            kind = type(parameter).__name__
-            raise TypeError(f"{name}: parameter {i} is a {kind}, no Tensor")
-        if not parameter.is_leaf or parameter.dtype.kind != "f":
-            raise ValueError(
-                f"{name}: parameter {i} of shape {parameter.shape} must be a floating point leaf, "
-                f"not whole numbers or the result of an operation"
-            )
-        if id(parameter) in seen:
-            raise ValueError(f"{name}: parameter {i} of shape {parameter.shape} comes twice")
-        seen.add(id(parameter))
-    return {**defaults, **group, "params": params}
-
-
-def require_number(
-    name: str,
-    option: str,
-    value: Any,
-    minimum: float = 0.0,
-    below: float | None = None,
-    finite: bool = True,
-) -> None:
-    """Raise unless an option is a number of at least ``minimum`` and less than ``below``.
-
-    Examples
-    --------
-    >>> require_number("SGD", "lr", -0.1)
-    Traceback (most recent call last):
-        ...
-    ValueError: SGD: lr must be at least 0.0, got -0.1
-    """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: {option} must be a number, got {shown(value)}") from None
-    if below is not None and not minimum <= number < below:
-        raise ValueError(f"{name}: {option} must lie in [{minimum}, {below}), got {shown(value)}")
-    if not number >= minimum:
-        raise ValueError(f"{name}: {option} must be at least {minimum}, got {shown(value)}")
-    if finite and number == math.inf:
-        raise ValueError(f"{name}: {option} must be finite, got {shown(value)}")
-
-
-def require_count(name: str, option: str, value: Any, minimum: int) -> None:
-    """Raise unless an option is a whole number of at least ``minimum``.
-
-    Examples
-    --------
-    >>> require_count("StepLR", "step_size", 0, minimum=1)
-    Traceback (most recent call last):
-        ...
-    ValueError: StepLR: step_size must be at least 1, got 0
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {option} must be a whole number, got {shown(value)}") from None
-    if number < minimum:
-        raise ValueError(f"{name}: {option} must be at least {minimum}, got {number}")
-
-
-MemoriesOf = Callable[[Group], "tuple[str, ...]"]
-
-
-def saved_state(
-    groups: Sequence[Group],
-    flat: Sequence[Sequence[tuple[list[int], FlatParameters]]],
-    memories_of: MemoriesOf,
-) -> dict[str, Any]:
-    """What ``Optimizer.state_dict`` returns: copies, on the host."""
-    states: dict[int, dict[str, Any]] = {}
-    saved_groups = []
-    first = 0
-    for group, flats in zip(groups, flat):
-        for indices, parameters in flats:
-            for place, index in enumerate(indices):
-                state = parameters.state_of(place, memories_of(group))
-                if state["step"]:
-                    states[first + index] = {
-                        name: value if name == "step" else to_numpy(value).copy()
-                        for name, value in state.items()
-                    }
-        options = {key: value for key, value in group.items() if key != "params"}
-        stop = first + len(group["params"])
-        saved_groups.append({**options, "params": list(range(first, stop))})
-        first = stop
-    return {"state": dict(sorted(states.items())), "param_groups": saved_groups}
-
-
-def checked_state(
-    name: str,
-    groups: Sequence[Group],
-    memories_of: MemoriesOf,
-    check_options: Callable[[Mapping[str, Any]], None],
-    state_dict: Mapping[str, Any],
-) -> tuple[list[dict[str, Any]], dict[int, dict[str, Any]]]:
-    """The options of each group and the state of each parameter, all known to fit.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the optimiser, and the group or parameter that does not fit.
-    """
-    name = f"{name}.load_state_dict"
-    if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
-        raise TypeError(f"{name}: expected a dict with 'state' and 'param_groups'")
-    saved_groups = state_dict["param_groups"]
-    if len(saved_groups) != len(groups):
-        raise ValueError(f"{name}: {len(saved_groups)} groups saved, {len(groups)} here")
-    options = []
-    for i, (group, saved) in enumerate(zip(groups, saved_groups)):
-        if set(saved) != set(group):
-            here, there = sorted(group), shown(sorted(map(str, saved)))
-            raise ValueError(f"{name}: group {i} has {there} saved, {here} here")
-        if len(saved["params"]) != len(group["params"]):
-            raise ValueError(
-                f"{name}: group {i} has {len(saved['params'])} parameters saved, "
-                f"{len(group['params'])} here"
-            )
-        new = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in saved.items()
-            if key != "params"
-        }
-        check_options(new)
-        options.append(new)
-    expected = [
-        (parameter, memories_of(new))
-        for group, new in zip(groups, options)
-        for parameter in group["params"]
-    ]
-    states = {}
-    for key, state in state_dict["state"].items():
-        try:
-            index = int(key)
-        except ValueError:
-            raise ValueError(f"{name}: {shown(key)} is no number of a parameter") from None
-        if not 0 <= index < len(expected):
-            raise ValueError(f"{name}: state of parameter {index}, of {len(expected)} parameters")
-        states[index] = _checked(f"{name}: parameter {index}", *expected[index], state)
-    return options, states
-
-
-def _checked(
-    what: str, parameter: Tensor, names: Sequence[str], state: Mapping[str, Any]
-) -> dict[str, Any]:
-    if set(state) != {"step", *names}:
-        there = shown(sorted(map(str, state)))
-        raise ValueError(f"{what} has {there} saved, expected {sorted(['step', *names])}")
-    require_count(what, "step", state["step"], minimum=0)
-    arrays = {}
-    for name in names:
-        value = state[name]
-        array = value.data if isinstance(value, Tensor) else value
-        if not is_array(array):
-            raise TypeError(f"{what}: {name} must be an array, got {type(array).__name__}")
-        if array.shape != parameter.shape:
-            raise ValueError(f"{what}: {name} has shape {array.shape}, expected {parameter.shape}")
-        if array.dtype != parameter.dtype:
-            raise TypeError(f"{what}: {name} is {array.dtype}, expected {parameter.dtype}")
-        arrays[name] = array
-    return {"step": int(state["step"]), **arrays}
+    group: int
+    positions: list[int]  # among all parameters
+    flat: FlatParameters
 
 
 class Optimizer:
@@ -266,7 +75,6 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], options: dict[str, Any]) -> None:
         self.defaults = options
         self.param_groups: list[Group] = []
-        self._flat: list[list[tuple[list[int], FlatParameters]]] = []  # of each group
         if isinstance(params, (Tensor, Mapping, str)) or not isinstance(params, Iterable):
             raise TypeError(
                 f"{self.name}: expected an iterable of parameters or of groups, "
@@ -278,13 +86,11 @@ class Optimizer:
         are_groups = [isinstance(entry, Mapping) for entry in entries]
         if any(are_groups) and not all(are_groups):
             raise TypeError(f"{self.name}: expected parameters or groups, not both")
-        groups: list[Group] = []
         for entry in entries if are_groups[0] else [{"params": entries}]:
-            others = [parameter for group in groups for parameter in group["params"]]
-            groups.append(checked_group(self.name, entry, self.defaults, others))
-            self.check_options(groups[-1])
-        for group in groups:
-            self._add(group)
+            self.param_groups.append(self._checked_group(entry))
+        self._parts: list[_Part] = []
+        for number in range(len(self.param_groups)):  # nothing moves before all is known to fit
+            self._parts += self._parts_of(number)
 
     @property
     def name(self) -> str:
@@ -322,12 +128,7 @@ class Optimizer:
         raise NotImplementedError(f"{self.name}: update is not written")
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
-        """Add parameters, with options of their own, to those improved.
-
-        Parameters
-        ----------
-        group : dict
-            ``"params"`` and any options.
+        """Add a group of parameters: a dict of ``"params"`` and any options.
 
         Examples
         --------
@@ -337,9 +138,8 @@ class Optimizer:
         >>> [group["lr"] for group in optimizer.param_groups]
         [0.1, 0.2]
         """
-        complete = checked_group(self.name, group, self.defaults, self.parameters)
-        self.check_options(complete)
-        self._add(complete)
+        self.param_groups.append(self._checked_group(group))
+        self._parts += self._parts_of(len(self.param_groups) - 1)
 
     def zero_grad(self) -> None:
         """Forget every parameter's ``grad``."""
@@ -376,20 +176,17 @@ class Optimizer:
             whole, single = one_gradient(self.name, self.parameters, gradients), None
         else:
             whole, single = None, single_gradients(self.name, self.parameters, gradients)
-        first, start = 0, 0
-        for group, flats in zip(self.param_groups, self._flat):
-            for indices, flat in flats:
-                with use_device(flat.device):
-                    if single is None:
-                        stop = start + flat.values.size
-                        gradient, present = whole[start:stop], [True] * len(indices)
-                        start = stop
-                    else:
-                        mine = [single[first + index] for index in indices]
-                        gradient = flat.flatten(mine)
-                        present = [part is not None for part in mine]
-                    self._improve(group, flat, gradient, present)
-            first += len(group["params"])
+        start = 0
+        for number, positions, flat in self._parts:
+            with use_device(flat.device):
+                if single is None:
+                    stop = start + flat.values.size
+                    gradient, present = whole[start:stop], [True] * len(positions)
+                    start = stop
+                else:
+                    mine = [single[position] for position in positions]
+                    gradient, present = flat.flatten(mine), [part is not None for part in mine]
+                self._improve(self.param_groups[number], flat, gradient, present)
 
     def _improve(
         self, group: Group, flat: FlatParameters, gradient: Array, present: Sequence[bool]
@@ -419,7 +216,19 @@ class Optimizer:
         {0: {'step': 1, 'momentum_buffer': array([3.], dtype=float32)}}
         """
         self._gather()
-        return saved_state(self.param_groups, self._flat, self.memories_of)
+        states = {}
+        for position, state in sorted(self._states().items()):
+            if state["step"]:
+                states[position] = {
+                    name: value if name == "step" else to_numpy(value).copy()
+                    for name, value in state.items()
+                }
+        positions = itertools.count()
+        groups = []
+        for group in self.param_groups:
+            options = {key: value for key, value in group.items() if key != "params"}
+            groups.append({**options, "params": [next(positions) for _ in group["params"]]})
+        return {"state": states, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what ``state_dict`` saved of an optimiser of the same parameters.
@@ -433,17 +242,10 @@ class Optimizer:
             If groups, options, shapes or dtypes do not fit.
         """
         self._gather()
-        options, states = checked_state(
-            self.name, self.param_groups, self.memories_of, self.check_options, state_dict
-        )
-        first = 0
-        for group, new_options, flats in zip(self.param_groups, options, self._flat):
+        options, states = self._checked_state(f"{self.name}.load_state_dict", state_dict)
+        for group, new_options in zip(self.param_groups, options):
             group.update(new_options)
-            names = self.memories_of(group)
-            for indices, flat in flats:
-                for place, index in enumerate(indices):
-                    flat.set_state_of(place, states.get(first + index, {"step": 0}), names)
-            first += len(group["params"])
+        self._set_states(states)
 
     def __repr__(self) -> str:
         lines = [f"{self.name} ("]
@@ -453,23 +255,172 @@ class Optimizer:
             lines += [f"    {key}: {value}" for key, value in options]
         return "\n".join([*lines, ")"])
 
-    def _add(self, group: Group) -> None:
-        self.param_groups.append(group)
-        self._flat.append(flat_parameters(group["params"]))
+    def _parts_of(self, number: int) -> list[_Part]:
+        """A group's parameters, sorted by dtype and device, each kind moved into one array."""
+        first = sum(len(group["params"]) for group in self.param_groups[:number])
+        kinds: dict[Any, list[int]] = {}
+        parameters = self.parameters
+        for position in range(first, first + len(self.param_groups[number]["params"])):
+            parameter = parameters[position]
+            kind = (parameter.dtype, device_of(parameter.data))
+            kinds.setdefault(kind, []).append(position)
+        return [
+            _Part(number, positions, FlatParameters([parameters[p] for p in positions]))
+            for positions in kinds.values()
+        ]
 
     def _gather(self) -> None:
         """See to it that all values are in the flat arrays, whatever was done to ``data``."""
-        for position, flats in enumerate(self._flat):
-            if all(flat.gather() for _, flat in flats):
-                continue
-            group = self.param_groups[position]
-            names = self.memories_of(group)
-            states = {
-                index: flat.state_of(place, names)
-                for indices, flat in flats
-                for place, index in enumerate(indices)
+        are_gathered = [part.flat.gather() for part in self._parts]
+        if all(are_gathered):
+            return
+        states = self._states()  # a dtype or device has changed: sort all parameters anew
+        self._parts = []
+        for number in range(len(self.param_groups)):
+            self._parts += self._parts_of(number)
+        self._set_states(states)
+
+    def _states(self) -> dict[int, dict[str, Any]]:
+        """What is remembered of each parameter, by its position."""
+        states = {}
+        for number, positions, flat in self._parts:
+            names = self.memories_of(self.param_groups[number])
+            for place, position in enumerate(positions):
+                states[position] = flat.state_of(place, names)
+        return states
+
+    def _set_states(self, states: Mapping[int, dict[str, Any]]) -> None:
+        for number, positions, flat in self._parts:
+            names = self.memories_of(self.param_groups[number])
+            for place, position in enumerate(positions):
+                flat.set_state_of(place, states.get(position, {"step": 0}), names)
+
+    def _checked_group(self, group: Mapping[str, Any]) -> Group:
+        """A group with its options complete, once its parameters and options are known to fit."""
+        name = self.name
+        if not isinstance(group, Mapping) or "params" not in group:
+            raise TypeError(
+                f"{name}: a parameter group is a dict with 'params', got {shown(group)}"
+            )
+        unknown = [key for key in group if key != "params" and key not in self.defaults]
+        if unknown:
+            known = ", ".join(self.defaults)
+            wrong = shown(unknown[0])
+            raise TypeError(f"{name}: unknown option {wrong} in a group, expected {known}")
+        params = group["params"]
+        params = [params] if isinstance(params, Tensor) else params
+        if not isinstance(params, Iterable) or isinstance(params, str):
+            raise TypeError(f"{name}: 'params' must be tensors, got {type(params).__name__}")
+        params = list(params)
+        if not params:
+            raise ValueError(f"{name}: a parameter group has no parameters")
+        seen = {id(parameter) for parameter in self.parameters}
+        for i, parameter in enumerate(params):
+            if not isinstance(parameter, Tensor):
+                kind = type(parameter).__name__
+                raise TypeError(f"{name}: parameter {i} is a {kind}, no Tensor")
+            if not parameter.is_leaf or parameter.dtype.kind != "f":
+                raise ValueError(
+                    f"{name}: parameter {i} of shape {parameter.shape} must be a floating point "
+                    f"leaf, not whole numbers or the result of an operation"
+                )
+            if id(parameter) in seen:
+                raise ValueError(f"{name}: parameter {i} of shape {parameter.shape} comes twice")
+            seen.add(id(parameter))
+        complete = {**self.defaults, **group, "params": params}
+        self.check_options(complete)
+        return complete
+
+    def _checked_state(
+        self, name: str, state_dict: Mapping[str, Any]
+    ) -> tuple[list[dict[str, Any]], dict[int, dict[str, Any]]]:
+        """The options of each group and the state of each parameter, all known to fit."""
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            raise TypeError(f"{name}: expected a dict with 'state' and 'param_groups'")
+        saved_groups = state_dict["param_groups"]
+        if len(saved_groups) != len(self.param_groups):
+            here = len(self.param_groups)
+            raise ValueError(f"{name}: {len(saved_groups)} groups saved, {here} here")
+        options = []
+        expected = []  # each parameter, and the names of what is remembered of it
+        for i, (group, saved) in enumerate(zip(self.param_groups, saved_groups)):
+            if set(saved) != set(group):
+                here, there = sorted(group), shown(sorted(map(str, saved)))
+                raise ValueError(f"{name}: group {i} has {there} saved, {here} here")
+            if len(saved["params"]) != len(group["params"]):
+                raise ValueError(
+                    f"{name}: group {i} has {len(saved['params'])} parameters saved, "
+                    f"{len(group['params'])} here"
+                )
+            new = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in saved.items()
+                if key != "params"
             }
-            self._flat[position] = flat_parameters(group["params"])
-            for indices, flat in self._flat[position]:
-                for place, index in enumerate(indices):
-                    flat.set_state_of(place, states[index], names)
+            self.check_options(new)
+            options.append(new)
+            expected += [(parameter, self.memories_of(new)) for parameter in group["params"]]
+        states = {}
+        for key, state in state_dict["state"].items():
+            try:
+                index = int(key)
+            except ValueError:
+                raise ValueError(f"{name}: {shown(key)} is no number of a parameter") from None
+            if not 0 <= index < len(expected):
+                count = len(expected)
+                raise ValueError(f"{name}: state of parameter {index}, of {count} parameters")
+            states[index] = _checked_memories(f"{name}: parameter {index}", *expected[index], state)
+        return options, states
+
+
+def _checked_memories(
+    what: str, parameter: Tensor, names: Sequence[str], state: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The saved state of one parameter, once its arrays are known to fit."""
+    if set(state) != {"step", *names}:
+        there = shown(sorted(map(str, state)))
+        raise ValueError(f"{what} has {there} saved, expected {sorted(['step', *names])}")
+    require_count(what, "step", state["step"], minimum=0)
+    arrays = {}
+    for name in names:
+        value = state[name]
+        array = value.data if isinstance(value, Tensor) else value
+        if not is_array(array):
+            raise TypeError(f"{what}: {name} must be an array, got {type(array).__name__}")
+        if array.shape != parameter.shape:
+            raise ValueError(f"{what}: {name} has shape {array.shape}, expected {parameter.shape}")
+        if array.dtype != parameter.dtype:
+            raise TypeError(f"{what}: {name} is {array.dtype}, expected {parameter.dtype}")
+        arrays[name] = array
+    return {"step": int(state["step"]), **arrays}
+
+
+def require_number(
+    name: str,
+    option: str,
+    value: Any,
+    minimum: float = 0.0,
+    below: float | None = None,
+    finite: bool = True,
+) -> None:
+    """Raise unless an option is a number of at least ``minimum`` and less than ``below``."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {option} must be a number, got {shown(value)}") from None
+    if below is not None and not minimum <= number < below:
+        raise ValueError(f"{name}: {option} must lie in [{minimum}, {below}), got {shown(value)}")
+    if not number >= minimum:
+        raise ValueError(f"{name}: {option} must be at least {minimum}, got {shown(value)}")
+    if finite and number == math.inf:
+        raise ValueError(f"{name}: {option} must be finite, got {shown(value)}")
+
+
+def require_count(name: str, option: str, value: Any, minimum: int) -> None:
+    """Raise unless an option is a whole number of at least ``minimum``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: {option} must be a whole number, got {shown(value)}") from None
+    if number < minimum:
+        raise ValueError(f"{name}: {option} must be at least {minimum}, got {number}")

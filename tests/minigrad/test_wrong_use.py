@@ -260,7 +260,7 @@ OPTIMISERS = {
     "clip-arrays": (
         lambda w: optim.clip_grad_norm_(w.batch, 1.0), TypeError, "parameter 0 is a ndarray"),
     "clip-number": (
-        lambda w: optim.clip_gradients_([1.0], 1.0), TypeError, "clip_gradients_: .*float"),
+        lambda w: optim.clip_grad_norm_([1.0], 1.0), TypeError, "clip_grad_norm_: .*float"),
     "clip-none": (
         lambda w: optim.clip_grad_norm_(None, 1.0), TypeError, "clip_grad_norm_: .*NoneType"),
 }  # fmt: skip

@@ -94,11 +94,16 @@ def test_a_gradient_on_another_device_is_refused(cupy):
 @pytest.mark.parametrize("norm_type", [1, 2, 3, float("inf")])
 def test_clipping_is_the_cpus_and_does_not_wait(cupy, norm_type):
     model = model_on("cuda", 2)
-    gradients, host = gradients_of(model, 0), gradients_of(model_on("cpu", 2), 0)
+    on_host = model_on("cpu", 2)
+    gradients, host = gradients_of(model, 0), gradients_of(on_host, 0)
+    for parameter, gradient in zip(model.parameters(), gradients):
+        parameter.grad = gradient
+    for parameter, gradient in zip(on_host.parameters(), host):
+        parameter.grad = gradient
     with counters.no_waits():
-        length = optim.clip_gradients_(gradients, 0.5, norm_type)
+        length = optim.clip_grad_norm_(model.parameters(), 0.5, norm_type)
     assert length.device == gradients[0].device
-    expected = optim.clip_gradients_(host, 0.5, norm_type)
+    expected = optim.clip_grad_norm_(on_host.parameters(), 0.5, norm_type)
     assert length.item() == pytest.approx(expected.item(), rel=1e-6)
     for mine, other in zip(gradients, host):
         numpy.testing.assert_allclose(mine.to("cpu").data, other.data, rtol=1e-5)

@@ -38,8 +38,10 @@ def stepper(kept=None):
         loss, gradients = shard_gradients(
             loss_function, parameters, [x, target], shard_size=4, workers=2
         )
-        optim.clip_gradients_(gradients, 1.0)
-        optimizer.step(gradients)
+        for parameter, gradient in zip(parameters, gradients):
+            parameter.grad = gradient
+        optim.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
         schedule.step()
         return loss
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
-from minigrad.backend import Array, array_module, common_device, is_array, use_device
+from minigrad.backend import Array, array_module, common_device, use_device
 from minigrad.engine import Tensor, mark_written
 from minigrad.optim.optimizer import require_number
 
@@ -57,78 +56,24 @@ def clip_grad_norm_(
     >>> x.grad.data.round(3)
     array([0.6, 0.8], dtype=float32)
     """
-    parameters = _listed("clip_grad_norm_", parameters)
-    for i, parameter in enumerate(parameters):
-        if not isinstance(parameter, Tensor):
-            kind = type(parameter).__name__
-            raise TypeError(f"clip_grad_norm_: parameter {i} is a {kind}, no Tensor")
-    gradients = [parameter.grad for parameter in parameters]
-    return _clip("clip_grad_norm_", gradients, max_norm, norm_type, error_if_nonfinite)
-
-
-def clip_gradients_(
-    gradients: Tensor | Array | Iterable[Tensor | Array | None],
-    max_norm: float,
-    norm_type: float = 2.0,
-    error_if_nonfinite: bool = False,
-) -> Tensor:
-    """The same for gradients in hand, as ``grad`` returns them: see :func:`clip_grad_norm_`.
-
-    One array with all gradients in it, as ``Optimizer.step`` takes it, is a handful of array
-    operations; a sequence takes one more for each gradient.
-
-    Parameters
-    ----------
-    gradients : sequence of (Tensor, array or None), or one of them
-        Written in place.
-    max_norm, norm_type, error_if_nonfinite
-        As there.
-
-    Returns
-    -------
-    Tensor ()
-        The length before.
-
-    Raises
-    ------
-    TypeError, ValueError, RuntimeError
-        As there; a TypeError also for a gradient that is neither array nor Tensor.
-
-    Examples
-    --------
-    >>> from minigrad import Tensor, optim
-    >>> gradients = [Tensor([3.0]), Tensor([4.0])]
-    >>> length = optim.clip_gradients_(gradients, max_norm=1.0)
-    >>> [round(gradient.item(), 3) for gradient in gradients]
-    [0.6, 0.8]
-    """
-    gradients = _listed("clip_gradients_", gradients)
-    for i, gradient in enumerate(gradients):
-        if gradient is not None and not isinstance(gradient, Tensor) and not is_array(gradient):
-            kind = type(gradient).__name__
-            raise TypeError(f"clip_gradients_: gradient {i} is a {kind}, no array or Tensor")
-    return _clip("clip_gradients_", gradients, max_norm, norm_type, error_if_nonfinite)
-
-
-def _listed(name: str, given: Any) -> list[Any]:
-    if isinstance(given, Tensor) or is_array(given):
-        return [given]
-    if not isinstance(given, Iterable):
-        raise TypeError(f"{name}: expected Tensors, got {type(given).__name__}")
-    return list(given)
-
-
-def _clip(
-    name: str, gradients: list[Any], max_norm: float, norm_type: float, error_if_nonfinite: bool
-) -> Tensor:
+    name = "clip_grad_norm_"
     require_number(name, "max_norm", max_norm, finite=False)
     require_number(name, "norm_type", norm_type, finite=False)
     if norm_type == 0:
         raise ValueError(f"{name}: norm_type must be positive, got {norm_type}")
-    gradients = [gradient for gradient in gradients if gradient is not None]
-    arrays = [gradient.data if isinstance(gradient, Tensor) else gradient for gradient in gradients]
-    if not arrays:
+    if isinstance(parameters, Tensor):
+        parameters = [parameters]
+    if not isinstance(parameters, Iterable):
+        raise TypeError(f"{name}: expected Tensors, got {type(parameters).__name__}")
+    gradients = []
+    for i, parameter in enumerate(parameters):
+        if not isinstance(parameter, Tensor):
+            raise TypeError(f"{name}: parameter {i} is a {type(parameter).__name__}, no Tensor")
+        if parameter.grad is not None:
+            gradients.append(parameter.grad)
+    if not gradients:
         return Tensor(0.0)
+    arrays = [gradient.data for gradient in gradients]
     with use_device(common_device(*arrays, name=name)):
         length = _length(arrays, float(norm_type))
         if error_if_nonfinite and not math.isfinite(length):
@@ -137,8 +82,7 @@ def _clip(
         scale = array_module(*arrays).minimum(float(max_norm) / (length + 1e-6), 1.0)
         for gradient, array in zip(gradients, arrays):
             array *= scale
-            if isinstance(gradient, Tensor):
-                mark_written(gradient)
+            mark_written(gradient)
     return Tensor(length)
 
 

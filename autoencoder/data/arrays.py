@@ -9,8 +9,7 @@ from typing import Any
 import numpy
 from numpy.typing import ArrayLike
 
-from minigrad.backend import shown
-from minigrad.nn.arguments import whole_number, whole_numbers
+from minigrad.backend import shown, whole_number, whole_numbers
 
 __all__ = ["array_of_numbers", "known_name", "require_shape", "whole_number", "whole_numbers"]
 

@@ -1,4 +1,4 @@
-"""The ground floor: arrays on either device, BLAS's threads, random numbers."""
+"""The ground floor: arrays on either device, BLAS's threads, random numbers, checks of numbers."""
 
 from minigrad.backend.array_switch import (
     CPU,
@@ -20,13 +20,20 @@ from minigrad.backend.array_switch import (
     use_device,
 )
 from minigrad.backend.blas import multiplies_small_in_place, one_blas_thread, with_one_blas_thread
+from minigrad.backend.numbers import (
+    cut,
+    pair,
+    require_number,
+    shown,
+    whole_number,
+    whole_numbers,
+)
 from minigrad.backend.random import (
     ShardGenerators,
     default_generator,
     is_part_of_batch,
     manual_seed,
 )
-from minigrad.backend.wording import cut, shown
 
 __all__ = [
     "Array",
@@ -49,10 +56,14 @@ __all__ = [
     "manual_seed",
     "multiplies_small_in_place",
     "one_blas_thread",
+    "pair",
+    "require_number",
     "shown",
     "strided_view",
     "to_device",
     "to_numpy",
     "use_device",
+    "whole_number",
+    "whole_numbers",
     "with_one_blas_thread",
 ]

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy
 
 from minigrad.backend.cuda import import_cupy, require_device
-from minigrad.backend.wording import shown
+from minigrad.backend.numbers import shown
 
 
 def keep_memory() -> None:

@@ -7,7 +7,6 @@ starts from the same weights on every device.
 from __future__ import annotations
 
 import contextlib
-import operator
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from minigrad.backend.wording import shown
+from minigrad.backend.numbers import whole_number
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -53,12 +52,7 @@ def manual_seed(seed: int) -> Generator:
     True
     """
     global _generator
-    try:
-        number = operator.index(seed)
-    except TypeError:
-        raise TypeError(f"manual_seed: expected a whole number, got {shown(seed)}") from None
-    if number < 0:
-        raise ValueError(f"manual_seed: the seed must not be negative, got {number}")
+    number = whole_number("manual_seed", "the seed", seed, minimum=0)
     generator = numpy.random.default_rng(number)
     with _lock:
         _generator = generator

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, overload
 
-from minigrad.backend import shown
-from minigrad.nn.arguments import whole_number
+from minigrad.backend import shown, whole_number
 from minigrad.nn.module import Module
 
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from minigrad import functional
-from minigrad.backend import Device, shown
+from minigrad.backend import Device, pair, shown, whole_number
 from minigrad.engine import Tensor
-from minigrad.nn.arguments import pair, whole_number
 from minigrad.nn.initialisation import fan_in_uniform
 from minigrad.nn.module import Module
 

@@ -9,8 +9,7 @@ import numpy
 
 from minigrad.backend import Device, default_generator
 from minigrad.backend import device as as_device
-from minigrad.nn.arguments import parameter_dtype
-from minigrad.nn.module import Parameter
+from minigrad.nn.module import Parameter, parameter_dtype
 
 if TYPE_CHECKING:
     from numpy.random import Generator

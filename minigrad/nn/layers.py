@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from minigrad import functional
-from minigrad.backend import Device, shown
+from minigrad.backend import Device, pair, shown, whole_number, whole_numbers
 from minigrad.engine import Tensor
-from minigrad.nn.arguments import pair, parameter_dtype, whole_number, whole_numbers
 from minigrad.nn.initialisation import fan_in_uniform
-from minigrad.nn.module import Module, Parameter
+from minigrad.nn.module import Module, Parameter, parameter_dtype
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -16,7 +16,9 @@ import numpy
 from minigrad.backend import (
     Device,
     HostArray,
+    as_dtype,
     cut,
+    device,
     device_of,
     is_array,
     to_device,
@@ -24,7 +26,6 @@ from minigrad.backend import (
     use_device,
 )
 from minigrad.engine import Tensor, mark_written
-from minigrad.nn.arguments import device_or_dtype
 
 
 class Parameter(Tensor):
@@ -472,3 +473,21 @@ class Module:
         for path, module in self._walk(prefix) if recurse else [(prefix, self)]:
             for name, parameter in module._attributes(Parameter):
                 yield (f"{path}.{name}" if path else name), parameter
+
+
+def device_or_dtype(caller: str, target: Any) -> Device | numpy.dtype:
+    """Tell a device from a floating point precision."""
+    is_text = isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
+    if is_text or isinstance(target, Device):
+        return device(target)
+    if isinstance(target, Tensor) or target is None:
+        raise TypeError(f"{caller}: expected a device or a dtype, got {type(target).__name__}")
+    return parameter_dtype(caller, target, "a device or a dtype")
+
+
+def parameter_dtype(caller: str, given: Any, expected: str = "a dtype") -> numpy.dtype:
+    """A floating point dtype, float32 for None."""
+    dtype = as_dtype(caller, "float32" if given is None else given, expected)
+    if dtype.kind != "f":
+        raise TypeError(f"{caller}: parameters are floating point, got {dtype}")
+    return dtype

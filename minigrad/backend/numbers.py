@@ -1,0 +1,116 @@
+"""Checks of numbers that a caller gives, and how values are shown in error messages.
+
+Each check names the function or class it speaks for and the argument that is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+
+def cut(text: str, most: int = 200) -> str:
+    """A text, or its beginning and how long it was.
+
+    Examples
+    --------
+    >>> cut("short"), cut("a" * 1_000_000, 8)
+    ('short', 'aaaaaaaa... (1,000,000 characters)')
+    """
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
+
+def shown(value: Any, most: int = 200) -> str:
+    """The ``repr`` of a value that came from outside, cut; whatever the value is.
+
+    Examples
+    --------
+    >>> shown("mode"), shown("mode" * 1_000_000, 5), shown(10**5_000)
+    ("'mode'", "'mode... (4,000,002 characters)", 'an int that cannot be shown')
+    """
+    try:
+        return cut(repr(value), most)
+    except (ValueError, RecursionError):  # numbers of more than 4,300 digits; cycles
+        kind = type(value).__name__
+        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} that cannot be shown"
+
+
+def require_number(
+    name: str,
+    what: str,
+    value: Any,
+    minimum: float = -math.inf,
+    below: float | None = None,
+    finite: bool = False,
+) -> None:
+    """Raise unless a value is one real number, Python's or NumPy's, within its bounds.
+
+    Examples
+    --------
+    >>> require_number("SGD", "lr", -0.1, minimum=0.0)
+    Traceback (most recent call last):
+        ...
+    ValueError: SGD: lr must be at least 0.0, got -0.1
+    """
+    is_scalar = isinstance(value, numpy.generic) and value.dtype.kind in "biuf"
+    if not (is_scalar or isinstance(value, numbers.Real)):
+        raise TypeError(f"{name}: {what} must be a number, got {shown(value)}")
+    if below is not None and not minimum <= value < below:
+        raise ValueError(f"{name}: {what} must lie in [{minimum}, {below}), got {shown(value)}")
+    if minimum > -math.inf and not value >= minimum:
+        raise ValueError(f"{name}: {what} must be at least {minimum}, got {shown(value)}")
+    if finite and not abs(value) < math.inf:
+        raise ValueError(f"{name}: {what} must be finite, got {shown(value)}")
+
+
+def whole_number(name: str, what: str, value: Any, minimum: int | None = 1) -> int:
+    """A whole number of at least ``minimum`` as an int; a truth value is none.
+
+    Examples
+    --------
+    >>> whole_number("Linear", "in_features", 0)
+    Traceback (most recent call last):
+        ...
+    ValueError: Linear: in_features must be at least 1, got 0
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"{name}: {what} must be a whole number, got {shown(value)}")
+    if minimum is not None and number < minimum:
+        raise ValueError(f"{name}: {what} must be at least {minimum}, got {shown(number)}")
+    return number
+
+
+def whole_numbers(name: str, what: str, value: Any, minimum: int | None = 1) -> tuple[int, ...]:
+    """A sequence of whole numbers as a tuple; a single one becomes a tuple of one.
+
+    Examples
+    --------
+    >>> whole_numbers("LayerNorm", "normalized_shape", [3, 4])
+    (3, 4)
+    """
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return (whole_number(name, what, value, minimum),)
+    return tuple(whole_number(name, what, item, minimum) for item in value)
+
+
+def pair(name: str, what: str, value: Any, minimum: int | None = 1) -> tuple[int, int]:
+    """One whole number for height and width, or one each, as a pair.
+
+    Examples
+    --------
+    >>> pair("Conv2d", "stride", 2), pair("Conv2d", "stride", (2, 1))
+    ((2, 2), (2, 1))
+    """
+    found = whole_numbers(name, what, value, minimum)
+    if isinstance(value, Sequence) and len(found) != 2:
+        raise ValueError(f"{name}: {what} must be one number or a pair, got {shown(value)}")
+    return (found[0], found[-1])

@@ -7,6 +7,7 @@ from minigrad.backend.array_switch import (
     HostArray,
     HostScalar,
     array_module,
+    as_array,
     as_dtype,
     as_host_array,
     common_device,
@@ -18,6 +19,7 @@ from minigrad.backend.array_switch import (
     to_device,
     to_numpy,
     use_device,
+    where_not_finite,
 )
 from minigrad.backend.blas import multiplies_small_in_place, one_blas_thread, with_one_blas_thread
 from minigrad.backend.numbers import (
@@ -43,6 +45,7 @@ __all__ = [
     "HostScalar",
     "ShardGenerators",
     "array_module",
+    "as_array",
     "as_dtype",
     "as_host_array",
     "common_device",
@@ -63,6 +66,7 @@ __all__ = [
     "to_device",
     "to_numpy",
     "use_device",
+    "where_not_finite",
     "whole_number",
     "whole_numbers",
     "with_one_blas_thread",

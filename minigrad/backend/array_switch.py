@@ -226,6 +226,74 @@ def as_dtype(name: str, dtype: Any, expected: str = "a dtype") -> Any:
     return numpy.dtype(found.char)  # the machine's byte order
 
 
+def as_array(
+    data: Any, dtype: Any = None, place: str | Device | None = None, name: str = "Tensor"
+) -> Array:
+    """An array, a number or a nested list as an array that a tensor can have.
+
+    Arrays are not copied without need and keep their precision; Python floats become float32.
+
+    Raises
+    ------
+    TypeError, OverflowError
+        If the data is no regular array of numbers; if a number is out of the dtype's range.
+
+    Examples
+    --------
+    >>> as_array([1, 2.5])
+    array([1. , 2.5], dtype=float32)
+    """
+    wanted = None if dtype is None else as_dtype(name, dtype)
+    if isinstance(data, HostArray):
+        data = as_host_array(data)  # a memory map as well, or a matrix, whose * is another
+    elif not is_array(data):
+        data = _from_python(data, wanted, name)
+    if wanted is None or data.dtype.kind not in "fiub":
+        wanted = as_dtype(name, data.dtype)
+    if data.dtype != wanted:
+        with use_device(device_of(data)):
+            data = data.astype(wanted)
+    return data if place is None else to_device(data, place)
+
+
+def _from_python(data: Any, wanted: Any, name: str) -> Array:
+    """Numbers and lists of them as an array: of float32 where nothing says another precision."""
+    first = data
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    is_foreign = hasattr(first, "__array__") and not isinstance(first, (HostArray, HostScalar))
+    is_plain = not (hasattr(data, "dtype") or is_foreign)
+    try:
+        array = as_host_array(data)
+        if is_plain and wanted is None and array.dtype.kind == "f":
+            array = array.astype("float32")
+        elif is_plain and wanted is not None and array.dtype.kind in "fiub":
+            array = as_host_array(data, wanted)  # which notices a number out of range
+    except OverflowError as error:
+        raise OverflowError(f"{name}: a number is out of the range of {wanted}") from error
+    except ValueError as error:
+        raise TypeError(f"{name}: the data is no regular array: {error}") from error
+    return array
+
+
+def where_not_finite(array: Array) -> str:
+    """The first index and value that is NaN or infinite, in words; empty if there is none.
+
+    Examples
+    --------
+    >>> where_not_finite(numpy.array([1.0, float("nan")])), where_not_finite(numpy.ones(2))
+    ('first at index (1,): nan', '')
+    """
+    xp = array_module(array)
+    with use_device(device_of(array)):
+        finite = xp.isfinite(array)
+        if bool(finite.all()):
+            return ""
+        flat = int(xp.argmin(finite))  # False sorts first
+        index = tuple(int(i) for i in xp.unravel_index(xp.asarray(flat), array.shape))
+        return f"first at index {index}: {to_numpy(array[index])}"
+
+
 def to_device(array: Array, target: str | Device) -> Array:
     """Copy an array to a device; an array already there is returned as it is.
 

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from minigrad.backend import (
     Array,
     HostScalar,
-    array_module,
     as_host_array,
     common_device,
-    device_of,
     is_array,
-    to_numpy,
     use_device,
+    where_not_finite,
 )
 from minigrad.engine.tensor import Tensor
 
@@ -64,14 +62,6 @@ def user_line() -> str:
 
 def require_finite(array: Array, what: str, created: str) -> None:
     """Raise a FloatingPointError if an array holds NaN or infinity. Waits for the device."""
-    xp = array_module(array)
-    with use_device(device_of(array)):
-        finite = xp.isfinite(array)
-        if bool(finite.all()):
-            return
-        flat = int(xp.argmin(finite))  # False sorts first
-        index = tuple(int(i) for i in xp.unravel_index(xp.asarray(flat), array.shape))
-        value = to_numpy(array[index])
-    raise FloatingPointError(
-        f"{what} is not finite (first at index {index}: {value}), created at {created}"
-    )
+    problem = where_not_finite(array)
+    if problem:
+        raise FloatingPointError(f"{what} is not finite ({problem}), created at {created}")

@@ -16,12 +16,9 @@ from minigrad.backend import (
     CPU,
     Array,
     Device,
-    HostArray,
-    as_dtype,
+    as_array,
     as_host_array,
     device_of,
-    is_array,
-    to_device,
     use_device,
 )
 from minigrad.engine.modes import is_grad_enabled
@@ -115,14 +112,16 @@ class Tensor(TensorMethods):
     def __init__(
         self, data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None
     ) -> None:
-        self.data = as_array(data, dtype, device)
+        given = data.data if isinstance(data, Tensor) else data
+        self.data = as_array(given, dtype, device)
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(f"Tensor: only floating point can require gradients, got {self.dtype}")
         self.requires_grad = bool(requires_grad)
         self.grad = None
         self.grad_fn = None
-        is_shared = isinstance(data, Tensor) and data.data is self.data
-        self._version = version_of(data) if is_shared else None
+        self._version = None
+        if isinstance(data, Tensor) and self.data is given:
+            self._version = version_of(data)
 
     @staticmethod
     def _wrap(data: Array) -> Tensor:
@@ -204,7 +203,8 @@ class Tensor(TensorMethods):
 
     def copy_(self: Self, source: Any) -> Self:
         """Write new values into this tensor, in place; the mutation check notices."""
-        values = as_array(source, self.dtype, self.device, "copy_")
+        given = source.data if isinstance(source, Tensor) else source
+        values = as_array(given, self.dtype, self.device, "copy_")
         if values.shape != self.shape:
             raise ValueError(f"copy_: expected shape {self.shape}, got {values.shape}")
         return self._write("copy_", values)
@@ -277,42 +277,6 @@ class Tensor(TensorMethods):
         maker = f", grad_fn={self.grad_fn.name}" if self.grad_fn is not None else ""
         wish = ", requires_grad=True" if self.requires_grad and not maker else ""
         return f"Tensor({inside}{device}{maker}{wish})"
-
-
-def as_array(data: Any, dtype: Any, device: str | Device | None, name: str = "Tensor") -> Array:
-    """What a caller calls data, as an array: see :class:`Tensor`."""
-    wanted = None if dtype is None else as_dtype(name, dtype)
-    if isinstance(data, Tensor):
-        data = data.data
-    if isinstance(data, HostArray):
-        data = as_host_array(data)  # a memory map as well, or a matrix, whose * is another
-    elif not is_array(data):
-        data = _from_python(data, wanted, name)
-    if wanted is None or data.dtype.kind not in "fiub":
-        wanted = as_dtype(name, data.dtype)
-    if data.dtype != wanted:
-        with use_device(device_of(data)):
-            data = data.astype(wanted)
-    return data if device is None else to_device(data, device)
-
-
-def _from_python(data: Any, wanted: Any, name: str) -> Array:
-    """Numbers and lists of them as an array: of float32 where nothing says another precision."""
-    first = data
-    while isinstance(first, (list, tuple)) and first:
-        first = first[0]
-    is_plain = not (hasattr(data, "dtype") or isinstance(first, Tensor))
-    try:
-        array = as_host_array(data)
-        if is_plain and wanted is None and array.dtype.kind == "f":
-            array = array.astype("float32")
-        elif is_plain and wanted is not None and array.dtype.kind in "fiub":
-            array = as_host_array(data, wanted)  # which notices a number out of range
-    except OverflowError as error:
-        raise OverflowError(f"{name}: a number is out of the range of {wanted}") from error
-    except ValueError as error:
-        raise TypeError(f"{name}: the data is no regular array: {error}") from error
-    return array
 
 
 def _with_values(given: Any) -> Any:

@@ -1,6 +1,4 @@
-"""Into what shards a batch is cut: each fits into a core's cache, and every core gets work.
-
-Gradients of a batch, computed in shards of a few samples on several threads.
+"""Gradients of a batch, computed in shards of a few samples on several threads.
 
 A batch is cut into shards. Each runs forward and backward with a small graph of its own, and the
 gradients are added *in shard order*. One idea gives four things:
@@ -10,7 +8,8 @@ gradients are added *in shard order*. One idea gives four things:
 - peak memory does not grow with the batch;
 - the result is the same, bit for bit, with 1, 2 or 16 workers: who computed a shard never matters.
 
-On a GPU the shard is the whole batch.
+On a GPU one thread does everything. There ``shard_gradients`` takes the whole batch as one shard,
+unless told otherwise, and ``map_shards``, which only applies a function, ``GPU_ROWS`` at a time.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ import numpy
 from minigrad.backend import (
     CPU,
     Array,
+    Device,
     ShardGenerators,
     array_module,
     device_of,
@@ -36,11 +36,19 @@ from minigrad.backend import (
     use_device,
     with_one_blas_thread,
 )
-from minigrad.engine import Sum, Tensor, borrowed_gradients, enable_grad, grad, no_grad
+from minigrad.engine import (
+    Sum,
+    Tensor,
+    borrowed_gradients,
+    enable_grad,
+    grad,
+    no_grad,
+    operations_behind,
+)
 from minigrad.functional.arithmetic import ScaleDown
 from minigrad.functional.index import cat
 from minigrad.functional.reduce import SumOfSquares
-from minigrad.parallel.threads import sum_in_order, usable_cores
+from minigrad.parallel.threads import run_in_order, usable_cores
 
 # What the largest activation of one shard may take: about two level-2 caches of a core. In half of
 # it the arithmetic is no faster, and threads wait for the interpreter lock twice as often.
@@ -59,215 +67,14 @@ SHARD_MULTIPLE = 4
 # How many samples a loss is tried on: enough that those it leaves out hardly ever balance.
 FEW = 8
 
-_known: WeakKeyDictionary[Callable[..., Tensor], dict[tuple, int]] = WeakKeyDictionary()
-
-
-def shard_slices(count: int, shard_size: int) -> list[slice]:
-    """Cut a batch into shards of nearly equal size.
-
-    Parameters
-    ----------
-    count : int
-        Samples in the batch.
-    shard_size : int
-        Most samples in a shard.
-
-    Returns
-    -------
-    list of slice
-        Their number is 1, 2 or a multiple of 4, if there are samples enough. None is empty.
-
-    Examples
-    --------
-    >>> [part.stop - part.start for part in shard_slices(100, 16)]
-    [13, 13, 13, 13, 12, 12, 12, 12]
-    """
-    shards = -(-count // shard_size)
-    if shards > 2:
-        shards = min(-(-shards // SHARD_MULTIPLE) * SHARD_MULTIPLE, count)
-    size, larger = divmod(count, shards)
-    ends = [size * k + min(k, larger) for k in range(shards + 1)]
-    return [slice(start, end) for start, end in itertools.pairwise(ends)]
-
-
-def suggest_shard_size(
-    function: Callable[..., Tensor], arrays: Sequence[Array], batch_size: int | None = None
-) -> int:
-    """How many samples go into a shard.
-
-    On the CPU the largest power of two, up to 256, for which the largest activation of the shard
-    stays within about two level-2 caches of a core (2.5 MiB); less for a batch that would then be
-    one or two shards, if a quarter of it still fills 1 MiB, or a half 512 KiB. The activations are
-    measured by running one sample, once for a function and shapes. On a GPU, the whole batch.
-
-    Parameters
-    ----------
-    function : callable
-        From one tensor per array to a tensor: a loss, or a model.
-    arrays : sequence of arrays
-        Samples, each (N, ...); one is enough.
-    batch_size : int, optional
-        How many samples a batch has; by default as many as the arrays.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> import numpy
-    >>> suggest_shard_size(lambda x: (x * x).mean(), [numpy.zeros((100, 20_000), "float32")])
-    25
-    """
-    count = batch_size or batch_length(arrays)
-    if device_of(arrays[0]) != CPU:
-        return count
-    largest = _largest_activation(function, arrays)
-    size = 1
-    while size < LARGEST_SHARD and 2 * size * largest <= SHARD_BYTES:
-        size *= 2
-    whole = count * largest
-    parts = 4 if whole >= 4 * QUARTER_BYTES else 2 if whole >= 2 * HALF_BYTES else 1
-    return min(size, -(-count // parts))
-
-
-def _largest_activation(function: Callable[..., Tensor], arrays: Sequence[Array]) -> int:
-    """Of what one sample makes on its way through a function, in bytes."""
-    shapes, known = _shapes(arrays), _known_of(function)
-    if shapes not in known:
-        leaf = Tensor(arrays[0][:1])
-        leaf.requires_grad = leaf.dtype.kind == "f"
-        with enable_grad(), ShardGenerators(seed=0).use(0):  # others' random numbers stay theirs
-            result = function(leaf, *(Tensor(array[:1]) for array in arrays[1:]))
-        if not isinstance(result, Tensor):
-            raise TypeError(f"shards: the result must be a Tensor, got {type(result).__name__}")
-        largest, stack, seen = max(leaf.data.nbytes, result.data.nbytes), [result.grad_fn], set()
-        while stack:
-            operation = stack.pop()
-            if operation is None or operation in seen:
-                continue
-            seen.add(operation)
-            for tensor in operation.inputs:
-                if not tensor.is_leaf:
-                    largest = max(largest, tensor.size * tensor.dtype.itemsize)
-                stack.append(tensor.grad_fn)
-        known[shapes] = largest
-    return known[shapes]
-
-
-def require_parts_of_batch(
-    function: Callable[..., Tensor],
-    arrays: Sequence[Array],
-    loss: Tensor,
-    rows: int,
-    reduction: str,
-) -> None:
-    """Refuse a loss that its shards' losses do not add up to.
-
-    The mean of an array with a row a sample needs no look. Any other loss is tried once, for a
-    function and shapes: that of a few samples must be the mean, or the sum, of the first one's and
-    the others'. Not where it draws random numbers, since these differ from one to the other.
-
-    Parameters
-    ----------
-    function : callable
-        From one tensor per array to a loss.
-    arrays : sequence of arrays
-        A batch of two samples or more.
-    loss : Tensor
-        What the function gave for a shard, not yet differentiated.
-    rows : int
-        The samples of the shard.
-    reduction : str
-        ``"mean"`` or ``"sum"``: what the batch's loss is to be.
-
-    Raises
-    ------
-    ValueError
-        If the two do not make the whole.
-    """
-    if loss.grad_fn is None or (reduction == "mean" and _is_mean_over_rows(loss, rows)):
-        return
-    kind, known = (reduction, type(loss.grad_fn), *_shapes(arrays)), _known_of(function)
-    if kind in known:
-        return
-    generators = ShardGenerators(seed=0, shards=2)
-
-    def value(first: int, end: int) -> float:
-        tensors = [Tensor(array[first:end]) for array in arrays]
-        with enable_grad(), generators.use(0), numpy.errstate(all="ignore"):
-            return float(function(*tensors).item())
-
-    few = min(batch_length(arrays), FEW)
-    whole, *parts = value(0, few), value(0, 1), value(1, few)
-    shares = (1 / few, 1 - 1 / few) if reduction == "mean" else (1, 1)
-    rounding = float(numpy.finfo(loss.dtype).eps) ** 0.5 * sum(map(abs, parts))
-    is_whole = abs(whole - shares[0] * parts[0] - shares[1] * parts[1]) <= rounding
-    is_looked_at = numpy.isfinite(whole) and not generators.were_asked
-    # A function that then gives another number draws from a generator of its own.
-    if is_looked_at and not is_whole and value(0, few) == whole:
-        raise ValueError(
-            f"shards: the loss of {few} samples is {whole:.6g}, of the first {parts[0]:.6g}, of "
-            f"the others {parts[1]:.6g}: not their {reduction}, so the batch's does not follow "
-            "from its shards'. reduction is 'mean' for a loss that is the mean over its samples, "
-            "'sum' for a sum; any other needs the whole batch as one shard (shard_size)"
-        )
-    if any(parts):  # of zeros the mean is the sum
-        known[kind] = True
-
-
-def _is_mean_over_rows(loss: Tensor, rows: int) -> bool:
-    """Whether a loss is the mean of all elements of an array with a row a sample."""
-    last = loss.grad_fn
-    summed = last.inputs[0].grad_fn if isinstance(last, ScaleDown) else last
-    if not isinstance(last, (ScaleDown, SumOfSquares)) or not isinstance(
-        summed, (Sum, SumOfSquares)
-    ):
-        return False
-    array = summed.inputs[0]
-    is_of_samples = array.shape[:1] == (rows,) and not isinstance(array.grad_fn, Sum)
-    return is_of_samples and last.divisor == array.size
-
-
-def _shapes(arrays: Sequence[Array]) -> tuple:
-    return tuple((array.shape[1:], array.dtype) for array in arrays)
-
-
-def _known_of(function: Callable[..., Tensor]) -> dict[tuple, int]:
-    """What was found out about a function so far."""
-    try:
-        return _known.setdefault(function, {})
-    except TypeError:  # nothing that can be a weak key
-        return {}
-
-
-def batch_length(arrays: Sequence[Array]) -> int:
-    """How many samples a batch has: the common length of its arrays.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they are no arrays, differ in length, or are empty.
-    """
-    for array in arrays:
-        if not is_array(array) or not array.ndim:
-            raise TypeError(f"shards: expected arrays with one row a sample, got {array!r:.60}")
-    lengths = {len(array) for array in arrays}
-    if len(lengths) != 1 or lengths == {0}:
-        shapes = ", ".join(str(array.shape) for array in arrays) or "none"
-        raise ValueError(f"shards: expected arrays with one row a sample, got shapes {shapes}")
-    return lengths.pop()
-
-
-__all__ = ["map_shards", "shard_gradients", "shard_slices", "suggest_shard_size"]
-
-LossFunction = Callable[..., Tensor]
-
 # Samples at a time through a network on a GPU that is only applied: enough to keep it busy, and
 # the windows of the lecture's largest layer then take 0.9 GiB.
 GPU_ROWS = 512
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# What was found out about a function so far, by shapes.
+_known: WeakKeyDictionary[Callable[..., Tensor], dict[tuple, int]] = WeakKeyDictionary()
 
 
 def _contained(function: _Function) -> _Function:
@@ -283,7 +90,7 @@ def _contained(function: _Function) -> _Function:
 @with_one_blas_thread
 @_contained
 def shard_gradients(
-    loss_function: LossFunction,
+    loss_function: Callable[..., Tensor],
     parameters: Sequence[Tensor],
     arrays: Sequence[Array],
     *,
@@ -343,7 +150,7 @@ def shard_gradients(
     >>> loss, gradient
     (Tensor(6.), Tensor([12.]))
     """
-    count = batch_length(arrays)
+    count = _batch_length(arrays)
     _require_counts(workers=workers, shard_size=shard_size)
     if reduction not in ("mean", "sum"):
         raise ValueError(f"shards: reduction must be 'mean' or 'sum', got {reduction!r:.60}")
@@ -352,24 +159,28 @@ def shard_gradients(
     shards = shard_slices(count, shard_size)
     generators = ShardGenerators(shards=len(shards))
 
-    def run(index: int) -> tuple[Tensor, ...]:
+    def run(index: int) -> Sequence[Tensor]:
         """Forward and backward of one shard: its share of the loss and of each gradient."""
         tensors = [Tensor(array[shards[index]]) for array in arrays]
         share = len(tensors[0]) / count if reduction == "mean" else 1
         with generators.use(index), enable_grad():
-            loss = _require_one_number(loss_function(*tensors))
-            if len(shards) == 1:
+            loss = _tensor("loss", loss_function(*tensors))
+            if loss.size != 1:
+                raise ValueError(f"shards: the loss must be one number, got shape {loss.shape}")
+            if len(shards) == 1:  # these gradients are the result: the caller's to keep
                 return (loss.detach(), *grad(loss, parameters))
             if index == 0:
                 rows = len(tensors[0])
-                require_parts_of_batch(loss_function, arrays, loss, rows, reduction)
+                _require_parts_of_batch(loss_function, arrays, loss, rows, reduction)
             start = Tensor(array_module(loss.data).full_like(loss.data, share))
+            # Read once, into the sum; so they may share memory with what backward computed.
             return (Tensor(loss.data * share), *borrowed_gradients(loss, parameters, start))
 
-    place = device_of(arrays[0])
-    workers = min(workers or usable_cores(), len(shards)) if place == CPU else 1
-    with use_device(place):
-        loss, *gradients = sum_in_order(run, len(shards), workers)
+    total = _Sum()
+    device = device_of(arrays[0])
+    with use_device(device):
+        run_in_order(run, len(shards), _workers(workers, device, len(shards)), total.add)
+    loss, *gradients = total.values
     return loss, gradients
 
 
@@ -407,31 +218,207 @@ def map_shards(
     >>> map_shards(lambda x: 2 * x, [numpy.arange(3.0)], shard_size=2)
     array([0., 2., 4.])
     """
-    count = batch_length(arrays)
+    count = _batch_length(arrays)
     _require_counts(workers=workers, shard_size=shard_size)
+    device = device_of(arrays[0])
     if shard_size is None:
-        shard_size = GPU_ROWS
-        if device_of(arrays[0]) == CPU:
-            shard_size = suggest_shard_size(function, arrays)
+        shard_size = suggest_shard_size(function, arrays) if device == CPU else GPU_ROWS
     shards = shard_slices(count, shard_size)
-    results: list[Array] = [None] * len(shards)
+    results: list[Tensor] = []
 
-    def run(index: int) -> tuple[()]:
+    def run(index: int) -> Tensor:
         with no_grad():
-            result = function(*(Tensor(array[shards[index]]) for array in arrays)).data
-        rows = shards[index].stop - shards[index].start
+            tensors = [Tensor(array[shards[index]]) for array in arrays]
+            result = _tensor("result", function(*tensors))
+        rows = len(tensors[0])
         if result.shape[:1] != (rows,):
             raise ValueError(
                 f"shards: expected a row for each of {rows} samples, got {result.shape}"
             )
-        results[index] = result
-        return ()
+        return result.detach()
 
-    if device_of(arrays[0]) != CPU:
-        workers = 1
-    sum_in_order(run, len(shards), min(workers or usable_cores(), len(shards)))
+    run_in_order(run, len(shards), _workers(workers, device, len(shards)), results.append)
     with no_grad():
-        return cat([Tensor(result) for result in results]).data
+        return cat(results).data
+
+
+class _Sum:
+    """The sum of the shards' losses and gradients."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self.values: Sequence[Tensor] = ()
+
+    def add(self, result: Sequence[Tensor]) -> None:
+        self._count += 1
+        if self._count == 1:
+            self.values = result
+        elif self._count == 2:  # a new sum, since the results' memory may be others'
+            self.values = [Tensor(a.data + b.data) for a, b in zip(self.values, result)]
+        else:
+            for value, part in zip(self.values, result):
+                value.data += part.data
+
+
+def _workers(wanted: int | None, device: Device, shards: int) -> int:
+    """How many threads work: on the CPU as many as wanted, or as there are cores to be used."""
+    return min(wanted or usable_cores(), shards) if device == CPU else 1
+
+
+def suggest_shard_size(
+    function: Callable[..., Tensor], arrays: Sequence[Array], batch_size: int | None = None
+) -> int:
+    """How many samples go into a shard.
+
+    On the CPU the largest power of two, up to 256, for which the largest activation of the shard
+    stays within about two level-2 caches of a core (2.5 MiB); less for a batch that would then be
+    one or two shards, if a quarter of it still fills 1 MiB, or a half 512 KiB. The activations are
+    measured by running one sample, once for a function and shapes. On a GPU, the whole batch.
+
+    Parameters
+    ----------
+    function : callable
+        From one tensor per array to a tensor: a loss, or a model.
+    arrays : sequence of arrays
+        Samples, each (N, ...); one is enough.
+    batch_size : int, optional
+        How many samples a batch has; by default as many as the arrays.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import numpy
+    >>> suggest_shard_size(lambda x: (x * x).mean(), [numpy.zeros((100, 20_000), "float32")])
+    25
+    """
+    count = batch_size or _batch_length(arrays)
+    if device_of(arrays[0]) != CPU:
+        return count
+    largest = _largest_activation(function, arrays)
+    size = 1
+    while size < LARGEST_SHARD and 2 * size * largest <= SHARD_BYTES:
+        size *= 2
+    whole = count * largest
+    parts = 4 if whole >= 4 * QUARTER_BYTES else 2 if whole >= 2 * HALF_BYTES else 1
+    return min(size, -(-count // parts))
+
+
+def shard_slices(count: int, shard_size: int) -> list[slice]:
+    """Cut a batch into shards of nearly equal size, at most ``shard_size``; none is empty.
+
+    Examples
+    --------
+    >>> [part.stop - part.start for part in shard_slices(100, 16)]
+    [13, 13, 13, 13, 12, 12, 12, 12]
+    """
+    shards = -(-count // shard_size)
+    if shards > 2:
+        shards = min(-(-shards // SHARD_MULTIPLE) * SHARD_MULTIPLE, count)
+    size, larger = divmod(count, shards)
+    ends = [size * k + min(k, larger) for k in range(shards + 1)]
+    return [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+
+def _largest_activation(function: Callable[..., Tensor], arrays: Sequence[Array]) -> int:
+    """Of what one sample makes on its way through a function, in bytes."""
+    shapes, known = _shapes(arrays), _known_of(function)
+    if shapes not in known:
+        leaf = Tensor(arrays[0][:1])
+        leaf.requires_grad = leaf.dtype.kind == "f"
+        with enable_grad(), ShardGenerators(seed=0).use(0):  # others' random numbers stay theirs
+            result = function(leaf, *(Tensor(array[:1]) for array in arrays[1:]))
+        made = [
+            tensor
+            for operation in operations_behind([_tensor("result", result)])
+            for tensor in operation.inputs
+            if not tensor.is_leaf
+        ]
+        sizes = [tensor.size * tensor.dtype.itemsize for tensor in made]
+        known[shapes] = max(leaf.data.nbytes, result.data.nbytes, *sizes)
+    return known[shapes]
+
+
+def _require_parts_of_batch(
+    function: Callable[..., Tensor],
+    arrays: Sequence[Array],
+    loss: Tensor,
+    rows: int,
+    reduction: str,
+) -> None:
+    """Refuse a loss that its shards' losses do not add up to.
+
+    The mean of an array with a row a sample needs no look. Any other loss is tried once, for a
+    function and shapes: that of a few samples must be the mean, or the sum, of the first one's and
+    the others'. Not where it draws random numbers, since these differ from one to the other.
+    ``loss`` is what the function gave for a shard of so many ``rows``, not yet differentiated.
+    """
+    if loss.grad_fn is None or (reduction == "mean" and _is_mean_over_rows(loss, rows)):
+        return
+    kind, known = (reduction, type(loss.grad_fn), *_shapes(arrays)), _known_of(function)
+    if kind in known:
+        return
+    generators = ShardGenerators(seed=0, shards=2)
+
+    def value(first: int, end: int) -> float:
+        tensors = [Tensor(array[first:end]) for array in arrays]
+        with enable_grad(), generators.use(0), numpy.errstate(all="ignore"):
+            return float(function(*tensors).item())
+
+    few = min(_batch_length(arrays), FEW)
+    whole, *parts = value(0, few), value(0, 1), value(1, few)
+    shares = (1 / few, 1 - 1 / few) if reduction == "mean" else (1, 1)
+    rounding = float(numpy.finfo(loss.dtype).eps) ** 0.5 * sum(map(abs, parts))
+    is_whole = abs(whole - shares[0] * parts[0] - shares[1] * parts[1]) <= rounding
+    is_looked_at = numpy.isfinite(whole) and not generators.were_asked
+    # A function that then gives another number draws from a generator of its own.
+    if is_looked_at and not is_whole and value(0, few) == whole:
+        raise ValueError(
+            f"shards: the loss of {few} samples is {whole:.6g}, of the first {parts[0]:.6g}, of "
+            f"the others {parts[1]:.6g}: not their {reduction}, so the batch's does not follow "
+            "from its shards'. reduction is 'mean' for a loss that is the mean over its samples, "
+            "'sum' for a sum; any other needs the whole batch as one shard (shard_size)"
+        )
+    if any(parts):  # of zeros the mean is the sum
+        known[kind] = True
+
+
+def _is_mean_over_rows(loss: Tensor, rows: int) -> bool:
+    """Whether a loss is the mean of all elements of an array with a row a sample."""
+    last = loss.grad_fn
+    if not isinstance(last, (ScaleDown, SumOfSquares)):
+        return False
+    summed = last.inputs[0].grad_fn if isinstance(last, ScaleDown) else last
+    if not isinstance(summed, (Sum, SumOfSquares)):
+        return False
+    array = summed.inputs[0]
+    is_of_samples = array.shape[:1] == (rows,) and not isinstance(array.grad_fn, Sum)
+    return is_of_samples and last.divisor == array.size
+
+
+def _shapes(arrays: Sequence[Array]) -> tuple:
+    return tuple((array.shape[1:], array.dtype) for array in arrays)
+
+
+def _known_of(function: Callable[..., Tensor]) -> dict[tuple, int]:
+    try:
+        return _known.setdefault(function, {})
+    except TypeError:  # nothing that can be a weak key
+        return {}
+
+
+def _batch_length(arrays: Sequence[Array]) -> int:
+    """How many samples a batch has: the common length of its arrays."""
+    for array in arrays:
+        if not is_array(array) or not array.ndim:
+            raise TypeError(f"shards: expected arrays with one row a sample, got {array!r:.60}")
+    lengths = {len(array) for array in arrays}
+    if len(lengths) != 1 or lengths == {0}:
+        shapes = ", ".join(str(array.shape) for array in arrays) or "none"
+        raise ValueError(f"shards: expected arrays with one row a sample, got shapes {shapes}")
+    return lengths.pop()
 
 
 def _require_counts(**options: int | None) -> None:
@@ -446,9 +433,7 @@ def _require_counts(**options: int | None) -> None:
             raise ValueError(f"shards: {name} must be at least 1, got {number}")
 
 
-def _require_one_number(loss: Tensor) -> Tensor:
-    if not isinstance(loss, Tensor):
-        raise TypeError(f"shards: the loss must be a Tensor, got {type(loss).__name__}")
-    if loss.size != 1:
-        raise ValueError(f"shards: the loss must be one number, got shape {loss.shape}")
-    return loss
+def _tensor(what: str, given: Any) -> Tensor:
+    if not isinstance(given, Tensor):
+        raise TypeError(f"shards: the {what} must be a Tensor, got {type(given).__name__}")
+    return given

@@ -1,11 +1,9 @@
-"""Threads that wait for work, and work that can be taken back while nobody has begun it.
+"""Numbered pieces of work on several threads, their results used in order.
 
-Ctrl-C may interrupt the thread that offers at any moment, so that thread never holds a lock that a
-helper needs: what the two share is changed by single operations of the interpreter (of a deque, a
-dictionary, a queue), and each may be done twice. Helpers are never interrupted: Python runs the
-handlers of signals in the main thread.
-
-Adding up the results of numbered pieces of work in their order, whoever finishes first.
+Ctrl-C may interrupt the thread that offers work at any moment. So that thread never holds a lock
+that a helper needs: what the two share is changed by single operations of the interpreter (of a
+deque, a dictionary, a queue), and each may be done twice. Helpers are never interrupted: Python
+runs the handlers of signals in the main thread.
 """
 
 from __future__ import annotations
@@ -18,11 +16,13 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 from minigrad.backend import keep_memory
-from minigrad.engine import Tensor
+
+_Result = TypeVar("_Result")
 
 _helpers: dict[int, Helpers] = {}
 if hasattr(os, "register_at_fork"):
@@ -30,13 +30,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def usable_cores() -> int:
-    """How many of the machine's cores this process may use.
-
-    Examples
-    --------
-    >>> usable_cores() >= 1
-    True
-    """
+    """How many of the machine's cores this process may use."""
     if hasattr(os, "process_cpu_count"):  # Python 3.13, which can be told another number
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # Linux; not macOS, not Windows
@@ -50,13 +44,7 @@ def helpers(threads: int) -> Helpers:
 
 
 class Offer:
-    """A piece of work, in the context of whoever offers it.
-
-    Parameters
-    ----------
-    work : callable
-        Without arguments. Must not raise.
-    """
+    """A piece of work, which must not raise, in the context of whoever offers it."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
@@ -93,10 +81,6 @@ class Helpers:
     one of its threads comes to it. A thread that asks for the interpreter lock while another keeps
     letting go of it for microseconds only is woken too late each time: it may miss thousands of
     short training steps, and as many cancelled offers would wait for it.
-
-    Parameters
-    ----------
-    threads : int
 
     Examples
     --------
@@ -152,24 +136,24 @@ class Helpers:
                 del offer  # or its gradients would stay until the next one comes
 
 
-def sum_in_order(
-    run: Callable[[int], tuple[Tensor, ...]], count: int, workers: int
-) -> list[Tensor]:
-    """``run(0) + run(1) + ...``, element by element, added in this order by several threads.
+def run_in_order(
+    run: Callable[[int], _Result], count: int, workers: int, use: Callable[[_Result], None]
+) -> None:
+    """Run ``run(0)``, ``run(1)``, ... on several threads; ``use`` their results in this order.
 
-    Each worker takes the next shard, runs it, and adds what has become addable: the result of
-    shard k waits in ``ready`` until 0 to k - 1 have been added. Workers do not run far ahead of
-    the sum, so that few results wait.
+    Each worker takes the next index, runs it, and uses what has become usable: result k waits in
+    ``ready`` until those before it have been used. Workers do not run far ahead, so that few
+    results wait.
 
-    Ctrl-C ends the call as soon as the shards that helpers are at are done, whatever moment it
-    comes at. A second one ends it at once; the helpers then stop by themselves.
+    Ctrl-C ends the call as soon as the work that helpers are at is done, whatever moment it comes
+    at. A second one ends it at once; the helpers then stop by themselves.
     """
-    state = _Sum(count, ahead=4 * workers)
+    state = _InOrder(count, use, ahead=4 * workers)
 
     def work() -> None:
         while (index := state.take()) is not None:
             try:
-                state.add(index, run(index))
+                state.put(index, run(index))
             except BaseException as error:
                 state.failed.append((index, error))
 
@@ -185,59 +169,51 @@ def sum_in_order(
             helpers(workers - 1).offer(offer)
         work()  # the caller's thread is the first worker
         end()
-    except BaseException as interrupt:  # Ctrl-C between shards
+    except BaseException as interrupt:  # Ctrl-C between two pieces of work
         state.failed.append((count, interrupt))
         end()
     if state.failed:
-        # What a user pressed outranks what a worker raised; else the first shard's error.
+        # What a user pressed outranks what a worker raised; else the first piece's error.
         interrupts = [error for _, error in state.failed if not isinstance(error, Exception)]
         raise interrupts[0] if interrupts else min(state.failed, key=lambda pair: pair[0])[1]
-    state.add_ready()  # what nobody came to while another was adding
-    return state.total
+    state.use_ready()  # what nobody came to while another was at it
 
 
-class _Sum:
-    """How far the shards have got: taken by a worker, ready, added.
+class _InOrder:
+    """How far the work has got: taken by a worker, ready, used.
 
     No worker waits for a lock: the one it would wait for may be held by a caller whom Ctrl-C has
-    thrown out. Whoever finds another adding leaves its result to it, or to the end.
+    thrown out. Whoever finds another using results leaves its own to it, or to the end.
     """
 
-    def __init__(self, count: int, ahead: int) -> None:
+    def __init__(self, count: int, use: Callable[[Any], None], ahead: int) -> None:
         self.count = count
+        self.use = use
         self.ahead = ahead
         self.indices = itertools.count()
-        self.adding = threading.Lock()
-        self.added = 0
-        self.ready: dict[int, tuple[Tensor, ...]] = {}
-        self.total: Sequence[Tensor] = ()
+        self.using = threading.Lock()
+        self.used = 0
+        self.ready: dict[int, Any] = {}
         self.failed: list[tuple[int, BaseException]] = []
 
     def take(self) -> int | None:
-        """The next shard, once the sum has come near enough; None if there is none to do."""
+        """The next index, once those used have come near enough; None if nothing is to do."""
         index = next(self.indices)
-        while not self.failed and index < self.count and index - self.added >= self.ahead:
-            time.sleep(0.001)  # rare: another worker has been at one shard for as long as four
+        while not self.failed and index < self.count and index - self.used >= self.ahead:
+            time.sleep(0.001)  # rare: another worker has been at one index for as long as four
         return None if self.failed or index >= self.count else index
 
-    def add(self, index: int, result: tuple[Tensor, ...]) -> None:
-        """Put down a result, and add what can be added."""
+    def put(self, index: int, result: Any) -> None:
+        """Put down a result, and use what can be used."""
         self.ready[index] = result
-        while self.added in self.ready and self.adding.acquire(blocking=False):
+        while self.used in self.ready and self.using.acquire(blocking=False):
             try:
-                self.add_ready()
+                self.use_ready()
             finally:
-                self.adding.release()
+                self.using.release()
 
-    def add_ready(self) -> None:
-        """Add what can be added; by one thread at a time."""
-        while self.added in self.ready:
-            result = self.ready.pop(self.added)
-            if self.added == 0:
-                self.total = result
-            elif self.added == 1:  # a new sum, since the results' memory may be others'
-                self.total = [Tensor(a.data + b.data) for a, b in zip(self.total, result)]
-            else:
-                for total, part in zip(self.total, result):
-                    total.data += part.data
-            self.added += 1
+    def use_ready(self) -> None:
+        """Use what can be used; by one thread at a time."""
+        while self.used in self.ready:
+            self.use(self.ready.pop(self.used))
+            self.used += 1

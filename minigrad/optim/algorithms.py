@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from minigrad.backend import Array, array_module, shown
-from minigrad.optim.optimizer import Group, Optimizer, require_number
+from minigrad.backend import Array, array_module, require_number, shown
+from minigrad.optim.optimizer import Group, Optimizer
 
 
 class SGD(Optimizer):
@@ -76,8 +76,8 @@ class SGD(Optimizer):
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise ValueError or TypeError if an option is out of its range."""
         for name in ("lr", "momentum", "weight_decay"):
-            require_number("SGD", name, options[name])
-        require_number("SGD", "dampening", options["dampening"], minimum=float("-inf"))
+            require_number("SGD", name, options[name], minimum=0.0, finite=True)
+        require_number("SGD", "dampening", options["dampening"], finite=True)
         if options["nesterov"] and (options["momentum"] == 0 or options["dampening"] != 0):
             raise ValueError("SGD: nesterov needs momentum, and no dampening")
 
@@ -162,12 +162,12 @@ class Adam(Optimizer):
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise ValueError or TypeError if an option is out of its range."""
         for name in ("lr", "eps", "weight_decay"):
-            require_number(self.name, name, options[name])
+            require_number(self.name, name, options[name], minimum=0.0, finite=True)
         betas = options["betas"]
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise TypeError(f"{self.name}: betas must be a pair of numbers, got {shown(betas)}")
         for name, beta in zip(("beta1", "beta2"), betas):
-            require_number(self.name, name, beta, below=1.0)
+            require_number(self.name, name, beta, minimum=0.0, below=1.0)
 
     def update(
         self, group: Group, step: int, values: Array, gradient: Array, memory: dict[str, Array]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from minigrad.backend import Array, array_module, common_device, use_device
+from minigrad.backend import Array, array_module, common_device, require_number, use_device
 from minigrad.engine import Tensor, mark_written
-from minigrad.optim.optimizer import require_number
 
 
 def clip_grad_norm_(
@@ -57,8 +56,8 @@ def clip_grad_norm_(
     array([0.6, 0.8], dtype=float32)
     """
     name = "clip_grad_norm_"
-    require_number(name, "max_norm", max_norm, finite=False)
-    require_number(name, "norm_type", norm_type, finite=False)
+    require_number(name, "max_norm", max_norm, minimum=0.0)
+    require_number(name, "norm_type", norm_type, minimum=0.0)
     if norm_type == 0:
         raise ValueError(f"{name}: norm_type must be positive, got {norm_type}")
     if isinstance(parameters, Tensor):

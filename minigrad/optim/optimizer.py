@@ -8,12 +8,10 @@ remembers of them: see ``flat.py``. ``state_dict`` cuts these arrays into one a 
 from __future__ import annotations
 
 import itertools
-import math
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from minigrad.backend import Array, device_of, is_array, shown, to_numpy, use_device
+from minigrad.backend import Array, device_of, is_array, shown, to_numpy, use_device, whole_number
 from minigrad.engine import Tensor
 from minigrad.optim.flat import FlatParameters, one_gradient, single_gradients
 
@@ -380,7 +378,7 @@ def _checked_memories(
     if set(state) != {"step", *names}:
         there = shown(sorted(map(str, state)))
         raise ValueError(f"{what} has {there} saved, expected {sorted(['step', *names])}")
-    require_count(what, "step", state["step"], minimum=0)
+    step = whole_number(what, "step", state["step"], minimum=0)
     arrays = {}
     for name in names:
         value = state[name]
@@ -392,35 +390,4 @@ def _checked_memories(
         if array.dtype != parameter.dtype:
             raise TypeError(f"{what}: {name} is {array.dtype}, expected {parameter.dtype}")
         arrays[name] = array
-    return {"step": int(state["step"]), **arrays}
-
-
-def require_number(
-    name: str,
-    option: str,
-    value: Any,
-    minimum: float = 0.0,
-    below: float | None = None,
-    finite: bool = True,
-) -> None:
-    """Raise unless an option is a number of at least ``minimum`` and less than ``below``."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: {option} must be a number, got {shown(value)}") from None
-    if below is not None and not minimum <= number < below:
-        raise ValueError(f"{name}: {option} must lie in [{minimum}, {below}), got {shown(value)}")
-    if not number >= minimum:
-        raise ValueError(f"{name}: {option} must be at least {minimum}, got {shown(value)}")
-    if finite and number == math.inf:
-        raise ValueError(f"{name}: {option} must be finite, got {shown(value)}")
-
-
-def require_count(name: str, option: str, value: Any, minimum: int) -> None:
-    """Raise unless an option is a whole number of at least ``minimum``."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {option} must be a whole number, got {shown(value)}") from None
-    if number < minimum:
-        raise ValueError(f"{name}: {option} must be at least {minimum}, got {number}")
+    return {"step": step, **arrays}

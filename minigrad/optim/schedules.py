@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from minigrad.backend import shown
-from minigrad.optim.optimizer import Optimizer, require_count, require_number
+from minigrad.backend import require_number, shown, whole_number
+from minigrad.optim.optimizer import Optimizer
 
 
 class Schedule:
@@ -91,9 +91,9 @@ class Schedule:
                 f"{name}: {len(state_dict['base_lrs'])} groups saved, {len(self.base_lrs)} here"
             )
         self.check_options(state_dict)
-        require_count(name, "last_epoch", state_dict["last_epoch"], minimum=0)
+        whole_number(name, "last_epoch", state_dict["last_epoch"], minimum=0)
         for rate in state_dict["base_lrs"]:
-            require_number(name, "base_lrs", rate)
+            require_number(name, "base_lrs", rate, minimum=0.0, finite=True)
         for option, value in state_dict.items():
             setattr(self, option, list(value) if option == "base_lrs" else value)
 
@@ -129,8 +129,8 @@ class StepLR(Schedule):
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise ValueError or TypeError if an option is out of its range."""
-        require_count("StepLR", "step_size", options["step_size"], minimum=1)
-        require_number("StepLR", "gamma", options["gamma"])
+        whole_number("StepLR", "step_size", options["step_size"], minimum=1)
+        require_number("StepLR", "gamma", options["gamma"], minimum=0.0, finite=True)
 
     def next_rate(self, rate: float, base: float) -> float:
         """``gamma`` times the rate, if a multiple of ``step_size`` is reached."""
@@ -175,8 +175,8 @@ class CosineAnnealingLR(Schedule):
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise ValueError or TypeError if an option is out of its range."""
-        require_count("CosineAnnealingLR", "T_max", options["T_max"], minimum=1)
-        require_number("CosineAnnealingLR", "eta_min", options["eta_min"])
+        whole_number("CosineAnnealingLR", "T_max", options["T_max"], minimum=1)
+        require_number("CosineAnnealingLR", "eta_min", options["eta_min"], minimum=0.0, finite=True)
 
     def next_rate(self, rate: float, base: float) -> float:
         """The rate's distance from ``eta_min`` goes as ``1 + cos``; from 0 it is set afresh."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextvars
 import itertools
-import operator
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar
@@ -32,8 +31,8 @@ from minigrad.backend import (
     array_module,
     device_of,
     is_array,
-    shown,
     use_device,
+    whole_number,
     with_one_blas_thread,
 )
 from minigrad.engine import (
@@ -151,7 +150,7 @@ def shard_gradients(
     (Tensor(6.), Tensor([12.]))
     """
     count = _batch_length(arrays)
-    _require_counts(workers=workers, shard_size=shard_size)
+    _require_counts(shard_size, workers)
     if reduction not in ("mean", "sum"):
         raise ValueError(f"shards: reduction must be 'mean' or 'sum', got {reduction!r:.60}")
     if shard_size is None:
@@ -219,7 +218,7 @@ def map_shards(
     array([0., 2., 4.])
     """
     count = _batch_length(arrays)
-    _require_counts(workers=workers, shard_size=shard_size)
+    _require_counts(shard_size, workers)
     device = device_of(arrays[0])
     if shard_size is None:
         shard_size = suggest_shard_size(function, arrays) if device == CPU else GPU_ROWS
@@ -421,16 +420,10 @@ def _batch_length(arrays: Sequence[Array]) -> int:
     return lengths.pop()
 
 
-def _require_counts(**options: int | None) -> None:
-    for name, value in options.items():
-        if value is None:
-            continue
-        try:
-            number = operator.index(value)
-        except TypeError:
-            raise TypeError(f"shards: {name} must be a whole number, got {shown(value)}") from None
-        if number < 1:
-            raise ValueError(f"shards: {name} must be at least 1, got {number}")
+def _require_counts(shard_size: int | None, workers: int | None) -> None:
+    for what, value in (("shard_size", shard_size), ("workers", workers)):
+        if value is not None:
+            whole_number("shards", what, value)
 
 
 def _tensor(what: str, given: Any) -> Tensor:

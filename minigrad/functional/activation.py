@@ -1,12 +1,11 @@
-"""Activation functions, element by element: tanh, sigmoid, softplus, relu, leaky_relu.
+"""Activation functions: tanh, sigmoid, softplus, relu, leaky_relu; softmax and its like.
 
-With ``y = f(x)`` and g the gradient arriving at y, the gradient of x is ``g f'(x)``. Where f' is
-cheaper in terms of y, backward reads the output.
+With ``y = f(x)``, element by element, and g the gradient arriving at y, the gradient of x is
+``g f'(x)``. Where f' is cheaper in terms of y, backward reads the output.
 
-logsumexp, softmax and log_softmax: each computed so that nothing overflows or is swallowed.
-
-The largest x is taken out first, ``ln sum e^x = m + ln sum e^(x - m)``, and its own 1 out of that
-sum: where one x dominates, the logarithm is of 1 and the little that the others add to it.
+logsumexp, softmax and log_softmax are computed so that nothing overflows or is swallowed. The
+largest x is taken out first, ``ln sum e^x = m + ln sum e^(x - m)``, and its own 1 out of that sum:
+where one x dominates, the logarithm is of 1 and the little that the others add to it.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.backend import Array, array_module
-from minigrad.engine import Add, Operation, Sum, Tensor
+from minigrad.engine import Operation, Sum, Tensor
 from minigrad.functional.arguments import as_float, require_number, with_number
-from minigrad.functional.arithmetic import Mul, Neg, Scale, ScaleDown, Shift, Sub
-from minigrad.functional.elementwise import Exp, Expm1
+from minigrad.functional.elementwise import Expm1, exp
 from minigrad.functional.reduce import Dims, kept, normal_dims, not_empty, one_dim
 from minigrad.functional.select import Mask
 from minigrad.kernels import relu as relu_kernel
@@ -34,7 +32,7 @@ class Tanh(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         y = self.output
-        return Mul()(gradient, Shift(1)(Neg()(Mul()(y, y))))
+        return gradient * (1 - y * y)
 
 
 class Sigmoid(Operation):
@@ -51,7 +49,7 @@ class Sigmoid(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         y = self.output
-        return Mul()(gradient, Mul()(y, Shift(1)(Neg()(y))))
+        return gradient * (y * (1 - y))
 
 
 class Softplus(Operation):
@@ -63,7 +61,7 @@ class Softplus(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        return Mul()(gradient, Sigmoid()(x))
+        return gradient * sigmoid(x)
 
 
 class Relu(Operation):
@@ -163,7 +161,7 @@ def softplus(x: Any, beta: float = 1.0) -> Tensor:
     if beta <= 0:
         raise ValueError(f"softplus: beta must be positive, got {beta}")
     x = as_float("softplus", x)
-    return Softplus()(x) if beta == 1 else ScaleDown(beta)(Softplus()(Scale(beta)(x)))
+    return Softplus()(x) if beta == 1 else Softplus()(x * beta) / beta
 
 
 def relu(x: Any) -> Tensor:
@@ -228,7 +226,7 @@ class Logsumexp(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        return Mul()(kept(x, gradient, self.axes), Softmax(self.axes)(x))
+        return kept(x, gradient, self.axes) * Softmax(self.axes)(x)
 
 
 class Softmax(Operation):
@@ -248,8 +246,7 @@ class Softmax(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         y = self.output
-        mean = Sum(self.axes, keepdim=True)(Mul()(gradient, y))
-        return Mul()(y, Sub()(gradient, mean))
+        return y * (gradient - Sum(self.axes, keepdim=True)(gradient * y))
 
 
 class LogSoftmax(Operation):
@@ -270,8 +267,8 @@ class LogSoftmax(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         y = self.output
-        others = Sub()(Sum(self.axes, keepdim=True)(gradient), gradient)
-        return Neg()(Add()(Mul()(gradient, Expm1()(y)), Mul()(others, Exp()(y))))
+        others = Sum(self.axes, keepdim=True)(gradient) - gradient
+        return -(gradient * Expm1()(y) + others * exp(y))
 
 
 def logsumexp(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:

@@ -1,4 +1,4 @@
-"""Turning what a caller passes into tensors that an operation can take.
+"""What a caller passes, made into tensors that an operation can take.
 
 Precision follows the tensors: Python and NumPy *scalars* never change it, whole numbers yield to
 floating point, and of two floating-point precisions the higher one wins.
@@ -247,6 +247,29 @@ def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
             raise ValueError(f"{name}: shapes {listed} cannot be broadcast together")
         result.append(lengths.pop() if lengths else 1)
     return tuple(reversed(result))
+
+
+def number_or_pair(name: str, a: Any, b: Any, ready: Callable[..., Tensor] = as_tensor) -> Any:
+    """Two operands made ready: two tensors that go together, or a tensor and a Python number.
+
+    A number stays on the side where it stood. ``ready`` makes a tensor of an argument.
+
+    Examples
+    --------
+    >>> number_or_pair("div", 1, Tensor([4]), as_float)
+    (1, Tensor([4.]))
+    """
+    if type(a) is type(b) is Tensor:
+        x, y = a.data, b.data
+        fits = x.dtype is y.dtype and x.shape == y.shape
+        if fits and (ready is as_tensor or x.dtype.kind == "f"):  # most calls: nothing to do
+            return a, b
+    elif type(b) is not Tensor and is_number(b):
+        return with_number(name, ready(name, a), b)
+    elif type(a) is not Tensor and is_number(a):
+        x, number = with_number(name, ready(name, b, 1), a)
+        return number, x
+    return operands(name, ready(name, a), ready(name, b, 1))
 
 
 def operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,10 @@
 With ``y = f(a, b)`` and g the gradient arriving at y, the gradients are ``g * df/da`` and
 ``g * df/db``. A plain number is an option of the operation, not an input: it has no gradient, and
 on a GPU it travels with the launch instead of as an array.
+
+Backward passes are written with operators, ``gradient * b``. Those of this file are the exception:
+``Mul()(gradient, b)`` is the same without looking at its arguments again, half a microsecond less,
+and most of a backward pass comes here.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from typing import Any
 
 from minigrad.backend import Array
 from minigrad.engine import Add, Operation, Tensor
-from minigrad.functional.arguments import as_float, as_tensor, is_number, operands, with_number
+from minigrad.functional.arguments import as_float, as_tensor, number_like, number_or_pair
 
 
 class Shift(Operation):
@@ -60,7 +64,8 @@ class Sub(Operation):
         return a - b
 
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return gradient, Neg()(gradient) if self.needs_input_grad[1] else None
+        by_b = Neg()(gradient) if self.needs_input_grad[1] else None
+        return gradient, by_b
 
 
 class Mul(Operation):
@@ -72,11 +77,13 @@ class Mul(Operation):
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         a, b = self.saved
         needs_a, needs_b = self.needs_input_grad
-        return Mul()(gradient, b) if needs_a else None, Mul()(gradient, a) if needs_b else None
+        by_a = Mul()(gradient, b) if needs_a else None
+        by_b = Mul()(gradient, a) if needs_b else None
+        return by_a, by_b
 
 
 class Div(Operation):
-    """``y = a / b``: dy/da = 1 / b, dy/db = -a / b^2 = -(dy/da) y."""
+    """``y = a / b``: dy/da = 1 / b, dy/db = -a / b^2 = -(dy/da) a / b."""
 
     def forward(self, a: Array, b: Array) -> Array:
         return a / b
@@ -101,7 +108,7 @@ class Reciprocal(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        return Neg()(Div()(Mul()(gradient, self.output), x))
+        return -(gradient * self.output / x)
 
 
 class Neg(Operation):
@@ -141,12 +148,11 @@ def add(a: Any, b: Any) -> Tensor:
     >>> add(Tensor([1.0, 2.0]), 10)
     Tensor([11., 12.])
     """
-    if type(b) is not Tensor and is_number(b):
-        x, number = with_number("add", a, b)
-        return Shift(number)(x)
-    if type(a) is not Tensor and is_number(a):
-        return add(b, a)
-    a, b = operands("add", a, b)
+    a, b = number_or_pair("add", a, b)
+    if not isinstance(b, Tensor):
+        return Shift(b)(a)
+    if not isinstance(a, Tensor):
+        return Shift(a)(b)
     return Add()(a, b)
 
 
@@ -160,14 +166,13 @@ def sub(a: Any, b: Any) -> Tensor:
     >>> sub(Tensor([1.0, 2.0]), Tensor([1.0, 1.0]))
     Tensor([0., 1.])
     """
-    if type(b) is not Tensor and is_number(b):
-        a, b = with_number("sub", a, b)
-        if a.data.dtype.kind == "f":  # whole numbers without sign have no -number
+    a, b = number_or_pair("sub", a, b)
+    if not isinstance(a, Tensor):
+        return Shift(a)(Neg()(_not_boolean("sub", b)))
+    if not isinstance(b, Tensor):
+        if a.data.dtype.kind == "f":
             return Shift(-b)(a)
-    elif type(a) is not Tensor and is_number(a):
-        x, number = with_number("sub", b, a)  # cast first: -x of a uint8 is 256 - x
-        return Shift(number)(Neg()(_not_boolean("sub", x)))
-    a, b = operands("sub", a, b)
+        b = number_like("sub", b, a)  # whole numbers without sign have no -number
     return Sub()(_not_boolean("sub", a), b)
 
 
@@ -189,12 +194,11 @@ def mul(a: Any, b: Any) -> Tensor:
     Tensor([[3., 6.],
             [4., 8.]])
     """
-    if type(b) is not Tensor and is_number(b):
-        x, number = with_number("mul", a, b)
-        return Scale(number)(x)
-    if type(a) is not Tensor and is_number(a):
-        return mul(b, a)
-    a, b = operands("mul", a, b)
+    a, b = number_or_pair("mul", a, b)
+    if not isinstance(b, Tensor):
+        return Scale(b)(a)
+    if not isinstance(a, Tensor):
+        return Scale(a)(b)
     return Mul()(a, b)
 
 
@@ -210,13 +214,12 @@ def div(a: Any, b: Any) -> Tensor:
     >>> 1 / Tensor([4])
     Tensor([0.25])
     """
-    if type(b) is not Tensor and is_number(b):
-        x, number = with_number("div", as_float("div", a), b)
-        return ScaleDown(number)(x)
-    if type(a) is not Tensor and is_number(a):
-        x, number = with_number("div", as_float("div", b, 1), a)
-        return Reciprocal(number)(x)
-    return Div()(*operands("div", as_float("div", a), as_float("div", b, 1)))
+    a, b = number_or_pair("div", a, b, as_float)
+    if not isinstance(b, Tensor):
+        return ScaleDown(b)(a)
+    if not isinstance(a, Tensor):
+        return Reciprocal(a)(b)
+    return Div()(a, b)
 
 
 def neg(x: Any) -> Tensor:

@@ -1,9 +1,7 @@
-"""Functions of one tensor, element by element: exp, log, sqrt, abs, sin, cos.
+"""Functions element by element: exp, log, sqrt, abs, sin, cos, and powers.
 
 With ``y = f(x)`` and g the gradient arriving at y, the gradient of x is ``g f'(x)``. Where f' is
 cheaper in terms of y, backward reads the output.
-
-Powers, element by element: ``x ** n`` for a number n, and ``a ** b`` for two tensors.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ from minigrad.functional.arguments import (
     python_number,
     with_number,
 )
-from minigrad.functional.arithmetic import Div, Mul, Neg, Scale, ScaleDown, Shift
 from minigrad.functional.select import Mask, Where
 
 
@@ -33,7 +30,7 @@ class Exp(Operation):
         return array_module(x).exp(x)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        return Mul()(gradient, self.output)
+        return gradient * self.output
 
 
 class Expm1(Operation):
@@ -45,7 +42,7 @@ class Expm1(Operation):
         return array_module(x).expm1(x)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        return Mul()(gradient, Shift(1)(self.output))
+        return gradient * (self.output + 1)
 
 
 class Log(Operation):
@@ -56,7 +53,7 @@ class Log(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        return Div()(gradient, x)
+        return gradient / x
 
 
 class Sqrt(Operation):
@@ -68,7 +65,7 @@ class Sqrt(Operation):
         return array_module(x).sqrt(x)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        return Div()(ScaleDown(2)(gradient), self.output)
+        return gradient / 2 / self.output
 
 
 class Abs(Operation):
@@ -90,7 +87,7 @@ class Sin(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        return Mul()(gradient, Cos()(x))
+        return gradient * cos(x)
 
 
 class Cos(Operation):
@@ -101,7 +98,7 @@ class Cos(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        return Neg()(Mul()(gradient, Sin()(x)))
+        return -(gradient * sin(x))
 
 
 def exp(x: Any) -> Tensor:
@@ -212,8 +209,7 @@ class Power(Operation):
         n = self.exponent
         if n == 0:
             return Mask(array_module(x.data).zeros_like(x.data, dtype=bool))(gradient)
-        slope = Scale(n)(x if n == 2 else Power(n - 1)(x))
-        return Mul()(gradient, slope)
+        return gradient * (n * (x if n == 2 else x ** (n - 1)))
 
 
 class Pow(Operation):
@@ -235,12 +231,11 @@ class Pow(Operation):
         by_a = by_b = None
         if needs_a:
             flat = b.data == 0
-            power = Pow()(Where(flat)(one, a), Where(flat)(one, Shift(-1)(b)))
-            by_a = Mul()(Mask(~flat)(gradient), Mul()(b, power))
+            power = Where(flat)(one, a) ** Where(flat)(one, b - 1)
+            by_a = Mask(~flat)(gradient) * (b * power)
         if needs_b:
             flat = (a.data == 0) & (b.data >= 0)
-            logarithm = Log()(Where(flat)(one, a))
-            by_b = Mul()(Mask(~flat)(gradient), Mul()(self.output, logarithm))
+            by_b = Mask(~flat)(gradient) * (self.output * log(Where(flat)(one, a)))
         return by_a, by_b
 
 

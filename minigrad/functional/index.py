@@ -1,8 +1,8 @@
-"""Indexing with integers, slices, ``None``, ``...``, and integer or boolean arrays.
+"""Taking elements out of a tensor, joining tensors, putting constants around them.
 
-Joining tensors and putting constants around them: cat, stack, pad.
-
-None changes a value, so a gradient only finds its way back to where the value came from.
+An index is made of integers, slices, ``None``, ``...``, and integer or boolean arrays; cat and
+stack join; pad puts constants around. None of them changes a value, so a gradient only finds its
+way back to where the value came from.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Losses and normalisation: what a network is trained on, made of the operations below.
+"""Losses, which a network is trained on, and layer normalisation.
 
 ``reduction`` is ``"none"`` (one loss an element), ``"mean"`` or ``"sum"``.
 """
@@ -9,9 +9,8 @@ from typing import Any
 
 from minigrad.backend import CPU, Array, array_module, is_part_of_batch, shown
 from minigrad.engine import Operation, Tensor
-from minigrad.functional.activation import Sigmoid, log_softmax
+from minigrad.functional.activation import log_softmax, sigmoid
 from minigrad.functional.arguments import as_float, as_tensor, on_its_device, same_precision
-from minigrad.functional.arithmetic import Mul, Neg, Shift, Sub, add, div, mul, neg, sub
 from minigrad.functional.elementwise import abs, sqrt
 from minigrad.functional.reduce import SumOfSquares, mean, sum
 from minigrad.functional.select import Mask
@@ -34,11 +33,9 @@ class BinaryCrossEntropy(Operation):
         needs_x, needs_target = self.needs_input_grad
         by_x = by_target = None
         if needs_x:
-            up, down = Sigmoid()(x), Sigmoid()(Neg()(x))
-            slope = Sub()(Mul()(Shift(1)(Neg()(target)), up), Mul()(target, down))
-            by_x = Mul()(gradient, slope)
+            by_x = gradient * ((1 - target) * sigmoid(x) - target * sigmoid(-x))
         if needs_target:
-            by_target = Neg()(Mul()(gradient, x))
+            by_target = -(gradient * x)
         return by_x, by_target
 
 
@@ -84,7 +81,7 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     Tensor(2.)
     """
     x, target = _same_shape("mse_loss", x, target)
-    difference = sub(x, target)
+    difference = x - target
     if reduction in ("mean", "sum"):
         return SumOfSquares(difference.size if reduction == "mean" else 1)(difference)
     return _reduced("mse_loss", difference**2, reduction)
@@ -101,7 +98,7 @@ def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     Tensor(1.)
     """
     x, target = _same_shape("l1_loss", x, target)
-    return _reduced("l1_loss", abs(sub(x, target)), reduction)
+    return _reduced("l1_loss", abs(x - target), reduction)
 
 
 def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean") -> Tensor:
@@ -210,14 +207,14 @@ def cross_entropy(
         counted = Tensor(kept.sum().astype(x.dtype))
     if label_smoothing:
         share = sum(wanted, axis, keepdim=True)
-        wanted = add(mul(wanted, 1 - label_smoothing), mul(share, label_smoothing / classes))
+        wanted = wanted * (1 - label_smoothing) + share * (label_smoothing / classes)
     logarithms = log_softmax(x, axis)
     # A class that does not count may have score -inf: 0 times its logarithm would be NaN.
     is_number = target.dtype.kind != "f"
-    weighted = Mask(wanted.data)(logarithms) if is_number else mul(logarithms, wanted)
-    loss = neg(sum(weighted, axis))
+    weighted = Mask(wanted.data)(logarithms) if is_number else logarithms * wanted
+    loss = -sum(weighted, axis)
     if reduction == "mean":
-        return div(sum(loss), counted)
+        return sum(loss) / counted
     return _reduced(name, loss, reduction)
 
 
@@ -267,8 +264,8 @@ def layer_norm(
             given = as_tensor(name, parameter).shape
             raise ValueError(f"{name}: {what} {given} must have shape {shape}")
     dims = tuple(range(-len(shape), 0))
-    deviation = sub(x, mean(x, dims, keepdim=True))
-    variance = mean(mul(deviation, deviation), dims, keepdim=True)
-    y = div(deviation, sqrt(add(variance, eps)))
-    y = y if weight is None else mul(y, weight)
-    return y if bias is None else add(y, bias)
+    deviation = x - mean(x, dims, keepdim=True)
+    variance = mean(deviation * deviation, dims, keepdim=True)
+    y = deviation / sqrt(variance + eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias

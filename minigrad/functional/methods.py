@@ -1,9 +1,8 @@
 """Tensor's operators and methods: the one place where this floor reaches up to ``tensor.py``.
 
 Type checkers read :class:`TensorMethods` as a base class of Tensor; at run time :func:`attach`
-copies its members onto Tensor when ``minigrad.functional`` is imported.
-
-Moving a tensor to another device or precision.
+copies its members onto Tensor when ``minigrad.functional`` is imported. ``to``, which moves a
+tensor to another device or precision, is a method only, and stands here.
 """
 
 from __future__ import annotations

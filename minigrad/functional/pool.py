@@ -8,7 +8,6 @@ from typing import Any
 from minigrad.backend import array_module, shown
 from minigrad.engine import Expand, Reshape, Sum, Tensor
 from minigrad.functional.arguments import as_float, as_tensor, on_its_device, require_number
-from minigrad.functional.arithmetic import ScaleDown
 from minigrad.functional.convolution import Pair, batched, pair, unbatched
 from minigrad.functional.index import Index, Pad, stack
 from minigrad.functional.select import Mask, Where
@@ -179,7 +178,7 @@ def avg_pool2d(
         for n, k, s, p, count in zip(x.shape[2:], kernel, stride, padding, output)
     ]
     if all(len(set(count)) == 1 for count in counts):
-        return unbatched(ScaleDown(counts[0][0] * counts[1][0])(total), is_single)
+        return unbatched(total / (counts[0][0] * counts[1][0]), is_single)
     xp = array_module(x.data)
     rows, columns = (xp.asarray(count, dtype=x.dtype) for count in counts)
     return unbatched(Mask(1 / (rows[:, None] * columns))(total), is_single)

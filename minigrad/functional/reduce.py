@@ -3,8 +3,6 @@
 ``dim`` is a dimension, several, or ``None`` for all; negative ones count from the end. A
 reduction's gradient has fewer dimensions than its input: it is reshaped to length-1 dimensions
 (``kept``) and left to broadcast.
-
-The gradient of a bias: what is added to every pixel, or sample, gathers all their gradients.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from typing import Any
 from minigrad.backend import Array, array_module, shown
 from minigrad.engine import Expand, Operation, Reshape, Sum, Tensor
 from minigrad.functional.arguments import as_float, as_tensor, cast, is_whole, on_its_device
-from minigrad.functional.arithmetic import Mul, Scale, ScaleDown, Sub
 from minigrad.functional.elementwise import sqrt
 from minigrad.functional.select import Mask, Where
 from minigrad.kernels import channel_sum, sum_of_squares
@@ -76,7 +73,7 @@ class SumOfSquares(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        return Mul()(Scale(2 / max(self.divisor, 1))(gradient), x)  # of nothing: no matter
+        return gradient * (2 / max(self.divisor, 1)) * x  # of nothing: no matter
 
 
 class Extremum(Operation):
@@ -156,7 +153,7 @@ def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """
     x = as_float("mean", x)
     axes = normal_dims("mean", dim, x.ndim)
-    return ScaleDown(_count(x, axes))(Sum(axes, keepdim)(x))
+    return Sum(axes, keepdim)(x) / _count(x, axes)
 
 
 def _count(x: Tensor, axes: tuple[int, ...]) -> int:
@@ -240,11 +237,10 @@ def _variance(name: str, x: Any, dim: Dims, correction: int, keepdim: bool) -> T
     x = as_float(name, x)
     axes = normal_dims(name, dim, x.ndim)
     count = _count(x, axes)
-    centre = ScaleDown(max(count, 1))(Sum(axes, keepdim=True)(x))
-    deviation = Sub()(x, centre)
-    total = Sum(axes, keepdim)(Mul()(deviation, deviation))
+    deviation = x - Sum(axes, keepdim=True)(x) / max(count, 1)
+    total = Sum(axes, keepdim)(deviation * deviation)
     divisor = max(count - correction, 0)
-    return ScaleDown(divisor)(total) if divisor else Mask(total.data * float("nan"))(total)
+    return total / divisor if divisor else Mask(total.data * float("nan"))(total)
 
 
 @on_its_device
@@ -267,7 +263,10 @@ def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
 
 
 class ChannelSum(Operation):
-    """``b_c = sum over n, p, q of y[n, c, p, q]``, or over n of y[n, c]: the gradient is spread."""
+    """``b_c = sum over n, p, q of y[n, c, p, q]``, or over n of y[n, c]: the gradient is spread.
+
+    This is the gradient of a bias, which is added to every pixel, or sample.
+    """
 
     def forward(self, y: Array) -> Array:
         return channel_sum(y)

@@ -1,11 +1,9 @@
-"""Choosing between values, element by element: where, maximum, minimum, clamp.
+"""Comparing (eq, ne, lt, le, gt, ge) and choosing (where, maximum, minimum, clamp).
 
-The choice itself has no derivative: the gradient goes to whichever value was taken. Where two are
+Comparisons give booleans, which have no gradient, so there is no operation to record.
+
+A choice itself has no derivative: the gradient goes to whichever value was taken. Where two are
 equal, maximum and minimum give half to each, as PyTorch does.
-
-Comparisons, element by element: eq, ne, lt, le, gt, ge.
-
-Their results are booleans, which have no gradient, so there is no operation to record.
 """
 
 from __future__ import annotations

@@ -99,6 +99,8 @@ def missing(thing):
     if ">>>" not in found.get("Examples", ""):
         lacks.append("an example")
     names = parameters_of(thing)
+    if thing.__module__.startswith("minigrad.functional.") and names == ["x"]:
+        return lacks  # PyTorch's function of one tensor: the sentence and the example say it all
     given = found.get("Parameters", "") + found.get("Attributes", "")
     if inspect.isfunction(thing) and len(names) <= 1:
         return lacks  # a sentence says what the one argument is; the example shows it

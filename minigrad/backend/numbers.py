@@ -110,6 +110,9 @@ def pair(name: str, what: str, value: Any, minimum: int | None = 1) -> tuple[int
     >>> pair("Conv2d", "stride", 2), pair("Conv2d", "stride", (2, 1))
     ((2, 2), (2, 1))
     """
+    is_pair = type(value) is tuple and [type(one) for one in value] == [int, int]
+    if is_pair and (minimum is None or min(value) >= minimum):  # most calls
+        return value
     found = whole_numbers(name, what, value, minimum)
     if isinstance(value, Sequence) and len(found) != 2:
         raise ValueError(f"{name}: {what} must be one number or a pair, got {shown(value)}")

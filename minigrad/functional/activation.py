@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.backend import Array, array_module
+from minigrad.backend import Array, array_module, require_number
 from minigrad.engine import Operation, Sum, Tensor
-from minigrad.functional.arguments import as_float, require_number, with_number
+from minigrad.functional.arguments import as_float, with_number
 from minigrad.functional.elementwise import Expm1, exp
 from minigrad.functional.reduce import Dims, kept, normal_dims, not_empty, one_dim
 from minigrad.functional.select import Mask
@@ -108,8 +108,6 @@ def tanh(x: Any) -> Tensor:
     """The hyperbolic tangent, element by element: between -1 and 1.
 
     The gradient is computed from the result: where that rounds to 1, it is 0, as in PyTorch.
-    Parameters and result as for :func:`exp`.
-
     Examples
     --------
     >>> tanh(Tensor([0.0]))
@@ -122,8 +120,6 @@ def sigmoid(x: Any) -> Tensor:
     """The logistic function ``1 / (1 + exp(-x))``, element by element: between 0 and 1.
 
     The gradient is computed from the result: where that rounds to 1, it is 0, as in PyTorch.
-    Parameters and result as for :func:`exp`.
-
     Examples
     --------
     >>> sigmoid(Tensor([0.0]))
@@ -166,8 +162,6 @@ def softplus(x: Any, beta: float = 1.0) -> Tensor:
 
 def relu(x: Any) -> Tensor:
     """``max(x, 0)``, element by element; its gradient at 0 is taken as 0.
-
-    Parameters and result as for :func:`exp`.
 
     Examples
     --------

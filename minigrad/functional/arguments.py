@@ -82,17 +82,6 @@ def is_whole(value: object) -> bool:
     return True
 
 
-def require_number(name: str, what: str, value: Any) -> None:
-    """Raise a TypeError naming the operation and the option unless the value is a number.
-
-    Examples
-    --------
-    >>> require_number("clamp", "min", 0.5)
-    """
-    if not is_number(value):
-        raise TypeError(f"{name}: {what} must be a number, got {shown(value)}")
-
-
 def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
     """A tensor and a number to combine it with: the number as Python's, which leaves precision
     alone, and the tensor made able to take it (see :func:`cast_for_number`)."""
@@ -120,10 +109,7 @@ def python_number(name: str, number: Any) -> float | int:
 def cast_for_number(name: str, x: Tensor, number: float | int) -> Tensor:
     """Whole numbers yield to a floating-point number, booleans to a whole one.
 
-    Raises
-    ------
-    OverflowError
-        If the tensor's whole numbers are too small a kind to hold the number.
+    An OverflowError says that the tensor's whole numbers are too small a kind for the number.
 
     Examples
     --------
@@ -166,13 +152,7 @@ def require_in_range(name: str, number: float, dtype: Any) -> None:
 
 
 def as_tensor(name: str, value: Any, position: int = 0) -> Tensor:
-    """A tensor as it is; an array or list wrapped.
-
-    Raises
-    ------
-    TypeError
-        Naming the operation, if the value is no number or array of numbers.
-    """
+    """A tensor as it is; a number, array or list wrapped. A TypeError names the operation."""
     if isinstance(value, Tensor):
         return value
     if isinstance(value, (str, bytes)) or value is None or isinstance(value, complex):
@@ -227,12 +207,7 @@ def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
 
 
 def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape several shapes broadcast to.
-
-    Raises
-    ------
-    ValueError
-        Naming the operation and the shapes.
+    """The shape several shapes broadcast to; a ValueError names the operation and the shapes.
 
     Examples
     --------

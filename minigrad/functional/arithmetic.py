@@ -225,16 +225,6 @@ def div(a: Any, b: Any) -> Tensor:
 def neg(x: Any) -> Tensor:
     """Change the sign; ``-x``.
 
-    Parameters
-    ----------
-    x : Tensor
-        Of any shape.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape.
-
     Examples
     --------
     >>> neg(Tensor([1.0, -2.0]))

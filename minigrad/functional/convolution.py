@@ -22,7 +22,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from minigrad.backend import Array, shown
+from minigrad.backend import Array, pair, shown
 from minigrad.engine import Operation, Reshape, Tensor
 from minigrad.functional.arguments import as_float, is_whole, same_precision
 from minigrad.functional.reduce import ChannelSum
@@ -32,25 +32,6 @@ from minigrad.kernels.convolution import correlate, spread, weight_gradient
 Pair = int | tuple[int, int]
 Two = tuple[int, int]
 Shape = tuple[int, ...]
-
-
-def pair(operation: str, name: str, value: Any, least: int) -> Two:
-    """A number or a pair as a pair (height, width); the message names operation and argument.
-
-    Examples
-    --------
-    >>> pair("conv2d", "stride", 2, least=1)
-    (2, 2)
-    """
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    for one in values:
-        if not is_whole(one):
-            raise TypeError(f"{operation}: {name} must be an int or a pair, got {shown(value)}")
-    if len(values) != 2:
-        raise ValueError(f"{operation}: {name} must be an int or a pair, got {shown(value)}")
-    if min(values) < least:
-        raise ValueError(f"{operation}: {name} must be at least {least}, got {shown(value)}")
-    return int(values[0]), int(values[1])
 
 
 def _check_shapes(name: str, x: Shape, weight: Shape, groups: Any) -> None:
@@ -272,10 +253,10 @@ def conv2d(
     """
     name = "conv2d"
     x, weight, *biases = _tensors(name, x, weight, bias)
-    stride = pair(name, "stride", stride, 1)
-    dilation = pair(name, "dilation", dilation, 1)
+    stride = pair(name, "stride", stride)
+    dilation = pair(name, "dilation", dilation)
     if not isinstance(padding, str):
-        padding = pair(name, "padding", padding, 0)
+        padding = pair(name, "padding", padding, minimum=0)
     shapes = x.shape, weight.shape, biases[0].shape if biases else None
     geometry = conv2d_geometry(*shapes, stride, padding, dilation, groups)
     x, is_single = batched(name, x)
@@ -332,10 +313,10 @@ def conv_transpose2d(
     """
     name = "conv_transpose2d"
     x, weight, *biases = _tensors(name, x, weight, bias)
-    stride = pair(name, "stride", stride, 1)
-    padding = pair(name, "padding", padding, 0)
-    dilation = pair(name, "dilation", dilation, 1)
-    extra = pair(name, "output_padding", output_padding, 0)
+    stride = pair(name, "stride", stride)
+    padding = pair(name, "padding", padding, minimum=0)
+    dilation = pair(name, "dilation", dilation)
+    extra = pair(name, "output_padding", output_padding, minimum=0)
     shapes = x.shape, weight.shape, biases[0].shape if biases else None
     geometry = conv_transpose2d_geometry(*shapes, stride, padding, extra, dilation, groups)
     x, is_single = batched(name, x)

@@ -104,16 +104,6 @@ class Cos(Operation):
 def exp(x: Any) -> Tensor:
     """The exponential, element by element.
 
-    Parameters
-    ----------
-    x : Tensor
-        Of any shape.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape.
-
     Examples
     --------
     >>> exp(Tensor([0.0]))
@@ -124,16 +114,6 @@ def exp(x: Any) -> Tensor:
 
 def log(x: Any) -> Tensor:
     """The natural logarithm, element by element.
-
-    Parameters
-    ----------
-    x : Tensor
-        Of any shape; positive for a finite result.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape.
 
     Examples
     --------
@@ -146,8 +126,6 @@ def log(x: Any) -> Tensor:
 def sqrt(x: Any) -> Tensor:
     """The square root, element by element; its gradient at 0 is infinite.
 
-    Parameters and result as for :func:`exp`.
-
     Examples
     --------
     >>> sqrt(Tensor([4.0, 9.0]))
@@ -158,8 +136,6 @@ def sqrt(x: Any) -> Tensor:
 
 def abs(x: Any) -> Tensor:
     """The absolute value, element by element; its gradient at 0 is taken as 0.
-
-    Parameters and result as for :func:`exp`, but whole numbers stay whole.
 
     Examples
     --------
@@ -172,8 +148,6 @@ def abs(x: Any) -> Tensor:
 def sin(x: Any) -> Tensor:
     """The sine of an angle in radians, element by element.
 
-    Parameters and result as for :func:`exp`.
-
     Examples
     --------
     >>> sin(Tensor([0.0]))
@@ -184,8 +158,6 @@ def sin(x: Any) -> Tensor:
 
 def cos(x: Any) -> Tensor:
     """The cosine of an angle in radians, element by element.
-
-    Parameters and result as for :func:`exp`.
 
     Examples
     --------

@@ -16,6 +16,7 @@ from minigrad.backend import (
     array_module,
     device_of,
     is_array,
+    require_number,
     shown,
     to_device,
     use_device,
@@ -24,12 +25,11 @@ from minigrad.engine import Operation, Tensor
 from minigrad.functional.arguments import (
     as_tensor,
     is_whole,
-    require_number,
     same_precision,
     with_number,
 )
 from minigrad.functional.reduce import one_dim
-from minigrad.functional.shape import unsqueeze, whole_numbers
+from minigrad.functional.shape import one_tuple, unsqueeze
 
 
 class Index(Operation):
@@ -314,7 +314,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
         x, value = with_number("pad", x, value)
     if not isinstance(pad, (tuple, list)):
         raise TypeError(f"pad: expected pairs of whole numbers, got {shown(pad)}")
-    amounts = whole_numbers((tuple(pad),), "pad")
+    amounts = one_tuple((tuple(pad),), "pad")
     if mode != "constant":
         raise ValueError(f"pad: mode must be 'constant', got {shown(mode)}")
     if len(amounts) % 2 or len(amounts) > 2 * x.ndim:

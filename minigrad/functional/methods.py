@@ -21,9 +21,6 @@ from minigrad.functional import (
     select,
     shape,
 )
-from minigrad.functional import elementwise as power
-from minigrad.functional import select as compare
-from minigrad.functional.activation import log_softmax, logsumexp, softmax
 from minigrad.functional.arguments import cast
 
 
@@ -96,19 +93,19 @@ class TensorMethods:
     __mul__ = __rmul__ = mul = arithmetic.mul
     __truediv__ = div = arithmetic.div
     __rtruediv__ = _reflected(arithmetic.div)
-    __pow__ = pow = power.pow
-    __rpow__ = _reflected(power.pow)
+    __pow__ = pow = elementwise.pow
+    __rpow__ = _reflected(elementwise.pow)
     __neg__ = neg = arithmetic.neg
     __matmul__ = matmul = linalg.matmul
     __rmatmul__ = _reflected(linalg.matmul)
     __getitem__ = index.getitem
 
-    __eq__ = eq = compare.eq
-    __ne__ = ne = compare.ne
-    __lt__ = lt = compare.lt
-    __le__ = le = compare.le
-    __gt__ = gt = compare.gt
-    __ge__ = ge = compare.ge
+    __eq__ = eq = select.eq
+    __ne__ = ne = select.ne
+    __lt__ = lt = select.lt
+    __le__ = le = select.le
+    __gt__ = gt = select.gt
+    __ge__ = ge = select.ge
     __abs__ = abs = elementwise.abs
 
     log = elementwise.log
@@ -131,9 +128,9 @@ class TensorMethods:
     amin = reduce.amin
     var = reduce.var
     std = reduce.std
-    logsumexp = logsumexp
-    softmax = softmax
-    log_softmax = log_softmax
+    logsumexp = activation.logsumexp
+    softmax = activation.softmax
+    log_softmax = activation.log_softmax
 
     reshape = shape.reshape
     permute = shape.permute

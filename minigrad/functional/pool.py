@@ -5,10 +5,10 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from minigrad.backend import array_module, shown
+from minigrad.backend import array_module, pair, require_number, shown
 from minigrad.engine import Expand, Reshape, Sum, Tensor
-from minigrad.functional.arguments import as_float, as_tensor, on_its_device, require_number
-from minigrad.functional.convolution import Pair, batched, pair, unbatched
+from minigrad.functional.arguments import as_float, as_tensor, on_its_device
+from minigrad.functional.convolution import Pair, batched, unbatched
 from minigrad.functional.index import Index, Pad, stack
 from minigrad.functional.select import Mask, Where
 
@@ -116,10 +116,10 @@ def max_pool2d(
     """
     name = "max_pool2d"
     x, is_single = batched(name, as_float(name, x))
-    kernel = pair(name, "kernel_size", kernel_size, 1)
-    stride = kernel if stride is None else pair(name, "stride", stride, 1)
-    padding = pair(name, "padding", padding, 0)
-    dilation = pair(name, "dilation", dilation, 1)
+    kernel = pair(name, "kernel_size", kernel_size)
+    stride = kernel if stride is None else pair(name, "stride", stride)
+    padding = pair(name, "padding", padding, minimum=0)
+    dilation = pair(name, "dilation", dilation)
     output = _output_size(name, x, kernel, stride, padding, dilation, ceil_mode)
     x = _padded(x, kernel, stride, padding, dilation, output, float("-inf"))
     windows = _windows(x, kernel, stride, output, dilation)
@@ -167,9 +167,9 @@ def avg_pool2d(
     """
     name = "avg_pool2d"
     x, is_single = batched(name, as_float(name, x))
-    kernel = pair(name, "kernel_size", kernel_size, 1)
-    stride = kernel if stride is None else pair(name, "stride", stride, 1)
-    padding = pair(name, "padding", padding, 0)
+    kernel = pair(name, "kernel_size", kernel_size)
+    stride = kernel if stride is None else pair(name, "stride", stride)
+    padding = pair(name, "padding", padding, minimum=0)
     output = _output_size(name, x, kernel, stride, padding, (1, 1), ceil_mode)
     padded = _padded(x, kernel, stride, padding, (1, 1), output, 0.0)
     total = Sum((0,))(_windows(padded, kernel, stride, output))
@@ -246,7 +246,7 @@ def interpolate(
     x, is_single = batched(name, as_tensor(name, x))
     old = x.shape[2:]
     if size is not None:
-        new, factors = pair(name, "size", size, 1), (None, None)
+        new, factors = pair(name, "size", size), (None, None)
     else:
         pairs = isinstance(scale_factor, (tuple, list))
         factors = tuple(scale_factor) if pairs else (scale_factor, scale_factor)

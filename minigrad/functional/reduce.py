@@ -24,11 +24,6 @@ def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
 
     A tensor without dimensions takes 0 and -1, as in PyTorch, and has none of them: ``()``.
 
-    Raises
-    ------
-    TypeError, IndexError, ValueError
-        If it is no dimension, out of range, or named twice.
-
     Examples
     --------
     >>> normal_dims("sum", (-1, 0), 3)

@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.backend import Array, array_module, common_device, use_device
+from minigrad.backend import Array, array_module, common_device, require_number, use_device
 from minigrad.engine import Operation, Tensor
 from minigrad.functional.arguments import (
     as_tensor,
@@ -22,7 +22,6 @@ from minigrad.functional.arguments import (
     operands,
     python_number,
     require_in_range,
-    require_number,
     with_number,
 )
 from minigrad.kernels import keep_where

@@ -30,7 +30,7 @@ class Permute(Operation):
         return Permute(tuple(inverse))(gradient)
 
 
-def whole_numbers(values: tuple, name: str) -> tuple[int, ...]:
+def one_tuple(values: tuple, name: str) -> tuple[int, ...]:
     """``f(x, 2, 3)`` and ``f(x, (2, 3))`` as the same tuple."""
     if len(values) == 1 and isinstance(values[0], (tuple, list)):
         values = tuple(values[0])
@@ -65,7 +65,7 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
     (2, 2)
     """
     x = as_tensor("reshape", x)
-    wanted = whole_numbers(shape, "reshape")
+    wanted = one_tuple(shape, "reshape")
     known = 1
     for length in wanted:
         known *= length if length != -1 else 1
@@ -76,7 +76,7 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
     if not fits or any(length < 0 for length in wanted):
         raise ValueError(
             f"reshape: shape {x.shape} has {x.size} elements and cannot become "
-            f"{whole_numbers(shape, 'reshape')}"
+            f"{one_tuple(shape, 'reshape')}"
         )
     return x if wanted == x.shape else Reshape(wanted)(x)
 
@@ -145,7 +145,7 @@ def permute(x: Any, *dims: int | Sequence[int]) -> Tensor:
     (3, 1)
     """
     x = as_tensor("permute", x)
-    order = whole_numbers(dims, "permute")
+    order = one_tuple(dims, "permute")
     if len(order) != x.ndim:
         raise ValueError(f"permute: {len(order)} dimensions given for shape {x.shape}")
     normal_dims("permute", order, x.ndim)
@@ -262,7 +262,7 @@ def expand(x: Any, *shape: int | Sequence[int]) -> Tensor:
     (2, 3)
     """
     x = as_tensor("expand", x)
-    wanted = whole_numbers(shape, "expand")
+    wanted = one_tuple(shape, "expand")
     extra = len(wanted) - x.ndim
     old = (1,) * extra + x.shape
     reached = tuple(

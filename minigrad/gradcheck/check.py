@@ -1,20 +1,19 @@
-"""First and second derivatives against central differences.
+"""The three checks: first and second derivatives against differences, linear maps by adjoints.
 
-What every check needs: its inputs, a random cotangent, one backward pass, and its error.
-
-Gradients of linear maps by the adjoint identity, which needs no step size.
+Each check evaluates the function and its backward, makes sure that both behave, and compares the
+numbers. ``differences.py`` computes the slopes that :func:`gradcheck` compares with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy
 
 from minigrad.backend import HostArray, to_numpy
 from minigrad.engine import Tensor, grad
-from minigrad.gradcheck.differences import Comparison, Evaluate
+from minigrad.gradcheck.differences import Comparison, Evaluate, Options
 
 Function = Callable[..., Tensor | Sequence[Tensor]]
 
@@ -29,187 +28,6 @@ class GradcheckError(AssertionError):
         ...
     minigrad.gradcheck.check.GradcheckError: input 0 of shape (3,): ...
     """
-
-
-def verdict(raise_exception: bool, check: Callable[..., None], *arguments: Any) -> bool:
-    """Run a check; raise what it raises, or say so with ``False``."""
-    try:
-        check(*arguments)
-    except GradcheckError:
-        if raise_exception:
-            raise
-        return False
-    return True
-
-
-def gradients_of(
-    outputs: list[Tensor],
-    inputs: list[Tensor],
-    cotangents: list[Tensor],
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-) -> list[Tensor | None]:
-    """One gradient an input, ``None`` where it has none; what backward raises becomes our error."""
-    recorded = [k for k, output in enumerate(outputs) if output.requires_grad]
-    wanted = [i for i, tensor in enumerate(inputs) if tensor.requires_grad]
-    gradients: list[Tensor | None] = [None] * len(inputs)
-    if not recorded:
-        return gradients
-    try:
-        found = grad(
-            [outputs[k] for k in recorded],
-            [inputs[i] for i in wanted],
-            [cotangents[k] for k in recorded],
-            retain_graph=retain_graph,
-            create_graph=create_graph,
-            allow_unused=True,
-        )
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise GradcheckError(f"backward raised {type(error).__name__}: {error}") from error
-    for i, gradient in zip(wanted, found):
-        gradients[i] = gradient
-    return gradients
-
-
-def as_inputs(
-    name: str, inputs: Tensor | Sequence[Tensor], precisions: Sequence[str] = ("float64",)
-) -> list[Tensor]:
-    """The inputs as a list, after making sure they can be checked."""
-    if not isinstance(inputs, (Tensor, list, tuple)):
-        raise TypeError(f"{name}: expected Tensors as inputs, got {type(inputs).__name__}")
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    for i, tensor in enumerate(inputs):
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"{name}: input {i} is a {type(tensor).__name__}, no Tensor")
-        if tensor.requires_grad and str(tensor.dtype) not in precisions:
-            raise TypeError(
-                f"{name}: input {i} of shape {tensor.shape} is {tensor.dtype}, "
-                f"expected {' or '.join(precisions)}"
-            )
-    if not any(tensor.requires_grad for tensor in inputs):
-        raise ValueError(f"{name}: none of the {len(inputs)} inputs requires gradients")
-    return inputs
-
-
-def as_list(returned: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    """What the function under test returned, as a list."""
-    found = list(returned) if isinstance(returned, (list, tuple)) else [returned]
-    for one in found:
-        if not isinstance(one, Tensor):
-            raise TypeError(f"f must return a Tensor or several, got {type(one).__name__}")
-    return found
-
-
-def host(tensor: Tensor) -> HostArray:
-    """A copy of the values on the host."""
-    return numpy.array(to_numpy(tensor.data))
-
-
-def moved(values: HostArray, like: Tensor) -> Tensor:
-    """Host values as a tensor of another's dtype and device."""
-    return Tensor(values, like.requires_grad, dtype=like.dtype, device=like.device)
-
-
-def random_like(
-    tensor: Tensor, generator: numpy.random.Generator, requires_grad: bool = False
-) -> Tensor:
-    """Values of either sign, none near 0: every element of the cotangent matters."""
-    sizes = generator.uniform(0.5, 1.5, tensor.shape)
-    signs = generator.choice([-1.0, 1.0], tensor.shape)
-    return Tensor(sizes * signs, requires_grad, dtype=tensor.dtype, device=tensor.device)
-
-
-def same(a: HostArray, b: HostArray) -> bool:
-    """Equal in every bit that matters: NaN equals NaN."""
-    return a.shape == b.shape and numpy.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-
-
-def require_unchanged(
-    tensors: Sequence[Tensor], before: Sequence[HostArray], names: Sequence[str], who: str
-) -> None:
-    """Make sure that tensors still hold the values they had before."""
-    for tensor, values, name in zip(tensors, before, names):
-        if not same(host(tensor), values):
-            raise GradcheckError(f"{name} of shape {tensor.shape} was changed by {who}")
-
-
-def adjoint_check(
-    f: Function,
-    inputs: Tensor | Sequence[Tensor],
-    *,
-    rtol: float | None = None,
-    seed: int = 0,
-    raise_exception: bool = True,
-) -> bool:
-    """Check the gradients of a linear or multilinear map by the adjoint identity.
-
-    Where f is linear in the input x, its gradient ``g = f^T v`` satisfies, for every d,
-
-        <f(d), v> = <d, g>
-
-    exactly: there is no step size, so this holds to rounding, in float32 too. With conv2d this is
-    ``<conv2d(x, w), y> = <x, conv_transpose2d(y, w)> = <w, weight_grad(x, y)>``.
-
-    Parameters
-    ----------
-    f : callable
-        Takes the inputs, returns a Tensor; linear in each input that requires gradients while
-        the others are held (so no constant term).
-    inputs : Tensor or sequence of Tensor
-        float32 or float64.
-    rtol : float, optional
-        Allowed error, in units of the product of the norms; 64 rounding units by default.
-    seed : int
-        Fixes v and d.
-    raise_exception : bool
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    GradcheckError
-        Naming the input and both inner products.
-    TypeError, ValueError
-        If the inputs cannot be checked, or f returns more than one Tensor.
-
-    Examples
-    --------
-    >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
-    >>> adjoint_check(lambda x: 3 * x, x)
-    True
-    """
-    inputs = as_inputs("adjoint_check", inputs, precisions=("float32", "float64"))
-    return verdict(raise_exception, _check_adjoint, f, inputs, rtol, seed)
-
-
-def _check_adjoint(f: Function, inputs: list[Tensor], rtol: float | None, seed: int) -> None:
-    generator = numpy.random.default_rng(seed)
-    outputs = as_list(f(*inputs))
-    if len(outputs) != 1:
-        raise ValueError(f"adjoint_check: f must return one Tensor, got {len(outputs)}")
-    (output,) = outputs
-    cotangent = random_like(output, generator)
-    v = host(cotangent)
-    gradients = gradients_of([output], inputs, [cotangent])
-    unit = 64 * float(numpy.finfo(output.dtype).eps) if rtol is None else rtol
-    for i, (tensor, gradient) in enumerate(zip(inputs, gradients)):
-        if not tensor.requires_grad:
-            continue
-        direction = random_like(tensor, generator)
-        (image,) = as_list(f(*inputs[:i], direction, *inputs[i + 1 :]))
-        # Products of float32 numbers are exact in float64: only f's own rounding is left.
-        y, d = host(image).astype("float64"), host(direction).astype("float64")
-        g = numpy.zeros(d.shape) if gradient is None else host(gradient).astype("float64")
-        forward, backward = float(numpy.vdot(y, v)), float(numpy.vdot(d, g))
-        norm = numpy.linalg.norm
-        scale = float(max(norm(y) * norm(v), norm(d) * norm(g)))
-        if not abs(forward - backward) <= unit * scale:
-            raise GradcheckError(
-                f"input {i} of shape {tensor.shape}: <f(d), v> = {forward:.9g}, but "
-                f"<d, gradient> = {backward:.9g} (rtol={unit:.2g})"
-            )
 
 
 def gradcheck(
@@ -271,10 +89,10 @@ def gradcheck(
     >>> gradcheck(lambda x: x * x, x)
     True
     """
-    inputs = as_inputs("gradcheck", inputs)
+    inputs = _as_inputs("gradcheck", inputs)
     names = [f"input {i}" for i in range(len(inputs))]
     options = Options(step, atol, rtol, seed, max_elements, directions)
-    return verdict(raise_exception, _check, f, inputs, names, options)
+    return _verdict(raise_exception, _check, f, inputs, names, options)
 
 
 def gradgradcheck(
@@ -301,40 +119,108 @@ def gradgradcheck(
     >>> gradgradcheck(lambda x: x * x * x, x)
     True
     """
-    inputs = as_inputs("gradgradcheck", inputs)
+    inputs = _as_inputs("gradgradcheck", inputs)
     count = len(inputs)
     generator = numpy.random.default_rng(seed)
-    recorded = [output for output in as_list(f(*inputs)) if output.requires_grad]
-    cotangents = [random_like(output, generator, requires_grad=True) for output in recorded]
+    recorded = [output for output in _as_list(f(*inputs)) if output.requires_grad]
+    cotangents = [_random_like(output, generator, requires_grad=True) for output in recorded]
 
     def gradients(*arguments: Tensor) -> list[Tensor]:
         first = list(arguments[:count])
-        outputs = [output for output in as_list(f(*first)) if output.requires_grad]
-        found = gradients_of(outputs, first, list(arguments[count:]), create_graph=True)
+        outputs = [output for output in _as_list(f(*first)) if output.requires_grad]
+        found = _gradients_of(outputs, first, list(arguments[count:]), create_graph=True)
         return [gradient for gradient in found if gradient is not None]
 
     names = [f"second derivative: input {i}" for i in range(count)]
     names += [f"second derivative: cotangent {i}" for i in range(len(cotangents))]
     options = Options(step, atol, rtol, seed + 1, max_elements, directions)
-    return verdict(raise_exception, _check, gradients, [*inputs, *cotangents], names, options)
+    return _verdict(raise_exception, _check, gradients, [*inputs, *cotangents], names, options)
 
 
-class Options(NamedTuple):
-    """How to compare; see :func:`gradcheck`."""
+def adjoint_check(
+    f: Function,
+    inputs: Tensor | Sequence[Tensor],
+    *,
+    rtol: float | None = None,
+    seed: int = 0,
+    raise_exception: bool = True,
+) -> bool:
+    """Check the gradients of a linear or multilinear map by the adjoint identity.
 
-    step: float
-    atol: float
-    rtol: float
-    seed: int
-    max_elements: int
-    directions: int
+    Where f is linear in the input x, its gradient ``g = f^T v`` satisfies, for every d,
+
+        <f(d), v> = <d, g>
+
+    exactly: there is no step size, so this holds to rounding, in float32 too. With conv2d this is
+    ``<conv2d(x, w), y> = <x, conv_transpose2d(y, w)> = <w, weight_grad(x, y)>``.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the inputs, returns a Tensor; linear in each input that requires gradients while
+        the others are held (so no constant term).
+    inputs : Tensor or sequence of Tensor
+        float32 or float64.
+    rtol : float, optional
+        Allowed error, in units of the product of the norms; 64 rounding units by default.
+    seed : int
+        Fixes v and d.
+    raise_exception : bool
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    GradcheckError
+        Naming the input and both inner products.
+    TypeError, ValueError
+        If the inputs cannot be checked, or f returns more than one Tensor.
+
+    Examples
+    --------
+    >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
+    >>> adjoint_check(lambda x: 3 * x, x)
+    True
+    """
+    inputs = _as_inputs("adjoint_check", inputs, precisions=("float32", "float64"))
+    return _verdict(raise_exception, _check_adjoint, f, inputs, rtol, seed)
+
+
+def _check_adjoint(f: Function, inputs: list[Tensor], rtol: float | None, seed: int) -> None:
+    generator = numpy.random.default_rng(seed)
+    outputs = _as_list(f(*inputs))
+    if len(outputs) != 1:
+        raise ValueError(f"adjoint_check: f must return one Tensor, got {len(outputs)}")
+    (output,) = outputs
+    cotangent = _random_like(output, generator)
+    v = _host(cotangent)
+    gradients = _gradients_of([output], inputs, [cotangent])
+    unit = 64 * float(numpy.finfo(output.dtype).eps) if rtol is None else rtol
+    for i, (tensor, gradient) in enumerate(zip(inputs, gradients)):
+        if not tensor.requires_grad:
+            continue
+        direction = _random_like(tensor, generator)
+        (image,) = _as_list(f(*inputs[:i], direction, *inputs[i + 1 :]))
+        # Products of float32 numbers are exact in float64: only f's own rounding is left.
+        y, d = _host(image).astype("float64"), _host(direction).astype("float64")
+        g = numpy.zeros(d.shape) if gradient is None else _host(gradient).astype("float64")
+        forward, backward = float(numpy.vdot(y, v)), float(numpy.vdot(d, g))
+        norm = numpy.linalg.norm
+        scale = float(max(norm(y) * norm(v), norm(d) * norm(g)))
+        if not abs(forward - backward) <= unit * scale:
+            raise GradcheckError(
+                f"input {i} of shape {tensor.shape}: <f(d), v> = {forward:.9g}, but "
+                f"<d, gradient> = {backward:.9g} (rtol={unit:.2g})"
+            )
 
 
 def _check(f: Function, inputs: list[Tensor], names: list[str], options: Options) -> None:
     """First that backward behaves, then that its values are right."""
-    values = [host(tensor) for tensor in inputs]
-    outputs = [output for output in as_list(f(*inputs)) if output.dtype.kind == "f"]
-    require_unchanged(inputs, values, names, "f")
+    values = [_host(tensor) for tensor in inputs]
+    outputs = [output for output in _as_list(f(*inputs)) if output.dtype.kind == "f"]
+    _require_unchanged(inputs, values, names, "f")
     for k, output in enumerate(outputs):
         if output.dtype != numpy.float64 or output.device != inputs[0].device:
             raise GradcheckError(
@@ -342,42 +228,36 @@ def _check(f: Function, inputs: list[Tensor], names: list[str], options: Options
                 f"inputs are float64 on {inputs[0].device}"
             )
     generator = numpy.random.default_rng(options.seed)
-    cotangents = [random_like(output, generator) for output in outputs]
-    starts = [host(cotangent) for cotangent in cotangents]
-    gradients = gradients_of(outputs, inputs, cotangents, retain_graph=True)
-    again = gradients_of(outputs, inputs, cotangents, retain_graph=False)
-    require_unchanged(inputs, values, names, "backward")
-    require_unchanged(
-        cotangents, starts, [f"cotangent {k}" for k in range(len(starts))], "backward"
-    )
+    cotangents = [_random_like(output, generator) for output in outputs]
+    starts = [_host(cotangent) for cotangent in cotangents]
+    gradients = _gradients_of(outputs, inputs, cotangents, retain_graph=True)
+    again = _gradients_of(outputs, inputs, cotangents, retain_graph=False)
+    _require_unchanged(inputs, values, names, "backward")
+    cotangent_names = [f"cotangent {k}" for k in range(len(starts))]
+    _require_unchanged(cotangents, starts, cotangent_names, "backward")
     for name, tensor, gradient, second in zip(names, inputs, gradients, again):
         if gradient is not None:
             _require_kindred(name, tensor, gradient)
-            if not same(host(gradient), host(second)):
+            if not _same(_host(gradient), _host(second)):
                 raise GradcheckError(f"{name}: backward run twice gave two different gradients")
     for i, (tensor, gradient) in enumerate(zip(inputs, gradients)):
         if tensor.requires_grad:
             comparison = Comparison(
                 evaluate=_as_function_of(f, inputs, i),
                 values=values[i],
-                gradient=numpy.zeros(tensor.shape) if gradient is None else host(gradient),
+                gradient=numpy.zeros(tensor.shape) if gradient is None else _host(gradient),
                 cotangents=starts,
-                step=options.step,
-                atol=options.atol,
-                rtol=options.rtol,
+                options=options,
             )
-            failure = comparison.failure(options.max_elements, options.directions, options.seed + i)
+            failure = comparison.failure(options.seed + i)
             if failure is not None:
                 raise GradcheckError(f"{names[i]} of shape {tensor.shape}: {failure}")
 
 
 def _require_kindred(name: str, tensor: Tensor, gradient: Tensor) -> None:
     """A gradient has its input's shape, dtype and device."""
-    if (gradient.shape, gradient.dtype, gradient.device) != (
-        tensor.shape,
-        tensor.dtype,
-        tensor.device,
-    ):
+    expected = (tensor.shape, tensor.dtype, tensor.device)
+    if (gradient.shape, gradient.dtype, gradient.device) != expected:
         raise GradcheckError(
             f"{name} is {tensor.dtype} of shape {tensor.shape} on {tensor.device}, its "
             f"gradient {gradient.dtype} of shape {gradient.shape} on {gradient.device}"
@@ -387,8 +267,108 @@ def _require_kindred(name: str, tensor: Tensor, gradient: Tensor) -> None:
 def _as_function_of(f: Function, inputs: list[Tensor], i: int) -> Evaluate:
     """The outputs' values as a function of input i alone, the others held."""
 
+    like = inputs[i]
+
     def evaluate(values: HostArray) -> list[HostArray]:
-        arguments = [*inputs[:i], moved(values, inputs[i]), *inputs[i + 1 :]]
-        return [host(output) for output in as_list(f(*arguments)) if output.dtype.kind == "f"]
+        moved = Tensor(values, like.requires_grad, dtype=like.dtype, device=like.device)
+        arguments = [*inputs[:i], moved, *inputs[i + 1 :]]
+        return [_host(output) for output in _as_list(f(*arguments)) if output.dtype.kind == "f"]
 
     return evaluate
+
+
+def _verdict(raise_exception: bool, check: Callable[..., None], *arguments: Any) -> bool:
+    """Run a check; raise what it raises, or say so with ``False``."""
+    try:
+        check(*arguments)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def _gradients_of(
+    outputs: list[Tensor],
+    inputs: list[Tensor],
+    cotangents: list[Tensor],
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> list[Tensor | None]:
+    """One gradient an input, ``None`` where it has none; what backward raises becomes our error."""
+    recorded = [k for k, output in enumerate(outputs) if output.requires_grad]
+    wanted = [i for i, tensor in enumerate(inputs) if tensor.requires_grad]
+    gradients: list[Tensor | None] = [None] * len(inputs)
+    if not recorded:
+        return gradients
+    try:
+        found = grad(
+            [outputs[k] for k in recorded],
+            [inputs[i] for i in wanted],
+            [cotangents[k] for k in recorded],
+            retain_graph=retain_graph,
+            create_graph=create_graph,
+            allow_unused=True,
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise GradcheckError(f"backward raised {type(error).__name__}: {error}") from error
+    for i, gradient in zip(wanted, found):
+        gradients[i] = gradient
+    return gradients
+
+
+def _as_inputs(
+    name: str, inputs: Tensor | Sequence[Tensor], precisions: Sequence[str] = ("float64",)
+) -> list[Tensor]:
+    """The inputs as a list, after making sure they can be checked."""
+    if not isinstance(inputs, (Tensor, list, tuple)):
+        raise TypeError(f"{name}: expected Tensors as inputs, got {type(inputs).__name__}")
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for i, tensor in enumerate(inputs):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: input {i} is a {type(tensor).__name__}, no Tensor")
+        if tensor.requires_grad and str(tensor.dtype) not in precisions:
+            raise TypeError(
+                f"{name}: input {i} of shape {tensor.shape} is {tensor.dtype}, "
+                f"expected {' or '.join(precisions)}"
+            )
+    if not any(tensor.requires_grad for tensor in inputs):
+        raise ValueError(f"{name}: none of the {len(inputs)} inputs requires gradients")
+    return inputs
+
+
+def _as_list(returned: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """What the function under test returned, as a list."""
+    found = list(returned) if isinstance(returned, (list, tuple)) else [returned]
+    for one in found:
+        if not isinstance(one, Tensor):
+            raise TypeError(f"f must return a Tensor or several, got {type(one).__name__}")
+    return found
+
+
+def _host(tensor: Tensor) -> HostArray:
+    """A copy of the values on the host."""
+    return numpy.array(to_numpy(tensor.data))
+
+
+def _random_like(
+    tensor: Tensor, generator: numpy.random.Generator, requires_grad: bool = False
+) -> Tensor:
+    """Values of either sign, none near 0: every element of the cotangent matters."""
+    sizes = generator.uniform(0.5, 1.5, tensor.shape)
+    signs = generator.choice([-1.0, 1.0], tensor.shape)
+    return Tensor(sizes * signs, requires_grad, dtype=tensor.dtype, device=tensor.device)
+
+
+def _same(a: HostArray, b: HostArray) -> bool:
+    """Equal in every bit that matters: NaN equals NaN."""
+    return a.shape == b.shape and numpy.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+def _require_unchanged(
+    tensors: Sequence[Tensor], before: Sequence[HostArray], names: Sequence[str], who: str
+) -> None:
+    """Make sure that tensors still hold the values they had before."""
+    for tensor, values, name in zip(tensors, before, names):
+        if not _same(_host(tensor), values):
+            raise GradcheckError(f"{name} of shape {tensor.shape} was changed by {who}")

@@ -6,7 +6,6 @@ Everything here happens on host arrays in float64; only evaluating the function 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy
@@ -22,35 +21,32 @@ class Slope(NamedTuple):
     gradient: float
     difference: float
 
-    def excess(self, atol: float, rtol: float) -> float:
+    def excess(self, options: Options) -> float:
         """The disagreement in units of what is allowed: above 1 it is too much."""
-        ratio = abs(self.gradient - self.difference) / (atol + rtol * abs(self.difference))
+        allowed = options.atol + options.rtol * abs(self.difference)
+        ratio = abs(self.gradient - self.difference) / allowed
         return ratio if numpy.isfinite(ratio) else numpy.inf
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A gradient beside the function it should belong to.
+class Options(NamedTuple):
+    """How to compare; see :func:`minigrad.gradcheck.gradcheck`."""
 
-    Parameters
-    ----------
-    evaluate : callable
-        From values of the input under test to the list of outputs.
-    values, gradient : numpy.ndarray
-        Where to check, and what to check; one shape.
-    cotangents : sequence of numpy.ndarray
-        One an output.
-    step, atol, rtol : float
-        See :func:`minigrad.gradcheck.gradcheck`.
-    """
-
-    evaluate: Evaluate
-    values: HostArray
-    gradient: HostArray
-    cotangents: Sequence[HostArray]
     step: float
     atol: float
     rtol: float
+    seed: int
+    max_elements: int
+    directions: int
+
+
+class Comparison(NamedTuple):
+    """A gradient beside the function it should belong to."""
+
+    evaluate: Evaluate  # from values of the input under test to the list of outputs
+    values: HostArray  # where to check
+    gradient: HostArray  # what to check, of the same shape
+    cotangents: Sequence[HostArray]  # one an output
+    options: Options
 
     def slope(self, direction: HostArray) -> Slope:
         """Both slopes along a direction d: ``<g, d>`` and ``<v, f(x + hd) - f(x - hd)> / 2h``."""
@@ -62,31 +58,27 @@ class Comparison:
         )
         return Slope(float(numpy.vdot(self.gradient, ahead - behind)) / width, change / width)
 
-    def failure(self, max_elements: int, directions: int, seed: int) -> str | None:
+    def failure(self, seed: int) -> str | None:
         """Describe the worst disagreement, or ``None`` if there is none."""
-        if self.values.size <= max_elements:
-            indices = range(self.values.size)
-            slopes = [self.slope(self._unit(index)) for index in indices]
-            excesses = [slope.excess(self.atol, self.rtol) for slope in slopes]
+        if self.values.size <= self.options.max_elements:
+            slopes = [self.slope(self._unit(index)) for index in range(self.values.size)]
+            excesses = [slope.excess(self.options) for slope in slopes]
             if all(excess <= 1 for excess in excesses):
                 return None
             worst = int(numpy.argmax(excesses))
             return self._describe(worst, slopes[worst])
         generator = numpy.random.default_rng(seed)
-        for _ in range(directions):
+        for _ in range(self.options.directions):
             direction = generator.standard_normal(self.values.shape)
-            if self._excess(direction) > 1:
+            if self.slope(direction).excess(self.options) > 1:
                 index = self._culprit(direction)
                 return self._describe(index, self.slope(self._unit(index)))
         return None
 
     def _around(self, direction: HostArray) -> tuple[HostArray, HostArray, float]:
         size = numpy.abs(self.values[direction != 0]).max(initial=1.0)
-        h = self.step * float(size)
+        h = self.options.step * float(size)
         return self.values + h * direction, self.values - h * direction, 2 * h
-
-    def _excess(self, direction: HostArray) -> float:
-        return self.slope(direction).excess(self.atol, self.rtol)
 
     def _unit(self, index: int) -> HostArray:
         unit = numpy.zeros(self.values.shape)
@@ -100,7 +92,7 @@ class Comparison:
         def excess_of(half: HostArray) -> float:
             part = numpy.zeros(self.values.shape)
             part.flat[half] = direction.flat[half]
-            return self._excess(part)
+            return self.slope(part).excess(self.options)
 
         while len(indices) > 1:
             indices = max(numpy.array_split(indices, 2), key=excess_of)
@@ -110,10 +102,10 @@ class Comparison:
         index = tuple(int(i) for i in numpy.unravel_index(flat, self.values.shape))
         text = (
             f"index {index}: gradient {slope.gradient:.9g}, central difference "
-            f"{slope.difference:.9g} (atol={self.atol}, rtol={self.rtol})"
+            f"{slope.difference:.9g} (atol={self.options.atol}, rtol={self.options.rtol})"
         )
         right, left = self._one_sided(self._unit(flat))
-        if abs(right - left) > 0.01 * max(abs(right), abs(left)) + 100 * self.atol:
+        if abs(right - left) > 0.01 * max(abs(right), abs(left)) + 100 * self.options.atol:
             text += (
                 f"; the one-sided differences {left:.4g} and {right:.4g} disagree: is there a "
                 f"kink? See away_from and distinct"

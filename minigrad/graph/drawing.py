@@ -4,9 +4,9 @@ A box stands for a tensor and, where an operation made it, for that operation: t
 operations pointing at tensors pointing at operations.
 
 A large graph is folded by the names of its parameters. ``encoder.0.weight`` has the prefix
-``encoder.0``. Folded to one part of it, all operations between the encoder's parameters become the
-box ``encoder``. An operation without parameters, such as a ReLU, belongs to what the prefixes
-before and after it have in common.
+``encoder.0``. Folded to one part of it, all operations from the first with a parameter of the
+encoder to the last become the box ``encoder``: an operation without parameters, such as a ReLU,
+belongs to what the prefixes before and after it have in common.
 """
 
 from __future__ import annotations
@@ -269,34 +269,15 @@ def fold_operations(
 
     So each group takes results only from those before it.
     """
-    labels = _labels(operations, names, parts)
+    own = [_common([_prefix(names[t]) for t in made.inputs if t in names]) for made in operations]
+    before = itertools.accumulate(own, lambda last, this: this or last)
+    after = list(itertools.accumulate(own[::-1], lambda last, this: this or last))[::-1]
+    labels: dict[Operation, Prefix] = {}  # the empty one for those that stay alone
+    for operation, prefix, *around in zip(operations, own, before, after):
+        between = _common(around)
+        labels[operation] = (prefix or (between if len(between) >= parts else ()))[:parts]
     runs = itertools.groupby(operations, key=lambda made: labels[made] or made)
     return [list(run) for _, run in runs]
-
-
-def _labels(
-    operations: Sequence[Operation], names: Mapping[Tensor, str], parts: int
-) -> dict[Operation, Prefix]:
-    """The prefix each operation is folded under; the empty one for those that stay alone."""
-    own = {
-        operation: _common([_prefix(names[t]) for t in operation.inputs if t in names])
-        for operation in operations
-    }
-    takers: dict[Operation, list[Operation]] = {operation: [] for operation in operations}
-    before: dict[Operation, Prefix] = {}
-    for operation in operations:
-        for made in _makers(operation):
-            takers[made].append(operation)
-        before[operation] = own[operation] or _common([before[m] for m in _makers(operation)])
-    after: dict[Operation, Prefix] = {}
-    for operation in reversed(operations):
-        after[operation] = own[operation] or _common([after[t] for t in takers[operation]])
-    labels = {}
-    for operation in operations:
-        between = _common([before[operation], after[operation]])
-        label = own[operation] or (between if len(between) >= parts else ())
-        labels[operation] = label[:parts]
-    return labels
 
 
 def _prefix(name: str) -> Prefix:
@@ -311,10 +292,6 @@ def _common(prefixes: Sequence[Prefix]) -> Prefix:
             break
         shared.append(parts[0])
     return tuple(shared)
-
-
-def _makers(operation: Operation) -> list[Operation]:
-    return [tensor.grad_fn for tensor in operation.inputs if tensor.grad_fn is not None]
 
 
 def _boxes_of(

@@ -44,7 +44,7 @@ class BackwardStep(NamedTuple):
         It lets go of its inputs when the next step is asked for, unless the graph is retained.
     gradient : Tensor
         The gradient that arrived: all of it, summed over the ways it came.
-    input_gradients : tuple of Tensor or None
+    input_gradients : tuple of (Tensor or None)
         The gradients that left, one an input, broadcasting undone.
     destinations : tuple of str
         Where each went: to a leaf, by its name, or to an earlier operation, by name and number.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from minigrad.backend import (
     Array,
@@ -66,13 +66,6 @@ def _require_fit(what: str, array: Any, parameter: Tensor, shape: tuple[int, ...
         raise ValueError(f"{what} has shape {array.shape}, expected {shape}")
     if array.dtype != data.dtype:
         raise TypeError(f"{what} is {array.dtype}, the parameter {data.dtype}")
-
-
-class Stretch(NamedTuple):
-    """Neighbouring elements that are updated together: a slice, and their step's number."""
-
-    where: slice
-    step: int
 
 
 class FlatParameters:
@@ -159,11 +152,11 @@ class FlatParameters:
                 self._gradient[place] = gradient.reshape(-1)
         return self._gradient
 
-    def advance(self, present: Sequence[bool]) -> Iterator[Stretch]:
+    def advance(self, present: Sequence[bool]) -> Iterator[tuple[slice, int]]:
         """Count a step of every parameter that has a gradient; give what to update together.
 
-        That is a run of neighbours with the same step number, since formulas depend on it: as a
-        rule one run of everything.
+        That is runs of neighbours with the same step number, since formulas depend on it, and
+        their number: as a rule one run of everything.
         """
         numbers = []  # of this step, for each parameter; 0 without a gradient
         for index, has_gradient in enumerate(present):
@@ -174,7 +167,7 @@ class FlatParameters:
         for number, run in itertools.groupby(zip(numbers, self.places), key=itemgetter(0)):
             places = [place for _, place in run]
             if number:
-                yield Stretch(slice(places[0].start, places[-1].stop), number)
+                yield slice(places[0].start, places[-1].stop), number
 
     def __getstate__(self) -> dict[str, Any]:
         # A copied or unpickled view is an array of its own: views are made anew.

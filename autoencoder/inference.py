@@ -17,15 +17,6 @@ __all__ = ["decode", "device_of_model", "encode", "reconstruct"]
 def device_of_model(model: nn.Module) -> Device:
     """The device a model's parameters live on.
 
-    Parameters
-    ----------
-    model : nn.Module
-        With at least one parameter.
-
-    Returns
-    -------
-    Device
-
     Examples
     --------
     >>> str(device_of_model(nn.Linear(2, 1)))
@@ -95,14 +86,7 @@ def reconstruct(model: nn.Module, x: numpy.ndarray, workers: int | None = None) 
 
 
 def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
-    """The latents of samples: z = f(x).
-
-    Parameters as for :func:`reconstruct`.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N, d) float32, on the host.
+    """The latents (N, d) of samples, z = f(x). Parameters and results are as for `reconstruct`.
 
     Examples
     --------
@@ -115,20 +99,7 @@ def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> nu
 
 
 def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
-    """The samples that latents stand for: g(z).
-
-    Parameters
-    ----------
-    model : nn.Module
-    z : numpy.ndarray
-        (N, d) latents, on the host, N at least 1.
-    workers : int, optional
-        Threads on the CPU.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N, ...) float32, on the host.
+    """The samples g(z) that latents stand for. Parameters and results are as for `reconstruct`.
 
     Examples
     --------

@@ -1,11 +1,7 @@
-"""How far reconstructions, samples and subspaces are from what they should be.
+"""How far reconstructions, samples, distributions and subspaces are from what they should be.
 
-Everything here runs on NumPy and on CuPy arrays, but `principal_angles`, which is scipy's and
-copies its arguments to the host.
-
-Distances between samples: how alike two distributions are, and which points are nearest.
-
-Runs on NumPy and on CuPy arrays alike. All pairs are visited, a bounded number at a time.
+Everything runs on NumPy and on CuPy arrays, but `principal_angles`, which is scipy's and copies its
+arguments to the host. Distances visit all pairs of samples, a bounded number at a time.
 """
 
 from __future__ import annotations
@@ -38,7 +34,8 @@ def energy_distance(x: Array, y: Array) -> float:
 
     Estimated without bias: within a sample, a point is never paired with itself (the U-statistic).
     So numbers from samples of different sizes can be compared; the price is that the estimate may
-    come out slightly below 0 when the distributions agree.
+    come out slightly below 0 when the distributions agree. Work grows with (N + M)^2, memory does
+    not.
 
     Parameters
     ----------
@@ -56,13 +53,8 @@ def energy_distance(x: Array, y: Array) -> float:
     ValueError
         If a sample has fewer than two points, or the shapes do not match.
 
-    Notes
-    -----
-    Work grows with (N + M)^2, memory does not: distances are summed 64 MiB at a time, in float64.
-
     Examples
     --------
-    >>> import numpy
     >>> energy_distance(numpy.array([[0.0], [1.0]]), numpy.array([[3.0], [4.0]]))
     4.0
     """
@@ -100,9 +92,7 @@ def nearest_neighbours(queries: Array, references: Array, k: int = 1) -> tuple[A
 
     Examples
     --------
-    >>> import numpy
-    >>> indices, distances = nearest_neighbours(numpy.array([[0.0]]), numpy.array([[3.0], [-1.0]]))
-    >>> indices, distances
+    >>> nearest_neighbours(numpy.array([[0.0]]), numpy.array([[3.0], [-1.0]]))
     (array([[1]]), array([[1.]]))
     """
     xp = array_module(queries, references)
@@ -186,10 +176,8 @@ def mse_per_pixel(estimate: Array, target: Array, *, mask: Array | None = None) 
 
     Raises
     ------
-    TypeError
-        If the mask is not boolean.
-    ValueError
-        If the shapes differ, or there is nothing to average.
+    TypeError, ValueError
+        If the mask is not boolean, the shapes differ, or there is nothing to average.
 
     Examples
     --------
@@ -220,19 +208,7 @@ def sum_per_sample(estimate: Array, target: Array) -> float:
     """The lecture's loss, (1/N) sum_n ||x_n - g(f(x_n))||^2: summed over pixels, not averaged.
 
     The mean squared error a pixel, times the number of pixels: published numbers mix the two.
-
-    Parameters
-    ----------
-    estimate, target : array (N, ...)
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or there is no sample.
+    Parameters, result and errors as for :func:`mse_per_pixel`.
 
     Examples
     --------
@@ -246,7 +222,8 @@ def psnr(estimate: Array, target: Array, *, mask: Array | None = None, peak: flo
     """Peak signal-to-noise ratio in decibels, 10 log10(peak^2 / mean squared error).
 
     The error is averaged over all pixels of all samples *before* the logarithm, and nothing is
-    clipped. (The mean of the ratios of single images is another, higher number.)
+    clipped. (The mean of the ratios of single images is another, higher number.) Errors are as for
+    `mse_per_pixel`.
 
     Parameters
     ----------
@@ -260,11 +237,6 @@ def psnr(estimate: Array, target: Array, *, mask: Array | None = None, peak: flo
     -------
     float
         Infinite if there is no error.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mse_per_pixel`.
 
     Examples
     --------
@@ -296,19 +268,13 @@ def principal_angles(a: Array, b: Array) -> numpy.ndarray:
     ValueError
         If the arrays are not matrices of equally many rows, or a value is not finite.
 
-    References
-    ----------
-    Knyazev and Argentati, 2002, as ``scipy.linalg.subspace_angles``.
-
     Examples
     --------
     >>> angles = principal_angles(numpy.array([[1.0], [0.0]]), numpy.array([[1.0], [1.0]]))
     >>> numpy.rad2deg(angles).round(6)
     array([45.])
     """
-    from scipy.linalg import (
-        subspace_angles,
-    )  # costs half a second to import; few need it
+    from scipy.linalg import subspace_angles  # half a second to import, and few need it
 
     if a.ndim != 2 or b.ndim != 2 or len(a) != len(b):
         raise ValueError(

@@ -1,8 +1,7 @@
 """The lecture's networks: an encoder f and a decoder g, so that ``g(f(x))`` comes close to x.
 
-What a network is made of: each layer, the shape it gives, and its number of parameters.
-
-A fully connected autoencoder of smooth layers, for data on a smooth manifold.
+Convolutional for images, fully connected for points, smooth (tanh) for data on a smooth manifold;
+a denoiser without a bottleneck; and the list of what a network is made of.
 """
 
 from __future__ import annotations
@@ -29,17 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a network.
-
-    Parameters
-    ----------
-    description : str
-        As PyTorch prints it.
-    shape : tuple of int
-        Of its output for one sample, without the batch.
-    parameters : int
-        Numbers it learns.
-    """
+    """One layer as PyTorch prints it, its output's shape for one sample, how much it learns."""
 
     description: str
     shape: tuple[int, ...]
@@ -47,13 +36,7 @@ class Layer:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers a module learns.
-
-    Examples
-    --------
-    >>> count_parameters(nn.Linear(784, 32))
-    25120
-    """
+    """How many numbers a module learns."""
     return sum(math.prod(parameter.shape) for parameter in module.parameters())
 
 
@@ -157,7 +140,31 @@ class AutoEncoder(nn.Module):
         return self.decoder(self.encoder(x))
 
 
-class DenseAutoEncoder(nn.Module):
+class _FlatAutoEncoder(nn.Module):
+    """What autoencoders do whose layers take flat samples; a subclass makes the layers."""
+
+    sample_shape: tuple[int, ...]
+    latent_size: int
+    encoder: nn.Module
+    decoder: nn.Module
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Samples (N, *sample_shape) to latents (N, d)."""
+        require_shape(f"{type(self).__name__}.encode", x, self.sample_shape)
+        return self.encoder(x.flatten(1))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents (N, d) to samples (N, *sample_shape)."""
+        require_shape(f"{type(self).__name__}.decode", z, (self.latent_size,))
+        return self.decoder(z).reshape(len(z), *self.sample_shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Samples (N, *sample_shape) to their reconstructions, of the same shape."""
+        require_shape(type(self).__name__, x, self.sample_shape)
+        return self.decode(self.encode(x))
+
+
+class DenseAutoEncoder(_FlatAutoEncoder):
     """One linear layer down to d numbers and one back: the lecture's linear bottleneck.
 
     Parameters
@@ -185,20 +192,6 @@ class DenseAutoEncoder(nn.Module):
         features = math.prod(self.sample_shape)
         self.encoder = nn.Linear(features, latent_size, bias=bias)
         self.decoder = nn.Linear(latent_size, features, bias=bias)
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Samples (N, *shape) to latents (N, d)."""
-        require_shape("DenseAutoEncoder.encode", x, self.sample_shape)
-        return self.encoder(x.flatten(1))
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Latents (N, d) to samples (N, *shape)."""
-        require_shape("DenseAutoEncoder.decode", z, (self.latent_size,))
-        return self.decoder(z).reshape(len(z), *self.sample_shape)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Samples (N, *shape) to their reconstructions, of the same shape."""
-        return self.decode(self.encode(x))
 
 
 class Denoiser(nn.Module):
@@ -237,7 +230,7 @@ class Denoiser(nn.Module):
         return self.layers(x)
 
 
-class MLPAutoEncoder(nn.Module):
+class MLPAutoEncoder(_FlatAutoEncoder):
     """An autoencoder of fully connected layers, for points: down the sizes, and back up.
 
     Parameters
@@ -259,22 +252,8 @@ class MLPAutoEncoder(nn.Module):
         super().__init__()
         self.encoder = mlp(*sizes)
         self.decoder = mlp(*reversed(sizes))
-        self.sample_shape, self.latent_size = sizes[:1], sizes[-1]
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Samples (N, features) to latents (N, d)."""
-        require_shape("MLPAutoEncoder.encode", x, self.sample_shape)
-        return self.encoder(x)
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Latents (N, d) to samples (N, features)."""
-        require_shape("MLPAutoEncoder.decode", z, (self.latent_size,))
-        return self.decoder(z)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Samples (N, features) to their reconstructions, of the same shape."""
-        require_shape("MLPAutoEncoder", x, self.sample_shape)
-        return self.decoder(self.encoder(x))
+        self.sample_shape = sizes[:1]
+        self.latent_size = sizes[-1]
 
 
 def mlp(*sizes: int) -> nn.Sequential:
@@ -284,10 +263,6 @@ def mlp(*sizes: int) -> nn.Sequential:
     ----------
     *sizes : int
         Features of the input, of each hidden layer, and of the output.
-
-    Returns
-    -------
-    nn.Sequential
 
     Raises
     ------
@@ -311,7 +286,7 @@ def mlp(*sizes: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-class SmoothAutoEncoder(nn.Module):
+class SmoothAutoEncoder(_FlatAutoEncoder):
     """Two hidden layers of tanh down to d numbers, and two back.
 
     Parameters
@@ -336,11 +311,8 @@ class SmoothAutoEncoder(nn.Module):
 
     def __init__(self, latent_size: int, shape: tuple[int, ...], hidden: int = 128) -> None:
         super().__init__()
-        if latent_size < 1:
-            raise ValueError(
-                f"SmoothAutoEncoder: latent_size must be at least 1, got {latent_size}"
-            )
-        self.latent_size, self.sample_shape = latent_size, tuple(shape)
+        self.latent_size = whole_number("SmoothAutoEncoder", "latent_size", latent_size)
+        self.sample_shape = whole_numbers("SmoothAutoEncoder", "shape", shape)
         features = math.prod(shape)
         self.encoder = nn.Sequential(
             nn.Linear(features, hidden),
@@ -356,17 +328,3 @@ class SmoothAutoEncoder(nn.Module):
             nn.Tanh(),
             nn.Linear(hidden, features),
         )
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Samples (N, *shape) to latents (N, d)."""
-        require_shape("SmoothAutoEncoder.encode", x, self.sample_shape)
-        return self.encoder(x.flatten(1))
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Latents (N, d) to samples (N, *shape)."""
-        require_shape("SmoothAutoEncoder.decode", z, (self.latent_size,))
-        return self.decoder(z).reshape(len(z), *self.sample_shape)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Samples (N, *shape) to their reconstructions, of the same shape."""
-        return self.decode(self.encode(x))

@@ -1,19 +1,17 @@
-"""Principal component analysis in closed form: the best linear autoencoder.
+"""Principal component analysis in closed form: the best linear autoencoder, and a density.
 
 Among all linear encoders f and decoders g with d latents, the pair that minimises
 (1/N) sum ||x_n - g(f(x_n))||^2 projects onto the span of the d leading right singular vectors of
 the centred data matrix (Eckart and Young, 1936). Runs on NumPy and on CuPy arrays alike.
 
-Filling in missing entries with probabilistic PCA.
-
-Probabilistic PCA (Tipping and Bishop, 1999) reads the principal components as a density,
+Probabilistic PCA (Tipping and Bishop, 1999) reads the same components as a density,
 
     x = W z + mean + noise,    z ~ N(0, I),    noise ~ N(0, s I),
 
 whose maximum-likelihood loadings are W = V' diag(lambda - s)^(1/2), with V the components, lambda
-their variances and s the average variance of the discarded directions. Split x into visible
-entries v and missing entries m. The posterior mean of z given x_v, and with it the conditional
-mean of x_m, is linear:
+their variances and s the average variance of the discarded directions. It fills in missing entries:
+split x into visible entries v and missing entries m. The posterior mean of z given x_v, and with it
+the conditional mean of x_m, is linear:
 
     z   = (W_v' W_v + s I)^(-1) W_v' (x_v - mean_v)
     x_m = W_m z + mean_m
@@ -33,7 +31,12 @@ from minigrad.backend import Array, array_module, with_one_blas_thread
 __all__ = ["PCA"]
 
 _LARGEST = 1e150  # singular value whose square, summed over all, is a float64
-_CHUNK = 4096  # rows at a time: measured fastest on 60,000 x 784, and bounds the float64 copies
+# Rows at a time, which bounds the float64 copies; the first was measured fastest on 60,000 x 784.
+_ROWS_FITTED = 4096
+_ROWS_FILLED = 1024
+# With s = 0 the small system may be singular; this share of the largest variance keeps it solvable
+# and is far below what pixels are measured to.
+_SMALLEST_NOISE = 1e-9
 
 
 class PCA:
@@ -108,19 +111,9 @@ class PCA:
 
     @with_one_blas_thread
     def fit(self, x: Array, y: None = None) -> PCA:
-        """Find the components of the samples x.
+        """Find the components of the samples x (N, ...), and give back this object.
 
-        Parameters
-        ----------
-        x : array (N, ...)
-            Two samples at least, one without centring.
-        y : None
-            Ignored; there because scikit-learn's pipelines pass it.
-
-        Returns
-        -------
-        PCA
-            This object.
+        ``y`` is ignored; it is there because scikit-learn's pipelines pass it.
 
         Raises
         ------
@@ -138,7 +131,8 @@ class PCA:
         if kept > min(rows.shape):
             raise ValueError(f"PCA.fit: {kept} components asked of a data matrix {rows.shape}")
 
-        chunks = [slice(start, start + _CHUNK) for start in range(0, n_samples, _CHUNK)]
+        starts = range(0, n_samples, _ROWS_FITTED)
+        chunks = [slice(start, start + _ROWS_FITTED) for start in starts]
         mean = xp.zeros(n_features)
         if self.centre:  # from the first sample on, which is exact where all are the same
             first = rows[0].astype("float64")
@@ -164,22 +158,7 @@ class PCA:
     def truncate(self, n_components: int) -> PCA:
         """The fit with fewer (or more) components, without decomposing again.
 
-        Parameters
-        ----------
-        n_components : int
-            At most min(N, features) of the fit.
-
-        Returns
-        -------
-        PCA
-            A new object that shares arrays with this one.
-
-        Examples
-        --------
-        >>> import numpy
-        >>> pca = PCA(3).fit(numpy.eye(4))
-        >>> pca.truncate(2).components_.shape
-        (2, 4)
+        At most min(N, features) of the fit. A new object, which shares arrays with this one.
         """
         self._require_fit("truncate")
         if not 1 <= n_components <= len(self._spectrum):
@@ -206,17 +185,9 @@ class PCA:
 
     @with_one_blas_thread
     def transform(self, x: Array) -> Array:
-        """The encoder f(x) = V (x - mean), V the rows of components_.
+        """The encoder f(x) = V (x - mean), V the rows of components_: (N, ...) to (N, d).
 
-        Parameters
-        ----------
-        x : array (N, ...)
-            Samples of the shape fitted, on the same device.
-
-        Returns
-        -------
-        array (N, d)
-            float32 for float32 samples, else float64.
+        float32 for float32 samples, else float64; the same holds for `inverse_transform`.
         """
         self._require_fit("transform")
         rows = self._rows(x, "transform")
@@ -228,17 +199,7 @@ class PCA:
 
     @with_one_blas_thread
     def inverse_transform(self, z: Array) -> Array:
-        """The decoder g(z) = V' z + mean.
-
-        Parameters
-        ----------
-        z : array (N, d)
-
-        Returns
-        -------
-        array (N, ...)
-            In the shape of the samples fitted; float32 for float32 latents, else float64.
-        """
+        """The decoder g(z) = V' z + mean: (N, d) to samples of the shape fitted."""
         self._require_fit("inverse_transform")
         kept = len(self.components_)
         if z.ndim != 2 or z.shape[1] != kept:
@@ -250,6 +211,9 @@ class PCA:
     def fill_missing(self, x: Array, mask: Array, *, noise_variance: float | None = None) -> Array:
         """Replace missing entries by their conditional mean given the visible ones.
 
+        The equation, and what it becomes in the limits, stands at the head of this module. Visible
+        entries stay as they were; nothing is clipped to [0, 1].
+
         Parameters
         ----------
         x : array (N, ...)
@@ -258,18 +222,8 @@ class PCA:
             True where an entry is missing; of x's shape, or broadcast to it (one mask for all
             samples is much faster).
         noise_variance : float, optional
-            The noise of the model; default `noise_variance_`. Towards 0 it gives the least-squares
-            fit on the visible entries, which is unstable where few are visible.
-
-        Returns
-        -------
-        array (N, ...)
-            Visible entries as they were; not clipped to [0, 1]. float32 for float32 samples,
-            else float64.
-
-        See Also
-        --------
-        autoencoder.pca : the equation, and what it becomes in the limits.
+            s; default `noise_variance_`. Towards 0 it gives the least-squares fit on the visible
+            entries, which is unstable where few are visible.
 
         Examples
         --------
@@ -281,7 +235,7 @@ class PCA:
         """
         self._require_fit("fill_missing")
         rows = self._rows(x, "fill_missing")
-        return fill_missing(self, x, rows, mask, noise_variance)
+        return _fill_missing(self, x, rows, mask, noise_variance)
 
     def _rows(self, x: Array, caller: str) -> Array:
         if x.ndim < 2 or math.prod(x.shape[1:]) != self.n_features_in_:
@@ -306,42 +260,11 @@ def _fix_signs(xp: ModuleType, components: Array) -> Array:
     return components * signs
 
 
-_CHUNK = 1024
-# With s = 0 the small system may be singular; this share of the largest variance keeps it solvable
-# and is far below what pixels are measured to.
-_SMALLEST_NOISE = 1e-9
-
-
 @with_one_blas_thread
-def fill_missing(
+def _fill_missing(
     pca: PCA, x: Array, rows: Array, mask: Array, noise_variance: float | None
 ) -> Array:
-    """The computation behind :meth:`autoencoder.pca.PCA.fill_missing`.
-
-    Parameters
-    ----------
-    pca : PCA
-        A fitted one.
-    x : array (N, ...)
-        The samples, whose shape the mask must broadcast to.
-    rows : array (N, features)
-        The same samples, flattened, in the dtype of the result.
-    mask : bool array
-        True where an entry is missing.
-    noise_variance : float or None
-        s; None takes pca.noise_variance_.
-
-    Returns
-    -------
-    array of x's shape
-
-    Raises
-    ------
-    TypeError
-        If the mask is not boolean.
-    ValueError
-        If the mask does not broadcast to x, or the noise variance is negative or not finite.
-    """
+    """Fill in the rows (N, features) of x, flattened and in the dtype of the result."""
     xp = array_module(x, mask)
     if mask.dtype != "bool":
         raise TypeError(f"fill_missing: the mask must be boolean, got {mask.dtype}")
@@ -358,8 +281,8 @@ def fill_missing(
     loadings = (pca.components_ * scales[:, None]).T  # (features, d)
     ridge = noise * xp.eye(loadings.shape[1])
     filled = xp.empty(rows.shape, dtype=rows.dtype)
-    for start in range(0, len(rows), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
+    for start in range(0, len(rows), _ROWS_FILLED):
+        chunk = slice(start, start + _ROWS_FILLED)
         hidden = missing if len(missing) == 1 else missing[chunk]
         # `where`, not a product: a missing entry may hold NaN.
         offset = xp.where(hidden, 0.0, rows[chunk] - pca.mean_)

@@ -11,19 +11,19 @@ from numpy.typing import ArrayLike
 
 from minigrad.backend import shown, whole_number, whole_numbers
 
-__all__ = ["array_of_numbers", "known_name", "require_shape", "whole_number", "whole_numbers"]
+__all__ = [
+    "array_of_numbers",
+    "known_name",
+    "require_generator",
+    "require_shape",
+    "whole_number",
+    "whole_numbers",
+]
 
 
 def known_name(caller: str, name: str, value: Any, known: Iterable[str]) -> str:
-    """The value, if it is one of the names known.
+    """Give the value back if it is a known name; else a ValueError suggests the nearest.
 
-    Raises
-    ------
-    ValueError
-        Listing the names, and suggesting the nearest.
-
-    Examples
-    --------
     >>> known_name("EraseHalf", "side", "rihgt", ["left", "right"])
     Traceback (most recent call last):
         ...
@@ -38,18 +38,7 @@ def known_name(caller: str, name: str, value: Any, known: Iterable[str]) -> str:
 
 
 def array_of_numbers(caller: str, name: str, given: ArrayLike) -> numpy.ndarray:
-    """The argument as a new float64 array.
-
-    Raises
-    ------
-    TypeError
-        If it holds anything but real numbers.
-
-    Examples
-    --------
-    >>> array_of_numbers("DiagonalGaussian", "mean", [1, 2])
-    array([1., 2.])
-    """
+    """The argument as a new float64 array; TypeError if it holds anything but real numbers."""
     try:
         array = numpy.array(given)
     except ValueError:  # lists of different lengths
@@ -59,24 +48,15 @@ def array_of_numbers(caller: str, name: str, given: ArrayLike) -> numpy.ndarray:
     return array.astype("float64")
 
 
+def require_generator(caller: str, rng: Any) -> None:
+    """Raise TypeError for anything but a seeded generator of random numbers."""
+    if not isinstance(rng, numpy.random.Generator):
+        raise TypeError(f"{caller}: rng must be a numpy.random.Generator, got {type(rng).__name__}")
+
+
 def require_shape(caller: str, batch: Any, expected: Sequence[int]) -> None:
-    """Refuse a batch that is not of samples of the shape expected.
+    """Raise ValueError, with both shapes, unless a batch (N, ...) is of samples of that shape.
 
-    Parameters
-    ----------
-    caller : str
-        The operation that is named in the error.
-    batch : array or Tensor (N, ...)
-    expected : sequence of int
-        The shape of one sample.
-
-    Raises
-    ------
-    ValueError
-        With both shapes.
-
-    Examples
-    --------
     >>> require_shape("encode", numpy.zeros((3, 1, 32, 32)), (1, 28, 28))
     Traceback (most recent call last):
         ...

@@ -1,11 +1,11 @@
-"""What is done to clean data before a network has to undo it.
+"""What is done to clean data before a network has to undo it: noise, and pixels erased.
 
 A corruption is a callable ``corrupted = corruption(images, rng)``. It never changes its input,
 keeps shape and dtype, and takes all its randomness from `rng`, so the same generator state gives
 the same result. Those that erase pixels also tell which: `mask` gives True where a pixel is lost.
 
->>> rng = np.random.default_rng(0)
->>> clean = np.ones((2, 1, 4, 4), np.float32)
+>>> rng = numpy.random.default_rng(0)
+>>> clean = numpy.ones((2, 1, 4, 4), numpy.float32)
 >>> EraseHalf("left")(clean, rng)[0, 0]
 array([[0., 0., 1., 1.],
        [0., 0., 1., 1.],
@@ -13,8 +13,6 @@ array([[0., 0., 1., 1.],
        [0., 0., 1., 1.]], dtype=float32)
 >>> GaussianNoise(0.5)(clean, rng).dtype
 dtype('float32')
-
-Several ways of erasing pixels, mixed: what one network that restores them all is trained on.
 """
 
 from __future__ import annotations
@@ -23,10 +21,9 @@ import math
 from collections.abc import Sequence
 
 import numpy
-import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike
 
-from autoencoder.data.arrays import array_of_numbers, known_name
+from autoencoder.data.arrays import array_of_numbers, known_name, require_generator
 from minigrad.backend import shown
 
 __all__ = [
@@ -38,7 +35,7 @@ __all__ = [
     "MaskedCorruption",
 ]
 
-_NUMBER = (int, float, np.integer, np.floating)
+_NUMBER = (int, float, numpy.integer, numpy.floating)
 _SIDES = ("left", "right", "top", "bottom")
 
 
@@ -59,7 +56,7 @@ class GaussianNoise:
     >>> noise = GaussianNoise(0.1)
     >>> noise
     GaussianNoise(std=0.1, clip=False)
-    >>> noise(np.zeros((3, 2)), np.random.default_rng(0)).shape
+    >>> noise(numpy.zeros((3, 2)), numpy.random.default_rng(0)).shape
     (3, 2)
     """
 
@@ -71,16 +68,16 @@ class GaussianNoise:
         self.std = float(std)
         self.clip = bool(clip)
 
-    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def __call__(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
         """Give a noisy copy of `images` (floating point, any shape)."""
         _check(self, images, rng)
         # The generator draws float32 and float64 only; half precision is drawn wider.
-        drawn = np.float64 if images.dtype == np.float64 else np.float32
+        drawn = numpy.float64 if images.dtype == numpy.float64 else numpy.float32
         noisy = rng.standard_normal(images.shape, dtype=drawn)
         noisy *= drawn(self.std)
         noisy += images
         if self.clip:
-            np.clip(noisy, 0, 1, out=noisy)
+            numpy.clip(noisy, 0, 1, out=noisy)
         return noisy.astype(images.dtype, copy=False)
 
     def __repr__(self) -> str:
@@ -104,11 +101,11 @@ class MaskedCorruption:
     >>> class EraseBright(MaskedCorruption):
     ...     def mask(self, images, rng):
     ...         return images > 0.5
-    >>> EraseBright(fill=0.5)(np.array([[[[0.0, 0.2, 0.9]]]]), np.random.default_rng(0))
+    >>> EraseBright(fill=0.5)(numpy.array([[[[0.0, 0.2, 0.9]]]]), numpy.random.default_rng(0))
     array([[[[0. , 0.2, 0.5]]]])
     """
 
-    def __init__(self, fill: npt.ArrayLike = 0.0) -> None:
+    def __init__(self, fill: ArrayLike = 0.0) -> None:
         self.fill = array_of_numbers(type(self).__name__, "fill", fill)
         if self.fill.ndim > 3:
             raise ValueError(
@@ -116,24 +113,14 @@ class MaskedCorruption:
                 f"{self.fill.shape}"
             )
 
-    def mask(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw which pixels are lost.
+    def mask(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
+        """Draw which pixels of images (N, C, H, W) are lost: bool of their shape, True = erased.
 
-        Parameters
-        ----------
-        images : numpy.ndarray
-            Shape (N, C, H, W); only the shape matters.
-        rng : numpy.random.Generator
-            Source of the randomness.
-
-        Returns
-        -------
-        numpy.ndarray
-            bool, the shape of `images`, True = erased. The channels of a pixel go together.
+        Only the shape matters. The channels of a pixel go together.
         """
         raise NotImplementedError
 
-    def apply(self, images: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def apply(self, images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
         """Give a copy of `images` (N, C, H, W) with `fill` wherever `mask` is True."""
         name = type(self).__name__
         if mask.shape != images.shape or mask.dtype != bool:
@@ -141,18 +128,18 @@ class MaskedCorruption:
                 f"{name}: the mask must be bool of shape {images.shape}, not {mask.dtype} "
                 f"{mask.shape}"
             )
-        return np.where(mask, self._filling(images), images)
+        return numpy.where(mask, self._filling(images), images)
 
-    def _filling(self, images: np.ndarray) -> np.ndarray:
+    def _filling(self, images: numpy.ndarray) -> numpy.ndarray:
         try:
-            return np.broadcast_to(self.fill.astype(images.dtype), images.shape)
+            return numpy.broadcast_to(self.fill.astype(images.dtype), images.shape)
         except ValueError:
             raise ValueError(
                 f"{type(self).__name__}: fill of shape {self.fill.shape} does not broadcast to "
                 f"images of shape {images.shape}"
             ) from None
 
-    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def __call__(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
         """Give a copy of `images` (floating point, (N, C, H, W)) with pixels erased."""
         _check(self, images, rng)
         self._filling(images)  # before anything is drawn
@@ -177,12 +164,12 @@ class ErasePixels(MaskedCorruption):
     >>> corruption = ErasePixels(0.25)
     >>> corruption
     ErasePixels(share=0.25, fill=0)
-    >>> mask = corruption.mask(np.zeros((100, 1, 28, 28)), np.random.default_rng(0))
+    >>> mask = corruption.mask(numpy.zeros((100, 1, 28, 28)), numpy.random.default_rng(0))
     >>> round(float(mask.mean()), 2)
     0.25
     """
 
-    def __init__(self, share: float, fill: npt.ArrayLike = 0.0) -> None:
+    def __init__(self, share: float, fill: ArrayLike = 0.0) -> None:
         super().__init__(fill)
         if not isinstance(share, _NUMBER) or isinstance(share, bool):
             raise TypeError(f"ErasePixels: share must be a number, not {type(share).__name__}")
@@ -190,11 +177,11 @@ class ErasePixels(MaskedCorruption):
             raise ValueError(f"ErasePixels: share must be between 0 and 1, not {share}")
         self.share = float(share)
 
-    def mask(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def mask(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
         """Draw which pixels are lost; see `MaskedCorruption.mask`."""
         count, channels, height, width = _image_shape(self, images, rng)
-        erased = rng.random((count, 1, height, width), dtype=np.float32) < self.share
-        return np.repeat(erased, channels, axis=1)
+        erased = rng.random((count, 1, height, width), dtype=numpy.float32) < self.share
+        return numpy.repeat(erased, channels, axis=1)
 
     def __repr__(self) -> str:
         return f"ErasePixels(share={self.share:g}, fill={self._fill_repr()})"
@@ -217,32 +204,34 @@ class EraseBlock(MaskedCorruption):
     >>> corruption = EraseBlock(10, 6)
     >>> corruption
     EraseBlock(height=10, width=6, fill=0)
-    >>> int(corruption.mask(np.zeros((1, 1, 28, 28)), np.random.default_rng(0)).sum())
+    >>> int(corruption.mask(numpy.zeros((1, 1, 28, 28)), numpy.random.default_rng(0)).sum())
     60
     """
 
-    def __init__(self, height: int, width: int | None = None, fill: npt.ArrayLike = 0.0) -> None:
+    def __init__(self, height: int, width: int | None = None, fill: ArrayLike = 0.0) -> None:
         super().__init__(fill)
         width = height if width is None else width
         for name, value in (("height", height), ("width", width)):
-            if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            if not isinstance(value, int | numpy.integer) or isinstance(value, bool):
                 raise TypeError(f"EraseBlock: {name} must be an integer, not {shown(value)}")
             if value < 1:
                 raise ValueError(f"EraseBlock: {name} must be at least 1, not {value}")
         self.height, self.width = int(height), int(width)
 
-    def mask(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def mask(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
         """Draw which pixels are lost; see `MaskedCorruption.mask`."""
         count, channels, height, width = _image_shape(self, images, rng)
         if self.height > height or self.width > width:
             raise ValueError(f"{self!r} does not fit in images of shape {images.shape}")
         top = rng.integers(0, height - self.height + 1, size=(count, 1))
         left = rng.integers(0, width - self.width + 1, size=(count, 1))
-        row, column = np.arange(height), np.arange(width)
+        row, column = numpy.arange(height), numpy.arange(width)
         rows = (row >= top) & (row < top + self.height)  # (N, H)
         columns = (column >= left) & (column < left + self.width)  # (N, W)
-        erased = rows[:, np.newaxis, :, np.newaxis] & columns[:, np.newaxis, np.newaxis, :]
-        return np.repeat(erased, channels, axis=1)
+        erased = (
+            rows[:, numpy.newaxis, :, numpy.newaxis] & columns[:, numpy.newaxis, numpy.newaxis, :]
+        )
+        return numpy.repeat(erased, channels, axis=1)
 
     def __repr__(self) -> str:
         return f"EraseBlock(height={self.height}, width={self.width}, fill={self._fill_repr()})"
@@ -264,24 +253,28 @@ class EraseHalf(MaskedCorruption):
     EraseHalf(side='top', fill=0)
     """
 
-    def __init__(self, side: str, fill: npt.ArrayLike = 0.0) -> None:
+    def __init__(self, side: str, fill: ArrayLike = 0.0) -> None:
         super().__init__(fill)
         self.side = known_name("EraseHalf", "side", side, _SIDES)
 
-    def mask(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+    def mask(
+        self, images: numpy.ndarray, rng: numpy.random.Generator | None = None
+    ) -> numpy.ndarray:
         """Tell which pixels are lost; see `MaskedCorruption.mask`. Nothing here is random."""
         _, _, height, width = _image_shape(self, images, rng)
-        erased = np.zeros(images.shape, bool)
+        erased = numpy.zeros(images.shape, bool)
         half = {
-            "left": np.s_[..., : width // 2],
-            "right": np.s_[..., width // 2 :],
-            "top": np.s_[..., : height // 2, :],
-            "bottom": np.s_[..., height // 2 :, :],
+            "left": numpy.s_[..., : width // 2],
+            "right": numpy.s_[..., width // 2 :],
+            "top": numpy.s_[..., : height // 2, :],
+            "bottom": numpy.s_[..., height // 2 :, :],
         }[self.side]
         erased[half] = True
         return erased
 
-    def __call__(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+    def __call__(
+        self, images: numpy.ndarray, rng: numpy.random.Generator | None = None
+    ) -> numpy.ndarray:
         """Give a copy of `images` (floating point, (N, C, H, W)) with one half erased."""
         _check(self, images, rng)
         return self.apply(images, self.mask(images, rng))
@@ -290,18 +283,18 @@ class EraseHalf(MaskedCorruption):
         return f"EraseHalf(side={self.side!r}, fill={self._fill_repr()})"
 
 
-def _check(corruption: object, images: np.ndarray, rng: object) -> None:
+def _check(corruption: object, images: numpy.ndarray, rng: object) -> None:
     name = type(corruption).__name__
-    if not isinstance(images, np.ndarray) or images.dtype.kind != "f":
-        kind = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
+    if not isinstance(images, numpy.ndarray) or images.dtype.kind != "f":
+        kind = images.dtype if isinstance(images, numpy.ndarray) else type(images).__name__
         raise TypeError(f"{name}: images must be a floating-point NumPy array, not {kind}")
-    if not isinstance(rng, np.random.Generator) and not (
-        rng is None and isinstance(corruption, EraseHalf)
-    ):
-        raise TypeError(f"{name}: rng must be a numpy.random.Generator, not {type(rng).__name__}")
+    if rng is not None or not isinstance(corruption, EraseHalf):  # nothing of which is random
+        require_generator(name, rng)
 
 
-def _image_shape(corruption: object, images: np.ndarray, rng: object) -> tuple[int, int, int, int]:
+def _image_shape(
+    corruption: object, images: numpy.ndarray, rng: object
+) -> tuple[int, int, int, int]:
     _check(corruption, images, rng)
     if images.ndim != 4:
         name = type(corruption).__name__
@@ -311,7 +304,7 @@ def _image_shape(corruption: object, images: np.ndarray, rng: object) -> tuple[i
 
 
 class EraseOneOf(MaskedCorruption):
-    """Erase pixels of every image in one of several ways, each equally likely.
+    """Erase pixels of every image in one of several ways: to train one network that restores all.
 
     Parameters
     ----------
@@ -337,7 +330,7 @@ class EraseOneOf(MaskedCorruption):
     (True, True)
     """
 
-    def __init__(self, ways: Sequence[MaskedCorruption], fill: npt.ArrayLike = 0.0) -> None:
+    def __init__(self, ways: Sequence[MaskedCorruption], fill: ArrayLike = 0.0) -> None:
         super().__init__(fill)
         self.ways = tuple(ways)
         if not self.ways:
@@ -348,8 +341,7 @@ class EraseOneOf(MaskedCorruption):
 
     def mask(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
         """Draw which pixels are lost; see `MaskedCorruption.mask`."""
-        if not isinstance(rng, numpy.random.Generator):
-            raise TypeError(f"EraseOneOf: rng must be a numpy.random.Generator, got {shown(rng)}")
+        require_generator("EraseOneOf", rng)
         chosen = rng.integers(0, len(self.ways), size=len(images))
         mask = numpy.empty(images.shape, bool)
         for number, way in enumerate(self.ways):

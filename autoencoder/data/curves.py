@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder.data.arrays import whole_number
+from autoencoder.data.arrays import require_generator, whole_number
 from autoencoder.densities import GaussianMixture
-from minigrad.backend import shown
 
 __all__ = [
     "CURVES",
@@ -62,48 +61,18 @@ class Curve:
     def __call__(
         self, n: int, rng: numpy.random.Generator, noise_std: float = 0.0
     ) -> numpy.ndarray:
-        """Draw n points on the curve plus Gaussian noise.
-
-        Parameters
-        ----------
-        n : int
-        rng : numpy.random.Generator
-        noise_std : float
-            Standard deviation of the noise in each coordinate.
-
-        Returns
-        -------
-        numpy.ndarray (n, 2), float32
-        """
+        """Draw n points (n, 2), float32, on the curve, plus Gaussian noise in each coordinate."""
         return self.sample_with_positions(n, rng, noise_std)[0]
 
     def sample_with_positions(
         self, n: int, rng: numpy.random.Generator, noise_std: float = 0.0
     ) -> tuple[numpy.ndarray, numpy.ndarray]:
-        """Draw n points, and say where on the curve each belongs.
+        """Draw n points as calling the curve does, and say where on the curve each belongs.
 
-        Parameters
-        ----------
-        n : int
-        rng : numpy.random.Generator
-        noise_std : float
-
-        Returns
-        -------
-        points : numpy.ndarray (n, 2), float32
-            The same as calling the curve gives.
-        positions : numpy.ndarray (n,), float64
-            In [0, 1): the share of the arc length before the point, noise aside.
-
-        Raises
-        ------
-        TypeError
-            If rng is not a numpy.random.Generator.
-        ValueError
-            If n or noise_std is negative.
+        A position, (n,) in [0, 1), is the share of the arc length before the point, noise aside.
+        TypeError or ValueError if rng is no numpy.random.Generator, or n or noise_std is negative.
         """
-        if not isinstance(rng, numpy.random.Generator):
-            raise TypeError(f"{self.name}: rng must be a numpy.random.Generator, got {shown(rng)}")
+        require_generator(self.name, rng)
         if whole_number(self.name, "n", n, minimum=None) < 0 or not noise_std >= 0:
             raise ValueError(f"{self.name}: negative n or noise_std, got {n} and {noise_std}")
         positions = rng.random(n)
@@ -111,17 +80,7 @@ class Curve:
         return (self.at(positions) + noise).astype("float32"), positions
 
     def at(self, positions: numpy.ndarray) -> numpy.ndarray:
-        """The points of the curve at the given positions, without noise.
-
-        Parameters
-        ----------
-        positions : numpy.ndarray (n,)
-            In [0, 1].
-
-        Returns
-        -------
-        numpy.ndarray (n, 2), float64
-        """
+        """The points (n, 2), float64, of the curve at positions (n,) in [0, 1], without noise."""
         t = numpy.linspace(0.0, 1.0, _TABLE_SIZE)
         steps = numpy.linalg.norm(numpy.diff(self.equation(t), axis=0), axis=1)
         if self.pieces > 1:  # the jump from one piece to the next is no part of the length
@@ -167,8 +126,7 @@ def _two_moons(t: numpy.ndarray) -> numpy.ndarray:
 def _s_curve(t: numpy.ndarray) -> numpy.ndarray:
     angle = 3 * numpy.pi * (t - 0.5)  # two three-quarter circles, joined
     return numpy.stack(
-        [0.7 * numpy.sin(angle), 0.7 * numpy.sign(angle) * (1 - numpy.cos(angle))],
-        axis=1,
+        [0.7 * numpy.sin(angle), 0.7 * numpy.sign(angle) * (1 - numpy.cos(angle))], axis=1
     )
 
 
@@ -188,19 +146,14 @@ CURVES = {curve.name: curve for curve in (circle, spiral, two_moons, s_curve)}
 
 
 def mixture_ring(components: int = 8, radius: float = 1.0, std: float = 0.1) -> GaussianMixture:
-    """Equal round Gaussians spaced evenly on a circle.
+    """Equal round Gaussians spaced evenly on a circle about the origin.
 
     Parameters
     ----------
     components : int
     radius : float
-        Of the circle their means stand on, about the origin.
     std : float
         Standard deviation of each, in both directions.
-
-    Returns
-    -------
-    GaussianMixture
 
     Examples
     --------
@@ -222,10 +175,6 @@ def mixture_along(curve: Curve, components: int = 60, std: float = 0.05) -> Gaus
         Smooth along the curve if they stand no further apart than about `std`.
     std : float
 
-    Returns
-    -------
-    GaussianMixture
-
     Examples
     --------
     >>> mixture_along(spiral, 60).means.shape
@@ -245,10 +194,6 @@ def two_modes(distance: float = 2.0, std: float = 0.15) -> GaussianMixture:
         Between their means, along the first axis.
     std : float
         Standard deviation of each, in both directions.
-
-    Returns
-    -------
-    GaussianMixture
 
     Examples
     --------

@@ -15,7 +15,7 @@ import functools
 import os
 from pathlib import Path
 
-import numpy as np
+import numpy
 
 from autoencoder.data.download import fetch
 from autoencoder.data.idx import IdxError, read_idx
@@ -43,48 +43,29 @@ class Dataset:
 
     Examples
     --------
-    >>> blank, label = np.zeros((2, 28, 28), "uint8"), np.zeros(2, "uint8")
+    >>> blank, label = numpy.zeros((2, 28, 28), "uint8"), numpy.zeros(2, "uint8")
     >>> Dataset("blank", blank, label, blank, label).images("test").shape
     (2, 1, 28, 28)
     """
 
     name: str
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
+    train_images: numpy.ndarray
+    train_labels: numpy.ndarray
+    test_images: numpy.ndarray
+    test_labels: numpy.ndarray
 
-    def images(self, split: str, count: int | None = None) -> np.ndarray:
-        """Give a split's images as a network takes them.
+    def images(self, split: str, count: int | None = None) -> numpy.ndarray:
+        """Give the images of a split ("train" or "test") as a network takes them.
 
-        Parameters
-        ----------
-        split : {"train", "test"}
-        count : int, optional
-            Only the first so many.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32, shape (N, 1, height, width), in [0, 1]; a new array at each call.
-
-        Raises
-        ------
-        ValueError
-            For another split.
+        A new array (N, 1, height, width), float32 in [0, 1]; with ``count`` only the first so many.
         """
         pixels = self._of(split, self.train_images, self.test_images)
-        images = pixels[:count, np.newaxis].astype(np.float32)  # (N, 1, H, W)
-        images /= np.float32(255)
+        images = pixels[:count, numpy.newaxis].astype(numpy.float32)  # (N, 1, H, W)
+        images /= numpy.float32(255)
         return images
 
-    def labels(self, split: str) -> np.ndarray:
-        """Give a split's labels: integers, shape (N,).
-
-        Parameters
-        ----------
-        split : {"train", "test"}
-        """
+    def labels(self, split: str) -> numpy.ndarray:
+        """Give the labels of a split ("train" or "test"): integers (N,)."""
         return self._of(split, self.train_labels, self.test_labels)
 
     @functools.cached_property
@@ -93,7 +74,7 @@ class Dataset:
         return digest_of(self.train_images, self.train_labels, self.test_images, self.test_labels)
 
     @staticmethod
-    def _of(split: str, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    def _of(split: str, train: numpy.ndarray, test: numpy.ndarray) -> numpy.ndarray:
         if split not in ("train", "test"):
             raise ValueError(f"split must be 'train' or 'test', not {shown(split)}")
         return train if split == "train" else test
@@ -125,10 +106,6 @@ def load(
     offline : bool, optional
         Do not download; by default what the environment variable ``MINIGRAD_OFFLINE`` says.
 
-    Returns
-    -------
-    Dataset
-
     Raises
     ------
     ValueError
@@ -151,18 +128,13 @@ def load(
 
 
 def load_folder(folder: str | os.PathLike[str]) -> Dataset:
-    """Load any set of four IDX files, checked for their form only.
+    """Load any set of four IDX files, checked for their form only, and name it after its folder.
 
     Parameters
     ----------
     folder : path-like
         Holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``
-        and ``t10k-labels-idx1-ubyte``, each plain or with ``.gz``. The folder's name becomes the
-        set's.
-
-    Returns
-    -------
-    Dataset
+        and ``t10k-labels-idx1-ubyte``, each plain or with ``.gz``.
 
     Raises
     ------
@@ -212,8 +184,8 @@ def _find(folder: Path, file: str, archive_only: bool) -> Path:
     raise FileNotFoundError(f"the folder {str(folder)!r} holds no {' or '.join(candidates)}")
 
 
-def _check_form(path: Path, array: np.ndarray, images: bool) -> None:
-    if images and (array.ndim != 3 or array.dtype != np.uint8):
+def _check_form(path: Path, array: numpy.ndarray, images: bool) -> None:
+    if images and (array.ndim != 3 or array.dtype != numpy.uint8):
         raise IdxError(
             f"{path}: images must be uint8 of three dimensions, not {array.dtype} {array.shape}"
         )

@@ -2,17 +2,12 @@
 
 Mirrors are tried in order, over HTTPS only; a broken download is continued; a file gets its name
 only once its content has the known digest. Several processes may ask for the same set at once:
-one downloads, the others wait.
-
-Set the environment variable ``MINIGRAD_OFFLINE`` to keep off the network, and ``MINIGRAD_DATA`` to
-keep the files in another folder than the user's cache.
-
-One file over HTTPS into a partial file, continued where an earlier attempt broke off.
+one downloads, the others wait. Set the environment variable ``MINIGRAD_OFFLINE`` to keep off the
+network, and ``MINIGRAD_DATA`` to keep the files in another folder than the user's cache.
 
 What a server says is not believed: its length, its type, where it redirects to. Connections that
-stall or trickle are given up, wherever they do. Whether the bytes are the right ones is for the
-caller to check. Only the look-up of a name cannot be cut short: the system's resolver has time-outs
-of its own.
+stall or trickle are given up, wherever they do. Only the look-up of a name cannot be cut short: the
+system's resolver has time-outs of its own.
 """
 
 from __future__ import annotations
@@ -66,28 +61,15 @@ class RefusedError(OSError):
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How long, how often and how much.
+    """How long, how often and how much."""
 
-    Parameters
-    ----------
-    timeout : float
-        Seconds for everything up to the file's first byte: connections, handshakes, heads,
-        redirections. After that, seconds without a byte, or nearly, until it is given up.
-    attempts : int
-        Tries a mirror before the next one's turn.
-    backoff : float
-        Seconds to wait after the first failed try; doubled after each.
-    max_bytes : int
-        The largest file accepted.
-    lock_timeout : float
-        Seconds to wait for another process that downloads the same set.
-    """
-
+    # Seconds for everything up to the file's first byte: connections, handshakes, heads,
+    # redirections. After that, seconds without a byte, or nearly, until it is given up.
     timeout: float = 20.0
-    attempts: int = 3
-    backoff: float = 1.0
-    max_bytes: int = 2**26
-    lock_timeout: float = 1800.0
+    attempts: int = 3  # at a mirror before the next one's turn
+    backoff: float = 1.0  # seconds to wait after the first failed try; doubled after each
+    max_bytes: int = 2**26  # of a file
+    lock_timeout: float = 1800.0  # seconds to wait for another process that downloads the set
 
     def __post_init__(self) -> None:
         if self.timeout <= 0 or self.attempts < 1 or self.backoff < 0 or self.max_bytes < 1:
@@ -95,26 +77,12 @@ class Limits:
 
 
 def transfer(url: str, part: str, limits: Limits, context: ssl.SSLContext | None = None) -> None:
-    """Fetch `url` into the file `part`, continuing it if it exists.
+    """Fetch an HTTPS address of a gzip file into the file `part`, continuing it if it exists.
 
-    Parameters
-    ----------
-    url : str
-        An HTTPS address of a gzip file.
-    part : str
-        The partial file. After a network error it is left for the next attempt.
-    limits : Limits
-    context : ssl.SSLContext, optional
-        Which certificates to trust; by default the system's.
-
-    Raises
-    ------
-    RefusedError
-        If the server offers something else: plain HTTP, a web page, too many bytes.
-    OSError, http.client.HTTPException, ValueError
-        If the connection fails, stalls or ends early. Trying again may help.
-    WriteError
-        If the disk does not take the bytes.
+    Raises RefusedError if the server offers something else (plain HTTP, a web page, too many
+    bytes); OSError, HTTPException or ValueError if the connection fails, stalls or ends early, when
+    trying again may help and `part` is left for it; WriteError if the disk does not take the bytes.
+    `context` says which certificates to trust; by default the system's.
     """
     _require_https(url)
     with _open_part(part) as file:
@@ -359,41 +327,16 @@ def fetch(
     limits: Limits | None = None,
     context: ssl.SSLContext | None = None,
 ) -> Path:
-    """Make sure the four files of a set are in a folder; download those that are not.
+    """Make sure the four files of a set are in a folder: download those that are not.
 
-    Files already there are not read: `datasets.load` verifies them on every load.
+    The folder is given back; by default it is `cache_folder(name)`, and made if missing. Files
+    already there are not read: `datasets.load` verifies them on every load. `offline` is by default
+    what `is_offline` says, `mirrors` (HTTPS addresses of folders) are the known ones, and `context`
+    says which certificates to trust.
 
-    Parameters
-    ----------
-    name : {"mnist", "fashion-mnist", "kmnist"}
-    folder : path-like, optional
-        Where to keep them; by default `cache_folder(name)`. Created if missing.
-    offline : bool, optional
-        Never touch the network; by default what `is_offline` says.
-    mirrors : sequence of str, optional
-        HTTPS addresses of folders to try instead of the known ones.
-    limits : Limits, optional
-        Time-outs, number of attempts, largest size.
-    context : ssl.SSLContext, optional
-        Which certificates to trust; by default the system's.
+    Raises DownloadError, with the reason mirror by mirror and how to place the files by hand;
+    WriteError if the folder cannot be written; ValueError if the name is unknown.
 
-    Returns
-    -------
-    pathlib.Path
-        The folder.
-
-    Raises
-    ------
-    DownloadError
-        If a file is missing and cannot be had; says why, mirror by mirror, and how to place the
-        files by hand.
-    WriteError
-        If the folder cannot be written.
-    ValueError
-        If the name is unknown.
-
-    Examples
-    --------
     >>> import tempfile
     >>> fetch("fashion-mnist", tempfile.mkdtemp(), offline=True)
     Traceback (most recent call last):

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from autoencoder.data.arrays import whole_number
-from minigrad.backend import shown
+from autoencoder.data.arrays import require_generator, whole_number
 
 __all__ = ["FACTORS", "render_faces", "sample_faces"]
 
@@ -42,10 +41,7 @@ _LIPS = (0.72, 0.12, 0.18)
 
 
 def sample_faces(
-    n: int,
-    rng: numpy.random.Generator,
-    factors: int | Sequence[str] = 6,
-    size: int = 32,
+    n: int, rng: numpy.random.Generator, factors: int | Sequence[str] = 6, size: int = 32
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Draw faces with factors uniform in [0, 1], independently.
 
@@ -66,8 +62,6 @@ def sample_faces(
 
     Raises
     ------
-    TypeError
-        If rng is not a numpy.random.Generator.
     ValueError
         If n is negative, or as :func:`render_faces`.
 
@@ -77,8 +71,7 @@ def sample_faces(
     >>> images.shape, values.shape
     ((10, 3, 32, 32), (10, 3))
     """
-    if not isinstance(rng, numpy.random.Generator):
-        raise TypeError(f"sample_faces: rng must be a numpy.random.Generator, got {shown(rng)}")
+    require_generator("sample_faces", rng)
     if whole_number("sample_faces", "n", n, minimum=None) < 0:
         raise ValueError(f"sample_faces: n must not be negative, got {n}")
     names = _names(factors)

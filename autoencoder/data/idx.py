@@ -23,7 +23,7 @@ import os
 import zlib
 from typing import BinaryIO
 
-import numpy as np
+import numpy
 
 from autoencoder.storage.files import atomic_writer, open_regular
 
@@ -53,13 +53,12 @@ class IdxError(ValueError):
 
 def read_idx(
     path: str | os.PathLike[str], *, sha256: str | None = None, max_bytes: int = MAX_BYTES
-) -> np.ndarray:
+) -> numpy.ndarray:
     """Read an IDX file, plain or compressed with gzip (told by its first bytes, not its name).
 
     Parameters
     ----------
     path : path-like
-        The file.
     sha256 : str, optional
         Hexadecimal digest the decompressed content, header included, must have.
     max_bytes : int
@@ -76,14 +75,13 @@ def read_idx(
     IdxError
         If the header, the length, the compression or the digest is wrong.
     OSError
-        If the file cannot be read at all (for example FileNotFoundError), or is none: a named
-        pipe, a device.
+        If the file cannot be read at all, or is none: a named pipe, a device.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels-idx1-ubyte.gz"
-    >>> write_idx(path, np.array([5, 0, 4], dtype=np.uint8))
+    >>> write_idx(path, numpy.array([5, 0, 4], dtype=numpy.uint8))
     >>> read_idx(path)
     array([5, 0, 4], dtype=uint8)
     """
@@ -104,7 +102,7 @@ def read_idx(
 
 def _read(
     stream: BinaryIO | gzip.GzipFile, path: str, available: int, sha256: str | None, max_bytes: int
-) -> np.ndarray:
+) -> numpy.ndarray:
     """Read header and elements; `available` is the most the stream can hold."""
     digest = hashlib.sha256()
 
@@ -128,8 +126,8 @@ def _read(
             f"{path}: number of dimensions: {magic[3]} is not between 1 and {_MAX_DIMENSIONS}"
         )
     dimensions = read_header(4 * magic[3], "dimensions")
-    shape = tuple(int(size) for size in np.frombuffer(dimensions, ">u4"))
-    dtype = np.dtype(_TYPES[magic[2]])
+    shape = tuple(int(size) for size in numpy.frombuffer(dimensions, ">u4"))
+    dtype = numpy.dtype(_TYPES[magic[2]])
     # A dimension of 0 makes the array empty but must not hide a product NumPy cannot index.
     if math.prod(max(size, 1) for size in shape) * dtype.itemsize > max_bytes:
         raise IdxError(f"{path}: dimensions: {shape} is more than the limit of {max_bytes} bytes")
@@ -151,11 +149,11 @@ def _read(
         raise IdxError(
             f"{path}: content: its SHA-256 is {digest.hexdigest()}, expected {sha256.lower()}"
         )
-    array = np.frombuffer(elements, dtype).reshape(shape)
-    return array.byteswap(inplace=True) if np.little_endian else array
+    array = numpy.frombuffer(elements, dtype).reshape(shape)
+    return array.byteswap(inplace=True) if numpy.little_endian else array
 
 
-def write_idx(path: str | os.PathLike[str], array: np.ndarray) -> None:
+def write_idx(path: str | os.PathLike[str], array: numpy.ndarray) -> None:
     """Write an array as IDX, compressed with gzip if the name ends in ``.gz``.
 
     The same array always gives the same bytes. The file is replaced whole or not at all.
@@ -163,7 +161,6 @@ def write_idx(path: str | os.PathLike[str], array: np.ndarray) -> None:
     Parameters
     ----------
     path : path-like
-        The file to write. Its folder must exist.
     array : numpy.ndarray
         1 to 32 dimensions; uint8, int8, int16, int32, float32 or float64.
 
@@ -171,20 +168,18 @@ def write_idx(path: str | os.PathLike[str], array: np.ndarray) -> None:
     ------
     IdxError
         If the array's type or shape has no place in the format.
-    WriteError
-        If the file cannot be written; an earlier one is unchanged.
 
     Examples
     --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "points"
-    >>> write_idx(path, np.zeros((2, 3), np.float32))
+    >>> write_idx(path, numpy.zeros((2, 3), numpy.float32))
     >>> read_idx(path).shape
     (2, 3)
     """
     path = os.fspath(path)
-    array = np.asarray(array)
-    codes = {np.dtype(kind): code for code, kind in _TYPES.items()}
+    array = numpy.asarray(array)
+    codes = {numpy.dtype(kind): code for code, kind in _TYPES.items()}
     code = codes.get(array.dtype.newbyteorder("="))
     if code is None:
         known = ", ".join(str(dtype) for dtype in codes)
@@ -193,8 +188,8 @@ def write_idx(path: str | os.PathLike[str], array: np.ndarray) -> None:
         raise IdxError(f"{path}: number of dimensions: {array.ndim} is not between 1 and 32")
     if max(array.shape) >= 2**32:
         raise IdxError(f"{path}: dimensions: {array.shape} does not fit in 32 bits each")
-    header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-    elements = np.ascontiguousarray(array, array.dtype.newbyteorder(">"))
+    header = bytes([0, 0, code, array.ndim]) + numpy.array(array.shape, ">u4").tobytes()
+    elements = numpy.ascontiguousarray(array, array.dtype.newbyteorder(">"))
     with atomic_writer(path) as file:
         if path.endswith(".gz"):
             # Neither name nor time in the header: the bytes depend on the array alone.

@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 
-import numpy as np
+import numpy
 
 from autoencoder.data.idx import IdxError, read_idx
 from autoencoder.storage.files import open_regular
@@ -110,22 +110,13 @@ SOURCES = {source.name: source for source in (MNIST, FASHION_MNIST, KMNIST)}
 
 
 def find_source(name: str) -> Source:
-    """Look a data set up by its name.
+    """Look a data set up by its name; ValueError suggests the nearest one.
 
-    Raises
-    ------
-    ValueError
-        If no set has that name; the message suggests the nearest one.
-
-    Examples
-    --------
-    >>> find_source("fashion-mnist").licence
-    'MIT'
     >>> find_source("fashon_mnist")
     Traceback (most recent call last):
         ...
     ValueError: unknown data set 'fashon_mnist': did you mean 'fashion-mnist'? Known: mnist, \
-fashion-mnist, kmnist
+    fashion-mnist, kmnist
     """
     if not isinstance(name, str):
         raise TypeError(f"the name of a data set must be a str, not {type(name).__name__}")
@@ -136,23 +127,8 @@ fashion-mnist, kmnist
     raise ValueError(f"unknown data set {shown(name)}:{suggestion} Known: {', '.join(SOURCES)}")
 
 
-def read_published(path: str | os.PathLike[str], file: str, source: Source) -> np.ndarray:
-    """Read an IDX file and make sure it is the published one.
-
-    Parameters
-    ----------
-    path : path-like
-        Where it is.
-    file : str
-        Which of `FILES` it should be.
-    source : Source
-        The set it should belong to.
-
-    Raises
-    ------
-    IdxError
-        If it is no IDX file, or its digest is another.
-    """
+def read_published(path: str | os.PathLike[str], file: str, source: Source) -> numpy.ndarray:
+    """Read an IDX file; IdxError if it is none, or not this file (one of `FILES`) of the source."""
     expected = source.archive_md5.get(file)
     if expected is not None:
         digest = hashlib.md5(usedforsecurity=False)

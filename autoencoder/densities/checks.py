@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike
 
-from autoencoder.data.arrays import array_of_numbers, whole_number
+from autoencoder.data.arrays import array_of_numbers, require_generator, whole_number
 from minigrad.backend import Array, is_array, to_numpy
 
 __all__ = [
@@ -25,32 +25,7 @@ __all__ = [
 
 
 def as_points(x: Array, dimension: int | None, caller: str) -> Array:
-    """The points as float64, or an error that names the caller.
-
-    Parameters
-    ----------
-    x : array (N, d)
-    dimension : int or None
-        The d expected; None accepts any.
-    caller : str
-        Stands at the head of the message.
-
-    Returns
-    -------
-    array (N, d), float64
-
-    Raises
-    ------
-    TypeError
-        If x is no array.
-    ValueError
-        If x has another shape.
-
-    Examples
-    --------
-    >>> as_points(numpy.zeros((3, 2), dtype="float32"), 2, "log_prob").dtype
-    dtype('float64')
-    """
+    """The points (N, dimension) as float64, or an error; None stands for any dimension."""
     if not is_array(x):
         raise TypeError(f"{caller}: expected an array of points, got {type(x).__name__}")
     if x.ndim != 2 or (dimension is not None and x.shape[1] != dimension):
@@ -60,17 +35,7 @@ def as_points(x: Array, dimension: int | None, caller: str) -> Array:
 
 
 def finite_mean(x: Array, caller: str) -> Array:
-    """The mean point (d,), or an error if there is no point or one is not finite.
-
-    Raises
-    ------
-    ValueError
-
-    Examples
-    --------
-    >>> finite_mean(numpy.array([[0.0, 2.0], [1.0, 4.0]]), "fit")
-    array([0.5, 3. ])
-    """
+    """The mean point (d,); ValueError if there is no point or one is not finite."""
     if not len(x):
         raise ValueError(f"{caller}: no points in {x.shape}")
     mean = x[0] + (x - x[0]).mean(axis=0)  # exact where a coordinate is constant
@@ -84,30 +49,17 @@ def rounding(x: Array) -> numpy.ndarray:
 
     Two units in the last place of its largest value, in the precision the points are given in: a
     spread that is not larger says nothing about the points.
-
-    Examples
-    --------
-    >>> rounding(numpy.array([[1.0, 1000.0]], dtype="float32"))
-    array([2.38418579e-07, 2.38418579e-04])
     """
     epsilon = numpy.finfo(x.dtype if x.dtype.kind == "f" else "float64").eps
     return 2.0 * float(epsilon) * to_numpy(abs(x).max(axis=0)).astype("float64")
 
 
 def spans_all(root: numpy.ndarray, rounding: numpy.ndarray, samples: int) -> bool:
-    """Whether points spread in every direction by more than they are rounded.
+    """Whether points spread in every direction by more than their coordinates are rounded (d,).
 
-    Parameters
-    ----------
-    root : numpy.ndarray (M, d)
-        With the points' covariance ``root' root``.
-    rounding : numpy.ndarray (d,)
-        Of each coordinate.
-    samples : int
-        How many points the root was decomposed from: it is rounded itself.
+    Their covariance is ``root' root``, root (M, d), decomposed from so many samples: it is rounded
+    itself.
 
-    Examples
-    --------
     >>> root = numpy.array([[1e-6, 1e6], [0.0, 1e6]])
     >>> [spans_all(root, numpy.array([1e-21, r]), samples=2) for r in (1e-9, 1e7)]
     [True, False]
@@ -145,18 +97,7 @@ def _smallest(d: int, rows: int = 0) -> float:
 
 
 def as_indices(indices: Sequence[int], dimension: int, caller: str) -> numpy.ndarray:
-    """Coordinates to keep in a marginal, checked.
-
-    Raises
-    ------
-    ValueError
-        If there is none, one twice, or one out of range.
-
-    Examples
-    --------
-    >>> as_indices([1, 0], 2, "marginal")
-    array([1, 0])
-    """
+    """Coordinates to keep; ValueError if there is none, one twice, or one out of range."""
     kept = numpy.asarray(indices, dtype=numpy.intp).reshape(-1)
     in_range = kept.size and kept.min() >= 0 and kept.max() < dimension
     if not in_range or len(set(kept.tolist())) != kept.size:
@@ -165,53 +106,21 @@ def as_indices(indices: Sequence[int], dimension: int, caller: str) -> numpy.nda
 
 
 def check_jitter(jitter: float, caller: str) -> None:
-    """Refuse what cannot be added to a variance.
-
-    Raises
-    ------
-    ValueError
-
-    Examples
-    --------
-    >>> check_jitter(1e-6, "fit")
-    """
+    """Raise ValueError for what cannot be added to a variance."""
     if not 0 <= jitter < math.inf:
         raise ValueError(f"{caller}: jitter must be finite and not negative, got {jitter}")
 
 
 def check_sampling(n: int, rng: numpy.random.Generator, caller: str) -> None:
-    """Refuse a negative count and anything but a seeded Generator.
-
-    Raises
-    ------
-    TypeError, ValueError
-
-    Examples
-    --------
-    >>> check_sampling(3, numpy.random.default_rng(0), "sample")
-    """
-    if not isinstance(rng, numpy.random.Generator):
-        raise TypeError(f"{caller}: rng must be a numpy.random.Generator, got {type(rng).__name__}")
+    """Raise ValueError for a negative count, TypeError for anything but a seeded Generator."""
+    require_generator(caller, rng)
     if whole_number(caller, "n", n, minimum=None) < 0:
         raise ValueError(f"{caller}: n must not be negative, got {n}")
 
 
 def full_covariances(given: ArrayLike, components: int, d: int) -> numpy.ndarray:
-    """Covariances given in short form, written out: (K, d, d).
+    """Covariances given as (), (K,) or (K, d, d), checked and written out: (K, d, d).
 
-    Parameters
-    ----------
-    given : array_like () or (K,) or (K, d, d)
-        Variances of round Gaussians, or covariance matrices.
-    components, d : int
-
-    Raises
-    ------
-    ValueError
-        If the shape is another, a value is not finite or a matrix is not symmetric.
-
-    Examples
-    --------
     >>> full_covariances([4.0], 1, 2)
     array([[[4., 0.],
             [0., 4.]]])

@@ -75,24 +75,15 @@ class DiagonalGaussian:
         return self.mean, self.std
 
     def fit(self, x: Array, *, jitter: float = 0.0) -> DiagonalGaussian:
-        """The maximum-likelihood fit: mean and variance of each coordinate, divided by N.
+        """Fit by maximum likelihood: mean and variance of each coordinate, divided by N.
 
-        Parameters
-        ----------
-        x : array (N, d)
-        jitter : float
-            Added to each variance; needed where a coordinate is constant.
-
-        Returns
-        -------
-        DiagonalGaussian
-            This object.
+        ``jitter`` is added to each variance; it is needed where a coordinate is constant.
 
         Raises
         ------
         ValueError
-            If x has another shape, no rows, values that are not finite or a coordinate
-            that is constant up to the rounding of its values.
+            If x has another shape, no rows, values that are not finite or a coordinate that is
+            constant up to rounding.
         """
         points = as_points(x, None, "DiagonalGaussian.fit")
         check_jitter(jitter, "DiagonalGaussian.fit")
@@ -103,34 +94,13 @@ class DiagonalGaussian:
         return self
 
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
-        """Draw n points: mean + std * standard normal noise.
-
-        Parameters
-        ----------
-        n : int
-        rng : numpy.random.Generator
-        dtype : dtype
-            What the data and the models work in, by default.
-
-        Returns
-        -------
-        numpy.ndarray (n, d)
-        """
+        """Draw n points (n, d): mean + std * standard normal noise."""
         mean, std = self._parameters("sample")
         check_sampling(n, rng, "DiagonalGaussian.sample")
         return (mean + std * rng.standard_normal((n, len(mean)))).astype(dtype)
 
     def log_prob(self, x: Array) -> Array:
-        """The log density in nats.
-
-        Parameters
-        ----------
-        x : array (N, d)
-
-        Returns
-        -------
-        array (N,), float64
-        """
+        """The log density in nats of points x (N, d): (N,), float64."""
         mean, std = self._parameters("log_prob")
         xp = array_module(x)
         x = as_points(x, len(mean), "DiagonalGaussian.log_prob")
@@ -139,13 +109,7 @@ class DiagonalGaussian:
         return -0.5 * (standardised**2).sum(axis=1) - normaliser
 
     def marginal(self, indices: Sequence[int]) -> DiagonalGaussian:
-        """The density of some of the coordinates, in the order given.
-
-        Examples
-        --------
-        >>> DiagonalGaussian([0.0, 5.0], [1.0, 2.0]).marginal([1]).mean
-        array([5.])
-        """
+        """The density of some of the coordinates, in the order given."""
         mean, std = self._parameters("marginal")
         kept = as_indices(indices, len(mean), "DiagonalGaussian.marginal")
         return DiagonalGaussian(mean[kept], std[kept])

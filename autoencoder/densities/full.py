@@ -95,25 +95,15 @@ class FullGaussian:
 
     @with_one_blas_thread
     def fit(self, x: Array, *, jitter: float = 0.0) -> FullGaussian:
-        """The maximum-likelihood fit: mean and covariance of the points, divided by N.
+        """Fit by maximum likelihood: mean and covariance of points (N, d), divided by N.
 
-        Parameters
-        ----------
-        x : array (N, d)
-        jitter : float
-            Added to the diagonal; needed where the points do not span all directions.
-
-        Returns
-        -------
-        FullGaussian
-            This object.
+        ``jitter`` is added to the diagonal; it is needed where the points do not span all of it.
 
         Raises
         ------
         ValueError
-            If x has another shape, no rows or values that are not finite, the jitter
-            is negative, or the points do not
-            spread in all directions by more than their values are rounded.
+            If x has another shape, no rows or values that are not finite, the jitter is negative,
+            or the points do not spread in all directions by more than their values are rounded.
         """
         points = as_points(x, None, "FullGaussian.fit")
         check_jitter(jitter, "FullGaussian.fit")
@@ -138,35 +128,14 @@ class FullGaussian:
 
     @with_one_blas_thread
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
-        """Draw n points: mean + L * standard normal noise.
-
-        Parameters
-        ----------
-        n : int
-        rng : numpy.random.Generator
-        dtype : dtype
-            What the data and the models work in, by default.
-
-        Returns
-        -------
-        numpy.ndarray (n, d)
-        """
+        """Draw n points (n, d): mean + L * standard normal noise."""
         mean = self._mean("sample")
         check_sampling(n, rng, "FullGaussian.sample")
         return (mean + rng.standard_normal((n, len(mean))) @ self._factor.T).astype(dtype)
 
     @with_one_blas_thread
     def log_prob(self, x: Array) -> Array:
-        """The log density in nats.
-
-        Parameters
-        ----------
-        x : array (N, d)
-
-        Returns
-        -------
-        array (N,), float64
-        """
+        """The log density in nats of points x (N, d): (N,), float64."""
         mean = self._mean("log_prob")
         xp = array_module(x)
         x = as_points(x, len(mean), "FullGaussian.log_prob")
@@ -176,13 +145,7 @@ class FullGaussian:
         return -0.5 * (whitened**2).sum(axis=1) - normaliser
 
     def marginal(self, indices: Sequence[int]) -> FullGaussian:
-        """The density of some of the coordinates, in the order given.
-
-        Examples
-        --------
-        >>> FullGaussian([0.0, 5.0], [[1.0, 0.5], [0.5, 4.0]]).marginal([1]).covariance
-        array([[4.]])
-        """
+        """The density of some of the coordinates, in the order given."""
         mean = self._mean("marginal")
         kept = as_indices(indices, len(mean), "FullGaussian.marginal")
         assert self.covariance is not None

@@ -1,7 +1,4 @@
-"""The Gaussian mixture, its score, and what it becomes under added noise.
-
-What is known about a clean point once a noisy copy of it was seen.
-"""
+"""The Gaussian mixture, its score, and its posterior: what a noisy copy says of a clean point."""
 
 from __future__ import annotations
 
@@ -72,17 +69,7 @@ class Posterior:
 
     @with_one_blas_thread
     def sample(self, n: int, rng: numpy.random.Generator) -> numpy.ndarray:
-        """Draw n clean points for each noisy one.
-
-        Parameters
-        ----------
-        n : int
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        numpy.ndarray (N, n, d), float32
-        """
+        """Draw n clean points for each noisy one, (N, n, d), float32."""
         check_sampling(n, rng, "Posterior.sample")
         weights, means = to_numpy(self.responsibilities), to_numpy(self.means)
         variances, axes = numpy.linalg.eigh(to_numpy(self.covariances))
@@ -187,19 +174,7 @@ class GaussianMixture:
         self._whitenings = numpy.linalg.inv(self._factors)
 
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
-        """Draw n points: choose a component, then draw from its Gaussian.
-
-        Parameters
-        ----------
-        n : int
-        rng : numpy.random.Generator
-        dtype : dtype
-            What the data and the models work in, by default.
-
-        Returns
-        -------
-        numpy.ndarray (n, d)
-        """
+        """Draw n points (n, d): choose a component, then draw from its Gaussian."""
         check_sampling(n, rng, "GaussianMixture.sample")
         component = rng.choice(len(self.weights), size=n, p=self.weights / self.weights.sum())
         noise = rng.standard_normal((n, self.means.shape[1]))
@@ -209,43 +184,16 @@ class GaussianMixture:
         return points.astype(dtype)
 
     def log_prob(self, x: Array) -> Array:
-        """The log density in nats.
-
-        Parameters
-        ----------
-        x : array (N, d)
-
-        Returns
-        -------
-        array (N,), float64
-
-        Raises
-        ------
-        ValueError
-            If x has another shape, or a covariance is singular.
-        """
+        """The log density of points (N, d), in nats; ValueError if a covariance is singular."""
         xp = array_module(x)
         x = self._points(x, "log_prob")
         parts = [_log_sum_exp(self.log_joint(x[chunk]))[:, 0] for chunk in self.chunks(len(x))]
         return xp.concatenate(parts)
 
     def score(self, x: Array) -> Array:
-        """The gradient of log p with respect to x.
+        """The gradient of log p at points (N, d); ValueError if a covariance is singular.
 
-            score(x) = -sum_k r_k(x) C_k^(-1) (x - m_k),    r_k(x) = w_k N(x; m_k, C_k) / p(x)
-
-        Parameters
-        ----------
-        x : array (N, d)
-
-        Returns
-        -------
-        array (N, d), float64
-
-        Raises
-        ------
-        ValueError
-            If x has another shape, or a covariance is singular.
+        score(x) = -sum_k r_k(x) C_k^(-1) (x - m_k),    r_k(x) = w_k N(x; m_k, C_k) / p(x)
         """
         xp = array_module(x)
         x = self._points(x, "score")
@@ -257,62 +205,27 @@ class GaussianMixture:
         return xp.concatenate(parts)
 
     def responsibilities(self, x: Array) -> Array:
-        """How probable it is that component k made the point: r_k(x), (N, K), rows sum to 1.
-
-        Examples
-        --------
-        >>> mixture = GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], 1.0)
-        >>> mixture.responsibilities(numpy.array([[0.0]]))
-        array([[0.5, 0.5]])
-        """
+        """How probable it is that component k made the point: r_k(x), (N, K), rows sum to 1."""
         xp = array_module(x)
         log_joint = self.log_joint(self._points(x, "responsibilities"))
         return xp.exp(log_joint - _log_sum_exp(log_joint))
 
     def noised(self, std: float) -> GaussianMixture:
-        """The density of x + std * noise, noise standard normal: covariances C_k + std^2 I.
-
-        Examples
-        --------
-        >>> GaussianMixture([1.0], [[0.0]], 1.0).noised(2.0).covariances
-        array([[[5.]]])
-        """
+        """The density of x + std * noise, noise standard normal: covariances C_k + std^2 I."""
         _check_noise(std, "noised")
         added = std**2 * numpy.eye(self.means.shape[1])
         return GaussianMixture(self.weights, self.means, self.covariances + added)
 
     def posterior(self, noisy: Array, std: float) -> Posterior:
-        """The density of the clean x given each noisy point x + std * noise: again a mixture.
-
-        Parameters
-        ----------
-        noisy : array (N, d)
-        std : float
-            Positive.
-
-        Returns
-        -------
-        Posterior
-            Responsibilities, means and covariances; see there for the equations.
-        """
+        """The density of the clean x given each noisy point x + std * noise: a mixture again."""
         _check_noise(std, "posterior")
         return posterior_of(self, self._points(noisy, "posterior"), std)
 
     def posterior_mean(self, noisy: Array, std: float) -> Array:
-        """E[x | noisy], the minimiser of the squared denoising error.
+        """E[x | noisy], (N, d), float64: the minimiser of the squared denoising error.
 
-            E[x | y] = sum_k r_k(y) [ m_k + C_k (C_k + std^2 I)^(-1) (y - m_k) ]
-                     = y + std^2 * score of the noised density at y     (Tweedie's formula)
-
-        Parameters
-        ----------
-        noisy : array (N, d)
-        std : float
-            Positive.
-
-        Returns
-        -------
-        array (N, d), float64
+        E[x | y] = sum_k r_k(y) [ m_k + C_k (C_k + std^2 I)^(-1) (y - m_k) ]
+                 = y + std^2 * score of the noised density at y     (Tweedie's formula)
         """
         _check_noise(std, "posterior_mean")
         xp = array_module(noisy)
@@ -323,31 +236,11 @@ class GaussianMixture:
     def sample_posterior(
         self, noisy: Array, std: float, n: int, rng: numpy.random.Generator
     ) -> numpy.ndarray:
-        """Draw n clean points for each noisy one.
-
-        Parameters
-        ----------
-        noisy : array (N, d)
-        std : float
-            Positive.
-        n : int
-            Draws for each noisy point.
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        numpy.ndarray (N, n, d), float32
-        """
+        """Draw n clean points for each noisy one (N, d): (N, n, d), float32."""
         return self.posterior(noisy, std).sample(n, rng)
 
     def marginal(self, indices: Sequence[int]) -> GaussianMixture:
-        """The density of some of the coordinates, in the order given.
-
-        Examples
-        --------
-        >>> GaussianMixture([1.0], [[0.0, 5.0]], 1.0).marginal([1]).means
-        array([[5.]])
-        """
+        """The density of some of the coordinates, in the order given."""
         kept = as_indices(indices, self.means.shape[1], "GaussianMixture.marginal")
         covariances = self.covariances[:, kept[:, None], kept[None, :]]
         return GaussianMixture(self.weights, self.means[:, kept], covariances)

@@ -52,10 +52,6 @@ def line_chart(
     axes : matplotlib axes, optional
         Draw there instead of in a new figure.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
     Raises
     ------
     ValueError
@@ -63,12 +59,7 @@ def line_chart(
 
     Examples
     --------
-    >>> figure = line_chart(
-    ...     {"PCA": ([2, 4, 8], [0.056, 0.048, 0.037])},
-    ...     "latent size d",
-    ...     "mean squared error a pixel",
-    ...     log_y=True,
-    ... )
+    >>> figure = line_chart({"PCA": ([2, 4], [0.056, 0.048])}, "d", "squared error", log_y=True)
     """
     if not series and not levels:
         raise ValueError("line_chart: there is nothing to draw")

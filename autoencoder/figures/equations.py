@@ -19,24 +19,10 @@ _COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: 
 def equation_svg(equation: str) -> str:
     """Set an equation, as outlines: it needs no font, no script and no other file.
 
-    Parameters
-    ----------
-    equation : str
-        In matplotlib's mathtext (a subset of TeX), without dollars.
+    The equation is in matplotlib's mathtext (a subset of TeX), without dollars; ValueError if
+    mathtext cannot set it. Gives an ``<svg>`` element filled with ``currentColor``, so that it is
+    legible on a dark page too; its size is in em, its label is the equation's source.
 
-    Returns
-    -------
-    str
-        An ``<svg>`` element filled with ``currentColor``, so that it is legible on a dark page
-        too. Its size is in em; its label is the equation's source.
-
-    Raises
-    ------
-    ValueError
-        If mathtext cannot set the equation.
-
-    Examples
-    --------
     >>> svg = equation_svg(r"z = f(x)")
     >>> svg[:5], "currentColor" in svg
     ('<svg ', True)

@@ -80,9 +80,7 @@ def draw_arrows(
     ----------
     axes : matplotlib axes
     start, end : array (N, 2)
-    label : str, optional
-        For the legend.
-    colour : str
+    label, colour : str, optional
 
     Raises
     ------

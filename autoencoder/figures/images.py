@@ -45,10 +45,6 @@ def rows_of_images(
     groups : sequence of int
         Rows that begin a new group, set apart by more space above them.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
     Raises
     ------
     ValueError
@@ -105,15 +101,6 @@ def image_grid(
     value_range : (float, float)
         What is drawn black and white; values beyond are clipped.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError
-        If there is no image or the shape is another.
-
     Examples
     --------
     >>> figure = image_grid(numpy.zeros((10, 28, 28)), columns=5, title="nothing yet")
@@ -143,10 +130,6 @@ def image_panels(
     title : str, optional
     value_range : (float, float)
         What is drawn black and white; values beyond are clipped.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
 
     Raises
     ------

@@ -36,10 +36,6 @@ def latent_marginals(
     columns : int
     title : str, optional
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
     Examples
     --------
     >>> from autoencoder.densities import DiagonalGaussian
@@ -74,6 +70,9 @@ def latent_pairs(
 ) -> Figure:
     """Scatter plots of pairs of coordinates with contours of the fitted density over them.
 
+    On the diagonal stands each coordinate's histogram, below it the pairs. Contours enclose 50, 90
+    and 99 % of the density's mass.
+
     Parameters
     ----------
     latents : array (N, d)
@@ -81,12 +80,6 @@ def latent_pairs(
     coordinates : sequence of int
         Which to show: those beyond d are left out, and four fill a slide.
     title : str, optional
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        On the diagonal each coordinate's histogram, below it the pairs. Contours enclose 50, 90
-        and 99 % of the density's mass.
 
     Raises
     ------

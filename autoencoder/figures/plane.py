@@ -13,13 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 
-__all__ = [
-    "draw_curve",
-    "draw_points",
-    "draw_points_by_value",
-    "plane_figure",
-    "shared_legend",
-]
+__all__ = ["draw_curve", "draw_points", "draw_points_by_value", "plane_figure", "shared_legend"]
 
 
 @in_house_style
@@ -89,9 +83,7 @@ def draw_points(
     ----------
     axes : matplotlib axes
     points : array (N, 2)
-    label : str, optional
-        For the legend.
-    colour : str
+    label, colour : str, optional
     size : float
         Of a dot, in points squared.
     opacity : float
@@ -125,7 +117,7 @@ def draw_points_by_value(
     size: float = 14.0,
     value_range: tuple[float, float] | None = None,
 ) -> None:
-    """Points (N, 2) coloured by a number each (N,).
+    """Points coloured by a number each.
 
     Parameters
     ----------
@@ -180,9 +172,7 @@ def draw_curve(
     axes : matplotlib axes
     lines : array (m, 2), or a sequence of such
         Points in order, or several pieces.
-    label : str, optional
-        For the legend.
-    colour : str
+    label, colour : str, optional
     width : float
         Of the line, in points.
     style : str

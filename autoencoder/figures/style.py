@@ -77,9 +77,9 @@ def house_style() -> Iterator[None]:
     Starts from matplotlib's own defaults, so that a user's matplotlibrc changes nothing. Every
     function of this package works inside it; a demo needs it only around drawing of its own.
 
-    Returns
-    -------
-    context manager
+    Yields
+    ------
+    None
 
     Examples
     --------
@@ -164,11 +164,6 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
     Returns
     -------
     png, svg : pathlib.Path
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written.
 
     Examples
     --------

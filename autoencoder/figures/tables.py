@@ -35,10 +35,6 @@ def table(
     rules : sequence of int
         Rows that a line is drawn above: the first of a new group, a sum.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
     Raises
     ------
     ValueError
@@ -105,10 +101,6 @@ def bar_chart(
     axes : matplotlib axes, optional
         Draw there instead of in a new figure.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
     Raises
     ------
     ValueError
@@ -116,9 +108,7 @@ def bar_chart(
 
     Examples
     --------
-    >>> figure = bar_chart(
-    ...     {"training images": 0.01, "samples": 0.9}, "energy distance", emphasised=["samples"]
-    ... )
+    >>> figure = bar_chart({"data": 0.01, "samples": 0.9}, "distance", emphasised=["samples"])
     """
     if not bars or not set(emphasised) <= set(bars):
         raise ValueError(f"bar_chart: bars {list(bars)}, to emphasise {list(emphasised)}")

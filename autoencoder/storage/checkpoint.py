@@ -9,14 +9,12 @@ last bytes of the file, seals it:
 The digest covers every byte before it and is compared before anything else is read. That catches
 accidents. A file made on purpose can carry a right digest over wrong content, so all sizes, names
 and types inside are checked as well, and nothing inside is ever evaluated or unpickled.
+(`numpy.load` evaluates an NPY header as a Python literal, and allocates what it asks for. Here the
+header must match one fixed pattern, and claim exactly the bytes that follow. Source: the text of
+numpy.lib.format, "Format Version 1.0".)
 
-Arrays as NPY bytes, read back with every claim of the header checked against the bytes.
-
-`numpy.load` evaluates the header as a Python literal and allocates what it asks for. Here the
-header must match one fixed pattern, so nothing is evaluated, and the size it claims must be
-exactly the size of what follows. Source: numpy.lib.format, "Format Version 1.0".
-
-Does a checkpoint hold what the program is about to use? Names, shapes, dtypes, finite values.
+Whether a file holds what the program is about to use (names, shapes, dtypes, values) is asked by
+:func:`check_arrays` and :func:`check_value`.
 """
 
 from __future__ import annotations
@@ -35,109 +33,40 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-import numpy as np
+import numpy
 
 from autoencoder.storage.files import atomic_writer, open_regular
 from minigrad.backend import cut, shown
 
-__all__ = [
-    "CheckpointError",
-    "FORMAT_VERSION",
-    "check_arrays",
-    "digest_of",
-    "load_checkpoint",
-    "save_checkpoint",
-]
+__all__ = ["CheckpointError", "load_checkpoint", "save_checkpoint"]
 
+FORMAT_VERSION = 1
+_METADATA = "metadata.json"
+_DIGEST_SIZE = 64
+_SEAL = re.compile(rb"minigrad checkpoint, format (\d{1,4}), sha256 ([0-9a-f]{64})")
+# Letters, digits, "_", "-", "." and single "/"; no part of dots alone: such a name is a path.
+_NAME = re.compile(r"(?!\.+(?:/|$))[\w.-]{1,200}(?:/(?!\.+(?:/|$))[\w.-]{1,200}){0,20}", re.ASCII)
+_CHUNK = 1 << 20
+_MAX_MEMBERS = 2**16
+_MAX_METADATA_BYTES = 2**24
+_MAX_METADATA_COMMAS = 2**20  # "[],[],[],": three bytes of text become 64 of memory
+_MAX_DIMENSIONS = 32
+_LARGEST = 1e60  # no sum of float32 losses comes near it, and its square is finite
+# All that the zip reader raises when an archive contradicts itself.
+_ZIP_ERRORS = (
+    *(zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, OSError),
+    *(EOFError, ValueError, OverflowError, IndexError),
+)
 # Numbers and truth values of sizes every platform has; byte order is little-endian always.
 _DTYPES = {
-    np.dtype(code).newbyteorder("<").str: np.dtype(code)
-    for code in (
-        "?",
-        "i1",
-        "i2",
-        "i4",
-        "i8",
-        "u1",
-        "u2",
-        "u4",
-        "u8",
-        "f2",
-        "f4",
-        "f8",
-        "c8",
-        "c16",
-    )
+    numpy.dtype(code).newbyteorder("<").str: numpy.dtype(code)
+    for code in ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"]
 }
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = re.compile(
     rb"\{'descr': '([<|][a-z]\d{1,2})', 'fortran_order': False, "
     rb"'shape': \(((?:\d{1,19}, )*\d{1,19},?)?\), \} *\n"
 )
-_MAX_DIMENSIONS = 32
-
-
-def encode_npy(array: np.ndarray) -> bytes:
-    """Give the bytes of an NPY file that holds `array`, little-endian and C-contiguous.
-
-    Parameters
-    ----------
-    array : numpy.ndarray
-        Boolean, integer (8 to 64 bits), real (16 to 64) or complex (64, 128).
-
-    Raises
-    ------
-    TypeError
-        If the dtype is another, for example Python objects.
-
-    Examples
-    --------
-    >>> decode_npy(encode_npy(np.arange(3.0)))
-    array([0., 1., 2.])
-    """
-    code = array.dtype.newbyteorder("<").str
-    if code not in _DTYPES:
-        raise TypeError(f"dtype {array.dtype} cannot be stored")
-    # Not ascontiguousarray, which turns a single number into an array of one.
-    array = np.array(array, dtype=code, order="C", copy=None, ndmin=0)
-    file = io.BytesIO()
-    np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
-    return file.getvalue()
-
-
-def decode_npy(content: bytes) -> np.ndarray:
-    """Read what `encode_npy` wrote, into a new array in the machine's byte order.
-
-    Raises
-    ------
-    ValueError
-        If anything is not as it should be; the message says what.
-    """
-    if content[:8] != _MAGIC:
-        raise ValueError(f"NPY header: starts with {content[:8]!r}, expected {_MAGIC!r}")
-    if len(content) < 10:
-        raise ValueError("NPY header: cut short")
-    start = 10 + struct.unpack("<H", content[8:10])[0]
-    match = _HEADER.fullmatch(content[10:start])
-    if match is None or len(content) < start:
-        raise ValueError(f"NPY header: {content[10:start][:100]!r} is not understood")
-    dtype = _DTYPES.get(match[1].decode())
-    if dtype is None:
-        raise ValueError(f"NPY header: dtype {match[1].decode()!r} is not allowed")
-    shape = tuple(int(size) for size in (match[2] or b"").split(b",") if size)
-    # Sizes of 0 would hide a product beyond what NumPy can index.
-    if len(shape) > _MAX_DIMENSIONS or math.prod(max(n, 1) for n in shape) > 2**56:
-        raise ValueError(f"NPY header: shape {shown(shape)} is too large")
-    claimed, held = math.prod(shape) * dtype.itemsize, len(content) - start
-    if claimed != held:
-        raise ValueError(f"NPY header: {dtype} {shape} needs {claimed} bytes, but {held} follow")
-    if dtype.kind == "b" and np.frombuffer(content, np.uint8, offset=start).max(initial=0) > 1:
-        raise ValueError("elements: a truth value is neither 0 nor 1")
-    stored = np.frombuffer(content, dtype.newbyteorder("<"), offset=start)
-    return stored.reshape(shape).astype(dtype)
-
-
-_LARGEST = 1e60  # no sum of float32 losses comes near it, and its square is finite
 
 
 class CheckpointError(ValueError):
@@ -164,212 +93,8 @@ class CheckpointError(ValueError):
         super().__init__(f"{path}: {self.field}: {cut(problem, 500)}")
 
 
-def check_arrays(
-    arrays: Mapping[str, np.ndarray],
-    expected: Mapping[str, Any] | None,
-    path: str | os.PathLike[str],
-    *,
-    require_finite: bool = False,
-) -> None:
-    """Compare the arrays of a checkpoint, or some of them, with what a program needs.
-
-    Parameters
-    ----------
-    arrays : mapping of str to numpy.ndarray
-        What was read.
-    expected : mapping of str to array, or None
-        Exactly these names, with these shapes and dtypes. None asks for nothing.
-    path : path-like
-        The file, for the message.
-    require_finite : bool
-        Refuse NaN and infinity.
-
-    Raises
-    ------
-    CheckpointError
-        Naming the first array that is wrong.
-
-    Examples
-    --------
-    >>> check_arrays({"weight": np.ones(2)}, {"weight": np.ones(3)}, "c.npz")
-    Traceback (most recent call last):
-        ...
-    autoencoder.storage.checkpoint.CheckpointError: c.npz: weight: has shape (2,), expected (3,)
-    """
-    path = os.fspath(path)
-    if expected is not None:
-        missing = [name for name in expected if name not in arrays]
-        unexpected = [name for name in arrays if name not in expected]
-        if missing:
-            raise CheckpointError(path, missing[0], f"is missing{_others(missing)}")
-        if unexpected:
-            raise CheckpointError(path, unexpected[0], f"is unexpected{_others(unexpected)}")
-        for name, want in expected.items():
-            array, shape, dtype = arrays[name], tuple(want.shape), np.dtype(want.dtype)
-            if array.shape != shape:
-                raise CheckpointError(path, name, f"has shape {array.shape}, expected {shape}")
-            if array.dtype != dtype:
-                raise CheckpointError(path, name, f"has dtype {array.dtype}, expected {dtype}")
-    if require_finite:
-        for name, array in arrays.items():
-            if not np.isfinite(array).all():
-                index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-                raise CheckpointError(path, name, f"holds {array[index]} at index {index}")
-
-
-def check_metadata(
-    metadata: Mapping[str, Any],
-    expected: Mapping[str, Any],
-    path: str | os.PathLike[str],
-) -> None:
-    """Compare some entries of a checkpoint's metadata with the values a program needs.
-
-    Raises
-    ------
-    CheckpointError
-        Naming the first entry that is missing or different.
-    """
-    for key, value in expected.items():
-        if key not in metadata:
-            raise CheckpointError(os.fspath(path), f"metadata {key!r}", "is missing")
-        stored = json.loads(json.dumps(value))  # a tuple is stored as a list
-        check_value(metadata[key], stored, path, f"metadata {key!r}")
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether a value is an int or a float (NaN and infinity too) that is not beyond reason.
-
-    Examples
-    --------
-    >>> is_number(3), is_number(float("nan")), is_number(10**400), is_number(True)
-    (True, True, False, False)
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return not _LARGEST < abs(value) < math.inf
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a value read from a file has to be.
-
-    Parameters
-    ----------
-    words : str
-        For the message: ``"a finite number"``.
-    accepts : callable
-        Tells whether a value is one.
-
-    Examples
-    --------
-    >>> Kind("an even number", lambda value: value % 2 == 0).accepts(3)
-    False
-    """
-
-    words: str
-    accepts: Callable[[Any], bool]
-
-
-ANYTHING = Kind("anything", lambda value: True)
-NUMBER = Kind("a number", is_number)
-FINITE = Kind("a finite number", lambda value: is_number(value) and math.isfinite(value))
-NOT_NEGATIVE = Kind("a finite number from 0", lambda v: FINITE.accepts(v) and v >= 0)
-POSITIVE = Kind("a positive number", lambda value: FINITE.accepts(value) and value > 0)
-COUNT = Kind("a whole number from 0", lambda v: NOT_NEGATIVE.accepts(v) and isinstance(v, int))
-# Without a dollar: the figures would read it as mathematics.
-TEXT = Kind("a short text", lambda v: isinstance(v, str) and len(v) <= 200 and "$" not in v)
-
-
-def check_value(value: Any, expected: Any, path: str | os.PathLike[str], field: str) -> None:
-    """Compare a value of a file, and all that is in it, with what a program needs.
-
-    Parameters
-    ----------
-    value : object
-        What was read: anything JSON can hold.
-    expected : Kind, dict, list or any other value
-        A dict asks for exactly its keys, a list for as many values as it has, ``[one, ...]`` for
-        any number of them from 1; each is compared in turn. Any other value asks for itself.
-    path : path-like
-        The file, for the message.
-    field : str
-        What the value is called in it.
-
-    Raises
-    ------
-    CheckpointError
-        Naming the first field that is wrong.
-
-    Examples
-    --------
-    >>> check_value({"loss": [0.5, None]}, {"loss": [FINITE, ...]}, "c.npz", "numbers")
-    Traceback (most recent call last):
-        ...
-    autoencoder.storage.checkpoint.CheckpointError: c.npz: numbers['loss'][1]: is None, expected a \
-finite number
-    """
-
-    def refuse(problem: str, place: str = field) -> CheckpointError:
-        return CheckpointError(os.fspath(path), place, problem)
-
-    if isinstance(expected, Kind):
-        if not expected.accepts(value):
-            raise refuse(f"is {shown(value)}, expected {expected.words}")
-    elif isinstance(expected, Mapping):
-        if not isinstance(value, dict):
-            raise refuse(f"is {shown(value)}, expected named values")
-        for key in [*expected, *value]:
-            if key not in value:
-                raise refuse("is missing", f"{field}[{shown(key)}]")
-            if key not in expected:
-                raise refuse("is unexpected", f"{field}[{shown(key)}]")
-            check_value(value[key], expected[key], path, f"{field}[{shown(key)}]")
-    elif isinstance(expected, list):
-        if not isinstance(value, list) or (not value and expected):
-            raise refuse(f"is {shown(value)}, expected a list")
-        if expected[-1:] == [...]:
-            expected = [expected[0]] * len(value)
-        for i, (one, want) in enumerate(itertools.zip_longest(value, expected, fillvalue=...)):
-            if one is ... or want is ...:
-                raise refuse("is missing" if one is ... else "is unexpected", f"{field}[{i}]")
-            check_value(one, want, path, f"{field}[{i}]")
-    elif isinstance(value, bool) != isinstance(expected, bool) or value != expected:
-        raise refuse(f"is {shown(value)}, expected {shown(expected)}")
-
-
-def _others(names: list[str]) -> str:
-    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-
-
-FORMAT_VERSION = 1
-
-_METADATA = "metadata.json"
-_MAX_METADATA_BYTES = 2**24
-_MAX_METADATA_COMMAS = 2**20  # "[],[],[],": three bytes of text become 64 of memory
-_MAX_MEMBERS = 2**16
-_DIGEST_SIZE = 64
-_SEAL = re.compile(rb"minigrad checkpoint, format (\d{1,4}), sha256 ([0-9a-f]{64})")
-# Letters, digits, "_", "-", "." and single "/"; no part of dots alone: such a name is a path.
-_NAME = re.compile(r"(?!\.+(?:/|$))[\w.-]{1,200}(?:/(?!\.+(?:/|$))[\w.-]{1,200}){0,20}", re.ASCII)
-# All that the zip reader raises when an archive contradicts itself.
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-    OSError,  # seeking to a negative offset
-    EOFError,
-    ValueError,
-    OverflowError,
-    IndexError,
-    struct.error,
-)
-_CHUNK = 1 << 20
-
-
 def save_checkpoint(
-    path: str | os.PathLike[str],
-    arrays: Mapping[str, np.ndarray],
-    metadata: Mapping[str, Any],
+    path: str | os.PathLike[str], arrays: Mapping[str, numpy.ndarray], metadata: Mapping[str, Any]
 ) -> None:
     """Write a checkpoint, whole or not at all; the same content always gives the same bytes.
 
@@ -396,23 +121,23 @@ def save_checkpoint(
     --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "checkpoint.npz"
-    >>> save_checkpoint(path, {"model/weight": np.ones(2, np.float32)}, {"epoch": 3})
+    >>> save_checkpoint(path, {"model/weight": numpy.ones(2, numpy.float32)}, {"epoch": 3})
     >>> load_checkpoint(path)
     ({'model/weight': array([1., 1.], dtype=float32)}, {'epoch': 3})
-    >>> np.load(path, allow_pickle=False)["model/weight"]
+    >>> numpy.load(path, allow_pickle=False)["model/weight"]
     array([1., 1.], dtype=float32)
     """
     members = {_METADATA: _encode_metadata(metadata)}
     for name, array in arrays.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name == _METADATA:
             raise ValueError(f"save_checkpoint: {shown(name)} cannot be the name of an array")
-        if not isinstance(array, np.ndarray | np.generic):
+        if not isinstance(array, numpy.ndarray | numpy.generic):
             raise TypeError(
                 f"save_checkpoint: {shown(name)} must be a numpy.ndarray, "
                 f"not {type(array).__name__}"
             )
         try:
-            members[f"{name}.npy"] = encode_npy(np.asarray(array))
+            members[f"{name}.npy"] = encode_npy(numpy.asarray(array))
         except TypeError as error:
             raise TypeError(f"save_checkpoint: {shown(name)}: {error}") from None
     with atomic_writer(path) as file:
@@ -435,13 +160,12 @@ def load_checkpoint(
     expected_metadata: Mapping[str, Any] | None = None,
     require_finite: bool = False,
     max_bytes: int = 2**32,
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+) -> tuple[dict[str, numpy.ndarray], dict[str, Any]]:
     """Read a checkpoint, or refuse it in words.
 
     Parameters
     ----------
     path : path-like
-        The file.
     expected : mapping of str to array, optional
         The names the file must hold, no fewer and no more, each with the shape and dtype of the
         given array (or of anything else with ``shape`` and ``dtype``).
@@ -509,51 +233,17 @@ def load_checkpoint(
     return arrays, metadata
 
 
-def _check_seal(file: BinaryIO, path: str, size: int) -> None:
-    tail_size = min(size, 128)
-    file.seek(size - tail_size)
-    tail = file.read(tail_size)
-    seal = _SEAL.fullmatch(tail[tail.rfind(b"minigrad checkpoint") :]) if tail else None
-    if seal is None:
-        raise CheckpointError(path, "seal", "is missing: not a checkpoint, or cut short")
-    version = int(seal[1])
-    if version != FORMAT_VERSION:
-        raise CheckpointError(
-            path,
-            "format version",
-            f"is {version}; this program reads version {FORMAT_VERSION}",
-        )
-    digest = _digest(file, size - _DIGEST_SIZE)
-    if digest != seal[2].decode():
-        raise CheckpointError(
-            path,
-            "checksum",
-            "does not match: the file was damaged after it was written",
-        )
-
-
-def digest_of(*arrays: np.ndarray) -> str:
+def digest_of(*arrays: numpy.ndarray) -> str:
     """The SHA-256 of arrays' shapes, dtypes and elements, by which a run knows its data again.
 
-    Parameters
-    ----------
-    *arrays : numpy.ndarray
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-
-    Examples
-    --------
-    >>> rows, columns = np.zeros((2, 3)), np.zeros((3, 2))
+    >>> rows, columns = numpy.zeros((2, 3)), numpy.zeros((3, 2))
     >>> digest_of(rows) == digest_of(rows.copy()), digest_of(rows) == digest_of(columns)
     (True, False)
     """
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(numpy.ascontiguousarray(array))
     return digest.hexdigest()
 
 
@@ -565,6 +255,23 @@ def _digest(file: BinaryIO, size: int) -> str:
         digest.update(chunk)
         size -= len(chunk)
     return digest.hexdigest()
+
+
+def _check_seal(file: BinaryIO, path: str, size: int) -> None:
+    tail_size = min(size, 128)
+    file.seek(size - tail_size)
+    tail = file.read(tail_size)
+    seal = _SEAL.fullmatch(tail[tail.rfind(b"minigrad checkpoint") :]) if tail else None
+    if seal is None:
+        raise CheckpointError(path, "seal", "is missing: not a checkpoint, or cut short")
+    version = int(seal[1])
+    if version != FORMAT_VERSION:
+        problem = f"is {version}; this program reads version {FORMAT_VERSION}"
+        raise CheckpointError(path, "format version", problem)
+    digest = _digest(file, size - _DIGEST_SIZE)
+    if digest != seal[2].decode():
+        problem = "does not match: the file was damaged after it was written"
+        raise CheckpointError(path, "checksum", problem)
 
 
 def _read_members(archive: zipfile.ZipFile, path: str, size: int) -> dict[str, bytes]:
@@ -632,3 +339,162 @@ def _decode_metadata(content: bytes, path: str) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise CheckpointError(path, _METADATA, "is not an object with named values")
     return metadata
+
+
+def encode_npy(array: numpy.ndarray) -> bytes:
+    """The array as an NPY file, little-endian, in C order; TypeError for Python objects."""
+    code = array.dtype.newbyteorder("<").str
+    if code not in _DTYPES:
+        raise TypeError(f"dtype {array.dtype} cannot be stored")
+    # Not ascontiguousarray, which turns a single number into an array of one.
+    array = numpy.array(array, dtype=code, order="C", copy=None, ndmin=0)
+    file = io.BytesIO()
+    numpy.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
+    return file.getvalue()
+
+
+def decode_npy(content: bytes) -> numpy.ndarray:
+    """Read what `encode_npy` wrote into a new array, or raise ValueError and say what is wrong."""
+    if content[:8] != _MAGIC:
+        raise ValueError(f"NPY header: starts with {content[:8]!r}, expected {_MAGIC!r}")
+    if len(content) < 10:
+        raise ValueError("NPY header: cut short")
+    start = 10 + struct.unpack("<H", content[8:10])[0]
+    match = _HEADER.fullmatch(content[10:start])
+    if match is None or len(content) < start:
+        raise ValueError(f"NPY header: {content[10:start][:100]!r} is not understood")
+    dtype = _DTYPES.get(match[1].decode())
+    if dtype is None:
+        raise ValueError(f"NPY header: dtype {match[1].decode()!r} is not allowed")
+    shape = tuple(int(size) for size in (match[2] or b"").split(b",") if size)
+    # Sizes of 0 would hide a product beyond what NumPy can index.
+    if len(shape) > _MAX_DIMENSIONS or math.prod(max(n, 1) for n in shape) > 2**56:
+        raise ValueError(f"NPY header: shape {shown(shape)} is too large")
+    claimed, held = math.prod(shape) * dtype.itemsize, len(content) - start
+    if claimed != held:
+        raise ValueError(f"NPY header: {dtype} {shape} needs {claimed} bytes, but {held} follow")
+    elements = numpy.frombuffer(content, "uint8", offset=start)
+    if dtype.kind == "b" and elements.max(initial=0) > 1:
+        raise ValueError("elements: a truth value is neither 0 nor 1")
+    stored = numpy.frombuffer(content, dtype.newbyteorder("<"), offset=start)
+    return stored.reshape(shape).astype(dtype)
+
+
+def check_arrays(
+    arrays: Mapping[str, numpy.ndarray],
+    expected: Mapping[str, Any] | None,
+    path: str | os.PathLike[str],
+    *,
+    require_finite: bool = False,
+) -> None:
+    """Raise CheckpointError, naming the first wrong array, unless the arrays are as expected.
+
+    `expected` has exactly their names, with anything of their shapes and dtypes; None asks for
+    nothing.
+
+    >>> check_arrays({"weight": numpy.ones(2)}, {"weight": numpy.ones(3)}, "c.npz")
+    Traceback (most recent call last):
+        ...
+    autoencoder.storage.checkpoint.CheckpointError: c.npz: weight: has shape (2,), expected (3,)
+    """
+    path = os.fspath(path)
+    if expected is not None:
+        missing = [name for name in expected if name not in arrays]
+        unexpected = [name for name in arrays if name not in expected]
+        if missing:
+            raise CheckpointError(path, missing[0], f"is missing{_others(missing)}")
+        if unexpected:
+            raise CheckpointError(path, unexpected[0], f"is unexpected{_others(unexpected)}")
+        for name, want in expected.items():
+            array, shape, dtype = arrays[name], tuple(want.shape), numpy.dtype(want.dtype)
+            if array.shape != shape:
+                raise CheckpointError(path, name, f"has shape {array.shape}, expected {shape}")
+            if array.dtype != dtype:
+                raise CheckpointError(path, name, f"has dtype {array.dtype}, expected {dtype}")
+    if require_finite:
+        for name, array in arrays.items():
+            if not numpy.isfinite(array).all():
+                index = tuple(int(i) for i in numpy.argwhere(~numpy.isfinite(array))[0])
+                raise CheckpointError(path, name, f"holds {array[index]} at index {index}")
+
+
+def _others(names: list[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+
+
+def check_metadata(
+    metadata: Mapping[str, Any], expected: Mapping[str, Any], path: str | os.PathLike[str]
+) -> None:
+    """Raise CheckpointError unless these entries are there, with these values."""
+    for key, value in expected.items():
+        if key not in metadata:
+            raise CheckpointError(os.fspath(path), f"metadata {key!r}", "is missing")
+        stored = json.loads(json.dumps(value))  # a tuple is stored as a list
+        check_value(metadata[key], stored, path, f"metadata {key!r}")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is an int or a float, NaN and infinity too, that is not beyond reason."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return not _LARGEST < abs(value) < math.inf
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value read from a file has to be, in words and as a test: "a finite number"."""
+
+    words: str
+    accepts: Callable[[Any], bool]
+
+
+ANYTHING = Kind("anything", lambda value: True)
+NUMBER = Kind("a number", is_number)
+FINITE = Kind("a finite number", lambda value: is_number(value) and math.isfinite(value))
+NOT_NEGATIVE = Kind("a finite number from 0", lambda v: FINITE.accepts(v) and v >= 0)
+POSITIVE = Kind("a positive number", lambda value: FINITE.accepts(value) and value > 0)
+COUNT = Kind("a whole number from 0", lambda v: NOT_NEGATIVE.accepts(v) and isinstance(v, int))
+# Without a dollar: the figures would read it as mathematics.
+TEXT = Kind("a short text", lambda v: isinstance(v, str) and len(v) <= 200 and "$" not in v)
+
+
+def check_value(value: Any, expected: Any, path: str | os.PathLike[str], field: str) -> None:
+    """Raise CheckpointError, naming the field, unless a value and all in it is as expected.
+
+    `expected` is a Kind; or a dict, which asks for exactly its keys; or a list, for as many values
+    as it has, ``[one, ...]`` for any number of them from 1, each compared in turn. Any other value
+    asks for itself.
+
+    >>> check_value({"loss": [0.5, None]}, {"loss": [FINITE, ...]}, "c.npz", "numbers")
+    Traceback (most recent call last):
+        ...
+    autoencoder.storage.checkpoint.CheckpointError: c.npz: numbers['loss'][1]: is None, expected a \
+    finite number
+    """
+
+    def refuse(problem: str, place: str = field) -> CheckpointError:
+        return CheckpointError(os.fspath(path), place, problem)
+
+    if isinstance(expected, Kind):
+        if not expected.accepts(value):
+            raise refuse(f"is {shown(value)}, expected {expected.words}")
+    elif isinstance(expected, Mapping):
+        if not isinstance(value, dict):
+            raise refuse(f"is {shown(value)}, expected named values")
+        for key in [*expected, *value]:
+            if key not in value:
+                raise refuse("is missing", f"{field}[{shown(key)}]")
+            if key not in expected:
+                raise refuse("is unexpected", f"{field}[{shown(key)}]")
+            check_value(value[key], expected[key], path, f"{field}[{shown(key)}]")
+    elif isinstance(expected, list):
+        if not isinstance(value, list) or (not value and expected):
+            raise refuse(f"is {shown(value)}, expected a list")
+        if expected[-1:] == [...]:
+            expected = [expected[0]] * len(value)
+        for i, (one, want) in enumerate(itertools.zip_longest(value, expected, fillvalue=...)):
+            if one is ... or want is ...:
+                raise refuse("is missing" if one is ... else "is unexpected", f"{field}[{i}]")
+            check_value(one, want, path, f"{field}[{i}]")
+    elif isinstance(value, bool) != isinstance(expected, bool) or value != expected:
+        raise refuse(f"is {shown(value)}, expected {shown(expected)}")

@@ -24,14 +24,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
     import msvcrt
 
-__all__ = [
-    "WriteError",
-    "atomic_write",
-    "atomic_writer",
-    "file_lock",
-    "open_regular",
-    "read_text",
-]
+__all__ = ["WriteError", "atomic_write", "atomic_writer", "file_lock", "open_regular", "read_text"]
 
 _LEFTOVER_SECONDS = 600.0
 _POLL_SECONDS = 0.05
@@ -47,15 +40,7 @@ _KINDS = {
 
 
 class WriteError(OSError):
-    """A file could not be written; what stood there before is unchanged.
-
-    Attributes
-    ----------
-    errno : int or None
-        The operating system's error number, for example ``errno.ENOSPC``.
-    filename : str
-        The file that was to be written.
-    """
+    """A file could not be written; what stood there before is unchanged."""
 
     def __str__(self) -> str:
         return f"cannot write {self.filename!r}: {self.strerror}"
@@ -63,27 +48,12 @@ class WriteError(OSError):
 
 @contextlib.contextmanager
 def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a binary file that replaces `path` when the block ends without an exception.
+    """Open a binary file, to write and read, that replaces `path` when the block ends well.
 
-    Parameters
-    ----------
-    path : path-like
-        The file to write. Its folder must exist. A symbolic link is followed: the file it points
-        to is replaced, the link stays.
+    The folder must exist. A symbolic link is followed: the file it points to is replaced, the link
+    stays. Whatever the system answers is a WriteError; the earlier file is untouched then, and the
+    temporary file is removed.
 
-    Yields
-    ------
-    BinaryIO
-        A seekable file, open for writing and reading.
-
-    Raises
-    ------
-    WriteError
-        If the folder is missing or read-only, the disk is full, or any other system error occurs.
-        The earlier file, if there was one, is untouched, and the temporary file is removed.
-
-    Examples
-    --------
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> with atomic_writer(folder / "numbers.bin") as file:
@@ -117,30 +87,7 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
-    """Write `content` to `path`, whole or not at all.
-
-    Parameters
-    ----------
-    path : path-like
-        The file to write, replaced if it exists. Its folder must exist.
-    content : bytes or str
-        Text is encoded as UTF-8, its line ends as they are.
-
-    Raises
-    ------
-    TypeError
-        If `content` is neither bytes nor text.
-    WriteError
-        If the file cannot be written; the earlier file is unchanged.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "config.json"
-    >>> atomic_write(path, '{"seed": 0}')
-    >>> path.read_text()
-    '{"seed": 0}'
-    """
+    """Write bytes, or text in UTF-8, to `path`, whole or not at all; see :func:`atomic_writer`."""
     if isinstance(content, str):
         content = content.encode("utf-8")
     if not isinstance(content, bytes | bytearray | memoryview):
@@ -185,19 +132,8 @@ def _remove_leftovers(folder: str, name: str) -> None:
 def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> BinaryIO:
     """Open a file for reading, or with other flags, without ever waiting for it.
 
-    To open a named pipe waits for a writer, and to read a device may never end.
-
-    Raises
-    ------
-    OSError
-        If it is not a regular file (for a folder an IsADirectoryError), or cannot be opened.
-
-    Examples
-    --------
-    >>> open_regular(os.curdir)
-    Traceback (most recent call last):
-        ...
-    IsADirectoryError: [Errno 21] is a folder, not a regular file: '.'
+    To open a named pipe waits for a writer, and to read a device may never end: OSError if it is
+    not a regular file (for a folder an IsADirectoryError), or cannot be opened.
     """
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
@@ -224,20 +160,7 @@ def _require_regular(status: os.stat_result, path: str | os.PathLike[str]) -> No
 
 
 def read_text(path: str | os.PathLike[str], most: int = 2**24) -> str:
-    """The text of a file, in UTF-8, of no more bytes than ``most``.
-
-    Raises
-    ------
-    OSError
-        As for :func:`open_regular`, and if it is larger.
-    UnicodeDecodeError
-        If it is no text.
-
-    Examples
-    --------
-    >>> "def read_text(" in read_text(__file__)
-    True
-    """
+    """The text of a file, in UTF-8; OSError if it is longer than ``most`` bytes."""
     with open_regular(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
@@ -249,25 +172,9 @@ def read_text(path: str | os.PathLike[str], most: int = 2**24) -> str:
 def file_lock(path: str | os.PathLike[str], timeout: float) -> Iterator[None]:
     """Hold the lock file `path` for the length of the block; threads exclude each other too.
 
-    Parameters
-    ----------
-    path : path-like
-        Created if missing, and left in place: to remove it would let two holders in.
-    timeout : float
-        Seconds to wait for another holder.
-
-    Raises
-    ------
-    TimeoutError
-        If the other holder did not finish in time.
-    OSError
-        If the file cannot be opened or the file system knows no locks.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with file_lock(os.path.join(tempfile.mkdtemp(), "lock"), timeout=1):
-    ...     pass
+    The file is created if missing, and left in place: to remove it would let two holders in. The
+    operating system frees it when the process is gone. TimeoutError if another holder has not
+    finished after `timeout` seconds; OSError if the file system knows no locks.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:

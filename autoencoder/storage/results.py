@@ -36,12 +36,6 @@ class Results:
         What the captions say: anything JSON can hold.
     rows : list of dict
         What goes into ``metrics.csv``.
-
-    Examples
-    --------
-    >>> results = Results(numbers={"psnr_db": 18.0})
-    >>> results.numbers["psnr_db"]
-    18.0
     """
 
     arrays: dict[str, numpy.ndarray] = field(default_factory=dict)
@@ -49,13 +43,7 @@ class Results:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def save(self, path: str | os.PathLike[str], configuration: dict[str, Any]) -> None:
-        """Write everything, with the configuration it came from.
-
-        Raises
-        ------
-        WriteError
-            If the file cannot be written.
-        """
+        """Write everything, with the configuration it came from, or raise WriteError."""
         metadata = {
             "kind": "minigrad results",
             "configuration": configuration,
@@ -73,21 +61,9 @@ class Results:
     ) -> Results:
         """Read what :meth:`save` wrote.
 
-        Parameters
-        ----------
-        path : path-like
-        configuration : dict, optional
-            Refuse results of another configuration.
-        needs : callable, optional
-            From the results, read but not checked yet, to what figures and captions take out of
-            them.
-
-        Raises
-        ------
-        CheckpointError
-            If the file is damaged, not results, or lacks something; it names file and field.
-        FileNotFoundError
-            If there is none.
+        Results of another configuration are refused, if one is given. ``needs`` tells, from results
+        that are read but not checked yet, what figures and captions take out of them. If the file
+        is damaged, not results, or lacks something, a CheckpointError names file and field.
         """
         expected: dict[str, Any] = {"kind": "minigrad results"}
         if configuration is not None:
@@ -129,7 +105,7 @@ class Needs:
     Traceback (most recent call last):
         ...
     autoencoder.storage.checkpoint.CheckpointError: results.npz: images: has shape (2, 28, 28), \
-expected N 1 H W
+    expected N 1 H W
     """
 
     arrays: dict[str, str | numpy.ndarray]

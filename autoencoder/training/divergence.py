@@ -33,15 +33,7 @@ class TrainingDiverged(FloatingPointError):
 class FiniteWatch:
     """Stops a training run when a number is not finite.
 
-    Parameters
-    ----------
-    loss_function : callable
-        From a batch's tensors to its loss.
-    parameters : mapping of str to Tensor
-        By name.
-    optimizer : optim.Optimizer
-    checkpoint : pathlib.Path or None
-        Where the last good state is kept.
+    ``loss_function`` gives a batch's loss; ``checkpoint`` is where the last good state is kept.
     """
 
     def __init__(

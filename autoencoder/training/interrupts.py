@@ -12,12 +12,12 @@ __all__ = ["Interrupted", "StopRequest", "stop_request"]
 
 
 class Interrupted(Exception):
-    """Training stopped because the user asked for it; its state is saved.
+    """Training stopped because a signal asked for it; its state is saved.
 
     Parameters
     ----------
     signal_number : int
-        The signal that asked: SIGINT, SIGTERM or SIGHUP.
+        SIGINT, SIGTERM or SIGHUP.
     position : str
         Where training stood.
 
@@ -47,7 +47,6 @@ def stop_request() -> Iterator[StopRequest]:
     """Collect SIGINT, SIGTERM and SIGHUP inside the block; a second one ends the program at once.
 
     SIGHUP, of a terminal that was closed, is left alone where it is ignored, as under ``nohup``.
-
     Outside the main thread Python delivers no signals, and the block changes nothing.
 
     Yields

@@ -29,21 +29,10 @@ _CHUNK = 4096  # rows in float64 at once
 
 @with_one_blas_thread
 def second_moments(x: numpy.ndarray, centre: bool = True) -> numpy.ndarray:
-    """The matrix C = (1/N) sum x x', in float64.
+    """The matrix C = (1/N) sum x x', (F, F) in float64, of samples flattened to F components.
 
-    Parameters
-    ----------
-    x : numpy.ndarray (N, ...)
-        Samples, flattened to F components each.
-    centre : bool
-        Subtract the mean first: then C is the covariance.
+    With ``centre`` the mean is subtracted first: then C is the covariance.
 
-    Returns
-    -------
-    numpy.ndarray (F, F), float64
-
-    Examples
-    --------
     >>> second_moments(numpy.array([[0.0, 1.0], [2.0, 1.0]]))
     array([[1., 0.],
            [0., 0.]])
@@ -60,20 +49,8 @@ def second_moments(x: numpy.ndarray, centre: bool = True) -> numpy.ndarray:
 def reconstruction_loss(encoder: Tensor, decoder: Tensor, moments: Tensor) -> Tensor:
     """The mean over the samples of ||x - D E x||^2, from their second moments.
 
-    Parameters
-    ----------
-    encoder : Tensor (d, F)
-    decoder : Tensor (F, d)
-    moments : Tensor (F, F)
-        What :func:`second_moments` gives.
+    E is (d, F), D is (F, d). On the lecture's scale, a sample's sum; divided by F, a component's.
 
-    Returns
-    -------
-    Tensor ()
-        A sample's sum (the lecture's scale); divided by F, the loss a component.
-
-    Examples
-    --------
     >>> first = numpy.array([[1.0, 0.0]])
     >>> reconstruction_loss(Tensor(first), Tensor(first.T), Tensor(numpy.diag([4.0, 3.0]))).item()
     3.0
@@ -98,38 +75,13 @@ def train_linear(
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Minimise :func:`reconstruction_loss` with Adam, its rate falling along half a cosine.
 
-    In float64: the loss is a difference of larger numbers, and the subspace is worth its digits.
+    Gives the encoder (d, F) and the decoder (F, d), in float64: the loss is a difference of larger
+    numbers, and the subspace is worth its digits. After as many steps as ``observe_at`` names, from
+    0 to ``steps``, ``observe`` is told their number, the loss a sample and the decoder.
 
-    Parameters
-    ----------
-    moments : numpy.ndarray (F, F)
-    latent_size : int
-        d.
-    steps : int
-    learning_rate : float
-        At the start.
-    seed : int
-        Fixes the initial weights.
-    device : str
-    observe : callable, optional
-        Told how many steps were taken, the loss a sample and the decoder (F, d).
-    observe_at : collection of int
-        After how many steps, from 0 to `steps`.
+    Raises Interrupted after a signal, when nothing is kept (it is a matter of seconds), and
+    TrainingDiverged if a loss that is to be observed is not finite.
 
-    Returns
-    -------
-    encoder : numpy.ndarray (d, F), float64
-    decoder : numpy.ndarray (F, d), float64
-
-    Raises
-    ------
-    Interrupted
-        After Ctrl-C or SIGTERM. Nothing is kept: it is a matter of seconds.
-    TrainingDiverged
-        If a loss that is to be observed is not finite.
-
-    Examples
-    --------
     >>> encoder, decoder = train_linear(numpy.diag([4.0, 1.0]), 1, steps=500, learning_rate=0.05)
     >>> (decoder @ encoder).round(3) + 0.0
     array([[1., 0.],

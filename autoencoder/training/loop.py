@@ -173,16 +173,7 @@ def train(
 
 
 class Learner:
-    """A model, what it learns from and by what, and how far it has got.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Moved to the settings' device.
-    samples : numpy.ndarray (N, ...)
-    settings : TrainingSettings
-    corruption : callable or None
-    """
+    """A model, what it learns from and by what, and how far it has got."""
 
     def __init__(
         self,

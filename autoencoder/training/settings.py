@@ -105,10 +105,6 @@ def random_generator(seed: int, purpose: str, *position: int) -> numpy.random.Ge
     *position : int
         Epoch, batch.
 
-    Returns
-    -------
-    numpy.random.Generator
-
     Raises
     ------
     TypeError, ValueError
@@ -116,9 +112,7 @@ def random_generator(seed: int, purpose: str, *position: int) -> numpy.random.Ge
 
     Examples
     --------
-    >>> a = random_generator(0, "order", 3)
-    >>> b = random_generator(0, "order", 3)
-    >>> a.random() == b.random()
+    >>> random_generator(0, "order", 3).random() == random_generator(0, "order", 3).random()
     True
     """
     known_name("random_generator", "purpose", purpose, _PURPOSES)

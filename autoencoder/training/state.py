@@ -65,15 +65,9 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, object]
     rows : sequence of mappings
         From column name to value.
 
-    Raises
-    ------
-    WriteError
-        If the file cannot be written.
-
     Examples
     --------
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "metrics.csv"
+    >>> path = Path(tempfile.mkdtemp()) / "metrics.csv"
     >>> write_rows(path, [{"epoch": 1, "test_psnr_db": 18.0}])
     >>> path.read_text().split()
     ['epoch,test_psnr_db', '1,18.0']
@@ -129,24 +123,8 @@ class StateWriter:
     stand, and the next interval tries again. When there is no next time, the state goes to the
     temporary folder instead, and the failure is an error.
 
-    Parameters
-    ----------
-    write : callable
-        Takes a folder and writes the state into it; raises OSError if it cannot.
-    folder : path-like or None
-        The run's; with None nothing is ever written.
-    seconds : float
-        Time between two writes in the midst of an epoch.
-    warn : callable
-        Takes what there is to report.
-
-    Examples
-    --------
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> writer = StateWriter(lambda folder: (folder / "state").touch(), folder, 30.0, print)
-    >>> writer.save()
-    >>> [path.name for path in folder.iterdir()], writer.is_due()
-    (['state'], False)
+    ``write`` writes the state into a folder; with the folder None nothing is written. ``seconds``
+    lie between two writes in the midst of an epoch. ``warn`` takes what is to be reported.
     """
 
     def __init__(
@@ -225,15 +203,9 @@ def save_state(
     identity : dict
         What decides the result: a checkpoint of another run is refused by it.
 
-    Raises
-    ------
-    WriteError
-        If the file cannot be written; the earlier one is unchanged.
-
     Examples
     --------
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "checkpoint.npz"
+    >>> path = Path(tempfile.mkdtemp()) / "checkpoint.npz"
     >>> model = nn.Linear(2, 1)
     >>> optimizer = optim.Adam(model.parameters())
     >>> save_state(path, TrainingState(epoch=3), model, optimizer, None, {"seed": 0})
@@ -277,20 +249,12 @@ def load_state(
     steps: int | None = None,
     epochs: int | None = None,
 ) -> TrainingState:
-    """Read a checkpoint into a model, its optimiser and its schedule.
+    """Read a checkpoint into a model, its optimiser and its schedule; give how far the run had got.
 
-    Parameters as for :func:`save_state`, and
-
-    steps, epochs : int, optional
-        Steps in an epoch, and epochs of the run. With them the position must lie in the run, and
-        what follows from it must stand in the file: the rows, the optimiser's steps and options,
-        the schedule. Model, optimiser and schedule must be new then.
-
-    Nothing is changed unless everything fits.
-
-    Returns
-    -------
-    TrainingState
+    Parameters are as for :func:`save_state`. With the ``steps`` of an epoch and the ``epochs`` of
+    the run, the position must lie in the run, and what follows from it must stand in the file: the
+    rows, the optimiser's steps and options, the schedule. Model, optimiser and schedule must be new
+    then. Nothing is changed unless everything fits.
 
     Raises
     ------
@@ -343,23 +307,14 @@ def load_state(
 
 
 def load_model(path: str | os.PathLike[str], model: nn.Module) -> dict[str, Any]:
-    """Read only the weights of a checkpoint into a model.
+    """Read only the weights of a checkpoint into the model it is of, on any device.
 
-    Parameters
-    ----------
-    path : path-like
-    model : nn.Module
-        The network the checkpoint is of, on any device.
+    Parameters are as for :func:`save_state`; errors are as for :func:`load_state`.
 
     Returns
     -------
     dict
         The checkpoint's metadata.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is damaged or of another model.
 
     Examples
     --------

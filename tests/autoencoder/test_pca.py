@@ -38,7 +38,7 @@ def test_components_and_variances_are_the_eigenvectors_and_values_of_the_scatter
 
 def test_stacking_chunks_gives_the_same_as_one_decomposition(points, monkeypatch):
     whole = PCA(5).fit(points)
-    monkeypatch.setattr(pca_module, "_CHUNK", 11)
+    monkeypatch.setattr(pca_module, "_ROWS_FITTED", 11)
     chunked = PCA(5).fit(points)
     numpy.testing.assert_allclose(chunked.components_, whole.components_, atol=1e-12)
     numpy.testing.assert_allclose(chunked.singular_values_, whole.singular_values_, rtol=1e-12)

@@ -35,6 +35,7 @@ geometry was made.
 
 Activations may have any memory layout. Results are laid out H, N, W, C, seen through a transposed
 view as (N, C, H, W): the next kernel reads that fastest, and elementwise operations keep it.
+A geometry's ``input_size`` is (H, W), its ``output_size`` (P, Q).
 """
 
 from __future__ import annotations
@@ -49,28 +50,9 @@ Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
 def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> Array:
-    """Correlate images with kernels: dT/dy.
+    """Correlate images x with kernels: dT/dy, (N, O, P, Q). A bias (O,) is added to every pixel.
 
-    Parameters
-    ----------
-    x : array (N, C, H, W)
-        ``geometry.input_size`` is (H, W).
-    weight : array (O, C / groups, kh, kw)
-    geometry : Geometry
-    bias : array (O,), optional
-        Added to every pixel.
-
-    Returns
-    -------
-    array (N, O, P, Q)
-        ``geometry.output_size`` is (P, Q). Of x's dtype.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit the geometry or each other.
-    TypeError
-        If dtypes differ.
+    A ValueError says which shape does not fit, a TypeError which dtypes differ.
 
     Examples
     --------
@@ -84,28 +66,10 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> A
 
 
 def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = None) -> Array:
-    """Spread images through kernels, the adjoint of :func:`conv2d`: dT/dx.
+    """Spread images y through kernels, the adjoint of :func:`conv2d`: dT/dx, (N, C, H, W).
 
-    Parameters
-    ----------
-    y : array (N, O, P, Q)
-        ``geometry.output_size`` is (P, Q).
-    weight : array (O, C / groups, kh, kw)
-    geometry : Geometry
-    bias : array (C,), optional
-        Added to every pixel, also to those that no window reaches.
-
-    Returns
-    -------
-    array (N, C, H, W)
-        ``geometry.input_size`` is (H, W). Of y's dtype.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit the geometry or each other.
-    TypeError
-        If dtypes differ.
+    A bias (C,) is added to every pixel, also to those that no window reaches. Errors are those of
+    :func:`conv2d`.
 
     Examples
     --------
@@ -119,26 +83,9 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = 
 
 
 def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
-    """Correlate images with images, the weight's gradient: dT/dw.
+    """Correlate images x with images y, the gradient of conv2d's output: dT/dw, (O, C / G, kh, kw).
 
-    Parameters
-    ----------
-    x : array (N, C, H, W)
-    y : array (N, O, P, Q)
-        The gradient of conv2d's output.
-    geometry : Geometry
-
-    Returns
-    -------
-    array (O, C / groups, kh, kw)
-        Of x's dtype.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit the geometry or each other.
-    TypeError
-        If dtypes differ.
+    Errors are those of :func:`conv2d`.
 
     Examples
     --------

@@ -26,17 +26,7 @@ FEW_ROWS = 64
 
 
 def product(a: Array, b: Array) -> Array:
-    """The matrix product of two matrices: ``a @ b``.
-
-    Parameters
-    ----------
-    a : array (M, K)
-    b : array (K, N)
-
-    Returns
-    -------
-    array (M, N)
-        In row-major order.
+    """The matrix product of a (M, K) and b (K, N): ``a @ b``, in row-major order.
 
     Examples
     --------
@@ -69,10 +59,7 @@ def product(a: Array, b: Array) -> Array:
 def product_rows(rows: int, multiply_adds: int) -> int:
     """Into how many rows to cut a product of so many rows, each costing so many multiply-adds.
 
-    Returns
-    -------
-    int
-        The largest divisor of ``rows`` that makes a small product, if that is not too thin.
+    It is the largest divisor of ``rows`` that makes a small product, if that is not too thin.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Layers, and the modules made of them. Names, arguments, weights and ``repr`` are PyTorch's.
 
-Reading order: ``parameter.py``, ``module.py``, ``init.py``, then any layer.
+Reading order: ``module.py``, ``initialisation.py``, then any layer; ``containers.py`` chains them.
 """
 
-from minigrad.nn.container import Sequential
+from minigrad.nn.containers import Sequential
 from minigrad.nn.convolution import Conv2d, ConvTranspose2d
 from minigrad.nn.layers import (
     Flatten,

@@ -1,4 +1,4 @@
-"""Convolution, and the layer that runs it backwards."""
+"""Convolution, and the layer that runs it backwards: options checked, weights drawn."""
 
 from __future__ import annotations
 
@@ -159,25 +159,15 @@ class ConvTranspose2d(_Convolution):
     """The transpose of a convolution: what :class:`Conv2d` does to gradients, with learnt weights.
 
     With the same options it turns the sizes a ``Conv2d`` makes back into those it was given.
+    Parameters and errors are those of :class:`Conv2d`, with these exceptions.
 
     Parameters
     ----------
-    in_channels, out_channels : int
-    kernel_size, stride : int or pair of int
-        Height and width.
     padding : int or pair of int
         Rows and columns cut off on each side of the result.
     output_padding : int or pair of int
         Rows and columns added at the end of the result, where a convolution of this stride makes
         one size of several. Less than the stride or the dilation.
-    groups : int
-    bias : bool
-    dilation : int or pair of int
-    padding_mode : str
-        Only ``"zeros"``.
-    device : str or Device, optional
-    dtype : numpy dtype, optional
-        Of the parameters; float32 by default.
     generator : numpy.random.Generator, optional
         Where initial values are drawn, from U(-b, b) with
         ``b = 1 / sqrt(out_channels / groups * kernel height * kernel width)``.
@@ -186,11 +176,6 @@ class ConvTranspose2d(_Convolution):
     ----------
     weight : Parameter (in_channels, out_channels / groups, kernel height, kernel width)
     bias : Parameter (out_channels,) or None
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an option is no whole number, out of its range, or does not go with another.
 
     Examples
     --------
@@ -235,11 +220,8 @@ class ConvTranspose2d(_Convolution):
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """(N, in_channels, P, Q), or one image without N, to (N, out_channels, H, W).
 
-        Parameters
-        ----------
-        input : Tensor
-        output_size : sequence of int, optional
-            The H and W wanted, one of those this stride allows, in place of ``output_padding``.
+        ``output_size`` is the H and W wanted, one of those this stride allows, in place of
+        ``output_padding``.
         """
         output_padding = self.output_padding
         if output_size is not None:

@@ -29,20 +29,10 @@ def fan_in_uniform(
     vanish from layer to layer. PyTorch writes the same bound as ``kaiming_uniform_(a=sqrt(5))``:
     ``sqrt(6 / ((1 + a^2) fan_in)) = 1 / sqrt(fan_in)``.
 
-    Parameters
-    ----------
-    shape : tuple of int
-    fan_in : int
-        How many inputs each output adds up, the bias not counted.
-    generator : numpy.random.Generator, optional
-        Where to draw; by default what :func:`minigrad.manual_seed` seeds.
-    dtype : numpy dtype, optional
-        float32 by default. Whatever it is, the numbers drawn are the same.
-    device : str or Device, optional
+    ``fan_in`` is how many inputs each output adds up, the bias not counted. By default numbers are
+    drawn from what :func:`minigrad.manual_seed` seeds; they are the same whatever the dtype.
 
-    References
-    ----------
-    He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015, section 2.2.
+    Source: He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015, section 2.2.
 
     Examples
     --------

@@ -1,13 +1,4 @@
-"""The fully connected layer.
-
-Activations: the elementwise functions between layers.
-
-Layer normalisation.
-
-Layers that make images smaller or larger without weights.
-
-Layers that only rearrange dimensions.
-"""
+"""All layers but convolutions: dense, activations, normalisation, resizing, rearranging."""
 
 from __future__ import annotations
 

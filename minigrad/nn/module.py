@@ -1,8 +1,6 @@
-"""Module: a function with parameters, made of other modules.
+"""Module: a function with parameters, made of other modules. Parameter: a tensor it learns.
 
-Parameter: a tensor that a module learns.
-
-Checking saved parameters against a module before any of them is taken over.
+Saved parameters are checked against a module before any of them is taken over.
 """
 
 from __future__ import annotations
@@ -93,13 +91,7 @@ class IncompatibleKeys(NamedTuple):
 def checked_values(
     module: str, parameters: Mapping[str, Parameter], state_dict: Mapping[str, Any], strict: bool
 ) -> tuple[dict[str, HostArray], IncompatibleKeys]:
-    """The arrays to write into the parameters, all known to fit.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Listing everything that does not fit, and naming the module.
-    """
+    """The arrays to write into the parameters, all known to fit; an error lists what does not."""
     if not isinstance(state_dict, Mapping):
         kind = type(state_dict).__name__
         raise TypeError(f"{module}.load_state_dict: expected a mapping, got {kind}")
@@ -249,12 +241,8 @@ class Module:
     ) -> Iterator[tuple[str, Parameter]]:
         """The parameters, each once even if shared, with their names in ``state_dict``.
 
-        Parameters
-        ----------
-        prefix : str
-            Put before every name, with a dot.
-        recurse : bool
-            Also those of the modules below.
+        ``prefix`` is put before every name, with a dot; ``recurse`` asks for those of the modules
+        below too.
 
         Examples
         --------
@@ -319,22 +307,9 @@ class Module:
     def to(self: Self, *targets: Any) -> Self:
         """Move every parameter to a device, to another precision, or both; in place.
 
-        Parameters
-        ----------
-        *targets : str, Device or numpy dtype
-            ``"cpu"``, ``"cuda:1"``, ``"float64"``, ``numpy.float32``, ...
-
-        Returns
-        -------
-        Module
-            The module itself. Its parameters are the same objects with other arrays.
-
-        Raises
-        ------
-        TypeError
-            If a target is neither, or no floating point dtype.
-        RuntimeError
-            If the device cannot be used.
+        Targets are ``"cpu"``, ``"cuda:1"``, ``"float64"``, ``numpy.float32``, ... The result is the
+        module itself; its parameters are the same objects with other arrays. A TypeError says that
+        a target is neither or no floating point dtype, a RuntimeError why a device cannot be used.
 
         Examples
         --------
@@ -367,10 +342,6 @@ class Module:
         ``network.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})``. Being
         copies, they do not change when training goes on.
 
-        Returns
-        -------
-        dict of str to numpy.ndarray
-
         Examples
         --------
         >>> from minigrad import nn
@@ -392,19 +363,13 @@ class Module:
             NumPy or CuPy arrays, Tensors, or PyTorch's tensors, on any device; the parameters
             stay where they are.
         strict : bool
-            Raise if a name is missing or unexpected. Shapes and dtypes must fit in any case.
+            Raise a ValueError if a name is missing or unexpected. Shapes and dtypes must fit in
+            any case: a ValueError names another shape, a TypeError another dtype.
 
         Returns
         -------
         IncompatibleKeys
             The ``missing_keys`` and ``unexpected_keys``: both empty if ``strict``.
-
-        Raises
-        ------
-        ValueError
-            If names are missing or unexpected, or a shape differs.
-        TypeError
-            If a value is no array, or has another dtype.
 
         Examples
         --------

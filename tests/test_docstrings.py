@@ -104,11 +104,15 @@ def missing(thing):
     if ">>>" not in found.get("Examples", ""):
         lacks.append("an example")
     names = parameters_of(thing)
-    if thing.__module__.startswith("minigrad.functional.") and names == ["x"]:
-        return lacks  # PyTorch's function of one tensor: the sentence and the example say it all
     given = found.get("Parameters", "") + found.get("Attributes", "")
     if inspect.isfunction(thing) and len(names) <= 1:
         return lacks  # a sentence says what the one argument is; the example shows it
+    if thing.__module__.startswith("minigrad.functional."):
+        # PyTorch's functions: a sentence names an argument as well as a section does.
+        lacks += [
+            f"parameter {name}" for name in names[1:] if not re.search(rf"\b{name}\b", docstring)
+        ]
+        return lacks + (["raises"] if raises_itself(thing) and "Error" not in docstring else [])
     if not shares(docstring, "parameters"):
         lacks += [f"parameter {name}" for name in names if not re.search(rf"\b{name}\b", given)]
     if inspect.isfunction(thing):

@@ -129,24 +129,9 @@ def sigmoid(x: Any) -> Tensor:
 
 
 def softplus(x: Any, beta: float = 1.0) -> Tensor:
-    """A smooth relu: ``ln(1 + exp(beta x)) / beta``, element by element.
+    """A smooth relu: ``ln(1 + exp(beta x)) / beta``; a larger ``beta`` is closer to relu.
 
-    Parameters
-    ----------
-    x : Tensor
-        Of any shape.
-    beta : float
-        Larger is closer to relu.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape.
-
-    Raises
-    ------
-    ValueError
-        If ``beta`` is not positive.
+    A ValueError says that ``beta`` is not positive.
 
     Examples
     --------
@@ -173,18 +158,6 @@ def relu(x: Any) -> Tensor:
 
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:
     """``x`` where positive, ``negative_slope * x`` elsewhere.
-
-    Parameters
-    ----------
-    x : Tensor
-        Of any shape.
-    negative_slope : float
-        The slope below 0.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape.
 
     Examples
     --------
@@ -266,9 +239,7 @@ class LogSoftmax(Operation):
 
 
 def logsumexp(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """``ln sum exp(x)``, without overflow.
-
-    Parameters, result and errors as for :func:`amax`.
+    """``ln sum exp(x)``, without overflow; ``dim`` and ``keepdim`` as for :func:`sum`.
 
     Examples
     --------
@@ -282,23 +253,7 @@ def logsumexp(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 
 def softmax(x: Any, dim: int) -> Tensor:
-    """``exp(x) / sum exp(x)`` along a dimension: positive, and summing to 1.
-
-    Parameters
-    ----------
-    x : Tensor
-    dim : int
-        Along which the result sums to 1.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape.
-
-    Raises
-    ------
-    IndexError
-        If the dimension is out of range.
+    """``exp(x) / sum exp(x)`` along dimension ``dim``: positive, and summing to 1.
 
     Examples
     --------
@@ -311,9 +266,7 @@ def softmax(x: Any, dim: int) -> Tensor:
 
 
 def log_softmax(x: Any, dim: int) -> Tensor:
-    """The logarithm of :func:`softmax`, computed without under- or overflow.
-
-    Parameters, result and errors as for :func:`softmax`.
+    """The logarithm of :func:`softmax` along ``dim``, computed without under- or overflow.
 
     Examples
     --------

@@ -122,26 +122,11 @@ class Neg(Operation):
 
 
 def add(a: Any, b: Any) -> Tensor:
-    """Add two tensors, element by element, with broadcasting; ``a + b``.
+    """Add two tensors, or a tensor and a number, with broadcasting; ``a + b``.
 
-    Parameters
-    ----------
-    a, b : Tensor or number
-        Of shapes that broadcast together. At least one a tensor.
-
-    Returns
-    -------
-    Tensor
-        Of the shape both broadcast to.
-
-    Raises
-    ------
-    TypeError
-        If an argument is no tensor or number, or they live on different devices.
-    ValueError
-        If the shapes do not broadcast together.
-    OverflowError
-        If a tensor of whole numbers is of too small a kind for the number.
+    A TypeError says that an argument is no tensor or number, or that devices differ; a ValueError,
+    that shapes do not broadcast together; an OverflowError, that a tensor of whole numbers is of
+    too small a kind for the number. All that is said here holds for sub, mul, div and pow too.
 
     Examples
     --------
@@ -157,9 +142,7 @@ def add(a: Any, b: Any) -> Tensor:
 
 
 def sub(a: Any, b: Any) -> Tensor:
-    """Subtract two tensors, element by element, with broadcasting; ``a - b``.
-
-    Parameters, results and errors as for :func:`add`.
+    """Subtract two tensors, or a tensor and a number, with broadcasting; ``a - b``.
 
     Examples
     --------
@@ -184,9 +167,7 @@ def _not_boolean(name: str, x: Tensor) -> Tensor:
 
 
 def mul(a: Any, b: Any) -> Tensor:
-    """Multiply two tensors, element by element, with broadcasting; ``a * b``.
-
-    Parameters, results and errors as for :func:`add`.
+    """Multiply two tensors, or a tensor and a number, with broadcasting; ``a * b``.
 
     Examples
     --------
@@ -203,9 +184,9 @@ def mul(a: Any, b: Any) -> Tensor:
 
 
 def div(a: Any, b: Any) -> Tensor:
-    """Divide two tensors, element by element, with broadcasting; ``a / b``.
+    """Divide two tensors, or a tensor and a number, with broadcasting; ``a / b``.
 
-    Parameters, results and errors as for :func:`add`; whole numbers give float32.
+    Whole numbers give float32.
 
     Examples
     --------

@@ -212,9 +212,9 @@ class Pow(Operation):
 
 
 def pow(a: Any, b: Any) -> Tensor:
-    """Raise to a power, element by element, with broadcasting; ``a ** b``.
+    """Raise ``a`` to the power ``b``, tensors or numbers, with broadcasting; ``a ** b``.
 
-    Parameters, results and errors as for :func:`add`.
+    A ValueError says that whole numbers have no negative powers.
 
     Examples
     --------

@@ -215,22 +215,9 @@ def _sequence(name: str, tensors: Sequence[Any]) -> tuple[Tensor, ...]:
 
 
 def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
-    """Join tensors along a dimension they have.
+    """Join ``tensors`` along dimension ``dim``, in which alone their lengths may differ.
 
-    Parameters
-    ----------
-    tensors : sequence of Tensor
-        Of equal shape except along ``dim``.
-    dim : int
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    ValueError
-        If other lengths differ.
+    A ValueError says that others differ.
 
     Examples
     --------
@@ -249,22 +236,9 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
-    """Join tensors of one shape along a new dimension.
+    """Join ``tensors`` of one shape along a new dimension, at position ``dim`` of the result.
 
-    Parameters
-    ----------
-    tensors : sequence of Tensor
-    dim : int
-        Where the new dimension stands in the result.
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
+    A ValueError says that the shapes differ.
 
     Examples
     --------
@@ -293,10 +267,6 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
         Only ``"constant"``.
     value : float
         What to pad with.
-
-    Returns
-    -------
-    Tensor
 
     Raises
     ------

@@ -66,10 +66,6 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     reduction : str
         ``"none"``, ``"mean"`` or ``"sum"``.
 
-    Returns
-    -------
-    Tensor
-
     Raises
     ------
     ValueError
@@ -88,9 +84,7 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
 
 
 def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """The absolute error ``|x - target|``.
-
-    Parameters, results and errors as for :func:`mse_loss`.
+    """The absolute error ``|x - target|``; ``target`` and ``reduction`` as for :func:`mse_loss`.
 
     Examples
     --------
@@ -114,10 +108,6 @@ def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean
         Probabilities in [0, 1], of the same shape.
     reduction : str
         ``"none"``, ``"mean"`` or ``"sum"``.
-
-    Returns
-    -------
-    Tensor
 
     Raises
     ------
@@ -156,10 +146,6 @@ def cross_entropy(
         A class number whose places count nothing.
     label_smoothing : float
         Share of the probability, in [0, 1], spread evenly over all classes.
-
-    Returns
-    -------
-    Tensor
 
     Raises
     ------

@@ -219,10 +219,6 @@ def interpolate(
     recompute_scale_factor : bool, optional
         Use a given ``scale_factor`` for the size only, so that s is ``H / P``.
 
-    Returns
-    -------
-    Tensor
-
     Raises
     ------
     TypeError

@@ -105,25 +105,10 @@ class Amin(Extremum):
 
 
 def sum(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The sum over all elements, or over some dimensions.
+    """The sum over all elements, or over ``dim``: one dimension or several.
 
-    Parameters
-    ----------
-    x : Tensor
-    dim : int or tuple of int, optional
-        The dimensions to sum over, negative ones counting from the end; all by default.
-    keepdim : bool
-        Keep those dimensions, with length 1.
-
-    Returns
-    -------
-    Tensor
-        Whole numbers and booleans are summed, and counted, in int64.
-
-    Raises
-    ------
-    IndexError
-        If a dimension is out of range.
+    Negative dimensions count from the end. With ``keepdim`` they stay, with length 1. Whole numbers
+    and booleans are summed, and counted, in int64.
 
     Examples
     --------
@@ -137,9 +122,7 @@ def sum(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 
 def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The mean over all elements, or over some dimensions.
-
-    Parameters, result and errors as for :func:`sum`.
+    """The mean over all elements or over ``dim``, which ``keepdim`` keeps: see :func:`sum`.
 
     Examples
     --------
@@ -165,14 +148,9 @@ def not_empty(name: str, x: Tensor, axes: tuple[int, ...]) -> None:
 
 
 def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The largest element, of all or over some dimensions; equals share the gradient evenly.
+    """The largest element, of all or over ``dim``; equals share the gradient evenly.
 
-    Parameters and result as for :func:`sum`.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to take the largest of.
+    ``dim`` and ``keepdim`` as for :func:`sum`. A ValueError says that there is nothing to compare.
 
     Examples
     --------
@@ -186,9 +164,9 @@ def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 
 def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The least element, of all or over some dimensions; equals share the gradient evenly.
+    """The least element, of all or over ``dim``; equals share the gradient evenly.
 
-    Parameters, result and errors as for :func:`amax`.
+    ``dim`` and ``keepdim`` as for :func:`sum`. A ValueError says that there is nothing to compare.
 
     Examples
     --------
@@ -203,22 +181,10 @@ def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 @on_its_device
 def var(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-    """The variance, ``sum (x - mean)^2 / (n - correction)``.
+    """The variance, ``sum (x - mean)^2 / (n - correction)``, of all or over ``dim``.
 
-    Parameters
-    ----------
-    x : Tensor
-    dim : int or tuple of int, optional
-        The dimensions to take it over; all by default.
-    correction : int
-        1 for the unbiased estimate, 0 for the mean squared deviation.
-    keepdim : bool
-        Keep those dimensions, with length 1.
-
-    Returns
-    -------
-    Tensor
-        NaN where ``n`` is not larger than the correction and the deviations are 0.
+    With ``correction`` 1 it is the unbiased estimate, with 0 the mean squared deviation. It is NaN
+    where ``n`` is not larger. ``dim`` and ``keepdim`` as for :func:`sum`.
 
     Examples
     --------
@@ -240,10 +206,9 @@ def _variance(name: str, x: Any, dim: Dims, correction: int, keepdim: bool) -> T
 
 @on_its_device
 def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-    """The standard deviation: the square root of :func:`var`.
+    """The square root of :func:`var`, with its ``dim``, ``correction`` and ``keepdim``.
 
-    Parameters and result as for :func:`var`. Where all elements are equal the gradient, which
-    does not exist, is taken as 0.
+    Where all elements are equal the gradient, which does not exist, is taken as 0.
 
     Examples
     --------

@@ -53,17 +53,7 @@ def _compare(name: str, function: Callable[[Any, Any], Array], a: Any, b: Any) -
 
 
 def eq(a: Any, b: Any) -> Tensor:
-    """``a == b``, element by element, with broadcasting.
-
-    Parameters
-    ----------
-    a, b : Tensor or number
-        Of shapes that broadcast together. At least one a tensor.
-
-    Returns
-    -------
-    Tensor
-        Of booleans, without gradient.
+    """``a == b`` as a tensor of booleans, with broadcasting; one of the two may be a number.
 
     Examples
     --------
@@ -74,7 +64,7 @@ def eq(a: Any, b: Any) -> Tensor:
 
 
 def ne(a: Any, b: Any) -> Tensor:
-    """``a != b``, element by element. Parameters and result are those of :func:`eq`.
+    """``a != b``: see :func:`eq`.
 
     Examples
     --------
@@ -85,7 +75,7 @@ def ne(a: Any, b: Any) -> Tensor:
 
 
 def lt(a: Any, b: Any) -> Tensor:
-    """``a < b``, element by element. Parameters and result are those of :func:`eq`.
+    """``a < b``: see :func:`eq`.
 
     Examples
     --------
@@ -96,7 +86,7 @@ def lt(a: Any, b: Any) -> Tensor:
 
 
 def le(a: Any, b: Any) -> Tensor:
-    """``a <= b``, element by element. Parameters and result are those of :func:`eq`.
+    """``a <= b``: see :func:`eq`.
 
     Examples
     --------
@@ -107,7 +97,7 @@ def le(a: Any, b: Any) -> Tensor:
 
 
 def gt(a: Any, b: Any) -> Tensor:
-    """``a > b``, element by element. Parameters and result are those of :func:`eq`.
+    """``a > b``: see :func:`eq`.
 
     Examples
     --------
@@ -118,7 +108,7 @@ def gt(a: Any, b: Any) -> Tensor:
 
 
 def ge(a: Any, b: Any) -> Tensor:
-    """``a >= b``, element by element. Parameters and result are those of :func:`eq`.
+    """``a >= b``: see :func:`eq`.
 
     Examples
     --------
@@ -211,24 +201,9 @@ class Clamp(Operation):
 
 @on_its_device
 def where(condition: Any, a: Any, b: Any) -> Tensor:
-    """Take from ``a`` where the condition holds, from ``b`` elsewhere, with broadcasting.
+    """Take from ``a`` where the ``condition`` holds, from ``b`` elsewhere, with broadcasting.
 
-    Parameters
-    ----------
-    condition : Tensor or array of bool
-    a, b : Tensor or number
-
-    Returns
-    -------
-    Tensor
-        Of the shape all three broadcast to.
-
-    Raises
-    ------
-    TypeError
-        If the condition is not boolean.
-    ValueError
-        If the shapes do not broadcast together.
+    A TypeError says that the condition is not boolean, a ValueError that shapes do not fit.
 
     Examples
     --------
@@ -248,22 +223,7 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
 
 
 def maximum(a: Any, b: Any) -> Tensor:
-    """The larger of two tensors, element by element, with broadcasting.
-
-    Parameters
-    ----------
-    a, b : Tensor or number
-        Of shapes that broadcast together.
-
-    Returns
-    -------
-    Tensor
-        Where both are equal, each receives half the gradient.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not broadcast together.
+    """The larger of ``a`` and ``b``, with broadcasting; equals each receive half the gradient.
 
     Examples
     --------
@@ -274,9 +234,7 @@ def maximum(a: Any, b: Any) -> Tensor:
 
 
 def minimum(a: Any, b: Any) -> Tensor:
-    """The smaller of two tensors, element by element, with broadcasting.
-
-    Parameters, results and errors as for :func:`maximum`.
+    """The smaller of ``a`` and ``b``, with broadcasting; equals each receive half the gradient.
 
     Examples
     --------
@@ -287,23 +245,9 @@ def minimum(a: Any, b: Any) -> Tensor:
 
 
 def clamp(x: Any, min: float | None = None, max: float | None = None) -> Tensor:
-    """Limit every element to an interval.
+    """Limit every element to the interval from ``min`` to ``max``, of which one may be missing.
 
-    Parameters
-    ----------
-    x : Tensor
-    min, max : number, optional
-        The ends of the interval; at least one.
-
-    Returns
-    -------
-    Tensor
-        Of the same shape; the gradient passes where ``min <= x <= max``.
-
-    Raises
-    ------
-    ValueError
-        If both ends are missing.
+    The gradient passes where ``min <= x <= max``. A ValueError says that both ends are missing.
 
     Examples
     --------

@@ -41,23 +41,10 @@ def one_tuple(values: tuple, name: str) -> tuple[int, ...]:
 
 
 def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
-    """The same elements, in order, in another shape.
+    """The same elements, in order, in another ``shape``; one length may be -1, which is worked out.
 
-    Parameters
-    ----------
-    x : Tensor
-    *shape : int or tuple of int
-        The new shape; one length may be -1, which is worked out.
-
-    Returns
-    -------
-    Tensor
-        Sharing memory with ``x`` where possible; ``x`` itself if it has that shape already.
-
-    Raises
-    ------
-    ValueError
-        If the number of elements differs.
+    The result shares memory with ``x`` where possible, and is ``x`` if it has that shape. A
+    ValueError says that the number of elements differs.
 
     Examples
     --------
@@ -84,23 +71,7 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Merge the dimensions from ``start_dim`` to ``end_dim`` into one.
 
-    Parameters
-    ----------
-    x : Tensor
-    start_dim, end_dim : int
-        First and last dimension to merge, negative ones counting from the end.
-
-    Returns
-    -------
-    Tensor
-        ``x`` itself if there is nothing to merge.
-
-    Raises
-    ------
-    IndexError
-        If a dimension is out of range.
-    ValueError
-        If ``start_dim`` comes after ``end_dim``.
+    Negative ones count from the end. A ValueError says that ``start_dim`` comes after ``end_dim``.
 
     Examples
     --------
@@ -122,22 +93,9 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def permute(x: Any, *dims: int | Sequence[int]) -> Tensor:
-    """The dimensions in another order, without copying.
+    """The dimensions in another order, without copying: ``dims`` are where each comes from.
 
-    Parameters
-    ----------
-    x : Tensor
-    *dims : int or tuple of int
-        Every dimension once: where each new one comes from.
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    ValueError
-        If a dimension is missing or named twice.
+    A ValueError says that a dimension is missing or named twice.
 
     Examples
     --------
@@ -153,21 +111,7 @@ def permute(x: Any, *dims: int | Sequence[int]) -> Tensor:
 
 
 def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
-    """Swap two dimensions, without copying.
-
-    Parameters
-    ----------
-    x : Tensor
-    dim0, dim1 : int
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    IndexError
-        If a dimension is out of range.
+    """Swap the dimensions ``dim0`` and ``dim1``, without copying.
 
     Examples
     --------
@@ -185,18 +129,9 @@ def transpose(x: Any, dim0: int, dim1: int) -> Tensor:
 
 
 def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Tensor:
-    """Drop dimensions of length 1: all, or those named (others are left alone).
+    """Drop dimensions of length 1: all, or those of ``dim`` (others are left alone).
 
-    Parameters
-    ----------
-    x : Tensor
-    dim : int or tuple of int, optional
-        Negative ones count from the end.
-
-    Returns
-    -------
-    Tensor
-        Sharing memory with ``x``.
+    The result shares memory with ``x``.
 
     Examples
     --------
@@ -209,23 +144,9 @@ def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Tensor:
 
 
 def unsqueeze(x: Any, dim: int) -> Tensor:
-    """Insert a dimension of length 1 at a position, counted in the result.
+    """Insert a dimension of length 1 at position ``dim``, counted in the result.
 
-    Parameters
-    ----------
-    x : Tensor
-    dim : int
-        Negative ones count from the end.
-
-    Returns
-    -------
-    Tensor
-        Sharing memory with ``x``.
-
-    Raises
-    ------
-    IndexError
-        If the position is out of range.
+    The result shares memory with ``x``.
 
     Examples
     --------
@@ -240,21 +161,8 @@ def unsqueeze(x: Any, dim: int) -> Tensor:
 def expand(x: Any, *shape: int | Sequence[int]) -> Tensor:
     """Repeat along new leading dimensions and those of length 1, without copying.
 
-    Parameters
-    ----------
-    x : Tensor
-    *shape : int or tuple of int
-        The new shape; -1 keeps a length.
-
-    Returns
-    -------
-    Tensor
-        A read-only view.
-
-    Raises
-    ------
-    ValueError
-        If the shape cannot be reached.
+    In the new ``shape`` -1 keeps a length. The result is a read-only view. A ValueError says that
+    the shape cannot be reached.
 
     Examples
     --------

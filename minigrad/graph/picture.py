@@ -66,11 +66,11 @@ def arrange(inputs: Sequence[Sequence[int]], sizes: Sequence[Point], page: Point
     for slot, following in dict.fromkeys(pair for way in ways for pair in itertools.pairwise(way)):
         before[following].append(slot)
         after[slot].append(following)
-    _order(columns, before, after)
     sizes = [*sizes, *[(0.0, 0.0)] * (len(before) - len(sizes))]  # a passing line takes no room
+    y = _heights(columns, before, after, sizes)
     layouts = []
     for count in range(1, len(columns) + 1):
-        layouts.append(_placed(_bands(columns, sizes, count), ways, before, after, sizes))
+        layouts.append(_placed(_bands(columns, sizes, count), ways, after, sizes, dict(y)))
         if layouts[-1].height / page[1] > layouts[-1].width / page[0]:
             break  # more bands only make it narrower
     return min(layouts, key=lambda found: max(found.width / page[0], found.height / page[1]))
@@ -107,18 +107,33 @@ def _columns(inputs: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[lis
     return columns, ways
 
 
-def _order(columns: list[list[int]], before: Neighbours, after: Neighbours) -> None:
-    """Sort each column by the mean position of its neighbours, back and forth."""
-    position = {slot: i for column in columns for i, slot in enumerate(column)}
-    for sweep in range(8):
-        neighbours = after if sweep % 2 else before
+def _heights(
+    columns: list[list[int]], before: Neighbours, after: Neighbours, sizes: Sequence[Point]
+) -> dict[int, float]:
+    """The y of each slot, near its neighbours'; and sort the columns so that few lines cross.
+
+    Sweep by sweep, forwards and back, a column follows the one before it. At last each slot goes
+    towards the neighbours on both sides, and no column is sorted any more.
+    """
+    y = {slot: float(i) for column in columns for i, slot in enumerate(column)}
+    for sweep in range(14):
         for column in columns[::-1] if sweep % 2 else columns:
-            column.sort(key=lambda slot: _mean(position, neighbours[slot], position[slot]))
-            position.update((slot, i) for i, slot in enumerate(column))
-
-
-def _mean(of: dict[int, float], slots: Sequence[int], otherwise: float) -> float:
-    return sum(of[slot] for slot in slots) / len(slots) if slots else otherwise
+            wish = {}
+            for slot in column:
+                near = after[slot] if sweep % 2 else before[slot]
+                near = before[slot] + after[slot] if sweep >= 8 else near
+                wish[slot] = sum(y[other] for other in near) / len(near) if near else y[slot]
+            if sweep < 8:
+                column.sort(key=wish.__getitem__)
+            room = numpy.array([sizes[slot][1] + BOX_GAP for slot in column])
+            offsets = room.cumsum() - room / 2
+            # Less the offset, "below the one before" is "not smaller than the one before": the
+            # places halfway between the running maximum and the running minimum from behind.
+            places = [wish[slot] for slot in column] - offsets
+            highest = numpy.maximum.accumulate(places)
+            lowest = numpy.minimum.accumulate(places[::-1])[::-1]
+            y.update(zip(column, ((highest + lowest) / 2 + offsets).tolist()))
+    return y
 
 
 def _bands(columns: list[list[int]], sizes: Sequence[Point], count: int) -> list[list[list[int]]]:
@@ -138,19 +153,23 @@ def _width(column: Sequence[int], sizes: Sequence[Point]) -> float:
 def _placed(
     bands: list[list[list[int]]],
     ways: list[list[int]],
-    before: Neighbours,
     after: Neighbours,
     sizes: Sequence[Point],
+    y: dict[int, float],
 ) -> Layout:
-    """The coordinates of boxes and lines."""
+    """The coordinates of boxes and lines, the bands moved below each other."""
     left_of: dict[int, float] = {}  # the edges of each slot's column
     right_of: dict[int, float] = {}
-    y: dict[int, float] = {}
     margin = COLUMN_GAP if len(bands) > 1 else 0.0
     width = height = 0.0
     gaps = []  # the middle of the gap above each band
     for band in bands:
         gaps.append(height + BAND_GAP / 2)
+        slots = [slot for column in band for slot in column]
+        shift = height + (BAND_GAP if height else 0.0)
+        shift -= min(y[slot] - sizes[slot][1] / 2 for slot in slots)
+        y.update({slot: y[slot] + shift for slot in slots})
+        height = max(y[slot] + sizes[slot][1] / 2 for slot in slots)
         left = margin
         for column in band:
             right = left + _width(column, sizes)
@@ -158,7 +177,6 @@ def _placed(
             right_of.update(dict.fromkeys(column, right))
             left = right + COLUMN_GAP
         width = max(width, left - COLUMN_GAP + margin)
-        height = _stack(band, before, after, sizes, y, height + BAND_GAP if y else 0.0)
     turns: dict[int, tuple[float, float, float]] = {}
     for band, gap in zip(bands, gaps[1:]):
         # The line that leaves lowest turns first: innermost on the right, uppermost in the gap,
@@ -190,33 +208,6 @@ def _placed(
     boxes = [slot for slot in sorted(y) if sizes[slot][0]]
     centres = [((left_of[box] + right_of[box]) / 2, y[box]) for box in boxes]
     return Layout(centres, lines, width, height)
-
-
-def _stack(
-    band: list[list[int]],
-    before: Neighbours,
-    after: Neighbours,
-    sizes: Sequence[Point],
-    y: dict[int, float],
-    top: float,
-) -> float:
-    """Give the slots of a band their y, near their neighbours' in the band. Returns its bottom."""
-    slots = {slot for column in band for slot in column}
-    near = {s: [other for other in before[s] + after[s] if other in slots] for s in slots}
-    y.update(dict.fromkeys(slots, 0.0))
-    for sweep in range(6):
-        for column in band[::-1] if sweep % 2 else band:
-            room = numpy.array([sizes[slot][1] + BOX_GAP for slot in column])
-            offsets = room.cumsum() - room / 2
-            # Less the offset, "below the one before" is "not smaller than the one before": the
-            # places halfway between the running maximum and the running minimum from behind.
-            wish = [_mean(y, near[slot], 0.0) for slot in column] - offsets
-            highest = numpy.maximum.accumulate(wish)
-            lowest = numpy.minimum.accumulate(wish[::-1])[::-1]
-            y.update(zip(column, ((highest + lowest) / 2 + offsets).tolist()))
-    shift = top - min(y[slot] - sizes[slot][1] / 2 for slot in slots)
-    y.update({slot: y[slot] + shift for slot in slots})
-    return max(y[slot] + sizes[slot][1] / 2 for slot in slots)
 
 
 def _without_repeats(line: Sequence[Point]) -> list[Point]:

@@ -1,6 +1,238 @@
-"""Compare denoisers: with and without a bottleneck, trained on little and on much noise."""
+"""Denoising images, compared: with a bottleneck and without; trained on little and much noise."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.compare_denoisers"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.data.corruption import GaussianNoise
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import DATA_OPTIONS, measure_psnr, table_of
+from autoencoder.metrics import psnr
+from autoencoder.models import AutoEncoder, Denoiser
+from autoencoder.storage.checkpoint import COUNT, NUMBER
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training import random_generator
+from minigrad import nn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+PRESETS = {
+    "smoke": {"epochs": 1, "train_images": 400, "test_images": 100},
+    "default": {"epochs": 2, "train_images": 60_000, "test_images": 10_000},
+    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 10_000},
+    "full": {"epochs": 25, "train_images": 60_000, "test_images": 10_000},
+}
+for preset in PRESETS.values():
+    preset.update(batch_size=100, latent_size=32)
+
+OPTIONS = (
+    *DATA_OPTIONS,
+    Option("latent-size", positive, "d, the size of the bottleneck"),
+)
+
+MIDDLE = 0.5  # the noise of train_denoiser, and of the denoiser without a bottleneck
+TRAINING_NOISES = (0.25, MIDDLE, 1.0)
+TEST_NOISES = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0, 1.25)
+SHOWN_NOISES = (0.25, 0.5, 1.0)
+DIGITS = 3  # shown at each noise; odd, so that a heading stands over the middle one
+INPUT = "noisy input"
+
+
+def compute(run: Run) -> Results:
+    """Train the denoisers, then measure all of them on the same noisy images."""
+    options = run.options
+    train = run.images("train", options.train_images)
+    clean = run.images("test", options.test_images)
+    models: dict[str, nn.Module] = {}
+    for noise_std in TRAINING_NOISES:
+        name = _name(f"d = {options.latent_size}", noise_std)
+        models[name] = _trained(
+            run, "denoiser", lambda: AutoEncoder(options.latent_size), train, clean, noise_std
+        )
+    without = _name("no bottleneck", MIDDLE)
+    models[without] = _trained(run, "denoiser-wide", Denoiser, train, clean, MIDDLE)
+
+    shown = {without: "wide", _name(f"d = {options.latent_size}", MIDDLE): "narrow"}
+    arrays, rows = {"clean": clean[:DIGITS]}, []
+    for test_noise in TEST_NOISES:
+        # At every noise the same draw, scaled: curves are compared on the same images.
+        noisy = GaussianNoise(test_noise)(clean, random_generator(options.seed, "evaluation"))
+        rows.append(_row(INPUT, test_noise, psnr(noisy, clean)))
+        for name, model in models.items():
+            denoised = reconstruct(model, noisy, options.workers)
+            rows.append(_row(name, test_noise, psnr(denoised, clean)))
+            if test_noise in SHOWN_NOISES and name in shown:
+                arrays[f"noisy/{test_noise:g}"] = noisy[:DIGITS]
+                arrays[f"{shown[name]}/{test_noise:g}"] = denoised[:DIGITS]
+    numbers = {
+        "names": list(models),
+        "narrow": f"d = {options.latent_size}",
+        "epochs": options.epochs,
+        "train_images": len(train),
+        "test_images": len(clean),
+        "parameters": {
+            name: sum(parameter.size for parameter in model.parameters())
+            for name, model in models.items()
+        },
+    }
+    return Results(arrays, numbers, rows)
+
+
+def _trained(
+    run: Run,
+    name: str,
+    make_model: Callable[[], nn.Module],
+    train: numpy.ndarray,
+    clean: numpy.ndarray,
+    noise_std: float,
+) -> nn.Module:
+    """A denoiser trained on one noise, as demos/train_denoiser.py trains it."""
+    noise = GaussianNoise(noise_std)
+    noisy = noise(clean, random_generator(run.options.seed, "evaluation"))
+    model, _ = run.trained(
+        f"{name}-noise-{noise_std:g}",
+        make_model,
+        train,
+        corruption=noise,
+        evaluate=measure_psnr(noisy, clean, run.options.workers),
+        tested_on=clean,
+    )
+    return model
+
+
+def _name(network: str, noise_std: float) -> str:
+    return f"{network}, trained on σ = {noise_std:g}"
+
+
+def _row(name: str, test_noise: float, decibels: object) -> dict[str, object]:
+    return {"denoiser": name, "test_noise_std": test_noise, "test_psnr_db": decibels}
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    narrow = f"d = {options.latent_size}"
+    names = [_name(narrow, noise) for noise in TRAINING_NOISES]
+    names.append(_name("no bottleneck", MIDDLE))
+    shown = [f"{way}/{n:g}" for way in ("noisy", "narrow", "wide") for n in SHOWN_NOISES]
+    return Needs(
+        dict.fromkeys(["clean", *shown], f"{DIGITS} 1 H W"),
+        {
+            "names": names,
+            "narrow": narrow,
+            "epochs": options.epochs,
+            "train_images": COUNT,
+            "test_images": COUNT,
+            "parameters": dict.fromkeys(names, COUNT),
+        },
+        [_row(name, noise, NUMBER) for noise in TEST_NOISES for name in (INPUT, *names)],
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Noisy and denoised digits at several noises; PSNR against the noise of the test images."""
+    from autoencoder.figures import line_chart, rows_of_images
+
+    arrays, numbers = results.arrays, results.numbers
+    measured = table_of(results, "denoiser", "test_noise_std", "test_psnr_db")
+    keys = [f"{noise:g}" for noise in SHOWN_NOISES]
+    rows = [_side_by_side([arrays["clean"]] * len(keys))]
+    rows += [
+        _side_by_side([arrays[f"{way}/{key}"] for key in keys])
+        for way in ("noisy", "narrow", "wide")
+    ]
+    headings = [""] * rows[0].shape[0]
+    shown = len(arrays["clean"])  # fewer than DIGITS where there are fewer test images
+    for number, key in enumerate(keys):
+        headings[number * (shown + 1) + shown // 2] = f"σ = {key}"
+    digits = rows_of_images(
+        rows,
+        ["clean", "noisy", numbers["narrow"], "no bottleneck"],
+        column_titles=headings,
+    )
+    by_noise = line_chart(
+        {
+            name: (TEST_NOISES, [measured[name, noise] for noise in TEST_NOISES])
+            for name in [*numbers["names"], INPUT]
+        },
+        "σ, standard deviation of the test noise",
+        "PSNR on test images (dB)",
+        x_ticks=(0.1, *TRAINING_NOISES[:2], 0.75, 1.0, 1.25),
+    )
+    return {"digits": digits, "psnr_by_noise": by_noise}
+
+
+def _side_by_side(groups: list[numpy.ndarray]) -> numpy.ndarray:
+    """Groups of images with a white gap between them."""
+    gap = numpy.ones_like(groups[0][:1])
+    parts = [part for group in groups for part in (group, gap)]
+    return numpy.concatenate(parts[:-1])
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    measured = table_of(results, "denoiser", "test_noise_std", "test_psnr_db")
+    names = numbers["names"]
+    narrow, wide = names[TRAINING_NOISES.index(MIDDLE)], names[-1]
+    at = [
+        f"{measured[narrow, noise]:.2f} and {measured[wide, noise]:.2f} dB at σ = {noise:g} "
+        f"(noisy input {measured[INPUT, noise]:.2f})"
+        for noise in SHOWN_NOISES
+    ]
+    gain = measured[wide, MIDDLE] - measured[narrow, MIDDLE]
+    better = "better" if gain > 0 else "worse"
+    best = {noise: max(names[:-1], key=lambda n: measured[n, noise]) for noise in TRAINING_NOISES}
+    matched = [noise for i, noise in enumerate(TRAINING_NOISES) if best[noise] == names[i]]
+    worse_than_input = [
+        f"{name} at {', '.join(f'{noise:g}' for noise in losing)}"
+        for name in names
+        if (losing := [n for n in TEST_NOISES if measured[name, n] < measured[INPUT, n]])
+    ]
+    return [
+        f"digits: trained on σ = {MIDDLE:g}, {numbers['train_images']:,} images, "
+        f"epochs: {numbers['epochs']}, measured on {numbers['test_images']:,} test images: "
+        f"{numbers['narrow']} and no bottleneck reach {'; '.join(at)}. At the noise of the "
+        f"training the denoiser without a bottleneck is {abs(gain):.2f} dB {better}, with "
+        f"{numbers['parameters'][wide]:,} parameters to {numbers['parameters'][narrow]:,}.",
+        f"psnr_by_noise: of the denoisers with {numbers['narrow']}, the one trained on the noise "
+        f"it is tested with is the best at {len(matched)} of {len(TRAINING_NOISES)} noises"
+        + (f" (σ = {', '.join(f'{n:g}' for n in matched)})." if matched else ".")
+        + (
+            f" Below the noisy input itself: {'; '.join(worse_than_input)}."
+            if worse_than_input
+            else " None is anywhere below the noisy input itself."
+        ),
+    ]
+
+
+section = Section(
+    name="compare_denoisers",
+    title="Denoising images",
+    equation=r"\min_{\phi}\ \frac{1}{N}\sum_{n=1}^{N}"
+    r"\left\|x_n-\phi(x_n+\epsilon_n)\right\|^2,\quad \epsilon_n\sim\mathcal{N}(0,\sigma^2 I)",
+    description="Denoisers with a bottleneck and without one, trained on little, middling and "
+    "much noise, measured at every noise. A denoiser may do without a bottleneck: copying its "
+    "input would not help it.",
+    presets=PRESETS,
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=OPTIONS,
+    check=Run.require_images,
+)

@@ -1,6 +1,279 @@
-"""Find the number of factors that faces were drawn from: PCA and a deep autoencoder."""
+"""Degrees of freedom: the error of the deep autoencoder drops at the true number of factors."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.degrees_of_freedom"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.data.faces import FACTORS, sample_faces
+from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.metrics import mse_per_pixel
+from autoencoder.models import SmoothAutoEncoder
+from autoencoder.pca import PCA
+from autoencoder.storage.checkpoint import COUNT, NUMBER, POSITIVE
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["drops", "faces", "section", "train_on_faces"]
+
+PRESETS = {
+    "smoke": {"epochs": 1, "train_images": 400, "test_images": 200, "hidden": 32},
+    "default": {"epochs": 20, "train_images": 20_000, "test_images": 2_000, "hidden": 128},
+    "lecture": {"epochs": 40, "train_images": 20_000, "test_images": 2_000, "hidden": 128},
+    "full": {"epochs": 60, "train_images": 40_000, "test_images": 5_000, "hidden": 256},
+}
+for preset in PRESETS.values():
+    preset.update(batch_size=100, image_size=16)
+
+OPTIONS = (
+    Option("train-images", positive, "training faces to draw"),
+    Option("test-images", positive, "test faces to draw"),
+    Option("hidden", positive, "units of each of the four hidden layers"),
+    Option("image-size", positive, "height and width of a face in pixels, from 8"),
+)
+
+COUNTS = (3, 6)  # K, how many factors vary
+BEYOND = 2  # latents more than factors that are tried
+LEARNING_RATE = 2e-3
+SHOWN = 8
+STEPS = 9  # faces along a latent
+
+
+def faces(run: Run, count: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """Training faces and test faces of K factors, and the factors of the test faces."""
+    options = run.options
+    size = options.image_size
+    train, _ = sample_faces(
+        options.train_images, random_generator(options.seed, "data", count), count, size
+    )
+    rng = random_generator(options.seed, "evaluation", count)
+    test, factors = sample_faces(options.test_images, rng, count, size)
+    return train, test, factors
+
+
+def train_on_faces(
+    run: Run, count: int, latent_size: int, centred: numpy.ndarray
+) -> SmoothAutoEncoder:
+    """The deep autoencoder with d latents for faces of K factors, less their mean."""
+    model, rows = run.trained(
+        f"faces-{count}-factors-d-{latent_size}",
+        lambda: SmoothAutoEncoder(latent_size, centred.shape[1:], run.options.hidden),
+        centred,
+        run.settings(learning_rate=LEARNING_RATE, schedule="cosine"),
+        quiet=True,
+    )
+    if not run.quiet:
+        loss, seconds = rows[-1]["train_loss"], sum(row["seconds"] for row in rows)
+        print(
+            f"faces of {count} factors, d = {latent_size}: train_loss {loss:.3g}, {seconds:.0f} s"
+        )
+    return model
+
+
+def check(run: Run) -> None:
+    """Faces enough for the components of PCA and for the map from latents to factors."""
+    most = max(COUNTS) + BEYOND
+    run.require("train_images", most + 1, f"PCA with {most} components")
+    run.require("test_images", max(COUNTS) + 2, f"a linear map of {max(COUNTS)} latents")
+    run.require("image_size", 8, "a face")
+
+
+def compute(run: Run) -> Results:
+    """For each K, PCA and the deep autoencoder for d from 1 to K + 2."""
+    rows: list[dict[str, object]] = []
+    arrays: dict[str, numpy.ndarray] = {}
+    numbers: dict[str, object] = {
+        "train_images": run.options.train_images,
+        "epochs": run.options.epochs,
+        "hidden": run.options.hidden,
+        "image_size": run.options.image_size,
+    }
+    workers = run.options.workers
+    for count in COUNTS:
+        train, test, factors = faces(run, count)
+        mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
+        pca = PCA(count + BEYOND).fit(train)
+        for latent_size in range(1, count + BEYOND + 1):
+            linear = pca.truncate(latent_size)
+            projected = linear.inverse_transform(linear.transform(test))
+            model = train_on_faces(run, count, latent_size, train - mean)
+            restored = reconstruct(model, test - mean, workers) + mean
+            for name, guess in (("PCA", projected), ("deep", restored)):
+                error = mse_per_pixel(guess, test)
+                rows.append({"factors": count, "model": name, "d": latent_size, "test_mse": error})
+            if latent_size == count:
+                arrays[f"original/{count}"] = test[:SHOWN]
+                arrays[f"PCA/{count}"] = projected[:SHOWN]
+                arrays[f"deep/{count}"] = restored[:SHOWN]
+                z = encode(model, test - mean, workers)
+                arrays[f"traversal/{count}"] = decode(model, _traversal(z), workers) + mean
+                numbers[f"explained/{count}"] = _explained(z, factors)
+    return Results(arrays, numbers, rows)
+
+
+def _traversal(z: numpy.ndarray) -> numpy.ndarray:
+    """Latents (d * STEPS, d): each in turn from its 5 % to its 95 % quantile, others in the middle.
+
+    Moved along their principal axes: a latent on its own may leave the data, where latents of
+    the data go together.
+    """
+    centre = z.mean(axis=0)
+    axes = PCA(z.shape[1]).fit(z)
+    along = axes.transform(z)
+    path = numpy.zeros((z.shape[1], STEPS, z.shape[1]), dtype="float32")
+    for i in range(z.shape[1]):
+        low, high = numpy.quantile(along[:, i], [0.05, 0.95])
+        path[i, :, i] = numpy.linspace(low, high, STEPS)
+    moved = path.reshape(-1, z.shape[1]) @ axes.components_.astype("float32")
+    return (moved + centre).astype("float32")
+
+
+def _explained(z: numpy.ndarray, factors: numpy.ndarray) -> dict[str, float]:
+    """For each factor, the share of its variance that a linear map of the latents explains."""
+    design = numpy.column_stack([numpy.ones(len(z)), z.astype("float64")])
+    solution, *_ = numpy.linalg.lstsq(design, factors.astype("float64"), rcond=None)
+    rest = ((factors - design @ solution) ** 2).mean(axis=0) / factors.var(axis=0)
+    return {name: float(1 - r) for name, r in zip(FACTORS, rest)}
+
+
+def drops(rows: Iterable[dict[str, object]], count: int, model: str) -> tuple[float, float]:
+    """The drop in log error from d = K - 1 to K, and from K to K + 1."""
+    error = {
+        row["d"]: row["test_mse"]
+        for row in rows
+        if row["factors"] == count and row["model"] == model
+    }
+    return (
+        math.log(error[count - 1] / error[count]),
+        math.log(error[count] / error[count + 1]),
+    )
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    arrays = {f"traversal/{count}": f"{count * STEPS} 3 H W" for count in COUNTS}
+    shown = [f"{way}/{count}" for count in COUNTS for way in ("original", "PCA", "deep")]
+    return Needs(
+        {**arrays, **dict.fromkeys(shown, "N 3 H W")},
+        {
+            "train_images": COUNT,
+            **{name: vars(options)[name] for name in ("epochs", "hidden", "image_size")},
+            **{f"explained/{count}": dict.fromkeys(FACTORS[:count], NUMBER) for count in COUNTS},
+        },
+        [
+            {"factors": count, "model": model, "d": d, "test_mse": POSITIVE}
+            for count in COUNTS
+            for d in range(1, count + BEYOND + 1)
+            for model in ("PCA", "deep")
+        ],
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Error against d, faces with d = K, and faces along the latents."""
+    from autoencoder.figures import COLOURS, line_chart, new_figure, rows_of_images, shared_legend
+
+    arrays = results.arrays
+    figure, grid = new_figure(1, len(COUNTS), width=14.0, height=6.2, share_y=True)
+    for axes, count in zip(grid[0], COUNTS):
+        curves = {}
+        for model, name in (("PCA", "PCA"), ("deep", "deep autoencoder")):
+            chosen = [r for r in results.rows if r["factors"] == count and r["model"] == model]
+            curves[name] = ([r["d"] for r in chosen], [r["test_mse"] for r in chosen])
+        line_chart(
+            curves,
+            "latent size d",
+            "mean squared error a pixel" if count == COUNTS[0] else "",
+            title=f"faces of K = {count} factors",
+            log_y=True,
+            x_ticks=range(1, count + BEYOND + 1),
+            axes=axes,
+        )
+        axes.get_legend().remove()
+        axes.axvline(count, color=COLOURS["grey"], linestyle=":", zorder=1, label="d = K")
+    shared_legend(figure)
+    figures = {"error_by_latent_size": figure}
+    for count in COUNTS:
+        figures[f"faces_{count}_factors"] = rows_of_images(
+            [arrays[f"{way}/{count}"] for way in ("original", "PCA", "deep")],
+            ["original", f"PCA, d = {count}", f"deep, d = {count}"],
+        )
+    for count in COUNTS:
+        path = arrays[f"traversal/{count}"]
+        figures[f"traversals_{count}_factors"] = rows_of_images(
+            list(path.reshape(count, STEPS, *path.shape[1:])),
+            [f"axis {i}" for i in range(1, count + 1)],
+        )
+    return figures
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    size = numbers["image_size"]
+    lines = [
+        f"Faces of {size} × {size} pixels in colour, {numbers['train_images']:,} for training; the "
+        f"deep autoencoder has {numbers['hidden']} tanh units in each of two hidden layers on "
+        f"either side (epochs: {numbers['epochs']}). Error on new faces, a pixel.",
+    ]
+    for count in COUNTS:
+        deep, linear = (drops(results.rows, count, model) for model in ("deep", "PCA"))
+        errors = {
+            row["model"]: row["test_mse"]
+            for row in results.rows
+            if row["factors"] == count and row["d"] == count
+        }
+        has_elbow = errors["deep"] < errors["PCA"] and deep[0] >= 3 * deep[1]
+        lines.append(
+            f"error_by_latent_size: K = {count}: from d = {count - 1} to {count} the deep "
+            f"autoencoder's error falls by a factor of {math.exp(deep[0]):.2f}, from {count} to "
+            f"{count + 1} by {math.exp(deep[1]):.2f}: "
+            f"{'an elbow' if has_elbow else 'no clear elbow'} at d = K. PCA's falls by "
+            f"{math.exp(linear[0]):.2f} and {math.exp(linear[1]):.2f}."
+        )
+        lines.append(
+            f"faces_{count}_factors: with d = K = {count}, mean squared error a pixel "
+            f"{errors['PCA']:.2e} for PCA and {errors['deep']:.2e} for the deep autoencoder."
+        )
+        explained = numbers[f"explained/{count}"]
+        worst = min(explained, key=lambda name: explained[name])
+        lines.append(
+            f"traversals_{count}_factors: along each principal axis of the latents, the others in "
+            f"the middle. The factors that vary: {', '.join(explained).replace('_', ' ')}. A "
+            f"linear map of the latents explains between {100 * explained[worst]:.0f} % "
+            f"({worst.replace('_', ' ')}) and {100 * max(explained.values()):.0f} % of a factor's "
+            "variance; nothing in the loss asks for one factor a latent."
+        )
+    return lines
+
+
+section = Section(
+    name="degrees_of_freedom",
+    title="Degrees of freedom",
+    equation=r"\min_{f,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2,\quad"
+    r" f(x)\in\mathbb{R}^d,\quad x=\mathrm{render}(u_1,\ldots,u_K)",
+    description="Faces drawn from K factors have K degrees of freedom, however many pixels: the "
+    "deep autoencoder's error shows K, that of PCA does not.",
+    presets=PRESETS,
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=OPTIONS,
+    check=check,
+)

@@ -1,6 +1,278 @@
-"""Denoise points in the plane, and compare what is learnt with the exact posterior mean."""
+"""Denoising points in the plane: what squared loss learns is E[x | x~], and with it the score."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.denoise_2d"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.data.corruption import GaussianNoise
+from autoencoder.data.curves import circle, mixture_ring, spiral, two_moons
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import measure_error
+from autoencoder.metrics import mse_per_pixel, sum_per_sample
+from autoencoder.models import mlp
+from autoencoder.storage.checkpoint import FINITE, POSITIVE
+from autoencoder.storage.results import Needs, Results, epoch_rows
+from autoencoder.training import random_generator
+from minigrad import nn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+PRESETS = {
+    "smoke": {"epochs": 1, "train_points": 2_000, "test_points": 500},
+    "default": {"epochs": 40, "train_points": 50_000, "test_points": 10_000},
+    "lecture": {"epochs": 40, "train_points": 50_000, "test_points": 10_000},
+    "full": {"epochs": 200, "train_points": 50_000, "test_points": 10_000},
+}
+for preset in PRESETS.values():
+    preset.update(batch_size=500, noise_std=0.15, mixture_noise_std=0.3)
+
+OPTIONS = (
+    Option("train-points", positive, "training points to draw"),
+    Option("test-points", positive, "test points to measure on"),
+    Option("noise-std", positive_number, "standard deviation of the noise on the curves"),
+    Option("mixture-noise-std", positive_number, "standard deviation of the noise on the mixture"),
+)
+
+CURVES = (circle, spiral, two_moons)
+MIXTURE = mixture_ring(6, std=0.15)
+SHOWN = 220  # arrows
+GRID = numpy.linspace(-1.9, 1.9, 19)
+NAMES = ("test_loss", "test_loss_per_sample")
+MASS = 0.98  # of the noised density, that the fields are drawn for
+
+
+def compute(run: Run) -> Results:
+    """Train a denoiser for each curve and one for the mixture; compare that with closed forms."""
+    options = run.options
+    results = Results(
+        numbers={
+            "noise_std": options.noise_std,
+            "mixture_noise_std": options.mixture_noise_std,
+            "epochs": options.epochs,
+            "train_points": options.train_points,
+        }
+    )
+    for number, curve in enumerate(CURVES):
+        train = curve(options.train_points, random_generator(options.seed, "data", number))
+        clean = curve(options.test_points, random_generator(options.seed, "evaluation", number))
+        _, noisy, denoised = _denoise(run, curve.name, train, clean, options.noise_std, results)
+        results.numbers[curve.name] = {
+            "loss": mse_per_pixel(denoised, clean),
+            "loss_per_sample": sum_per_sample(denoised, clean),
+            "noisy_loss": mse_per_pixel(noisy, clean),
+        }
+        results.arrays |= {f"{curve.name}/noisy": noisy, f"{curve.name}/denoised": denoised}
+    _compute_mixture(run, results)
+    return results
+
+
+def _denoise(
+    run: Run,
+    name: str,
+    train: numpy.ndarray,
+    clean: numpy.ndarray,
+    noise_std: float,
+    results: Results,
+) -> tuple[nn.Module, numpy.ndarray, numpy.ndarray]:
+    """Train on fresh noise in every batch. Gives the model, noisy test points and denoised ones."""
+    options = run.options
+    noise = GaussianNoise(noise_std)
+    noisy = noise(clean, random_generator(options.seed, "corruption"))
+    model, rows = run.trained(
+        f"denoise-{name}",
+        lambda: mlp(2, 128, 128, 2),
+        train,
+        run.settings(learning_rate=2e-3, schedule="cosine"),
+        corruption=noise,
+        evaluate=measure_error(noisy, clean, options.workers, NAMES),
+        tested_on=clean,
+    )
+    results.rows += [{"data": name, **row} for row in rows]
+    return model, noisy, reconstruct(model, noisy, options.workers)
+
+
+def _compute_mixture(run: Run, results: Results) -> None:
+    """The learnt denoiser and score against the exact ones, on test points and on a grid."""
+    options = run.options
+    std = options.mixture_noise_std
+    train = MIXTURE.sample(options.train_points, random_generator(options.seed, "data", 9))
+    clean = MIXTURE.sample(options.test_points, random_generator(options.seed, "evaluation", 9))
+    model, noisy, denoised = _denoise(run, "mixture", train, clean, std, results)
+    noised = MIXTURE.noised(std)
+    mean, score = MIXTURE.posterior_mean(noisy, std), noised.score(noisy)
+    learnt = (denoised - noisy.astype("float64")) / std**2
+
+    # Beyond nearly all of the noised density there were no points to learn from.
+    grid = numpy.stack(numpy.meshgrid(GRID, GRID), axis=-1).reshape(-1, 2)
+    edge = numpy.quantile(noised.log_prob(noisy), 1 - MASS)
+    grid = grid[noised.log_prob(grid) >= edge]
+    on_grid = reconstruct(model, grid, options.workers)
+    results.arrays |= {
+        "mixture/grid": grid,
+        "mixture/denoised": on_grid,
+        "mixture/posterior_mean": MIXTURE.posterior_mean(grid, std),
+        "mixture/learnt_score": (on_grid - grid) / std**2,
+        "mixture/score": noised.score(grid),
+    }
+    results.numbers["mixture"] = {
+        "rms_error": _rms(denoised - mean),
+        "rms_step": _rms(mean - noisy),
+        "rms_left": _rms(mean - clean),
+        "rms_score_error": _rms(learnt - score),
+        "rms_score": _rms(score),
+        "loss": mse_per_pixel(denoised, clean),
+        "loss_per_sample": sum_per_sample(denoised, clean),
+        "least_loss": mse_per_pixel(mean, clean.astype("float64")),
+    }
+
+
+def _rms(vectors: numpy.ndarray) -> float:
+    """The root of the mean squared length of the rows."""
+    return float(numpy.sqrt((vectors.astype("float64") ** 2).sum(axis=1).mean()))
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    curves = [curve.name for curve in CURVES]
+    fields = ("grid", "denoised", "posterior_mean", "learnt_score", "score")
+    errors = ("rms_error", "rms_step", "rms_left", "rms_score_error", "rms_score")
+    losses = ("loss", "loss_per_sample")
+    return Needs(
+        {
+            **{f"{name}/{way}": "N 2" for name in curves for way in ("noisy", "denoised")},
+            **{f"mixture/{field}": "M 2" for field in fields},
+        },
+        {
+            "noise_std": options.noise_std,
+            "mixture_noise_std": options.mixture_noise_std,
+            "epochs": options.epochs,
+            **{name: dict.fromkeys((*losses, "noisy_loss"), FINITE) for name in curves},
+            "mixture": {
+                **dict.fromkeys((*errors, *losses, "least_loss"), FINITE),
+                "rms_step": POSITIVE,
+                "rms_score": POSITIVE,
+            },
+        },
+        itertools.chain.from_iterable(
+            epoch_rows(options.epochs, data=name, test_loss=FINITE, test_loss_per_sample=FINITE)
+            for name in (*curves, "mixture")
+        ),
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Arrows from noisy to denoised; for the mixture, learnt and exact means and scores."""
+    return {
+        "arrows": _draw_arrows(results),
+        "posterior_mean": _draw_fields(
+            results, ["learnt: $\\phi(\\tilde{x})$", "exact: $E[x\\,|\\,\\tilde{x}]$"], False
+        ),
+        "score": _draw_fields(
+            results,
+            [
+                "learnt: $(\\phi(\\tilde{x})-\\tilde{x})/\\sigma^2$",
+                "exact: $\\nabla\\,\\log\\,p_\\sigma(\\tilde{x})$",
+            ],
+            True,
+        ),
+    }
+
+
+def _draw_arrows(results: Results) -> Figure:
+    from autoencoder.figures import (
+        draw_arrows,
+        draw_curve,
+        draw_points,
+        plane_figure,
+        shared_legend,
+    )
+
+    titles = [curve.name.replace("_", " ") for curve in CURVES]
+    figure, axes = plane_figure(titles, 2.0)
+    for ax, curve in zip(axes, CURVES, strict=True):
+        noisy = results.arrays[f"{curve.name}/noisy"][:SHOWN]
+        denoised = results.arrays[f"{curve.name}/denoised"][:SHOWN]
+        draw_curve(ax, curve.lines(), "clean data", width=2.0)
+        draw_points(ax, noisy, "noisy point", size=14)
+        draw_arrows(ax, noisy, denoised, "from noisy to denoised")
+    shared_legend(figure)
+    return figure
+
+
+def _draw_fields(results: Results, titles: list[str], is_score: bool) -> Figure:
+    from autoencoder.figures import draw_arrows, draw_density, plane_figure, shared_legend
+
+    arrays, std = results.arrays, results.numbers["mixture_noise_std"]
+    grid = arrays["mixture/grid"]
+    names = ("learnt_score", "score") if is_score else ("denoised", "posterior_mean")
+    figure, axes = plane_figure(titles, 2.0)
+    # Score arrows are shortened by one factor, to the grid's width at the longest.
+    longest = numpy.linalg.norm(arrays["mixture/score"], axis=1).max()
+    scale = 1.3 * (GRID[1] - GRID[0]) / longest
+    for ax, name in zip(axes, names, strict=True):
+        field = arrays[f"mixture/{name}"]
+        density = MIXTURE.noised(std) if is_score else MIXTURE
+        label = "noised data" if is_score else "clean data"
+        draw_density(ax, density, f"{label}: 50, 90, 99 % of the mass")
+        end = grid + scale * field if is_score else field
+        what = "score, arrows to one scale" if is_score else "from $\\tilde{x}$ to the answer"
+        draw_arrows(ax, grid, end, what)
+    shared_legend(figure, columns=2)
+    return figure
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    m = numbers["mixture"]
+    curves = "; ".join(
+        f"{curve.name.replace('_', ' ')}: {numbers[curve.name]['loss']:.4f} a component "
+        f"({numbers[curve.name]['loss_per_sample']:.4f} a sample, the lecture's sum)"
+        for curve in CURVES
+    )
+    noisy = numpy.mean([numbers[curve.name]["noisy_loss"] for curve in CURVES])
+    return [
+        f"arrows: noise of standard deviation {numbers['noise_std']:g}, from each noisy point an "
+        f"arrow to the learnt answer. Loss on test points: {curves}; {noisy:.4f} a component if "
+        "nothing is done.",
+        f"posterior_mean: six Gaussians on a ring, noise {numbers['mixture_noise_std']:g}. The "
+        f"learnt answer is {m['rms_error']:.4f} from the exact E[x | noisy x] (root mean square "
+        f"over test points), {m['rms_error'] / m['rms_step']:.1%} of the distance the exact answer "
+        f"moves a point, {m['rms_step']:.4f}. Loss {m['loss']:.5f} a component "
+        f"({m['loss_per_sample']:.5f} a sample); the exact answer leaves {m['least_loss']:.5f}, "
+        "below which no denoiser can come on average.",
+        f"score: (answer - noisy x) / noise variance against the exact gradient of the noised log "
+        f"density: root mean square difference {m['rms_score_error']:.4f}, the score itself "
+        f"{m['rms_score']:.4f}, so {m['rms_score_error'] / m['rms_score']:.1%}. Fields are drawn "
+        f"where the noised density holds {MASS:.0%} of its mass.",
+    ]
+
+
+section = Section(
+    name="denoise_2d",
+    title="Denoising in the plane",
+    equation=r"\phi^*(\tilde{x})=E[x\,|\,\tilde{x}]"
+    r"=\tilde{x}+\sigma^2\,\nabla\,\log\,p_\sigma(\tilde{x})",
+    description="Trains denoisers of points in the plane and compares one with the exact answer.",
+    presets=PRESETS,
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=OPTIONS,
+)

@@ -1,6 +1,207 @@
-"""Move an autoencoder's latents by hand and watch what is decoded."""
+"""The command that explores latents by hand, or without a screen writes a contact sheet."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.explore_latent"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.densities import DiagonalGaussian
+from autoencoder.inference import decode, encode
+from autoencoder.lecture.command_line import Option, build_parser, folder, parse, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import guarded, prepare
+from autoencoder.lecture.terminal import command
+from autoencoder.models import AutoEncoder
+from autoencoder.storage.checkpoint import CheckpointError, check_arrays, load_checkpoint
+from autoencoder.training import load_model, random_generator
+from minigrad import nn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["contact_sheets", "main"]
+
+NAME = "explore_latent"
+COLUMNS, MOST_ROWS, PLANE = 9, 10, 13
+PRESETS = {
+    "smoke": {"epochs": 1, "train_images": 300, "test_images": 100},
+    "default": {"epochs": 1, "train_images": 10_000, "test_images": 1_000},
+    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 10_000},
+    "full": {"epochs": 25, "train_images": 60_000, "test_images": 10_000},
+}
+for preset in PRESETS.values():
+    preset.update(batch_size=50, latent_size=8)
+OPTIONS = (
+    Option("latent-size", positive, "d, the number of latents, of a model trained here"),
+    Option("train-images", positive, "images to train on, and to fit the density to"),
+    Option("test-images", positive, "test images to choose from"),
+)
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Explore latents from the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status, as of the lecture's sections.
+    """
+    parser = build_parser(
+        f"{NAME}.py",
+        "Moves the latents of an autoencoder by hand and decodes them. Trains one first, or takes "
+        "--checkpoint; without a screen it writes contact sheets.",
+        PRESETS,
+        OPTIONS,
+    )
+    add = parser.add_argument
+    add("--checkpoint", metavar="FILE", type=folder, help="a trained AutoEncoder to explore")
+    add("--headless", action="store_true", help="open no window; write contact sheets")
+    options, given = parse(parser, PRESETS, arguments)
+    if options.checkpoint is not None and "latent_size" in given:
+        parser.error("--latent-size: not allowed with --checkpoint, which has its own")
+    headless = options.headless
+    del options.headless  # how to run, not what to compute
+
+    def ready() -> Run:
+        if options.checkpoint is not None:
+            _read(options.checkpoint)  # refused before anything is written
+        return prepare(NAME, parser, options, given, _check)
+
+    return guarded(parser, options, ready, lambda run: _explore(run, headless))
+
+
+def _read(path: str) -> AutoEncoder:
+    """An AutoEncoder with the weights of a checkpoint, of the size they say.
+
+    Nothing of that size is made before every weight is known to be there: a short file can claim
+    a latent size of a million.
+    """
+    arrays, _ = load_checkpoint(path)
+    last = arrays.get("model/encoder.8.bias")
+    if last is None or last.ndim != 1 or not len(last):
+        raise CheckpointError(path, "model/encoder.8.bias", "is missing: not an AutoEncoder")
+    size = len(last)
+    weights = {name: array for name, array in arrays.items() if name.startswith("model/")}
+    check_arrays(weights, _weights_at(size), path)
+    model = AutoEncoder(size)
+    load_model(path, model)
+    return model
+
+
+def _check(run: Run) -> None:
+    run.require_images(train=2, test=2, reason="going from one image to another")
+
+
+def _weights_at(latent_size: int) -> dict[str, numpy.ndarray]:
+    """Arrays with the names, shapes and dtypes of an AutoEncoder's weights, but no memory."""
+    one, two = (AutoEncoder(d).state_dict() for d in (1, 2))
+    shapes = {
+        name: [d1 if d1 == d2 else latent_size for d1, d2 in zip(one[name].shape, two[name].shape)]
+        for name in one
+    }
+    return {
+        f"model/{name}": numpy.broadcast_to(one[name].dtype.type(0), shape)
+        for name, shape in shapes.items()
+    }
+
+
+def _explore(run: Run, headless: bool) -> None:
+    options = run.options
+    model = None if options.checkpoint is None else _read(options.checkpoint)
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+    if model is None:
+        name = f"explored-d{options.latent_size}"
+        model, _ = run.trained(name, lambda: AutoEncoder(options.latent_size), train)
+    model.to(options.device)
+    density = DiagonalGaussian().fit(encode(model, train, options.workers), jitter=1e-12)
+    rng = random_generator(options.seed, "evaluation", 2)
+    labels = run.dataset.labels("test")[: len(test)]
+    if not headless:
+        from matplotlib import pyplot  # chooses a backend, which only a window needs
+
+        figure = pyplot.figure(num="the latents, by hand")
+        if getattr(figure.canvas, "required_interactive_framework", None) is not None:
+            from autoencoder.lecture.explorer import Explorer
+
+            _window = Explorer(figure, model, test, labels, density, rng)  # kept while it is open
+            pyplot.show()
+            return
+        pyplot.close(figure)
+        print("there is no screen to open a window on: writing contact sheets instead")
+    from autoencoder.figures import save
+
+    for name, sheet in contact_sheets(model, test, density, rng).items():
+        save(sheet, run.folder / name)
+    print(f"contact sheets are in {run.folder}")
+
+
+def contact_sheets(
+    model: nn.Module, images: numpy.ndarray, density: DiagonalGaussian, rng: numpy.random.Generator
+) -> dict[str, Figure]:
+    """What a hand would find in the window, as pictures.
+
+    Parameters
+    ----------
+    model : nn.Module
+        With ``encode`` and ``decode``.
+    images : numpy.ndarray (N, 1, H, W)
+        At least two.
+    density : DiagonalGaussian
+        Of the training latents.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict of str to matplotlib.figure.Figure
+        ``contact_sheet``: each of the latents of largest spread moved from -3 to 3 standard
+        deviations about the mean, the way between two test images, and samples; at d = 2 also
+        ``plane``: the decoded plane.
+
+    Examples
+    --------
+    >>> images, rng = numpy.zeros((4, 1, 28, 28), "float32"), numpy.random.default_rng(0)
+    >>> density = DiagonalGaussian([0.0] * 2, [1.0] * 2)
+    >>> sorted(contact_sheets(AutoEncoder(2), images, density, rng))
+    ['contact_sheet', 'plane']
+    """
+    from autoencoder.figures import image_grid, rows_of_images
+
+    mean, std = numpy.array(density.mean), numpy.array(density.std)
+    rows, titles = [], []
+    steps = numpy.linspace(-3.0, 3.0, COLUMNS)
+    for i in sorted(numpy.argsort(-std, kind="stable")[: MOST_ROWS - 2]):
+        z = numpy.repeat(mean[None], COLUMNS, axis=0)
+        z[:, i] += steps * std[i]
+        rows.append(decode(model, z))
+        titles.append(f"$z_{{{i + 1}}}$")
+    first, second = encode(model, images[rng.choice(len(images), 2, replace=False)])
+    share = numpy.linspace(0.0, 1.0, COLUMNS)[:, None]
+    rows.append(decode(model, (1 - share) * first + share * second))
+    titles.append("between")
+    rows.append(decode(model, density.sample(COLUMNS, rng)))
+    titles.append("samples")
+    title = "Latents from -3 to 3 standard deviations; between two images; samples"
+    sheets = {"contact_sheet": rows_of_images(rows, titles, title=title)}
+    if len(mean) == 2:
+        ticks = numpy.linspace(-3.0, 3.0, PLANE)
+        grid = numpy.array([(x, y) for y in ticks[::-1] for x in ticks])
+        sheets["plane"] = image_grid(
+            decode(model, mean + grid * std),
+            columns=PLANE,
+            title="The latent plane, decoded: 3 standard deviations each way",
+        )
+    return sheets

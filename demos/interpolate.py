@@ -1,6 +1,240 @@
-"""Walk between two digits in latent space, and in pixel space for contrast."""
+"""Walking from one digit to another: in latent space, and in pixel space for contrast."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.interpolate"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.command_line import Option, OptionError, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import (
+    DATA_OPTIONS,
+    single_size_presets,
+    spelled_epochs,
+    trained_autoencoder,
+)
+from autoencoder.metrics import nearest_neighbours
+from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["choose_pairs", "interpolate", "section"]
+
+SHARES = numpy.linspace(0, 1, 11)
+
+
+def interpolate(start: numpy.ndarray, end: numpy.ndarray, shares: numpy.ndarray) -> numpy.ndarray:
+    """The points a z + (1 - a) z' on the straight line from z' (a = 0) to z (a = 1).
+
+    Parameters
+    ----------
+    start : numpy.ndarray (N, ...)
+        The points z', latents or images.
+    end : numpy.ndarray (N, ...)
+        The points z.
+    shares : numpy.ndarray (S,)
+        The values of a.
+
+    Returns
+    -------
+    numpy.ndarray (N, S, ...), float32
+
+    Examples
+    --------
+    >>> start, end = numpy.zeros((1, 2)), numpy.ones((1, 2))
+    >>> interpolate(start, end, numpy.array([0.0, 0.25, 1.0]))[0, 1]
+    array([0.25, 0.25], dtype=float32)
+    """
+    a = numpy.reshape(shares, (1, -1) + (1,) * (start.ndim - 1))
+    return (a * end[:, None] + (1 - a) * start[:, None]).astype("float32")
+
+
+def choose_pairs(labels: numpy.ndarray, count: int, rng: numpy.random.Generator) -> numpy.ndarray:
+    """Places of pairs of different classes, drawn at random.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray (N,)
+    count : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    numpy.ndarray (count, 2)
+
+    Raises
+    ------
+    ValueError
+        If all labels are the same.
+
+    Examples
+    --------
+    >>> choose_pairs(numpy.array([3, 3, 5]), 2, numpy.random.default_rng(0)).max(axis=1)
+    array([2, 2])
+    """
+    if len(numpy.unique(labels)) < 2:
+        raise ValueError("choose_pairs: all images are of one class")
+    first = rng.integers(len(labels), size=count)
+    others = [numpy.flatnonzero(labels != labels[i]) for i in first]
+    return numpy.stack([first, [rng.choice(places) for places in others]], axis=1)
+
+
+def check(run: Run) -> None:
+    """A walk leads from one class to another."""
+    run.require_images()
+    if len(numpy.unique(run.dataset.labels("test")[: run.options.test_images])) < 2:
+        raise OptionError(
+            f"--test-images: the first {run.options.test_images} are of one class, a walk needs two"
+        )
+
+
+def compute(run: Run) -> Results:
+    """Train the autoencoder, walk between test digits, and measure the middle of many walks."""
+    options = run.options
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+    labels = run.dataset.labels("test")[: len(test)]
+    model, rows = trained_autoencoder(run, options.latent_size)
+
+    def walk(pairs: numpy.ndarray, shares: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """The images on the way in latent space and in pixel space, (N, S, 1, H, W)."""
+        start, end = (test[pairs[:, i]] for i in (0, 1))
+        z, other = (encode(model, x, options.workers) for x in (end, start))
+        latents = interpolate(other, z, shares)
+        flat = latents.reshape(-1, latents.shape[2])
+        images = decode(model, flat, options.workers)
+        return images.reshape(*latents.shape[:2], *test.shape[1:]), interpolate(start, end, shares)
+
+    shown = choose_pairs(labels, options.pairs, random_generator(options.seed, "evaluation", 0))
+    by_latents, by_pixels = walk(shown, SHARES)
+
+    many = choose_pairs(
+        labels, options.measured_pairs, random_generator(options.seed, "evaluation", 1)
+    )
+    middle_latents, middle_pixels = (x[:, 0] for x in walk(many, numpy.array([0.5])))
+    ends = test[many[:, 0]]
+    measured = {
+        "latents": middle_latents,
+        "pixels": middle_pixels,
+        "test_images": ends,
+        "reconstructions": reconstruct(model, ends, options.workers),
+    }
+    numbers = {
+        "latent_size": options.latent_size,
+        "epochs": len(rows),
+        "measured_pairs": len(many),
+        "train_images": len(train),
+        "test_mse": rows[-1]["test_mse"],
+    }
+    for name, images in measured.items():
+        _, distances = nearest_neighbours(images, train)
+        numbers[f"distance_{name}"] = float(distances.mean())
+    return Results({"by_latents": by_latents, "by_pixels": by_pixels}, numbers, rows)
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    distances = ("pixels", "test_images", "reconstructions")
+    return Needs(
+        dict.fromkeys(("by_latents", "by_pixels"), f"{options.pairs} {len(SHARES)} 1 H W"),
+        {
+            "latent_size": options.latent_size,
+            "epochs": options.epochs,
+            "measured_pairs": options.measured_pairs,
+            "train_images": COUNT,
+            "distance_latents": POSITIVE,
+            **{f"distance_{name}": FINITE for name in distances},
+        },
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Each pair's walk in latent space, beneath it the same in pixel space; the distances."""
+    from autoencoder.figures import bar_chart, rows_of_images
+
+    numbers = results.numbers
+    rows, titles = [], []
+    for latents, pixels in zip(
+        results.arrays["by_latents"], results.arrays["by_pixels"], strict=True
+    ):
+        rows += [latents, pixels]
+        titles += ["latent space", "pixel space"]
+    ticks = [f"{share:.1f}" for share in SHARES]
+    walks = rows_of_images(
+        rows,
+        titles,
+        column_titles=[f"a = {ticks[0]}", *ticks[1:]],
+        title="Above $g(a\\,z + (1-a)\\,z')$, below $a\\,x + (1-a)\\,x'$"
+        f"  (d = {numbers['latent_size']})",
+        groups=range(2, len(rows), 2),
+    )
+    half_way = "half-way, in latent space", "half-way, in pixel space"
+    distances = bar_chart(
+        {
+            "reconstructions of test images": numbers["distance_reconstructions"],
+            half_way[0]: numbers["distance_latents"],
+            "test images": numbers["distance_test_images"],
+            half_way[1]: numbers["distance_pixels"],
+        },
+        f"distance to the nearest of {numbers['train_images']:,} training images\n"
+        f"(Euclidean, mean of {numbers['measured_pairs']:,})",
+        emphasised=half_way,
+    )
+    return {"walks": walks, "distances": distances}
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    latents, pixels = numbers["distance_latents"], numbers["distance_pixels"]
+    plain, decoded = numbers["distance_test_images"], numbers["distance_reconstructions"]
+    return [
+        f"walks: between two test digits of different classes (d = {numbers['latent_size']}, "
+        f"{spelled_epochs(numbers['epochs'])}). In pixel space one digit fades out while the "
+        "other fades in; in latent space what is between is decoded as an image of its own. "
+        "The ends of each row in latent space are the reconstructions.",
+        f"Half-way between {numbers['measured_pairs']:,} such pairs, the mean Euclidean distance "
+        f"to the nearest of {numbers['train_images']:,} training images is {latents:.2f} in "
+        f"latent space and {pixels:.2f} in pixel space, {pixels / latents:.2f} times as far.",
+        f"To compare with: {plain:.2f} for test images as they are, {decoded:.2f} for their "
+        "reconstructions. What a decoder gives is smooth, which alone changes this distance: so "
+        f"the walk costs {latents - decoded:+.2f} in latent space (against reconstructions) and "
+        f"{pixels - plain:+.2f} in pixel space (against test images).",
+    ]
+
+
+section = Section(
+    name="interpolate",
+    title="Interpolation in latent space",
+    equation=r"g(a\,z+(1-a)\,z'),\qquad z=f(x),\ z'=f(x'),\quad 0\leq a\leq 1",
+    description="Walks from one digit to another in latent space, and in pixel space beneath.",
+    presets=single_size_presets(
+        {"default": 5},  # as many as the other sections train at d = 8, so that they share it
+        latent_size=8,
+        pairs=3,
+        measured_pairs={"smoke": 20, "default": 500, "lecture": 500, "full": 500},
+    ),
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=(
+        Option("latent-size", positive, "d, the size of the bottleneck"),
+        Option("pairs", positive, "pairs of digits to show"),
+        Option("measured-pairs", positive, "pairs of digits whose middle is measured"),
+        *DATA_OPTIONS,
+    ),
+    check=check,
+)

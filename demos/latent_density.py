@@ -1,6 +1,296 @@
-"""Measure why sampled digits do not convince: the density of the latents is too simple."""
+"""Why the samples do not convince: the density fitted to the latents is too simple."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.latent_density"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from autoencoder.densities import DiagonalGaussian, FullGaussian
+from autoencoder.inference import decode, encode
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import (
+    OPTIONS,
+    epochs_for,
+    latent_sizes,
+    presets,
+    spelled_epochs,
+    trained_autoencoder,
+)
+from autoencoder.metrics import energy_distance, nearest_neighbours
+from autoencoder.models import AutoEncoder
+from autoencoder.storage.checkpoint import COUNT, FINITE, NUMBER
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["pair_divergences", "section"]
+
+SHOWN = 12
+SHOWN_LATENTS = 10_000
+
+
+def check(run: Run) -> None:
+    """A full covariance needs more images than latents, a distance two images on either side."""
+    options = run.options
+    size = max(map(int, options.latent_size.split(",")))
+    run.require_images(train=size + 1, reason=f"a Gaussian of {size} latents")
+    run.require_images(test=2, reason="an energy distance")
+    run.limit("compared", min(options.train_images, options.test_images))
+    run.require("compared", 2, "an energy distance")
+    run.limit("nearest", options.compared)
+
+
+def compute(run: Run) -> Results:
+    """At each latent size: fit two Gaussians, and measure them on latents and on images."""
+    options = run.options
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+    n = options.compared
+    rng = random_generator(options.seed, "evaluation", 0)
+    few_train = train[rng.permutation(len(train))[:n]]
+    few_test = test[rng.permutation(len(test))[:n]]
+
+    arrays: dict[str, numpy.ndarray] = {}
+    measured, rows = [], []
+    for size in sizes:
+        model, epochs = trained_autoencoder(run, size)
+        rows += [{"latent_size": size, **row} for row in epochs]
+        numbers, found = _measure(run, model, train, test, few_train, few_test)
+        measured.append({"latent_size": size, "epochs": len(epochs), **numbers})
+        arrays = {**found, **arrays}  # latents and their density: of the first size
+    numbers = {
+        "train_images": len(train),
+        "test_images": len(test),
+        "compared": n,
+        "energy_train": energy_distance(few_train, few_test),
+        "sizes": measured,
+    }
+    return Results(arrays, numbers, rows)
+
+
+def _measure(
+    run: Run,
+    model: AutoEncoder,
+    train: numpy.ndarray,
+    test: numpy.ndarray,
+    few_train: numpy.ndarray,
+    few_test: numpy.ndarray,
+) -> tuple[dict[str, Any], dict[str, numpy.ndarray]]:
+    """One latent size: the numbers, and the arrays that its figures show."""
+    workers = run.options.workers
+    latents, held_out = (encode(model, x, workers) for x in (train, test))
+    diagonal = DiagonalGaussian().fit(latents)
+    full = FullGaussian().fit(latents)
+    rng = random_generator(run.options.seed, "evaluation", 1, latents.shape[1])
+    samples = decode(model, diagonal.sample(len(few_test), rng), workers)
+    samples_full = decode(model, full.sample(len(few_test), rng), workers)
+    decoded = decode(model, encode(model, few_train, workers), workers)
+
+    near = samples[: run.options.nearest]
+    places, distances = nearest_neighbours(near, train)
+    decoded_test = decode(model, held_out[: len(near)], workers)
+    _, decoded_distances = nearest_neighbours(decoded_test, train)
+    correlation = numpy.corrcoef(latents.T) - numpy.eye(latents.shape[1])
+    numbers = {
+        "energy_diagonal": energy_distance(samples, few_test),
+        "energy_full": energy_distance(samples_full, few_test),
+        "energy_reconstructions": energy_distance(decoded, few_test),
+        "log_likelihood_diagonal": float(diagonal.log_prob(held_out).mean()),
+        "log_likelihood_full": float(full.log_prob(held_out).mean()),
+        "nearest": len(near),
+        "nearest_distance": float(distances.mean()),
+        "nearest_distance_reconstructions": float(decoded_distances.mean()),
+        "largest_correlation": float(numpy.abs(correlation).max()),
+    }
+    arrays = {
+        "latents": held_out[:SHOWN_LATENTS],
+        "mean": diagonal.mean,
+        "std": diagonal.std,
+        f"samples/{latents.shape[1]}": samples[:SHOWN],
+        f"nearest/{latents.shape[1]}": train[places[:SHOWN, 0]],
+    }
+    return numbers, arrays
+
+
+def pair_divergences(latents: numpy.ndarray, density: DiagonalGaussian) -> numpy.ndarray:
+    """How far each pair of latents is from the density: a Kullback-Leibler divergence.
+
+    Of the latents' histogram over 24 x 24 cells within 4 standard deviations, from the density's
+    share of each cell. Coarse, and biased upwards where latents are few: meant for ranking pairs.
+    On the host, with scipy's distribution function.
+
+    Parameters
+    ----------
+    latents : numpy.ndarray (N, d)
+    density : DiagonalGaussian
+
+    Returns
+    -------
+    numpy.ndarray (d, d)
+        Symmetric, in nats; 0 on the diagonal.
+
+    Examples
+    --------
+    >>> z = numpy.random.default_rng(0).normal(size=(5_000, 3))
+    >>> z[:, 2] = z[:, 0]
+    >>> int(pair_divergences(z, DiagonalGaussian().fit(z)).argmax())
+    2
+    """
+    from scipy.special import ndtr  # the standard normal distribution function
+
+    assert density.mean is not None
+    standard = (latents - density.mean) / density.std
+    edges = numpy.linspace(-4, 4, 25)
+    expected = numpy.outer(numpy.diff(ndtr(edges)), numpy.diff(ndtr(edges)))
+    d = latents.shape[1]
+    divergences = numpy.zeros((d, d))
+    for i in range(d):
+        for j in range(i):
+            counts, _, _ = numpy.histogram2d(standard[:, i], standard[:, j], [edges, edges])
+            share = counts / max(counts.sum(), 1)
+            filled = share > 0
+            divergence = share[filled] * numpy.log(share[filled] / expected[filled])
+            divergences[i, j] = divergences[j, i] = divergence.sum()
+    return divergences
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    measured = (
+        *(f"energy_{name}" for name in ("diagonal", "full", "reconstructions")),
+        *("log_likelihood_diagonal", "log_likelihood_full"),
+        *("nearest_distance", "nearest_distance_reconstructions"),
+    )
+    return Needs(
+        {
+            "latents": f"L {sizes[0]}",
+            "mean": f"{sizes[0]}",
+            "std": f"positive {sizes[0]}",
+            **{f"{way}/{size}": "N 1 H W" for size in sizes for way in ("samples", "nearest")},
+        },
+        {
+            **dict.fromkeys(("train_images", "test_images", "compared"), COUNT),
+            "energy_train": FINITE,
+            "sizes": [
+                {
+                    "latent_size": size,
+                    "epochs": epochs_for(options, size),
+                    **dict.fromkeys(measured, FINITE),
+                    "nearest": COUNT,
+                    "largest_correlation": NUMBER,
+                }
+                for size in sizes
+            ],
+        },
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Latents under the fitted density, samples over their nearest images, the two measures."""
+    from autoencoder.figures import bar_chart, latent_marginals, latent_pairs, rows_of_images
+
+    arrays, numbers = results.arrays, results.numbers
+    first = numbers["sizes"][0]
+    density = DiagonalGaussian(arrays["mean"], arrays["std"])
+    worst = pair_divergences(arrays["latents"], density).sum(axis=0).argsort()[-4:]
+    what = f"Latents of {len(arrays['latents']):,} test images, d = {first['latent_size']}"
+    figures = {}
+    if first["latent_size"] > 1:
+        figures["latent_pairs"] = latent_pairs(
+            arrays["latents"], density, sorted(worst.tolist()), title=what
+        )
+    figures["latent_marginals"] = latent_marginals(arrays["latents"], density, title=what)
+    images, titles = [], []
+    for size in numbers["sizes"]:
+        d = size["latent_size"]
+        images += [arrays[f"samples/{d}"], arrays[f"nearest/{d}"]]
+        titles += [f"sample, d = {d}", "nearest\ntraining image"]
+    figures["nearest"] = rows_of_images(
+        images,
+        titles,
+        title="Samples, and the training image nearest to each",
+        groups=range(2, len(images), 2),
+    )
+    bars, emphasised = {"training images": numbers["energy_train"]}, []
+    for size in numbers["sizes"]:
+        d = size["latent_size"]
+        bars[f"training images, reconstructed, d = {d}"] = size["energy_reconstructions"]
+        bars[f"samples, full covariance, d = {d}"] = size["energy_full"]
+        bars[f"samples, diagonal covariance, d = {d}"] = size["energy_diagonal"]
+        emphasised.append(f"samples, diagonal covariance, d = {d}")
+    figures["energy_distance"] = bar_chart(
+        bars,
+        f"energy distance to test images ({numbers['compared']:,} of each)",
+        emphasised=emphasised,
+        value_format="{:.3f}",
+    )
+    return figures
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    n = f"{numbers['compared']:,}"
+    lines = [
+        "latent_pairs, latent_marginals: dots and histograms are latents of test images, lines "
+        "the diagonal Gaussian fitted to those of the training images; the pairs are of the "
+        "latents that differ most from it. Where lines enclose a place without dots, samples fall "
+        "where no digit is.",
+        f"Energy distance from {n} test images to {n} training images: "
+        f"{numbers['energy_train']:.3f}. With training images reconstructed it is what samples "
+        "would reach if the density of the latents were exact; what lies above is the density's.",
+    ]
+    for size in numbers["sizes"]:
+        diagonal, full = size["log_likelihood_diagonal"], size["log_likelihood_full"]
+        lines += [
+            f"d = {size['latent_size']}, {spelled_epochs(size['epochs'])}: energy distance "
+            f"{size['energy_reconstructions']:.3f} for reconstructions, {size['energy_full']:.3f} "
+            f"for samples of a Gaussian with full covariance, {size['energy_diagonal']:.3f} of the "
+            f"diagonal one. Mean distance to the nearest training image: "
+            f"{size['nearest_distance']:.2f} from {size['nearest']} samples, "
+            f"{size['nearest_distance_reconstructions']:.2f} from as many reconstructions of "
+            "test images.",
+            f"Log-likelihood of the latents of {numbers['test_images']:,} test images, in nats a "
+            f"latent vector: {diagonal:.2f} under the diagonal Gaussian, {full:.2f} under the "
+            f"full one ({full - diagonal:+.2f}); the largest correlation of two latents is "
+            f"{size['largest_correlation']:.2f}.",
+        ]
+    return lines
+
+
+section = Section(
+    name="latent_density",
+    title="Why the samples do not convince",
+    equation=r"p(z)=\mathcal{N}\left(z;\ \mu,\ \mathrm{diag}(\sigma^2)\right)\ ?\qquad "
+    r"D=2\,\mathrm{E}\|X-Y\|-\mathrm{E}\|X-X'\|-\mathrm{E}\|Y-Y'\|",
+    description="Compares the fitted density with the latents, and samples with test images.",
+    presets=presets(
+        latent_size="8,16",
+        compared={"smoke": 100, "default": 5_000, "lecture": 5_000, "full": 10_000},
+        nearest={"smoke": 20, "default": 500, "lecture": 500, "full": 500},
+    ),
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=(
+        Option("latent-size", latent_sizes, "d, or several such as 8,16"),
+        Option("compared", positive, "images on each side of the energy distance"),
+        Option("nearest", positive, "samples whose nearest training image is looked for"),
+        *OPTIONS,
+    ),
+    check=check,
+)

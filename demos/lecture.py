@@ -1,6 +1,204 @@
-"""Run every section of the lecture and write one page with all figures and numbers."""
+"""The whole lecture from one command: every section in order, laid out on one page."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.lecture_page"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from autoencoder.lecture.command_line import PRESETS, OptionError, build_parser, parse
+from autoencoder.lecture.page import page, section_html
+from autoencoder.lecture.run import CONFIGURATION, Run, in_use, last_folder
+from autoencoder.lecture.section import (
+    RESULTS,
+    Section,
+    fit_to_data,
+    guarded,
+    prepare,
+    publish,
+    read_configuration,
+)
+from autoencoder.lecture.sections import SECTIONS, load_section
+from autoencoder.lecture.terminal import command
+from autoencoder.storage.checkpoint import CheckpointError
+from autoencoder.storage.files import atomic_write, read_text
+from autoencoder.storage.results import Results
+from minigrad.backend import with_one_blas_thread
+
+__all__ = ["main"]
+
+NAME = "lecture"
+TITLE = "Autoencoders: the lecture, computed"
+DESCRIPTION = (
+    "Runs every section of the lecture and writes one page, index.html. Run again with the same "
+    "options, it goes on where it stopped."
+)
+PAGE = "index.html"
+FRAGMENT = "section.html"
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the lecture from the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status, as that of :func:`autoencoder.lecture.section.main`.
+    """
+    presets = {preset: {} for preset in PRESETS}
+    parser = build_parser(f"{NAME}.py", DESCRIPTION, presets)
+    options, given = parse(parser, presets, arguments)
+
+    def ready() -> Run:
+        _go_on_with_the_same(options)
+        return prepare(NAME, parser, options, given, _check)
+
+    return guarded(parser, options, ready, _write_lecture)
+
+
+def _go_on_with_the_same(options: argparse.Namespace) -> None:
+    """Resume the folder given, or the newest one, if it holds the lecture with these options."""
+    folder = last_folder(NAME) if options.out is None else Path(options.out)
+    if options.resume or options.replot or folder is None:
+        return
+    if options.out is None and in_use(folder):
+        return  # a second lecture at the same time gets its own folder
+    try:
+        earlier = read_configuration(folder / CONFIGURATION)
+    except OptionError:
+        return  # nothing to go on with, or damaged: `prepare` says so
+    earlier.pop("device", None)
+    if earlier == Run(NAME, options, folder, folder).configuration:
+        options.resume, options.out = True, str(folder)
+
+
+def _check(run: Run) -> None:
+    """Refuse data that any of the sections would refuse."""
+    for name in SECTIONS:
+        try:
+            _section_run(load_section(name), run)
+        except OptionError as error:
+            raise OptionError(f"{name}: {error}") from None
+
+
+def _write_lecture(run: Run) -> None:
+    """Perform the sections one by one; the page grows with each."""
+    sections = [load_section(name) for name in SECTIONS]
+    contents = [(section.name, section.title) for section in sections]
+    fragments: dict[str, str] = {}
+    for section in sections:  # all at once: none is found in use after hours
+        run.hold(run.folder / section.name)
+    for number, section in enumerate(sections, 1):
+        print(f"[{number}/{len(sections)}] {section.title}", flush=True)
+        started = time.monotonic()
+        fragments[section.name], is_new = _fragment(section, _section_run(section, run))
+        if is_new:
+            print(f"    took {time.monotonic() - started:.0f} s", flush=True)
+        else:
+            print("    was computed before", flush=True)
+        text = page(TITLE, _introduction(run, len(fragments)), contents, fragments)
+        atomic_write(run.folder / PAGE, text)
+    print(f"The page is {run.folder / PAGE}")
+
+
+def _section_run(section: Section, run: Run) -> Run:
+    """A section's own run: its preset, the lecture's options, a folder inside the lecture's."""
+    arguments = _common_arguments(run, with_device=True)
+    options, _ = parse(section.parser(), section.presets, arguments)
+    for how in ("workers", "replot", "save_seconds"):
+        setattr(options, how, getattr(run.options, how))
+    own = Run(section.name, options, run.folder / section.name, run.models, run.quiet)
+    own.share_dataset(run)
+    fit_to_data(own, section.check)
+    return own
+
+
+def _fragment(section: Section, run: Run) -> tuple[str, bool]:
+    """A section's part of the page, and whether it had to be computed."""
+    results = _earlier_results(section, run)
+    is_new = results is None
+    if is_new and run.options.replot:
+        problem = "holds no results with these options, which --replot could draw"
+        raise CheckpointError(str(run.folder / RESULTS), "file", problem)
+    kept = run.folder / FRAGMENT
+    if not is_new and not run.options.replot and kept.is_file():
+        return read_text(kept, 2**30), False
+    if results is None:
+        kept.unlink(missing_ok=True)
+        run.write_configuration()
+        results = with_one_blas_thread(section.compute)(run)
+        results.save(run.folder / RESULTS, run.configuration)
+    figures = publish(section, run, results)
+    text = _section_text(section, run, results, figures)
+    atomic_write(kept, text)
+    return text, is_new
+
+
+def _earlier_results(section: Section, run: Run) -> Results | None:
+    """What an earlier run with the same options computed, if it is there and undamaged.
+
+    Damage is an error only where it cannot be computed again.
+    """
+    try:
+        return section.read(run)
+    except FileNotFoundError:
+        return None
+    except CheckpointError:
+        if run.options.replot:
+            raise
+        return None
+
+
+def _section_text(section: Section, run: Run, results: Results, figures: list[Path]) -> str:
+    from autoencoder.figures.equations import equation_svg  # imports matplotlib, which takes long
+
+    settings = {key: value for key, value in run.configuration.items() if value is not None}
+    del settings["demo"]
+    settings.pop("data_sha256", None)  # for the program, not for a reader
+    command = ["python", f"demos/{section.name}.py", *_common_arguments(run, with_device=False)]
+    return section_html(
+        section.name,
+        section.title,
+        section.description,
+        equation_svg(section.equation),
+        figures,
+        section.summary(results),
+        shlex.join(command),
+        f"demos/{section.name}.py",
+        settings,
+    )
+
+
+def _common_arguments(run: Run, with_device: bool) -> list[str]:
+    """The options that decide what is computed, as they would be typed."""
+    options = run.options
+    arguments = ["--preset", options.preset]
+    if options.seed or with_device:
+        arguments += ["--seed", str(options.seed)]
+    if options.data is not None:
+        arguments += ["--data", str(options.data)]
+    return arguments + (["--device", options.device] if with_device else [])
+
+
+def _introduction(run: Run, done: int) -> str:
+    """A line on how the page came about."""
+    count = {True: "All", False: f"The first {done} of"}[done == len(SECTIONS)]
+    data = "MNIST" if run.options.data is None else run.dataset.name
+    return (
+        f"{count} {len(SECTIONS)} sections, computed with the preset {run.options.preset}, "
+        f"seed {run.options.seed} and {data}. Each says what it was computed with, the command "
+        "that computes it alone, and the file to read."
+    )

@@ -1,6 +1,143 @@
-"""Train a linear bottleneck of 32 numbers between 784 pixels and set it beside PCA."""
+"""A linear bottleneck of 32 numbers between 784 pixels, trained by gradient descent."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.linear_bottleneck"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+from typing import TYPE_CHECKING
+
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import (
+    DATA_OPTIONS,
+    measure_error,
+    one_of_each,
+    single_size_presets,
+    spelled_epochs,
+)
+from autoencoder.metrics import mse_per_pixel
+from autoencoder.models import DenseAutoEncoder
+from autoencoder.pca import PCA
+from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
+from autoencoder.storage.results import Needs, Results, epoch_rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+
+def check(run: Run) -> None:
+    """PCA is compared with, and must have as many components as the network has latents."""
+    run.require_components(run.options.latent_size)
+
+
+def compute(run: Run) -> Results:
+    """Train the linear pair, fit PCA with as many components, measure both on the test images."""
+    options = run.options
+    size = options.latent_size
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+    model, rows = run.trained(
+        "linear-bottleneck",
+        lambda: DenseAutoEncoder(size, train.shape[1:]),
+        train,
+        evaluate=measure_error(test, test, options.workers),
+        own=True,
+    )
+    pca = PCA(size).fit(train)
+    projected = pca.inverse_transform(pca.transform(test))
+    shown = one_of_each(run.dataset.labels("test")[: len(test)])
+    arrays = {
+        "originals": test[shown],
+        "reconstructions": reconstruct(model, test[shown], options.workers),
+        "pca": projected[shown],
+    }
+    numbers = {
+        "latent_size": size,
+        "pixels": test[0].size,
+        "epochs": len(rows),
+        "train_images": len(train),
+        "test_images": len(test),
+        "linear_mse": rows[-1]["test_mse"],
+        "pca_mse": mse_per_pixel(projected, test),
+    }
+    return Results(arrays, numbers, rows)
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    return Needs(
+        dict.fromkeys(("originals", "reconstructions", "pca"), "N 1 H W"),
+        {
+            "latent_size": options.latent_size,
+            "epochs": options.epochs,
+            **dict.fromkeys(("pixels", "train_images", "test_images"), COUNT),
+            "linear_mse": FINITE,
+            "pca_mse": POSITIVE,
+        },
+        epoch_rows(options.epochs, test_mse=FINITE, test_sum_per_sample=FINITE),
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Originals above, reconstructions below, PCA's beside them; the error after each epoch."""
+    from autoencoder.figures import line_chart, rows_of_images
+
+    arrays, numbers = results.arrays, results.numbers
+    pixels, size = numbers["pixels"], numbers["latent_size"]
+    digits = rows_of_images(
+        [arrays["originals"], arrays["reconstructions"], arrays["pca"]],
+        [
+            "original",
+            f"linear {pixels}–{size}–{pixels}\nerror {numbers['linear_mse']:.4f}",
+            f"PCA, d = {size}\nerror {numbers['pca_mse']:.4f}",
+        ],
+        title=f"A linear bottleneck of {size} (mean squared error a pixel, test images)",
+    )
+    epochs = [row["epoch"] for row in results.rows]
+    by_epoch = line_chart(
+        {"gradient descent": (epochs, [row["test_mse"] for row in results.rows])},
+        "epoch",
+        "mean squared error a pixel",
+        levels={f"PCA, d = {size}": numbers["pca_mse"]},
+        title=f"Linear {pixels}–{size}–{pixels}: error on {numbers['test_images']:,} test images",
+        x_ticks=epochs if len(epochs) <= 12 else None,
+    )
+    return {"digits": digits, "error_by_epoch": by_epoch}
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    linear, pca, pixels = numbers["linear_mse"], numbers["pca_mse"], numbers["pixels"]
+    return [
+        f"Mean squared error a pixel on {numbers['test_images']:,} test images (sum a sample in "
+        f"brackets): {linear:.5f} ({linear * pixels:.2f}) for the linear network after "
+        f"{spelled_epochs(numbers['epochs'])} on {numbers['train_images']:,} images, {pca:.5f} "
+        f"({pca * pixels:.2f}) for PCA with as many components: a ratio of {linear / pca:.3f}.",
+        "digits: originals above, what comes back through "
+        f"{numbers['latent_size']} numbers below. No linear network of this size can beat PCA on "
+        "the images it is trained on; how far gradient descent still is, the ratio says.",
+    ]
+
+
+section = Section(
+    name="linear_bottleneck",
+    title="A linear bottleneck of 32",
+    equation=r"f(x)=W_1x+b_1\in\mathbb{R}^{32},\qquad g(z)=W_2z+b_2\in\mathbb{R}^{784}",
+    description="Trains two dense layers, 784 to 32 and back, without a non-linearity.",
+    presets=single_size_presets({}, latent_size=32),
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=(Option("latent-size", positive, "d, the size of the bottleneck"), *DATA_OPTIONS),
+    check=check,
+)

@@ -1,6 +1,404 @@
-"""Train a linear autoencoder, and watch it find the principal components' subspace."""
+"""A linear autoencoder's optimum is PCA: the same error, the same subspace, another basis."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.linear_is_pca"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.metrics import mse_per_pixel, principal_angles
+from autoencoder.models import DenseAutoEncoder
+from autoencoder.pca import PCA
+from autoencoder.storage.checkpoint import COUNT, FINITE
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training.linear_training import reconstruction_loss, second_moments, train_linear
+from minigrad import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+PRESETS = {
+    "smoke": {"steps": 50, "epochs": 1, "train_images": 300, "test_images": 200},
+    "default": {"steps": 2_000, "epochs": 5, "train_images": 60_000, "test_images": 10_000},
+    "lecture": {"steps": 2_000, "epochs": 5, "train_images": 60_000, "test_images": 10_000},
+    "full": {"steps": 2_000, "epochs": 25, "train_images": 60_000, "test_images": 10_000},
+}
+for preset in PRESETS.values():
+    preset.update(batch_size=100, step_size=5e-3)
+
+OPTIONS = (
+    Option("steps", positive, "steps over the whole training set"),
+    Option("step-size", positive_number, "Adam's learning rate at the start of these steps"),
+    Option("train-images", positive, "training images to use"),
+    Option("test-images", positive, "test images to measure PCA on"),
+)
+
+
+LATENT_SIZES = (2, 8, 32)
+PCA_SIZES = (2, 4, 8, 16, 32)
+SHOWN_SIZE = 8  # of the figure with the decoder's columns
+MINIBATCH_SIZE = 8
+MINIBATCH_RUNS = 3
+UNCENTRED_SIZE = 2
+OBSERVED = 50  # how often the loss and the angle are looked at
+
+
+def compute(run: Run) -> Results:
+    """PCA's table, descent at three latent sizes, and two ways to miss it; angles on the host."""
+    options = run.options
+    train = run.images("train", options.train_images)
+    pca = PCA().fit(train)
+    results = Results(
+        numbers={
+            "steps": options.steps,
+            "epochs": options.epochs,
+            "train_images": len(train),
+        }
+    )
+    _measure_pca(run, pca, results)
+    centred = _Descent(run, second_moments(train), pca, results)
+    for d in LATENT_SIZES:
+        decoder = centred.train(f"d{d}", d)
+        if d == SHOWN_SIZE:
+            components = pca.truncate(d).components_
+            results.arrays |= {
+                "columns": decoder.T.reshape(d, *train.shape[1:]),
+                "components": components.reshape(d, *train.shape[1:]),
+                "projected": _project(components, decoder).reshape(d, *train.shape[1:]),
+            }
+    uncentred_pca = PCA(centre=False).fit(train)
+    uncentred = _Descent(run, second_moments(train, centre=False), uncentred_pca, results)
+    decoder = uncentred.train("uncentred", UNCENTRED_SIZE)
+    angles = principal_angles(decoder, pca.truncate(UNCENTRED_SIZE).components_.T)
+    results.arrays["uncentred/angles_to_pca"] = numpy.rad2deg(angles)
+    _train_in_minibatches(run, train, pca.truncate(MINIBATCH_SIZE), results)
+    return results
+
+
+class _Descent:
+    """One training over the whole set: what is compared with the best there is, and the record."""
+
+    def __init__(self, run: Run, moments: numpy.ndarray, best: PCA, results: Results) -> None:
+        self.run = run
+        self.moments = moments
+        self.best = best
+        self.results = results
+
+    def floor(self, latent_size: int) -> float:
+        """The least loss a sample: of the best subspace."""
+        components = self.best.truncate(latent_size).components_
+        loss = reconstruction_loss(Tensor(components), Tensor(components.T), Tensor(self.moments))
+        return loss.item()
+
+    def train(self, name: str, latent_size: int) -> numpy.ndarray:
+        """Train; keep the loss and the largest angle along the way. Gives the decoder."""
+        options, features = self.run.options, len(self.moments)
+        basis = self.best.truncate(latent_size).components_.T
+        floor = self.floor(latent_size)
+        history: list[tuple[float, float, float]] = []
+
+        def observe(step: int, loss: float, decoder: numpy.ndarray) -> None:
+            history.append((step, loss / features, _largest_angle(decoder, basis)))
+
+        _, decoder = train_linear(
+            self.moments,
+            latent_size,
+            steps=options.steps,
+            learning_rate=options.step_size,
+            seed=options.seed,
+            device=options.device,
+            observe=observe,
+            observe_at=_spread(options.steps),
+        )
+        loss = history[-1][1]
+        self.results.arrays[f"{name}/history"] = numpy.array(history)  # step, loss, angle
+        self.results.arrays[f"{name}/angles"] = numpy.rad2deg(principal_angles(decoder, basis))
+        self.results.numbers[name] = {
+            "latent_size": latent_size,
+            "loss": loss,
+            "loss_per_sample": loss * features,
+            "floor": floor / features,
+            "ratio": loss * features / floor,
+            "angle": history[-1][2],
+        }
+        self.results.rows += [
+            {
+                "run": name,
+                "step": step,
+                "train_loss": loss,
+                "train_loss_per_sample": loss * features,
+                "largest_angle_degrees": angle,
+            }
+            for step, loss, angle in history
+        ]
+        return decoder
+
+
+def _spread(steps: int) -> set[int]:
+    """Where to look at a descent: evenly on a logarithmic axis, and at its end."""
+    return {
+        int(step) for step in numpy.geomspace(1, steps, min(OBSERVED, steps // 5 + 1)).round()
+    } | {steps}
+
+
+def _largest_angle(a: numpy.ndarray, b: numpy.ndarray) -> float:
+    """In degrees, between the spans of the columns."""
+    return float(numpy.rad2deg(principal_angles(a, b)[0]))
+
+
+def _measure_pca(run: Run, pca: PCA, results: Results) -> None:
+    test = run.images("test", run.options.test_images)
+    losses = []
+    for d in PCA_SIZES:
+        kept = pca.truncate(d)
+        losses.append(mse_per_pixel(kept.inverse_transform(kept.transform(test)), test))
+    results.numbers["pca_test_loss"] = dict(zip(map(str, PCA_SIZES), losses, strict=True))
+
+
+def _project(directions: numpy.ndarray, decoder: numpy.ndarray) -> numpy.ndarray:
+    """Rows of directions, projected onto the span of the decoder's columns."""
+    basis, _ = numpy.linalg.qr(decoder)
+    return directions @ basis @ basis.T
+
+
+def _train_in_minibatches(run: Run, train: numpy.ndarray, pca: PCA, results: Results) -> None:
+    """The same linear pair on the same centred images, by steps over a batch of images each."""
+    centred = train - train.mean(axis=0)
+    floor = mse_per_pixel(pca.inverse_transform(pca.transform(train)), train)
+
+    def evaluate(model: DenseAutoEncoder) -> dict[str, float]:
+        decoder = model.decoder.weight.detach().to("cpu").numpy()
+        loss = mse_per_pixel(reconstruct(model, centred, run.options.workers), centred)
+        return {
+            "ratio": loss / floor,
+            "largest_angle_degrees": _largest_angle(decoder, pca.components_.T),
+        }
+
+    seeds = [run.options.seed + i for i in range(MINIBATCH_RUNS)]
+    results.numbers["minibatch"] = []
+    for seed in seeds:
+        _, rows = run.trained(
+            "linear-minibatch",
+            lambda: DenseAutoEncoder(MINIBATCH_SIZE, train.shape[1:], bias=False),
+            centred,
+            run.settings(seed=seed),
+            evaluate=evaluate,
+        )
+        angle, ratio = rows[-1]["largest_angle_degrees"], rows[-1]["ratio"]
+        results.numbers["minibatch"].append({"seed": seed, "ratio": ratio, "angle": angle})
+        angles = [(row["epoch"], row["largest_angle_degrees"]) for row in rows]
+        results.arrays[f"minibatch/{seed}"] = numpy.array(angles)  # (epochs, 2)
+        results.rows += [{"run": f"minibatch, seed {seed}", **row} for row in rows]
+    # How much less the next direction is worth than the last one kept.
+    kept, following = pca.truncate(MINIBATCH_SIZE + 1).explained_variance_[-2:]
+    results.numbers["eigenvalue_gap"] = float(1 - following / kept)
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    seeds = [options.seed + i for i in range(MINIBATCH_RUNS)]
+    measured = ("loss", "loss_per_sample", "floor", "ratio", "angle")
+    sizes = {f"d{d}": d for d in LATENT_SIZES} | {"uncentred": UNCENTRED_SIZE}
+    return Needs(
+        {
+            **{f"{name}/history": "L 3" for name in sizes},
+            **dict.fromkeys(("components", "columns", "projected"), f"{SHOWN_SIZE} 1 H W"),
+            **{f"minibatch/{seed}": f"{options.epochs} 2" for seed in seeds},
+            **{f"uncentred/{name}": f"{UNCENTRED_SIZE}" for name in ("angles", "angles_to_pca")},
+        },
+        {
+            "steps": options.steps,
+            "epochs": options.epochs,
+            "train_images": COUNT,
+            **{
+                name: {"latent_size": d, **dict.fromkeys(measured, FINITE)}
+                for name, d in sizes.items()
+            },
+            "pca_test_loss": {str(d): FINITE for d in PCA_SIZES},
+            "minibatch": [{"seed": seed, "ratio": FINITE, "angle": FINITE} for seed in seeds],
+            "eigenvalue_gap": FINITE,
+        },
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Error and angle against steps; columns beside components; the failures; PCA's table."""
+    return {
+        "descent": _draw_descent(results),
+        "columns": _draw_columns(results),
+        "failures": _draw_failures(results),
+        "pca_error": _draw_pca_error(results),
+    }
+
+
+def _draw_descent(results: Results) -> Figure:
+    from autoencoder.figures import COLOURS, CYCLE, house_style, line_chart, new_figure
+
+    with house_style():
+        figure, grid = new_figure(1, 2, width=14.0, height=6.0)
+        left, right = grid[0]
+        losses, angles = {}, {}
+        for d in LATENT_SIZES:
+            step, loss, angle = results.arrays[f"d{d}/history"].T
+            losses[f"d = {d}"] = (step, loss)
+            angles[f"d = {d}"] = (step, angle)
+        line_chart(losses, "step", "loss a pixel, training set", log_x=True, log_y=True, axes=left)
+        for d, colour in zip(LATENT_SIZES, CYCLE, strict=False):
+            floor = results.numbers[f"d{d}"]["floor"]
+            left.axhline(floor, color=colour, linestyle=":", linewidth=2.0)
+        left.plot([], [], ":", color=COLOURS["grey"], label="PCA's loss")
+        lowest = min(results.numbers[f"d{d}"]["floor"] for d in LATENT_SIZES)
+        left.set_ylim(bottom=0.4 * lowest)  # room for the legend
+        left.legend(loc="lower left")
+        line_chart(
+            angles, "step", "largest principal angle (degrees)", log_x=True, log_y=True, axes=right
+        )
+        right.axhline(1.0, color=COLOURS["grey"], linestyle="--", linewidth=2.0, label="1 degree")
+        right.legend(loc="lower left")
+    return figure
+
+
+def _draw_columns(results: Results) -> Figure:
+    from autoencoder.figures import rows_of_images
+
+    rows = []
+    for name in ("components", "columns", "projected"):
+        images = results.arrays[name]
+        rows.append(images / numpy.abs(images).max(axis=(1, 2, 3), keepdims=True))
+    return rows_of_images(
+        rows,
+        ["PCA's\ncomponents", "decoder's\ncolumns", "components,\nprojected on\nthe columns"],
+        value_range=(-1.0, 1.0),
+        column_titles=[str(i + 1) for i in range(SHOWN_SIZE)],
+    )
+
+
+def _draw_failures(results: Results) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
+    from autoencoder.figures import COLOURS, house_style, line_chart, new_figure
+
+    arrays, numbers = results.arrays, results.numbers
+    with house_style():
+        figure, grid = new_figure(1, 2, width=14.0, height=6.0)
+        left, right = grid[0]
+        series = {}
+        for n in numbers["minibatch"]:
+            name = f"seed {n['seed']}: loss {n['ratio']:.4f} times PCA's"
+            series[name] = tuple(arrays[f"minibatch/{n['seed']}"].T)
+        line_chart(series, "epoch", "largest angle to PCA (degrees)", axes=left)
+        left.axhline(
+            numbers[f"d{MINIBATCH_SIZE}"]["angle"],
+            color=COLOURS["grey"],
+            linestyle="--",
+            linewidth=2.0,
+            label="descent on the whole set",
+        )
+        left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        left.set(ylim=(-4, 150), yticks=[0, 30, 60, 90])
+        left.set_title(f"Steps on minibatches, d = {MINIBATCH_SIZE}")
+        left.legend(loc="upper right")
+        pairs = [
+            ("to PCA", arrays["uncentred/angles_to_pca"], COLOURS["vermilion"]),
+            ("to the uncentred SVD", arrays["uncentred/angles"], COLOURS["blue"]),
+        ]
+        width = 0.38
+        places = numpy.arange(UNCENTRED_SIZE)
+        for i, (label, angles, colour) in enumerate(pairs):
+            bars = right.bar(places + (i - 0.5) * width, angles, width, color=colour, label=label)
+            right.bar_label(bars, [f"{angle:.2f}\N{DEGREE SIGN}" for angle in angles], fontsize=15)
+        right.set_xticks(places, [f"angle {i + 1}" for i in places])
+        right.set(ylabel="degrees", ylim=(0, 115), yticks=[0, 30, 60, 90])
+        right.set_title(f"Without centring, d = {UNCENTRED_SIZE}")
+        right.grid(False, axis="x")
+        right.legend(loc="upper right")
+    return figure
+
+
+def _draw_pca_error(results: Results) -> Figure:
+    from autoencoder.figures import house_style, line_chart
+
+    table = results.numbers["pca_test_loss"]
+    sizes, losses = [int(d) for d in table], list(table.values())
+    figure = line_chart(
+        {"PCA": (sizes, losses)},
+        "number of components d",
+        "mean squared error a pixel, test images",
+        log_x=True,
+        log_y=True,
+        x_ticks=sizes,
+    )
+    axes = figure.axes[0]
+    with house_style():
+        for d, loss in zip(sizes, losses, strict=True):
+            axes.annotate(
+                f"{loss:.5f}", (d, loss), xytext=(6, 10), textcoords="offset points", fontsize=15
+            )
+        axes.set_xlim(sizes[0] / 1.15, sizes[-1] * 1.4)
+        axes.set_ylim(top=1.15 * max(losses))
+    return figure
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    sizes = [numbers[f"d{d}"] for d in LATENT_SIZES]
+    each = "; ".join(
+        f"d = {n['latent_size']}: {n['loss']:.5f} a pixel ({n['loss_per_sample']:.3f} a sample, "
+        f"the lecture's sum), {n['ratio'] - 1:.1e} of PCA's loss above it, largest angle "
+        f"{n['angle']:.3f} degrees"
+        for n in sizes
+    )
+    raw = numbers["uncentred"]
+    minibatches = "; ".join(
+        f"seed {n['seed']}: loss {n['ratio']:.4f} times PCA's, largest angle "
+        f"{n['angle']:.1f} degrees"
+        for n in numbers["minibatch"]
+    )
+    to_pca = results.arrays["uncentred/angles_to_pca"][0]
+    table = ", ".join(f"{loss:.5f} (d = {d})" for d, loss in numbers["pca_test_loss"].items())
+    return [
+        f"PCA, mean squared error a pixel on test images: {table}.",
+        f"descent: {numbers['steps']} steps on the exact gradient of {numbers['train_images']} "
+        f"centred images. Training loss: {each}.",
+        "columns: the decoder's columns are another basis than the principal components. "
+        "Projecting the components onto their span turns each by no more than the largest angle, "
+        f"{numbers[f'd{SHOWN_SIZE}']['angle']:.3f} degrees.",
+        f"failures, left: steps on minibatches ({numbers['epochs']} epochs, d = {MINIBATCH_SIZE}): "
+        f"{minibatches}. The next eigenvalue is only {numbers['eigenvalue_gap']:.1%} below the "
+        "last one kept: exchanging their directions costs next to nothing.",
+        f"failures, right: inputs not centred, no biases, d = {UNCENTRED_SIZE}: largest angle "
+        f"{to_pca:.1f} degrees to PCA's subspace, {raw['angle']:.2f} degrees to the uncentred "
+        "singular value decomposition's.",
+    ]
+
+
+section = Section(
+    name="linear_is_pca",
+    title="Linear encoder and decoder: the optimum is PCA",
+    equation=r"\frac{1}{N}\sum_{n=1}^{N}\left\|x_n-DEx_n\right\|^2"
+    r"=\mathrm{tr}\left((I-DE)\,C\,(I-DE)^{\top}\right)",
+    description="Trains a linear autoencoder by gradient descent and compares it with PCA.",
+    presets=PRESETS,
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=OPTIONS,
+    # One more than the components need: the error they leave is what a training is measured by.
+    check=lambda run: run.require_images(
+        train=max(LATENT_SIZES) + 2, reason=f"an error beside {max(LATENT_SIZES)} components"
+    ),
+)

@@ -1,6 +1,290 @@
-"""Train an autoencoder with one latent on a noisy curve, then show the curve it found."""
+"""What an autoencoder learns: points that lie near a curve need one number each."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.manifold"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from autoencoder.data.curves import Curve, circle, s_curve
+from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import measure_error
+from autoencoder.metrics import mse_per_pixel
+from autoencoder.models import MLPAutoEncoder
+from autoencoder.pca import PCA
+from autoencoder.storage.checkpoint import FINITE, NUMBER
+from autoencoder.storage.results import Needs, Results, epoch_rows
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+PRESETS = {
+    "smoke": {"epochs": 2, "train_points": 2_000, "test_points": 500},
+    "default": {"epochs": 30, "train_points": 20_000, "test_points": 5_000},
+    "lecture": {"epochs": 30, "train_points": 20_000, "test_points": 5_000},
+    "full": {"epochs": 120, "train_points": 20_000, "test_points": 5_000},
+}
+for preset in PRESETS.values():
+    preset.update(batch_size=200, noise_std=0.08)
+
+OPTIONS = (
+    Option("train-points", positive, "training points to draw"),
+    Option("test-points", positive, "test points to measure on"),
+    Option("noise-std", positive_number, "standard deviation of the noise around the curve"),
+)
+
+CURVES = (s_curve, circle)
+SHOWN = 1_500
+NAMES = ("test_loss", "test_loss_per_sample")
+PROJECTED = 150
+
+
+def check(run: Run) -> None:
+    """A line needs two points, and so does a correlation."""
+    run.require("train_points", 2, "PCA")
+    run.require("test_points", 2, "a correlation")
+
+
+def compute(run: Run) -> Results:
+    """Train one autoencoder with d = 1 for each curve."""
+    results = Results(numbers={"noise_std": run.options.noise_std, "epochs": run.options.epochs})
+    for number, curve in enumerate(CURVES):
+        _compute_curve(run, curve, number, results)
+    return results
+
+
+def _compute_curve(run: Run, curve: Curve, number: int, results: Results) -> None:
+    options = run.options
+    train = curve(
+        options.train_points, random_generator(options.seed, "data", number), options.noise_std
+    )
+    test, positions = curve.sample_with_positions(
+        options.test_points, random_generator(options.seed, "evaluation", number), options.noise_std
+    )
+    model, rows = run.trained(
+        f"manifold-{curve.name}",
+        lambda: MLPAutoEncoder(2, 128, 128, 1),
+        train,
+        run.settings(schedule="cosine"),
+        evaluate=measure_error(test, test, options.workers, NAMES),
+        tested_on=test,
+    )
+    latents = encode(model, test, options.workers)[:, 0]
+    # The decoded curve is drawn over the latents of the data, not beyond them.
+    line = numpy.linspace(latents.min(), latents.max(), 1_000)[:, None]
+    pca = PCA(1).fit(train)
+    name = curve.name
+    results.arrays |= {
+        f"{name}/points": test,
+        f"{name}/positions": positions,
+        f"{name}/latents": latents,
+        f"{name}/reconstructions": reconstruct(model, test, options.workers),
+        f"{name}/decoded_line": decode(model, line, options.workers),
+    }
+    results.numbers[name] = {
+        "loss": rows[-1]["test_loss"],
+        "loss_per_sample": rows[-1]["test_loss_per_sample"],
+        "pca_loss": mse_per_pixel(pca.inverse_transform(pca.transform(test)), test),
+        "rank_correlation": abs(_rank_correlation(latents, positions)),
+    }
+    results.rows += [{"curve": name, **row} for row in rows]
+
+
+def _rank(values: numpy.ndarray) -> numpy.ndarray:
+    """The share of values below each."""
+    return values.argsort().argsort() / len(values)
+
+
+def _rank_correlation(a: numpy.ndarray, b: numpy.ndarray) -> float:
+    """Spearman's: 1 or -1 if and only if one is a monotone function of the other."""
+    return float(numpy.corrcoef(_rank(a), _rank(b))[0, 1])
+
+
+def _shown_latents(results: Results, curve: Curve) -> tuple[numpy.ndarray, str]:
+    """The coordinate to draw, and its name.
+
+    On the closed curve z makes a leap at the cut, beside which nothing else could be seen: there
+    its rank is drawn.
+    """
+    latents = results.arrays[f"{curve.name}/latents"]
+    if curve.closed:
+        return _rank(latents)[:SHOWN], "rank of $z$ (share of points below)"
+    return latents[:SHOWN], "latent $z$"
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    curves = [curve.name for curve in CURVES]
+    shapes = {"points": "N 2", "positions": "N", "latents": "N", "reconstructions": "N 2"}
+    return Needs(
+        {
+            f"{name}/{what}": shape
+            for name in curves
+            for what, shape in {**shapes, "decoded_line": "L 2"}.items()
+        },
+        {
+            "noise_std": options.noise_std,
+            "epochs": options.epochs,
+            **{
+                name: {
+                    **dict.fromkeys(("loss", "loss_per_sample", "pca_loss"), FINITE),
+                    "rank_correlation": NUMBER,
+                }
+                for name in curves
+            },
+        },
+        itertools.chain.from_iterable(
+            epoch_rows(options.epochs, curve=name, test_loss=FINITE, test_loss_per_sample=FINITE)
+            for name in curves
+        ),
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Data, decoded curve and latent coordinate; the coordinate against the position; the loss."""
+    return {
+        "manifold": _draw_manifold(results, s_curve),
+        "coordinate": _draw_coordinate(results),
+        "loss": _draw_loss(results),
+        "circle": _draw_manifold(results, circle),
+    }
+
+
+def _draw_manifold(results: Results, curve: Curve) -> Figure:
+    from autoencoder.figures import (
+        COLOURS,
+        draw_curve,
+        draw_points,
+        draw_points_by_value,
+        plane_figure,
+        shared_legend,
+    )
+
+    arrays = results.arrays
+    points = arrays[f"{curve.name}/points"][:SHOWN]
+    limit = 0.1 + float(numpy.abs(points).max())
+    figure, (data, decoded, coloured) = plane_figure(
+        ["data $x$", "decoded curve $g(z)$", "latent coordinate $z=f(x)$"], limit
+    )
+    draw_points(data, points, "data", opacity=0.5)
+    draw_curve(data, curve.lines(), "the curve behind them", style="--")
+    moved = numpy.stack([points, arrays[f"{curve.name}/reconstructions"][:SHOWN]], axis=1)
+    draw_points(decoded, points, "data", opacity=0.25)
+    for pair in moved[:PROJECTED]:
+        draw_curve(decoded, pair, colour=COLOURS["blue"], width=1.2)
+    draw_curve(
+        decoded, arrays[f"{curve.name}/decoded_line"], "decoded", colour=COLOURS["vermilion"]
+    )
+    draw_curve(decoded, moved[0], "from $x$ to $g(f(x))$", colour=COLOURS["blue"], width=1.2)
+    latents, name = _shown_latents(results, curve)
+    draw_points_by_value(coloured, points, latents, name)
+    shared_legend(figure)
+    return figure
+
+
+def _draw_coordinate(results: Results) -> Figure:
+    from autoencoder.figures import COLOURS, draw_points, house_style, new_figure
+
+    with house_style():
+        figure, grid = new_figure(1, len(CURVES), width=13.0, height=5.6)
+        for axes, curve in zip(grid[0], CURVES, strict=True):
+            positions = results.arrays[f"{curve.name}/positions"][:SHOWN]
+            latents, name = _shown_latents(results, curve)
+            draw_points(axes, numpy.stack([positions, latents], axis=1), colour=COLOURS["blue"])
+            axes.set(xlabel="position along the curve (share of its length)", ylabel=name)
+            axes.set_title(_title(curve))
+    return figure
+
+
+def _title(curve: Curve) -> str:
+    return curve.name.replace("_", " ").replace("s curve", "S-curve") + (
+        ", closed" if curve.closed else ", open"
+    )
+
+
+def _draw_loss(results: Results) -> Figure:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    from autoencoder.figures import house_style, line_chart, new_figure
+
+    with house_style():
+        figure, grid = new_figure(width=12.0, height=6.0)
+        axes = grid[0, 0]
+        series = {}
+        for curve in CURVES:
+            rows = [row for row in results.rows if row["curve"] == curve.name]
+            series[_title(curve)] = (
+                [row["epoch"] for row in rows],
+                [row["test_loss"] for row in rows],
+            )
+        line_chart(
+            series,
+            "epoch",
+            "loss a component\n(mean squared error)",
+            levels={"noise across the curve": results.numbers["noise_std"] ** 2 / 2},
+            log_y=True,
+            axes=axes,
+        )
+        axes.legend(loc="upper right")
+        # A sample has two components: the same curve read on the lecture's scale.
+        sample = axes.secondary_yaxis("right", functions=(lambda y: 2 * y, lambda y: y / 2))
+        sample.set_ylabel("loss a sample\n(the lecture's sum)")
+        sample.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        sample.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        sample.yaxis.set_minor_locator(NullLocator())
+    return figure
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    s, ring, std = numbers["s_curve"], numbers["circle"], numbers["noise_std"]
+    return [
+        f"S-curve, d = 1, {numbers['epochs']} epochs: {_losses(s)} on test points. The noise "
+        f"across the curve accounts for {std**2 / 2:.5f} a component ({std**2:.5f} a sample), the "
+        f"best straight line (PCA) leaves {s['pca_loss']:.5f} a component.",
+        "manifold: left the data and the curve they were drawn along; in the middle the decoded "
+        "curve and where it takes single points; right the points coloured by their latent "
+        f"coordinate. Its rank correlation with the position along the curve is "
+        f"{s['rank_correlation']:.4f}; 1 would be the same order, point for point.",
+        f"circle: {_losses(ring)}, {ring['loss'] / (std**2 / 2):.1f} times the noise across it "
+        f"(the S-curve: {s['loss'] / (std**2 / 2):.2f} times). A line cannot be bent into a closed "
+        "curve without a cut: look for the place where neighbouring points get distant z.",
+        "loss: one loss on both scales: a component on the left, a sample, twice as much here, on "
+        "the right.",
+    ]
+
+
+def _losses(numbers: dict[str, Any]) -> str:
+    return (
+        f"loss {numbers['loss']:.5f} a component, {numbers['loss_per_sample']:.5f} a sample "
+        "(the lecture's sum)"
+    )
+
+
+section = Section(
+    name="manifold",
+    title="An autoencoder and its loss",
+    equation=r"\min_{f,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2",
+    description="Trains an autoencoder with one latent variable on points near a curve.",
+    presets=PRESETS,
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=OPTIONS,
+    check=check,
+)

@@ -1,6 +1,457 @@
-"""Show the weakness of squared loss: where several answers fit, it gives their mean."""
+"""The weakness: where several clean x fit, squared loss answers with their mean, which is none."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.multimodal"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.data.corruption import EraseHalf, GaussianNoise
+from autoencoder.data.curves import mixture_ring, two_modes
+from autoencoder.densities import GaussianMixture
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import tinted
+from autoencoder.metrics import mse_per_pixel, nearest_neighbours
+from autoencoder.models import AutoEncoder, mlp
+from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["componentwise_median", "gradient_energy", "mid_grey", "posterior_at", "section"]
+
+PRESETS = {
+    "smoke": {"epochs": 1, "train_images": 300, "test_images": 60},
+    "default": {"epochs": 2, "train_images": 30_000, "test_images": 1_000},
+    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 2_000},
+    "full": {"epochs": 25, "train_images": 60_000, "test_images": 2_000},
+}
+for name, preset in PRESETS.items():
+    is_smoke = name == "smoke"
+    preset.update(
+        batch_size=100,
+        latent_size=64,
+        point_epochs=1 if is_smoke else 30,
+        train_points=1_000 if is_smoke else 30_000,
+    )
+
+OPTIONS = (
+    Option("train-images", positive, "training images to use"),
+    Option("test-images", positive, "test images among which the doubtful ones are found"),
+    Option("latent-size", positive, "d, the size of the bottleneck of the networks for images"),
+    Option("point-epochs", positive, "passes through the training points in the plane"),
+    Option("train-points", positive, "training points to draw in the plane"),
+)
+
+
+# Loss, as the training knows it, and its name.
+LOSSES = {"mse": "squared", "l1": "absolute"}
+
+NOISE_STD = 0.6
+# A mixture, and a noisy point between its modes. Two modes on a line let the median of a
+# coordinate fall into one of them; of three modes it is a corner of none.
+CASES: dict[str, tuple[GaussianMixture, tuple[float, float]]] = {
+    "two modes": (two_modes(distance=2.0, std=0.15), (0.02, 0.1)),
+    "three modes": (
+        # The ring of three, turned so that one mode is on top.
+        GaussianMixture([1 / 3] * 3, mixture_ring(3).means @ [[0.0, 1.0], [-1.0, 0.0]], 0.15**2),
+        (0.0, 0.05),
+    ),
+}
+POSTERIOR_SAMPLES = 300
+
+CORRUPTION = EraseHalf("top")
+NEIGHBOURS = 30
+SHOWN = 8
+CANDIDATES = 3  # real images shown for each
+
+
+def compute(run: Run) -> Results:
+    """Points in the plane, where the posterior is known; then digits."""
+    results = Results(numbers={"epochs": run.options.epochs})
+    _compute_points(run, results)
+    _compute_digits(run, results)
+    return results
+
+
+def posterior_at(case: str) -> GaussianMixture:
+    """The exact density of the clean point given the noisy one of a case.
+
+    Examples
+    --------
+    >>> posterior_at("three modes").means.shape
+    (3, 2)
+    """
+    prior, noisy = CASES[case]
+    return prior.posterior(numpy.array([noisy]), NOISE_STD).mixture(0)
+
+
+def componentwise_median(mixture: GaussianMixture) -> numpy.ndarray:
+    """The median of each coordinate (d,): what absolute loss asks for. On the host, by scipy.
+
+    Each coordinate of a mixture of Gaussians is one again; its distribution function is a sum of
+    error functions, which bisection inverts.
+
+    Examples
+    --------
+    >>> componentwise_median(GaussianMixture([0.25, 0.75], [[-9.0], [0.0]], 1.0)).round(3)
+    array([-0.431])
+    """
+    from scipy.special import ndtr
+
+    std = numpy.sqrt(numpy.diagonal(mixture.covariances, axis1=1, axis2=2))  # (K, d)
+    low = (mixture.means - 40 * std).min(axis=0)
+    high = (mixture.means + 40 * std).max(axis=0)
+    for _ in range(200):
+        middle = (low + high) / 2
+        below = (mixture.weights[:, None] * ndtr((middle - mixture.means) / std)).sum(axis=0)
+        low, high = numpy.where(below < 0.5, middle, low), numpy.where(below < 0.5, high, middle)
+    return (low + high) / 2
+
+
+def _compute_points(run: Run, results: Results) -> None:
+    """Exact posterior, samples of it, and the answers of squared and of absolute loss."""
+    options = run.options
+    for number, (case, (prior, place)) in enumerate(CASES.items()):
+        noisy = numpy.array([place])
+        posterior = posterior_at(case)
+        train = prior.sample(
+            options.train_points, random_generator(options.seed, "data", 10 + number)
+        )
+        answers = {
+            "mean": posterior.weights @ posterior.means,
+            "median": componentwise_median(posterior),
+        }
+        for loss, name in LOSSES.items():
+            model, rows = run.trained(
+                f"multimodal-{case.replace(' ', '-')}-{name}",
+                lambda: mlp(2, 128, 128, 2),
+                train,
+                run.settings(
+                    epochs=options.point_epochs,
+                    batch_size=500,
+                    learning_rate=2e-3,
+                    schedule="cosine",
+                    loss=loss,
+                ),
+                corruption=GaussianNoise(NOISE_STD),
+            )
+            answers[name] = reconstruct(model, noisy, options.workers)[0].astype("float64")
+            results.rows += [{"run": f"{case}, {name} loss", **row} for row in rows]
+        samples = posterior.sample(
+            POSTERIOR_SAMPLES, random_generator(options.seed, "evaluation", 10 + number)
+        )
+        results.arrays |= {f"{_key(case)}/samples": samples} | {
+            f"{_key(case)}/{name}": point for name, point in answers.items()
+        }
+        # Relative to the density of a sample typically drawn, so that 1 is an ordinary clean point.
+        typical = float(numpy.median(posterior.log_prob(samples.astype("float64"))))
+        results.numbers[case] = {
+            "noisy": list(place),
+            "weights": posterior.weights.tolist(),
+            "relative_density": {
+                name: float(numpy.exp(posterior.log_prob(point[None])[0] - typical))
+                for name, point in answers.items()
+            },
+            "error_to_mean": float(numpy.linalg.norm(answers["squared"] - answers["mean"])),
+            "error_to_median": float(numpy.linalg.norm(answers["absolute"] - answers["median"])),
+            "spread": float(numpy.sqrt(samples.var(axis=0, dtype="float64").sum())),
+        }
+
+
+def _key(case: str) -> str:
+    """The name of a case in the results' arrays."""
+    return case.replace(" ", "_")
+
+
+def mid_grey(hidden: numpy.ndarray) -> float:
+    """The share of pixels between 0.2 and 0.8: ink has few, a blur many.
+
+    Examples
+    --------
+    >>> mid_grey(numpy.array([0.0, 0.5, 1.0, 0.9]))
+    0.25
+    """
+    return float(((hidden > 0.2) & (hidden < 0.8)).mean())
+
+
+def gradient_energy(images: numpy.ndarray) -> float:
+    """The mean squared difference of neighbouring pixels of images (..., H, W): low for a blur.
+
+    Examples
+    --------
+    >>> gradient_energy(numpy.array([[0.0, 1.0], [0.0, 1.0]]))
+    0.5
+    """
+    images = images.astype("float64")
+    across = (numpy.diff(images, axis=-1) ** 2).mean()
+    down = (numpy.diff(images, axis=-2) ** 2).mean()
+    return float((across + down) / 2)
+
+
+def _compute_digits(run: Run, results: Results) -> None:
+    """Train with both losses; find, by their neighbours, the images most open to doubt."""
+    options = run.options
+    train = run.images("train", options.train_images)
+    labels = run.dataset.labels("train")[: len(train)]
+    test = run.images("test", options.test_images)
+    results.numbers |= {"train_images": len(train), "test_images": len(test)}
+    mask = CORRUPTION.mask(test[:1])[0]  # (1, H, W), the same for every image
+    masked = CORRUPTION(test)
+    answers = {}
+    for loss, name in LOSSES.items():
+        model, rows = run.trained(
+            f"multimodal-digits-{name}",
+            lambda: AutoEncoder(options.latent_size),
+            train,
+            run.settings(loss=loss),
+            corruption=CORRUPTION,
+        )
+        answers[name] = reconstruct(model, masked, options.workers)
+        results.rows += [{"run": f"digits, {name} loss", **row} for row in rows]
+
+    near, distances = nearest_neighbours(test[:, ~mask], train[:, ~mask], NEIGHBOURS)
+    hidden = train[:, mask]
+    average = hidden[near].mean(axis=1)  # (N, hidden pixels)
+    spread = hidden[near].var(axis=1).mean(axis=1)
+    entropy = numpy.array([_entropy(labels[row]) for row in near])
+    # Doubt is what classes and pixels of the matches disagree about; a bad match proves none.
+    is_matched = distances[:, -1] <= numpy.median(distances[:, -1])
+    order = numpy.argsort(numpy.where(is_matched, entropy * spread, -1.0))[::-1]
+    doubtful, shown = order[: max(SHOWN, len(test) // 10)], order[:SHOWN]
+    candidates = numpy.stack([_candidates(near[i], labels) for i in shown])  # (SHOWN, CANDIDATES)
+    pasted = masked.copy()
+    pasted[:, mask] = average
+    results.arrays |= {
+        "digits/mask": mask,
+        "digits/masked": masked[shown],
+        "digits/average": pasted[shown],
+        "digits/candidates": train[candidates],
+        **{f"digits/{name}": answer[shown] for name, answer in answers.items()},
+    }
+    results.numbers["digits"] = {
+        "doubtful": len(doubtful),
+        "shown_classes": [numpy.unique(labels[near[i]]).tolist() for i in shown],
+        "shown_entropy": entropy[shown].tolist(),
+        "neighbours": NEIGHBOURS,
+        "mid_grey": mid_grey(hidden),
+        "gradient_energy": gradient_energy(_hidden_part(train, mask)),
+        "average_gradient_energy": gradient_energy(_hidden_part(pasted[doubtful], mask)),
+    }
+    matches = hidden[near[doubtful]].astype("float64")  # (n, NEIGHBOURS, hidden pixels)
+    for name, answer in answers.items():
+        guess = answer[doubtful][:, mask]
+        results.numbers["digits"][name] = {
+            "error_to_average": mse_per_pixel(guess, average[doubtful]),
+            "error_to_truth": mse_per_pixel(guess, test[doubtful][:, mask]),
+            "error_to_match": float(
+                ((guess[:, None] - matches) ** 2).mean(axis=2).min(axis=1).mean()
+            ),
+            "mid_grey": mid_grey(guess),
+            "gradient_energy": gradient_energy(_hidden_part(answer[doubtful], mask)),
+        }
+
+
+def _hidden_part(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
+    """The erased rows of images (N, 1, H, W)."""
+    return images[:, :, mask[0].any(axis=1)]
+
+
+def _entropy(labels: numpy.ndarray) -> float:
+    """Of the classes among some labels, in bits."""
+    _, counts = numpy.unique(labels, return_counts=True)
+    share = counts / counts.sum()
+    return float(-(share * numpy.log2(share)).sum())
+
+
+def _candidates(near: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
+    """The best match of each of the most frequent classes, then whatever matches best."""
+    _, first, counts = numpy.unique(labels[near], return_index=True, return_counts=True)
+    frequent = first[numpy.argsort(-counts, kind="stable")][:CANDIDATES]
+    rest = [i for i in range(len(near)) if i not in frequent]
+    return near[numpy.concatenate([frequent, rest])[:CANDIDATES].astype(int)]
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    answers = ("mean", "median", "squared", "absolute")
+    images = ("masked", "average", "squared", "absolute")
+    one_loss = ("error_to_average", "error_to_truth", "error_to_match")
+    blur = ("mid_grey", "gradient_energy")
+    return Needs(
+        {
+            **{f"{_key(case)}/samples": "S 2" for case in CASES},
+            **{f"{_key(case)}/{answer}": "2" for case in CASES for answer in answers},
+            **{f"digits/{name}": "N 1 H W" for name in images},
+            "digits/mask": "bool 1 H W",
+            "digits/candidates": "N C 1 H W",
+        },
+        {
+            "epochs": options.epochs,
+            **dict.fromkeys(("train_images", "test_images"), COUNT),
+            **{
+                case: {
+                    "noisy": [FINITE, FINITE],
+                    "weights": [FINITE, ...],
+                    "relative_density": dict.fromkeys(answers, FINITE),
+                    **dict.fromkeys(("error_to_mean", "error_to_median", "spread"), FINITE),
+                }
+                for case in CASES
+            },
+            "digits": {
+                **dict.fromkeys(("doubtful", "neighbours"), COUNT),
+                **dict.fromkeys(("shown_classes", "shown_entropy"), ANYTHING),
+                **dict.fromkeys((*blur, "average_gradient_energy"), FINITE),
+                **{n: dict.fromkeys((*one_loss, *blur), FINITE) for n in ("squared", "absolute")},
+            },
+        },
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """The posterior with the answers to it; erased digits with the answers and the candidates."""
+    return {"points": _draw_points(results), "digits": _draw_digits(results)}
+
+
+def _draw_points(results: Results) -> Figure:
+    from autoencoder.figures import (
+        COLOURS,
+        draw_density,
+        draw_points,
+        house_style,
+        plane_figure,
+        shared_legend,
+    )
+
+    marks = {
+        "mean": ("exact mean", "P", COLOURS["vermilion"], 330),
+        "squared": ("squared loss, learnt", "o", COLOURS["black"], 90),
+        "median": ("exact median of each coordinate", "D", COLOURS["orange"], 230),
+        "absolute": ("absolute loss, learnt", "^", COLOURS["purple"], 110),
+    }
+    figure, axes = plane_figure(list(CASES), 1.6)
+    for ax, case in zip(axes, CASES, strict=True):
+        draw_density(
+            ax,
+            posterior_at(case),
+            "posterior: 50, 90, 99 % of the mass",
+            colour=COLOURS["blue"],
+            resolution=400,
+        )
+        samples = results.arrays[f"{_key(case)}/samples"]
+        draw_points(ax, samples, "samples of the posterior", colour=COLOURS["sky"], opacity=0.5)
+        with house_style():
+            x, y = results.numbers[case]["noisy"]
+            ax.scatter(
+                # A ring: the mean is never far from the noisy point.
+                x,
+                y,
+                s=650,
+                marker="o",
+                facecolors="none",
+                edgecolors=COLOURS["green"],
+                linewidths=3,
+                label="noisy point",
+            )
+            for name, (label, marker, colour, size) in marks.items():
+                x, y = results.arrays[f"{_key(case)}/{name}"]
+                ax.scatter(
+                    x,
+                    y,
+                    s=size,
+                    marker=marker,
+                    color=colour,
+                    edgecolors="white",
+                    linewidths=1,
+                    label=label,
+                    zorder=4,
+                )
+    shared_legend(figure, columns=3)
+    return figure
+
+
+def _draw_digits(results: Results) -> Figure:
+    from autoencoder.figures import rows_of_images
+
+    arrays, numbers = results.arrays, results.numbers["digits"]
+    rows = [tinted(arrays["digits/masked"], arrays["digits/mask"])]
+    titles = ["what is left"]
+    answers = {
+        "squared": "squared loss",
+        "absolute": "absolute loss",
+        "average": f"mean of the {numbers['neighbours']}\nbest matches",
+    }
+    for name, label in answers.items():
+        rows.append(numpy.repeat(arrays[f"digits/{name}"], 3, axis=1))
+        titles.append(label)
+    candidates = arrays["digits/candidates"]  # (N, candidates, 1, H, W)
+    for i in range(candidates.shape[1]):
+        rows.append(numpy.repeat(candidates[:, i], 3, axis=1))
+        titles.append("training images\nthat match" if i == 0 else "")
+    return rows_of_images(rows, titles)
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    lines = []
+    for case in CASES:
+        n = numbers[case]
+        density = n["relative_density"]
+        weights = " : ".join(f"{weight:.2f}" for weight in n["weights"])
+        lines.append(
+            f"points, {case} (posterior weights {weights}, noise {NOISE_STD:g}): density of the "
+            f"answers, where a typical sample has 1: exact mean {density['mean']:.1e}, squared "
+            f"loss {density['squared']:.1e}, exact median {density['median']:.1e}, absolute loss "
+            f"{density['absolute']:.1e}. Squared loss lands {n['error_to_mean']:.3f} from the "
+            f"mean, absolute loss {n['error_to_median']:.3f} from the median; the posterior's "
+            f"standard deviation is {n['spread']:.3f}."
+        )
+    d = numbers["digits"]
+    lines.append(
+        f"digits: upper half erased; {numbers['train_images']} training images, "
+        f"{numbers['epochs']} epochs. Shown are those of {numbers['test_images']} test images "
+        f"whose {d['neighbours']} best matches in the visible half (training images) disagree most "
+        "in class and in the hidden half, if the matches are better than the median; below, the "
+        "best match of each of the three most frequent classes."
+    )
+    for name in ("squared", "absolute"):
+        n = d[name]
+        lines.append(
+            f"{name} loss, erased half of the {d['doubtful']} most doubtful: mean squared error a "
+            f"pixel {n['error_to_average']:.4f} to the mean of the matches, "
+            f"{n['error_to_match']:.4f} to the nearest single one, {n['error_to_truth']:.4f} to "
+            f"the original; mid-grey pixels {n['mid_grey']:.1%} (real digits "
+            f"{d['mid_grey']:.1%}), gradient energy {n['gradient_energy']:.4f} (real digits "
+            f"{d['gradient_energy']:.4f}, mean of the matches {d['average_gradient_energy']:.4f})."
+        )
+    return lines
+
+
+section = Section(
+    name="multimodal",
+    title="The weakness: the answer is a mean",
+    equation=r"\arg\min_{y}\ E\left[\left\|x-y\right\|^2\,|\,\tilde{x}\right]"
+    r"=E[x\,|\,\tilde{x}],\quad p(x\,|\,\tilde{x})\ \mathrm{may\ have\ several\ modes}",
+    description="Shows answers of squared and absolute loss where several clean samples fit.",
+    presets=PRESETS,
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=OPTIONS,
+    check=lambda run: run.require_images(
+        train=NEIGHBOURS, reason=f"looking for {NEIGHBOURS} best matches"
+    ),
+)

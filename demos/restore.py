@@ -1,6 +1,286 @@
-"""Restore erased pixels, blocks and halves of digits with an autoencoder, and with PCA."""
+"""Restoring missing components: pixels erased at random, in blocks, in halves."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.restore"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.data.corruption import (
+    EraseBlock,
+    EraseHalf,
+    EraseOneOf,
+    ErasePixels,
+    MaskedCorruption,
+)
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import table_of, tinted
+from autoencoder.metrics import psnr
+from autoencoder.models import AutoEncoder
+from autoencoder.pca import PCA
+from autoencoder.storage.checkpoint import COUNT, NUMBER, TEXT
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+PRESETS = {
+    "smoke": {"epochs": 1, "train_images": 400, "test_images": 40, "components": 64},
+    "default": {"epochs": 2, "train_images": 60_000, "test_images": 1_000, "components": 128},
+    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 2_000, "components": 128},
+    "full": {"epochs": 25, "train_images": 60_000, "test_images": 2_000, "components": 128},
+}
+for preset in PRESETS.values():
+    preset.update(batch_size=100, latent_size=32)
+
+OPTIONS = (
+    Option("train-images", positive, "training images to use"),
+    Option("test-images", positive, "test images to measure on"),
+    Option("latent-size", positive, "d, the autoencoder's bottleneck and the smaller PCA's size"),
+    Option("components", positive, "the larger PCA's size"),
+)
+
+# An erased pixel becomes mid-grey, a value few pixels have, so that it is not taken for background.
+FILL = 0.5
+BLOCK = 14
+KINDS: dict[str, MaskedCorruption] = {
+    "50 % of the pixels": ErasePixels(0.5),
+    "90 % of the pixels": ErasePixels(0.9),
+    f"a block of {BLOCK} × {BLOCK}": EraseBlock(BLOCK),
+    "the left half": EraseHalf("left"),
+    "the lower half": EraseHalf("bottom"),
+}
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+TRAINED_ON = EraseOneOf(
+    [*(ErasePixels(share) for share in (0.1, 0.3, 0.5, 0.7, 0.9))]
+    + 2 * [EraseBlock(BLOCK)]
+    + [EraseHalf(side) for side in ("left", "right", "top", "bottom")],
+    fill=FILL,
+)
+SHOWN = 8
+
+
+class _Restorers:
+    """The ways of filling in that are compared; all see the same erased images."""
+
+    def __init__(self, run: Run, model: AutoEncoder, train: numpy.ndarray) -> None:
+        options = run.options
+        largest = PCA(max(options.components, options.latent_size)).fit(train)
+        self.mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
+        self.model, self.workers = model, options.workers
+        self.components = {options.latent_size: largest.truncate(options.latent_size)}
+        self.components[options.components] = largest.truncate(options.components)
+
+    def names(self) -> list[str]:
+        """The mean first, the autoencoder last."""
+        return ["training mean", *(f"PCA, d = {d}" for d in self.components), "autoencoder"]
+
+    def fill(self, x: numpy.ndarray, mask: numpy.ndarray) -> list[numpy.ndarray]:
+        """The images with erased pixels filled in, in the order of :meth:`names`."""
+        erased = TRAINED_ON.apply(x, mask)
+        guesses = [numpy.broadcast_to(self.mean, x.shape)]
+        guesses += [pca.fill_missing(erased, mask) for pca in self.components.values()]
+        guesses.append(reconstruct(self.model, erased, self.workers))
+        return [numpy.where(mask, guess, x) for guess in guesses]
+
+
+def check(run: Run) -> None:
+    """The larger PCA is lowered to what the images allow; the smaller one is refused."""
+    run.require_components(run.options.latent_size)
+    run.limit("components", min(run.options.train_images - 1, run.dataset.train_images[0].size))
+
+
+def compute(run: Run) -> Results:
+    """Train one autoencoder on all kinds of erasure; measure every way on the erased pixels."""
+    options = run.options
+    train = run.images("train", options.train_images)
+    clean = run.images("test", options.test_images)
+    rng = random_generator(options.seed, "evaluation", 2)
+    chosen = {name: kind.mask(clean, rng) for name, kind in KINDS.items()}
+    erased = TRAINED_ON.apply(clean, chosen["50 % of the pixels"])
+
+    def evaluate(model: AutoEncoder) -> dict[str, float]:
+        restored = reconstruct(model, erased, options.workers)
+        mask = chosen["50 % of the pixels"]
+        return {"test_psnr_half_erased_db": psnr(restored, clean, mask=mask)}
+
+    model, _ = run.trained(
+        "restorer",
+        lambda: AutoEncoder(options.latent_size),
+        train,
+        run.settings(),
+        corruption=TRAINED_ON,
+        evaluate=evaluate,
+        tested_on=clean,
+    )
+    restorers = _Restorers(run, model, train)
+    names = restorers.names()
+    arrays: dict[str, numpy.ndarray] = {"clean": clean[:SHOWN], "shares": numpy.array(SHARES)}
+    rows = []
+    for number, (name, mask) in enumerate(chosen.items()):
+        filled = restorers.fill(clean, mask)
+        rows += _rows(name, names, filled, clean, mask)
+        arrays[f"mask/{number}"] = mask[:SHOWN]
+        arrays[f"pca/{number}"] = filled[-2][:SHOWN]
+        arrays[f"autoencoder/{number}"] = filled[-1][:SHOWN]
+    for share in SHARES:
+        mask = ErasePixels(share).mask(clean, rng)
+        rows += _rows(f"share {share:g}", names, restorers.fill(clean, mask), clean, mask)
+    numbers = {
+        "names": names,
+        "kinds": list(KINDS),
+        "epochs": options.epochs,
+        "latent_size": options.latent_size,
+        "train_images": len(train),
+        "test_images": len(clean),
+    }
+    return Results(arrays, numbers, rows)
+
+
+def _rows(
+    erased: str,
+    names: list[str],
+    filled: list[numpy.ndarray],
+    clean: numpy.ndarray,
+    mask: numpy.ndarray,
+) -> list[dict[str, object]]:
+    """PSNR on the erased pixels alone, for every way of filling in."""
+    return [
+        {"erased": erased, "filled_by": name, "psnr_erased_db": psnr(guess, clean, mask=mask)}
+        for name, guess in zip(names, filled, strict=True)
+    ]
+
+
+def _figures(kinds: list[str]) -> dict[str, list[str]]:
+    """Which kinds of erasure each figure shows."""
+    return {"scattered": kinds[:2], "block": kinds[2:3], "halves": kinds[3:]}
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    # How many components the larger PCA has depends on the images; it may be as small as the other.
+    said = found.numbers.get("names")
+    larger = [TEXT] if isinstance(said, list) and len(said) == 4 else []
+    names = ["training mean", f"PCA, d = {options.latent_size}", *larger, "autoencoder"]
+    places = range(len(KINDS))
+    erased = [*KINDS, *(f"share {share:g}" for share in SHARES)]
+    return Needs(
+        {
+            "clean": "N 1 H W",
+            "shares": numpy.array(SHARES),
+            **{f"mask/{i}": "bool N 1 H W" for i in places},
+            **{f"{way}/{i}": "N 1 H W" for i in places for way in ("pca", "autoencoder")},
+        },
+        {
+            "names": names,
+            "kinds": list(KINDS),
+            "epochs": options.epochs,
+            "latent_size": options.latent_size,
+            "train_images": COUNT,
+            "test_images": COUNT,
+        },
+        (
+            {"erased": kind, "filled_by": name, "psnr_erased_db": NUMBER}
+            for kind in erased
+            for name in found.numbers["names"]
+        ),
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Erased and restored digits, a block of rows for each kind; PSNR by kind and by share."""
+    from autoencoder.figures import line_chart, rows_of_images
+
+    arrays = results.arrays
+    names, kinds = results.numbers["names"], results.numbers["kinds"]
+    measured = table_of(results, "erased", "filled_by", "psnr_erased_db")
+    best_pca, autoencoder = names[-2], names[-1]
+    figures = {}
+    for figure, chosen in _figures(kinds).items():
+        rows, titles = [numpy.repeat(arrays["clean"], 3, axis=1)], ["original"]
+        for name in chosen:
+            number = kinds.index(name)
+            mask = arrays[f"mask/{number}"]
+            rows.append(tinted(arrays["clean"], mask))
+            titles.append(f"erased: {name}")
+            for way, key in ((best_pca, "pca"), (autoencoder, "autoencoder")):
+                rows.append(numpy.repeat(arrays[f"{key}/{number}"], 3, axis=1))
+                titles.append(f"{way}: {measured[name, way]:.1f} dB")
+        figures[figure] = rows_of_images(rows, titles)
+    shares = list(arrays["shares"])
+    figures["psnr_by_share"] = line_chart(
+        {
+            name: ([100 * s for s in shares], [measured[f"share {s:g}", name] for s in shares])
+            for name in reversed(names)
+        },
+        "pixels erased at random (%)",
+        "PSNR on the erased pixels (dB)",
+        x_ticks=[10, 30, 50, 70, 90],
+    )
+    return figures
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    measured = table_of(results, "erased", "filled_by", "psnr_erased_db")
+    names = numbers["names"]
+    text = [
+        f"One autoencoder (d = {numbers['latent_size']}) trained to restore all these erasures, "
+        f"on {numbers['train_images']:,} images, epochs: {numbers['epochs']}, with fresh masks for "
+        f"every batch; PSNR on the erased pixels only, of {numbers['test_images']:,} test images.",
+        "Erased pixels are drawn blue; visible pixels are kept as they are.",
+    ]
+    for figure, kinds in _figures(numbers["kinds"]).items():
+        text.append(f"{figure}: {_comparison(kinds, names, measured)}")
+    shares = [f"share {share:g}" for share in results.arrays["shares"]]
+    ahead = [
+        share.split()[1]
+        for share in shares
+        if measured[share, names[-1]] > max(measured[share, name] for name in names[:-1])
+    ]
+    where = f"at the erased shares {', '.join(ahead)}" if ahead else "at none of the shares"
+    text.append(
+        f"psnr_by_share: of all ways the autoencoder is best {where}. PCA fills in the "
+        "conditional mean of a Gaussian, a linear guess from the visible pixels."
+    )
+    return text
+
+
+def _comparison(kinds: list[str], names: list[str], measured: dict[tuple[str, str], float]) -> str:
+    """The numbers of some kinds of erasure in words."""
+    return " ".join(
+        f"With {kind} erased: "
+        + ", ".join(f"{name} {measured[kind, name]:.2f} dB" for name in names)
+        + "."
+        for kind in kinds
+    )
+
+
+section = Section(
+    name="restore",
+    title="Restoring missing components",
+    equation=r"\min_{f,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(\tilde{x}_n))\right\|^2,"
+    r"\quad \tilde{x}_n = x_n\ \mathrm{with\ components\ erased}",
+    description="Trains an autoencoder to fill in erased pixels, and compares it with the "
+    "training mean of each pixel and with PCA.",
+    presets=PRESETS,
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=OPTIONS,
+    check=check,
+)

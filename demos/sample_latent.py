@@ -1,6 +1,148 @@
-"""Draw new digits: sample a Gaussian fitted to the latents, and decode."""
+"""New digits: a Gaussian fitted to the latents, sampled and decoded."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.sample_latent"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+from typing import TYPE_CHECKING
+
+from autoencoder.densities import DiagonalGaussian
+from autoencoder.inference import decode, encode
+from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import (
+    OPTIONS,
+    epochs_for,
+    latent_sizes,
+    presets,
+    spelled_epochs,
+    trained_autoencoder,
+)
+from autoencoder.storage.checkpoint import COUNT, FINITE
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+PANEL_COLUMNS = 7
+
+
+def compute(run: Run) -> Results:
+    """At each latent size: train, encode the training images, fit, sample, decode."""
+    options = run.options
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+    drawn = random_generator(options.seed, "evaluation", 0).permutation(len(test))
+    arrays = {"test": test[drawn[: options.samples]]}
+    fits, rows = [], []
+    for size in sizes:
+        model, epochs = trained_autoencoder(run, size)
+        density = DiagonalGaussian().fit(encode(model, train, options.workers))
+        rng = random_generator(options.seed, "evaluation", 1, size)
+        latents = density.sample(options.samples, rng)
+        arrays[f"samples/{size}"] = decode(model, latents, options.workers)
+        arrays[f"latents/{size}"] = latents
+        arrays[f"mean/{size}"], arrays[f"std/{size}"] = density.mean, density.std
+        rows += [{"latent_size": size, **row} for row in epochs]
+        fits.append(
+            {
+                "latent_size": size,
+                "epochs": len(epochs),
+                "test_mse": epochs[-1]["test_mse"],
+                "std_smallest": float(density.std.min()),
+                "std_largest": float(density.std.max()),
+            }
+        )
+    return Results(arrays, {"train_images": len(train), "fits": fits}, rows)
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    return Needs(
+        {
+            "test": "N 1 H W",
+            **{f"samples/{size}": f"{options.samples} 1 H W" for size in sizes},
+        },
+        {
+            "train_images": COUNT,
+            "fits": [
+                {
+                    "latent_size": size,
+                    "epochs": epochs_for(options, size),
+                    **dict.fromkeys(("test_mse", "std_smallest", "std_largest"), FINITE),
+                }
+                for size in sizes
+            ],
+        },
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Test images beside samples at each latent size; each size's samples as a large grid."""
+    from autoencoder.figures import image_grid, image_panels
+
+    arrays, numbers = results.arrays, results.numbers
+    sizes = [fit["latent_size"] for fit in numbers["fits"]]
+    shown = PANEL_COLUMNS**2
+    panels = {"test images": arrays["test"][:shown]}
+    panels.update({f"samples, d = {size}": arrays[f"samples/{size}"][:shown] for size in sizes})
+    figures = {"samples": image_panels(panels, columns=PANEL_COLUMNS)}
+    for fit in numbers["fits"]:
+        size = fit["latent_size"]
+        figures[f"samples_d{size}"] = image_grid(
+            arrays[f"samples/{size}"],
+            title=f"Decoded samples of a diagonal Gaussian, d = {size} "
+            f"({spelled_epochs(fit['epochs'])})",
+        )
+    return figures
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    lines = [
+        f"A mean and a standard deviation for each latent, fitted to {numbers['train_images']:,} "
+        "training images; then samples, decoded, none of them chosen:"
+    ]
+    for fit in numbers["fits"]:
+        lines.append(
+            f"  d = {fit['latent_size']}, {spelled_epochs(fit['epochs'])}: standard deviations "
+            f"from {fit['std_smallest']:.2f} to {fit['std_largest']:.2f}; the autoencoder's own "
+            f"error on test images is {fit['test_mse']:.5f} a pixel."
+        )
+    return [
+        *lines,
+        "samples: beside test images, look for strokes that end nowhere, closed blots and shapes "
+        "between two digits. How well images are reconstructed and how well samples look are two "
+        "questions; the next section measures the second.",
+    ]
+
+
+section = Section(
+    name="sample_latent",
+    title="Generating digits",
+    equation=r"z\sim\mathcal{N}\left(\mu,\ \mathrm{diag}(\sigma_1^2,\ldots,\sigma_d^2)\right),"
+    r"\qquad x=g(z)",
+    description="Fits a Gaussian with diagonal covariance to the latents, samples and decodes.",
+    presets=presets(latent_size="8,16", samples=120),
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=(
+        Option("latent-size", latent_sizes, "d, or several such as 8,16"),
+        Option("samples", positive, "samples to decode at each latent size"),
+        *OPTIONS,
+    ),
+    check=lambda run: run.require_images(train=2, reason="a Gaussian"),
+)

@@ -1,6 +1,299 @@
-"""Train the lecture's deep autoencoder at several latent sizes and set it beside PCA."""
+"""The deep convolutional autoencoder: what it keeps of a digit in d numbers, beside PCA."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.train_autoencoder"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import (
+    OPTIONS,
+    epochs_for,
+    latent_sizes,
+    one_of_each,
+    presets,
+    spelled_epochs,
+    trained_autoencoder,
+)
+from autoencoder.metrics import mse_per_pixel
+from autoencoder.models import AutoEncoder, Layer, list_layers
+from autoencoder.pca import PCA
+from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE, TEXT
+from autoencoder.storage.files import atomic_write
+from autoencoder.storage.results import Needs, Results, epoch_rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["layer_table", "section"]
+
+ALL_SIZES = "2,4,8,16,32"
+IMAGE = (1, 28, 28)
+
+
+def check(run: Run) -> None:
+    """PCA is compared with, and must have as many components as the largest network has latents."""
+    run.require_components(max(map(int, run.options.latent_size.split(","))))
+
+
+def compute(run: Run) -> Results:
+    """Fit PCA and train an autoencoder at each latent size; measure both on the test images."""
+    options = run.options
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    listed = 8 if 8 in sizes else sizes[0]
+    listing = repr(AutoEncoder(listed))
+    layers = layer_table(listed)
+    text = "\n".join(_as_lines(layers))
+    atomic_write(run.folder / "model.txt", f"{listing}\n\n{text}\n")
+
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+    pixels = test[0].size
+    shown = one_of_each(run.dataset.labels("test")[: len(test)])
+    all_components = PCA(max(sizes)).fit(train)
+    arrays = {"originals": test[shown]}
+    errors, rows = [], []
+    for size in sizes:
+        pca = all_components.truncate(size)
+        model, epochs = trained_autoencoder(run, size)
+        arrays[f"pca/{size}"] = pca.inverse_transform(pca.transform(test[shown]))
+        arrays[f"autoencoder/{size}"] = reconstruct(model, test[shown], options.workers)
+        rows += [{"latent_size": size, **row} for row in epochs]
+        errors.append(
+            {
+                "latent_size": size,
+                "epochs": len(epochs),
+                "pca_mse": mse_per_pixel(pca.inverse_transform(pca.transform(test)), test),
+                "autoencoder_mse": epochs[-1]["test_mse"],
+            }
+        )
+    numbers = {
+        "train_images": len(train),
+        "test_images": len(test),
+        "pixels": pixels,
+        "errors": errors,
+        "layers": layers,
+        "layers_latent_size": listed,
+        "listing": listing,
+    }
+    return Results(arrays, numbers, rows)
+
+
+def layer_table(latent_size: int) -> list[dict[str, Any]]:
+    """The autoencoder's layers as rows of a table, found by passing an image through it.
+
+    A layer without parameters that keeps the shape, an activation, shares its predecessor's row.
+
+    Parameters
+    ----------
+    latent_size : int
+
+    Returns
+    -------
+    list of dict
+        ``part, layer, shape, parameters`` of each.
+
+    Examples
+    --------
+    >>> layer_table(8)[1]["layer"]
+    'Conv2d(1, 32, kernel_size=(5, 5), stride=(1, 1)), ReLU'
+    """
+    model = AutoEncoder(latent_size)
+    rows: list[dict[str, Any]] = [
+        {"part": "input", "layer": "image", "shape": list(IMAGE), "parameters": 0}
+    ]
+    for part, network in (("encoder", model.encoder), ("decoder", model.decoder)):
+        layers: list[Layer] = list_layers(network, tuple(rows[-1]["shape"]))
+        for layer in layers:
+            if not layer.parameters and list(layer.shape) == rows[-1]["shape"]:
+                rows[-1]["layer"] += f", {layer.description.removesuffix('()')}"
+                continue
+            rows.append(
+                {
+                    "part": part,
+                    "layer": layer.description,
+                    "shape": list(layer.shape),
+                    "parameters": layer.parameters,
+                }
+            )
+    return rows
+
+
+def _table_entries(layers: list[dict[str, Any]]) -> list[list[str]]:
+    """The rows as text, and their sum below."""
+    entries = [
+        [
+            layer["layer"],
+            " × ".join(map(str, layer["shape"])),
+            f"{layer['parameters']:,}" if layer["parameters"] else "",
+        ]
+        for layer in layers
+    ]
+    return [*entries, ["all", "", f"{sum(layer['parameters'] for layer in layers):,}"]]
+
+
+HEADER = ["layer", "output: channels × height × width", "parameters"]
+
+
+def _as_lines(layers: list[dict[str, Any]]) -> list[str]:
+    entries = [HEADER, *_table_entries(layers)]
+    widths = [max(len(entry[i]) for entry in entries) for i in range(len(HEADER))]
+    return [
+        f"{name:<{widths[0]}}  {shape:>{widths[1]}}  {parameters:>{widths[2]}}"
+        for name, shape, parameters in entries
+    ]
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    sizes = [int(size) for size in options.latent_size.split(",")]
+    errors = [
+        {
+            "latent_size": size,
+            "epochs": epochs_for(options, size),
+            "pca_mse": POSITIVE,
+            "autoencoder_mse": FINITE,
+        }
+        for size in sizes
+    ]
+    layer = {"part": TEXT, "layer": TEXT, "shape": [COUNT, ...], "parameters": COUNT}
+    return Needs(
+        {
+            "originals": "N 1 H W",
+            **{f"{way}/{size}": "N 1 H W" for size in sizes for way in ("pca", "autoencoder")},
+        },
+        {
+            **dict.fromkeys(("train_images", "test_images", "pixels"), COUNT),
+            "errors": errors,
+            "layers": [layer, ...],
+            "layers_latent_size": COUNT,
+        },
+        itertools.chain.from_iterable(
+            epoch_rows(
+                epochs_for(options, size),
+                latent_size=size,
+                test_mse=FINITE,
+                test_sum_per_sample=FINITE,
+            )
+            for size in sizes
+        ),
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Reconstructions by latent size, errors by latent size and by epoch, the table of layers."""
+    from autoencoder.figures import line_chart, rows_of_images, table
+
+    arrays, numbers = results.arrays, results.numbers
+    images, titles = [arrays["originals"]], ["original"]
+    for error in numbers["errors"]:
+        size = error["latent_size"]
+        images += [arrays[f"pca/{size}"], arrays[f"autoencoder/{size}"]]
+        titles += [f"PCA, d = {size}", "autoencoder"]
+    sizes = [error["latent_size"] for error in numbers["errors"]]
+    figures = {"digits": rows_of_images(images, titles, groups=range(1, len(images), 2))}
+    if len(sizes) > 1:
+        figures["error_by_size"] = line_chart(
+            {
+                "PCA": (sizes, [error["pca_mse"] for error in numbers["errors"]]),
+                "autoencoder": (sizes, [error["autoencoder_mse"] for error in numbers["errors"]]),
+            },
+            "latent size d",
+            "mean squared error a pixel",
+            title=f"Error on {numbers['test_images']:,} test images; "
+            f"autoencoders after {_all_epochs(numbers)}",
+            log_x=True,
+            log_y=True,
+            x_ticks=sizes,
+        )
+    by_size = {size: [row for row in results.rows if row["latent_size"] == size] for size in sizes}
+    most = max(len(rows) for rows in by_size.values())
+    figures["error_by_epoch"] = line_chart(
+        {
+            f"d = {size}": ([row["epoch"] for row in rows], [row["test_mse"] for row in rows])
+            for size, rows in by_size.items()
+        },
+        "epoch",
+        "mean squared error a pixel",
+        title=f"Autoencoders: error on {numbers['test_images']:,} test images",
+        log_y=True,
+        x_ticks=range(1, most + 1) if most <= 12 else None,
+    )
+    layers = numbers["layers"]
+    parts = [layer["part"] for layer in layers]
+    figures["layers"] = table(
+        HEADER,
+        _table_entries(layers),
+        title=f"The autoencoder at d = {numbers['layers_latent_size']}",
+        rules=[i for i in range(1, len(parts)) if parts[i] != parts[i - 1]] + [len(parts)],
+    )
+    return figures
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    lines = [
+        f"Mean squared error a pixel (and, in brackets, the lecture's sum a sample: times "
+        f"{numbers['pixels']}) on {numbers['test_images']:,} test images, after training on "
+        f"{numbers['train_images']:,}:"
+    ]
+    for error in numbers["errors"]:
+        pca, autoencoder = error["pca_mse"], error["autoencoder_mse"]
+        lines.append(
+            f"  d = {error['latent_size']}: PCA {_both_scales(pca, numbers)}, autoencoder "
+            f"{_both_scales(autoencoder, numbers)} after {spelled_epochs(error['epochs'])}: "
+            f"{autoencoder / pca:.2f} of PCA's."
+        )
+    count = sum(layer["parameters"] for layer in numbers["layers"])
+    return [
+        *lines,
+        "digits: each column is one test image, at the top as it is; going down, d grows, PCA "
+        "above and the autoencoder below it.",
+        f"layers: {count:,} parameters at d = {numbers['layers_latent_size']}; only the two "
+        "layers beside the bottleneck depend on d. model.txt has the listing.",
+    ]
+
+
+def _all_epochs(numbers: dict[str, Any]) -> str:
+    """The epochs of all latent sizes, in one number where they agree."""
+    epochs = [error["epochs"] for error in numbers["errors"]]
+    if len(set(epochs)) == 1:
+        return spelled_epochs(epochs[0])
+    return f"{', '.join(map(str, epochs[:-1]))} and {epochs[-1]} epochs"
+
+
+def _both_scales(mse: float, numbers: dict[str, Any]) -> str:
+    return f"{mse:.5f} ({mse * numbers['pixels']:.2f})"
+
+
+section = Section(
+    name="train_autoencoder",
+    title="The deep autoencoder",
+    equation=r"\min_{f,\,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2,"
+    r"\quad z_n=f(x_n)\in\mathbb{R}^d",
+    description="Trains the lecture's convolutional autoencoder and compares it with PCA.",
+    presets=presets(
+        latent_size={
+            "smoke": "2,8",
+            "default": ALL_SIZES,
+            "lecture": ALL_SIZES,
+            "full": ALL_SIZES,
+        }
+    ),
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=(Option("latent-size", latent_sizes, "d, or several such as 2,4,8"), *OPTIONS),
+    check=check,
+)

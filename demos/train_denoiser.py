@@ -1,6 +1,189 @@
-"""Train a denoising autoencoder on MNIST, then show what it does to noisy digits."""
+"""Training a denoiser: noisy digits in, clean digits out, mean squared error between."""
 
-from autoencoder.lecture.terminal import start
+from __future__ import annotations
 
-if __name__ == "__main__":
-    raise SystemExit(start("autoencoder.lecture.train_denoiser"))
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import argparse
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder.data.corruption import GaussianNoise
+from autoencoder.inference import reconstruct
+from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import DATA_OPTIONS, measure_psnr, one_of_each
+from autoencoder.metrics import psnr
+from autoencoder.models import AutoEncoder
+from autoencoder.storage.checkpoint import COUNT, NUMBER
+from autoencoder.storage.results import Needs, Results, epoch_rows
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+PRESETS = {
+    "smoke": {"epochs": 1, "train_images": 1_000, "test_images": 200},
+    "default": {"epochs": 2, "train_images": 60_000, "test_images": 10_000},
+    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 10_000},
+    "full": {"epochs": 25, "train_images": 60_000, "test_images": 10_000},
+}
+for preset in PRESETS.values():
+    preset.update(batch_size=100, latent_size=32, noise_std=0.5)
+
+OPTIONS = (
+    *DATA_OPTIONS,
+    Option("latent-size", positive, "d, the size of the bottleneck"),
+    Option("noise-std", positive_number, "standard deviation of the noise; pixels are in [0, 1]"),
+)
+
+NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+def compute(run: Run) -> Results:
+    """Train the denoiser, then measure it at the noise it was trained on and at others."""
+    options = run.options
+    noise = GaussianNoise(options.noise_std)
+    train = run.images("train", options.train_images)
+    clean = run.images("test", options.test_images)
+    # The noise of the test set is drawn once: every epoch is measured on the same images.
+    noisy = noise(clean, random_generator(options.seed, "evaluation"))
+    model, rows = run.trained(
+        "denoiser",
+        lambda: AutoEncoder(options.latent_size),
+        train,
+        corruption=noise,
+        evaluate=measure_psnr(noisy, clean, options.workers),
+        own=True,
+    )
+    measured, few = [], clean[: min(1_000, len(clean))]
+    for level in NOISE_LEVELS:
+        drawn = GaussianNoise(level)(few, random_generator(options.seed, "evaluation", 1))
+        measured.append((psnr(drawn, few), psnr(reconstruct(model, drawn, options.workers), few)))
+    shown = one_of_each(run.dataset.labels("test")[: len(clean)])
+    arrays = {
+        "clean": clean[shown],
+        "noisy": noisy[shown],
+        "denoised": reconstruct(model, noisy[shown], options.workers),
+        "noise_levels": numpy.array(NOISE_LEVELS),
+        "psnr_by_level": numpy.array(measured),  # (levels, noisy and denoised)
+    }
+    numbers = {
+        "noise_std": options.noise_std,
+        "latent_size": options.latent_size,
+        "epochs": options.epochs,
+        "train_images": len(train),
+        "test_images": len(clean),
+        "test_images_by_noise": len(few),
+        "noisy_psnr_db": psnr(noisy, clean),
+        "denoised_psnr_db": rows[-1]["test_psnr_db"],
+    }
+    return Results(arrays, numbers, rows)
+
+
+def needs(options: argparse.Namespace, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    images, levels = "N 1 H W", len(NOISE_LEVELS)
+    return Needs(
+        {
+            **dict.fromkeys(("clean", "noisy", "denoised"), images),
+            "noise_levels": f"{levels}",
+            "psnr_by_level": f"{levels} 2",
+        },
+        {
+            "noise_std": options.noise_std,
+            "latent_size": options.latent_size,
+            "epochs": options.epochs,
+            **dict.fromkeys(("train_images", "test_images", "test_images_by_noise"), COUNT),
+            "noisy_psnr_db": NUMBER,
+            "denoised_psnr_db": NUMBER,
+        },
+        epoch_rows(options.epochs, test_psnr_db=NUMBER),
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Clean, noisy and denoised digits; PSNR after each epoch and at each noise level."""
+    from autoencoder.figures import line_chart, rows_of_images
+
+    arrays, numbers = results.arrays, results.numbers
+    noise = f"noise of standard deviation {numbers['noise_std']:g}"
+    digits = rows_of_images(
+        [arrays["clean"], arrays["noisy"], arrays["denoised"]],
+        [
+            "clean",
+            f"noisy\n{numbers['noisy_psnr_db']:.1f} dB",
+            f"denoised\n{numbers['denoised_psnr_db']:.1f} dB",
+        ],
+    )
+    epochs = [row["epoch"] for row in results.rows]
+    by_epoch = line_chart(
+        {"denoised": (epochs, [row["test_psnr_db"] for row in results.rows])},
+        "epoch",
+        f"PSNR on {numbers['test_images']:,} test images (dB)",
+        levels={"noisy input": numbers["noisy_psnr_db"]},
+        title=f"Denoising, {noise}",
+        x_ticks=epochs if len(epochs) <= 12 else None,
+    )
+    levels, measured = arrays["noise_levels"], arrays["psnr_by_level"]
+    by_level = line_chart(
+        {"denoised": (levels, measured[:, 1]), "noisy input": (levels, measured[:, 0])},
+        "standard deviation of the test noise (pixels in [0, 1])",
+        f"PSNR on {numbers['test_images_by_noise']:,} test images (dB)",
+        title=f"One denoiser, trained on {noise}",
+    )
+    return {"digits": digits, "psnr_by_epoch": by_epoch, "psnr_by_noise": by_level}
+
+
+def summary(results: Results) -> list[str]:
+    """What to see, with the measured numbers."""
+    numbers = results.numbers
+    gain = numbers["denoised_psnr_db"] - numbers["noisy_psnr_db"]
+    return [
+        f"PSNR on {numbers['test_images']:,} test images: {numbers['noisy_psnr_db']:.2f} dB noisy, "
+        f"{numbers['denoised_psnr_db']:.2f} dB denoised, trained on "
+        f"{numbers['train_images']} images, {numbers['epochs']} times each (noise of standard "
+        f"deviation {numbers['noise_std']:g}, d = {numbers['latent_size']}): "
+        f"a gain of {gain:.2f} dB.",
+        "digits: the strokes come back where the noise hid them, a little soft: squared loss "
+        "gives the mean of all digits that could lie under the noise.",
+        f"psnr_by_noise: {_against_the_input(results)} The noise it was trained on has standard "
+        f"deviation {numbers['noise_std']:g}.",
+    ]
+
+
+def _against_the_input(results: Results) -> str:
+    """At which noise the denoiser helps, in words."""
+    levels, measured = results.arrays["noise_levels"], results.arrays["psnr_by_level"]
+    gains = measured[:, 1] - measured[:, 0]
+    least, most = int(gains.argmin()), int(gains.argmax())
+    text = (
+        f"the gain over the noisy input is least at noise {levels[least]:g} "
+        f"({gains[least]:+.1f} dB) and largest at {levels[most]:g} ({gains[most]:+.1f} dB)."
+    )
+    if gains[least] < 0:
+        text += " Where it is negative, the bottleneck costs more than the noise does."
+    return text
+
+
+section = Section(
+    name="train_denoiser",
+    title="Denoising images",
+    equation=r"\min_{\phi}\ \frac{1}{N}\sum_{n=1}^{N}"
+    r"\left\|x_n-\phi(x_n+\epsilon_n)\right\|^2,\quad \epsilon_n\sim\mathcal{N}(0,\sigma^2 I)",
+    description="Trains the lecture's autoencoder to remove Gaussian noise from digits.",
+    presets=PRESETS,
+    compute=compute,
+    draw=draw,
+    summary=summary,
+    needs=needs,
+    options=OPTIONS,
+    check=Run.require_images,
+)

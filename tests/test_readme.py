@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autoencoder.lecture.command_line import build_parser
-from autoencoder.lecture.lecture_page import SECTIONS
+from autoencoder.lecture.sections import SECTIONS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

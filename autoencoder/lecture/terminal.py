@@ -12,7 +12,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ParamSpec, TextIO
+
+from autoencoder.lecture.sections import load_demo
 
 __all__ = ["Unbreakable", "command", "start"]
 
@@ -112,13 +115,14 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
     return wrapped
 
 
-def start(module: str) -> int:
-    """Import a demo's module and run its command.
+def start(demo: str) -> int:
+    """Import a demo and run its command.
 
     Parameters
     ----------
-    module : str
-        It has ``main``, or a ``section`` for :func:`autoencoder.lecture.section.main`.
+    demo : str
+        The path of its file (``__file__`` in a demo), or the name of a module. It has ``main``, or
+        a ``section`` for :func:`autoencoder.lecture.section.main`.
 
     Returns
     -------
@@ -135,7 +139,10 @@ def start(module: str) -> int:
         # Not an exception: C code that is being imported would print it, or make it another.
         signal.signal(signal.SIGINT, _quit)
     try:
-        code = importlib.import_module(module)
+        if demo.endswith(".py"):
+            code = load_demo(Path(demo).stem, Path(demo).parent)
+        else:
+            code = importlib.import_module(demo)
         if hasattr(code, "section"):
             main = functools.partial(
                 importlib.import_module("autoencoder.lecture.section").main, code.section

@@ -14,8 +14,8 @@ from hypothesis.extra import numpy as hnp
 from autoencoder.data.download import Limits, transfer
 from autoencoder.data.idx import IdxError, read_idx, write_idx
 from autoencoder.data.published import FILES, SOURCES, read_published
-from autoencoder.lecture.lecture_page import load_section
 from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import load_section
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint
 from autoencoder.storage.files import WriteError, read_text
 from autoencoder.storage.results import Results

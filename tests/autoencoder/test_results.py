@@ -6,8 +6,8 @@ import numpy
 import pytest
 
 from autoencoder.lecture.command_line import parse
-from autoencoder.lecture.lecture_page import SECTIONS, load_section
 from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import SECTIONS, load_section
 from autoencoder.storage.checkpoint import CheckpointError, Kind, save_checkpoint
 from autoencoder.storage.results import Results
 

@@ -18,8 +18,8 @@ from autoencoder.data.download import Limits, fetch, transfer
 from autoencoder.data.idx import IdxError, read_idx
 from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.lecture.lecture_page import load_section
 from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import load_section
 from autoencoder.models import AutoEncoder, Denoiser, DenseAutoEncoder, MLPAutoEncoder, mlp
 from autoencoder.pca import PCA
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint

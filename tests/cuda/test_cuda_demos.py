@@ -6,11 +6,11 @@ import numpy
 import pytest
 from cupy_standin import counters, installed
 
-from autoencoder.lecture import lecture_page
 from autoencoder.lecture.section import main
-from autoencoder.lecture.train_denoiser import section
+from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
 from autoencoder.storage.checkpoint import load_checkpoint
 
+section = load_section("train_denoiser")
 SMALL = ["--preset", "smoke", "--train-images", "100", "--test-images", "20", "--batch-size", "50"]
 
 
@@ -52,11 +52,11 @@ def test_a_run_on_a_gpu_ends_where_the_cpus_does_and_is_resumed_there(gpu, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", lecture_page.SECTIONS)
+@pytest.mark.parametrize("name", SECTIONS)
 def test_every_section_of_the_lecture_runs_on_a_gpu(name, tmp_path):
     with installed():
         status = main(
-            lecture_page.load_section(name),
+            load_section(name),
             ["--preset", "smoke", "--device", "cuda", "--out", str(tmp_path / "run")],
         )
     assert status == 0
@@ -66,5 +66,5 @@ def test_every_section_of_the_lecture_runs_on_a_gpu(name, tmp_path):
 def test_the_lecture_runs_from_start_to_end_with_the_preset_smoke(tmp_path):
     with installed():
         arguments = ["--preset", "smoke", "--device", "cuda", "--out", str(tmp_path / "run")]
-        assert lecture_page.main(arguments) == 0
+        assert load_demo("lecture").main(arguments) == 0
     assert (tmp_path / "run" / "index.html").stat().st_size > 100_000

@@ -6,10 +6,11 @@ import pytest
 from cupy_standin import FAILURES, counters, installed
 
 import minigrad
-from autoencoder.lecture import lecture_page
 from autoencoder.lecture.section import main
-from autoencoder.lecture.train_denoiser import section
+from autoencoder.lecture.sections import load_demo, load_section
 
+section = load_section("train_denoiser")
+lecture = load_demo("lecture")
 SMALL = ["--preset", "smoke", "--train-images", "40", "--test-images", "10"]
 
 EXPLAINED = {
@@ -119,13 +120,13 @@ def test_a_gpu_that_works_is_asked_once_and_described():
 def test_memory_that_does_not_suffice_is_one_line_that_says_what_to_lower(
     command, lower, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(lecture_page, "SECTIONS", ("train_autoencoder",))
+    monkeypatch.setattr(lecture, "SECTIONS", ("train_autoencoder",))
     arguments = ["--device", "cuda", "--out", str(tmp_path / "run")]
     with installed(memory_limit=100_000):
         if command == "demo":
             status = main(section, [*SMALL, *arguments])
         else:
-            status = lecture_page.main(["--preset", "smoke", *arguments])
+            status = lecture.main(["--preset", "smoke", *arguments])
     assert status == 1
     error = capsys.readouterr().err
     assert lower in error

@@ -14,13 +14,14 @@ from matplotlib.image import imread
 
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode
-from autoencoder.lecture.explore_latent import main
 from autoencoder.lecture.explorer import FRAMES, MOST_SLIDERS, Explorer
+from autoencoder.lecture.sections import load_demo
 from autoencoder.models import AutoEncoder
 from autoencoder.storage.checkpoint import save_checkpoint
 from autoencoder.training import TrainingSettings, train
 from minigrad import manual_seed
 
+main = load_demo("explore_latent").main
 SMALL = ["--preset", "smoke", "--train-images", "60", "--test-images", "20", "--headless"]
 
 

@@ -9,14 +9,15 @@ from xml.etree import ElementTree
 import pytest
 
 from autoencoder.figures import line_chart
-from autoencoder.lecture import lecture_page
 from autoencoder.lecture.command_line import PRESETS
-from autoencoder.lecture.lecture_page import SECTIONS, load_section, main
 from autoencoder.lecture.section import Section
+from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
 from autoencoder.models import mlp
 from autoencoder.storage.results import Results
 from autoencoder.training import Interrupted, random_generator
 
+lecture_demo = load_demo("lecture")
+main = lecture_demo.main
 ROOT = Path(__file__).parents[2]
 
 
@@ -81,7 +82,7 @@ def forbid_computing(monkeypatch, allowed=()):
         section = load_section(name)
         return section if name in allowed else dataclasses.replace(section, compute=refuse)
 
-    monkeypatch.setattr(lecture_page, "load_section", load)
+    monkeypatch.setattr(lecture_demo, "load_section", load)
 
 
 @pytest.mark.parametrize("how", [["--preset", "smoke"], ["--resume"]])
@@ -137,9 +138,9 @@ def a_section(name, compute=None):
 def two_sections(monkeypatch):
     """The lecture made short; what is stored here replaces a section's computation."""
     computations = {}
-    monkeypatch.setattr(lecture_page, "SECTIONS", ("first", "second"))
+    monkeypatch.setattr(lecture_demo, "SECTIONS", ("first", "second"))
     monkeypatch.setattr(
-        lecture_page, "load_section", lambda name: a_section(name, computations.get(name))
+        lecture_demo, "load_section", lambda name: a_section(name, computations.get(name))
     )
     return computations
 
@@ -213,3 +214,15 @@ def test_without_a_folder_the_same_command_goes_on_and_another_begins_anew(
     assert sorted(path.name for path in (tmp_path / "runs" / "models").iterdir()) == models
     assert not (runs / "001" / "models").exists()
     assert "--seed 1" in (runs / "002" / "index.html").read_text()
+
+
+def test_a_demo_is_loaded_from_any_folder_and_may_hold_a_dataclass(tmp_path):
+    (tmp_path / "drawn.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n\n"
+        "@dataclass\nclass Options:\n    seed: int = 3\n"
+    )
+    module = load_demo("drawn", tmp_path)
+    assert module.Options().seed == 3
+    assert load_demo("drawn", tmp_path) is module
+    with pytest.raises(ModuleNotFoundError, match="there is no demo"):
+        load_demo("drawn")

@@ -27,12 +27,12 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shells and signals")
 # start, and waits at the end of its computation for a line on standard input.
 PROGRAM = """
 import sys
-from autoencoder.lecture import lecture_page
 from autoencoder.lecture.command_line import PRESETS
 from autoencoder.figures import line_chart
 from autoencoder.models import mlp
 from autoencoder.storage.results import Results
 from autoencoder.lecture.section import Section, main
+from autoencoder.lecture.sections import load_demo
 from autoencoder.training import random_generator
 
 def compute(run):
@@ -52,13 +52,14 @@ def section(name):
         summary=lambda results: ["Done."],
     )
 
-lecture_page.SECTIONS = ("first", "second")
-lecture_page.load_section = section
+lecture = load_demo("lecture")
+lecture.SECTIONS = ("first", "second")
+lecture.load_section = section
 print("ready", flush=True)
 sys.stdin.readline()
 kind, *arguments = sys.argv[1:]
-lecture = kind == "lecture"
-raise SystemExit(lecture_page.main(arguments) if lecture else main(section(kind), arguments))
+is_lecture = kind == "lecture"
+raise SystemExit(lecture.main(arguments) if is_lecture else main(section(kind), arguments))
 """
 
 

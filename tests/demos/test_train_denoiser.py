@@ -14,12 +14,13 @@ import pytest
 
 from autoencoder.data.idx import read_idx, write_idx
 from autoencoder.data.published import FILES
-from autoencoder.lecture import interpolate, latent_density, multimodal, restore
 from autoencoder.lecture.section import main
-from autoencoder.lecture.train_denoiser import section
+from autoencoder.lecture.sections import load_demo, load_section
 from autoencoder.storage.checkpoint import load_checkpoint
 from autoencoder.storage.results import Results
 
+section = load_section("train_denoiser")
+interpolate = load_section("interpolate")
 DEMO = Path(__file__).parents[2] / "demos" / "train_denoiser.py"
 SMALL = ["--preset", "smoke", "--train-images", "300", "--test-images", "50"]
 
@@ -150,7 +151,7 @@ def said_and_saved(folder, output):
     return "\n".join(texts)
 
 
-@pytest.mark.parametrize("which", [section, interpolate.section], ids=lambda s: s.name)
+@pytest.mark.parametrize("which", [section, interpolate], ids=lambda s: s.name)
 def test_more_images_than_there_are_become_those_there_are_wherever_it_is_said(
     which, tmp_path, capsys, write_set
 ):
@@ -174,7 +175,7 @@ def test_more_images_than_there_are_become_those_there_are_wherever_it_is_said(
 def test_presets_and_options_that_follow_from_the_images_are_lowered_with_them(
     name, tmp_path, capsys, write_set
 ):
-    which = {"restore": restore, "latent_density": latent_density, "multimodal": multimodal}[name]
+    which = load_demo(name)
     data, out = write_set(tmp_path / "set", 40, 13), tmp_path / "o"
     assert main(which.section, ["--preset", "smoke", "--data", str(data), "--out", str(out)]) == 0
     configuration = json.loads((out / "config.json").read_text())
@@ -221,10 +222,10 @@ def test_models_and_metrics_are_not_shared_between_sets(tmp_path, monkeypatch, w
     for changed in (None, test_images, train_images):
         if changed is not None:
             replace(data / changed)
-        assert main(interpolate.section, command) == 0
+        assert main(interpolate, command) == 0
         number = len(errors) + 1
         shared = Results.load(f"runs/interpolate/{number:03d}/results.npz").numbers["test_mse"]
-        assert main(interpolate.section, [*command, "--out", f"alone{number}"]) == 0
+        assert main(interpolate, [*command, "--out", f"alone{number}"]) == 0
         alone = Results.load(f"alone{number}/results.npz").numbers["test_mse"]
         assert shared == alone
         errors.append(shared)

@@ -16,16 +16,16 @@ import pytest
 
 from autoencoder.data.download import DownloadError
 from autoencoder.data.idx import IdxError, read_idx, write_idx
-from autoencoder.lecture import explore_latent, lecture_page
 from autoencoder.lecture.command_line import OptionError
-from autoencoder.lecture.lecture_page import SECTIONS, load_section
 from autoencoder.lecture.section import main
-from autoencoder.lecture.train_denoiser import section
+from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
 from autoencoder.storage.checkpoint import CheckpointError
 from autoencoder.storage.files import WriteError
 from autoencoder.storage.results import Results
 from autoencoder.training import TrainingDiverged
 
+section = load_section("train_denoiser")
+explore_latent = load_demo("explore_latent")
 ROOT = Path(__file__).parents[2]
 SMALL = ["--preset", "smoke", "--train-images", "20", "--test-images", "10"]
 
@@ -168,7 +168,7 @@ def content_of(folder):
 def start(name, arguments):
     """Run any demo that takes ``--data``."""
     if name in ("lecture", "explore_latent"):
-        module = {"lecture": lecture_page, "explore_latent": explore_latent}[name]
+        module = load_demo(name)
         return module.main([*arguments, "--headless"] if name == "explore_latent" else arguments)
     return main(load_section(name), arguments)
 

@@ -4,15 +4,10 @@ import numpy
 import pytest
 
 from autoencoder.densities import GaussianMixture
-from autoencoder.lecture import ambiguous_digits
-from autoencoder.lecture.ambiguous_digits import gradient_energy, mid_grey
-from autoencoder.lecture.ambiguous_points import (
-    CASES,
-    NOISE_STD,
-    componentwise_median,
-    posterior_at,
-)
+from autoencoder.lecture.sections import load_demo
 
+multimodal = load_demo("multimodal")
+CASES, NOISE_STD = multimodal.CASES, multimodal.NOISE_STD
 LINE = numpy.linspace(-3, 3, 601)
 STEP = LINE[1] - LINE[0]
 CELL = STEP**2
@@ -35,15 +30,15 @@ def on_grid(request):
 def test_posterior_density_is_bayes_rule(on_grid):
     case, grid, probability = on_grid
     assert numpy.allclose(
-        numpy.exp(posterior_at(case).log_prob(grid)), probability / CELL, atol=1e-6
+        numpy.exp(multimodal.posterior_at(case).log_prob(grid)), probability / CELL, atol=1e-6
     )
 
 
 def test_mean_and_componentwise_median_are_those_of_the_grid(on_grid):
     case, grid, probability = on_grid
-    posterior = posterior_at(case)
+    posterior = multimodal.posterior_at(case)
     assert numpy.allclose(posterior.weights @ posterior.means, probability @ grid, atol=1e-6)
-    median = componentwise_median(posterior)
+    median = multimodal.componentwise_median(posterior)
     for axis in range(2):
         below = probability[grid[:, axis] < median[axis] - STEP].sum()
         at_most = probability[grid[:, axis] <= median[axis] + STEP].sum()
@@ -53,17 +48,18 @@ def test_mean_and_componentwise_median_are_those_of_the_grid(on_grid):
 def test_median_minimises_the_absolute_error_over_samples():
     mixture = GaussianMixture([0.3, 0.7], [[-1.0, 2.0], [1.0, 0.0]], 0.3**2)
     samples = mixture.sample(20_000, numpy.random.default_rng(0), dtype="float64")
-    assert numpy.allclose(componentwise_median(mixture), numpy.median(samples, axis=0), atol=0.02)
+    median = multimodal.componentwise_median(mixture)
+    assert numpy.allclose(median, numpy.median(samples, axis=0), atol=0.02)
 
 
 def test_mean_of_each_case_lies_in_no_mode_and_so_does_the_median_of_three():
     for case in CASES:
-        posterior = posterior_at(case)
+        posterior = multimodal.posterior_at(case)
         at_modes = posterior.log_prob(posterior.means).min()
         assert posterior.log_prob((posterior.weights @ posterior.means)[None])[0] < at_modes - 10
-    three = posterior_at("three modes")
+    three = multimodal.posterior_at("three modes")
     assert (
-        three.log_prob(componentwise_median(three)[None])[0]
+        three.log_prob(multimodal.componentwise_median(three)[None])[0]
         < three.log_prob(three.means).min() - 10
     )
 
@@ -72,8 +68,8 @@ def test_sharpness_falls_when_an_image_is_blurred():
     sharp = numpy.zeros((1, 1, 9, 9))
     sharp[..., 3:6] = 1.0
     blurred = (sharp + numpy.roll(sharp, 1, axis=-1) + numpy.roll(sharp, -1, axis=-1)) / 3
-    assert gradient_energy(blurred) < gradient_energy(sharp)
-    assert mid_grey(blurred) > mid_grey(sharp) == 0
+    assert multimodal.gradient_energy(blurred) < multimodal.gradient_energy(sharp)
+    assert multimodal.mid_grey(blurred) > multimodal.mid_grey(sharp) == 0
 
 
 def test_gradient_energy_is_the_sum_over_neighbours():
@@ -81,18 +77,18 @@ def test_gradient_energy_is_the_sum_over_neighbours():
     across = [(image[i, j] - image[i, j + 1]) ** 2 for i in range(4) for j in range(4)]
     down = [(image[i, j] - image[i + 1, j]) ** 2 for i in range(3) for j in range(5)]
     expected = (numpy.mean(across) + numpy.mean(down)) / 2
-    assert gradient_energy(image) == pytest.approx(expected, rel=1e-12)
+    assert multimodal.gradient_energy(image) == pytest.approx(expected, rel=1e-12)
 
 
 def test_candidates_are_the_best_match_of_each_frequent_class():
     near = numpy.array([10, 11, 12, 13, 14, 15])  # nearest first
     labels = numpy.zeros(16, int)
     labels[10:] = [4, 9, 9, 9, 7, 4]
-    chosen = ambiguous_digits._candidates(near, labels)
+    chosen = multimodal._candidates(near, labels)
     assert chosen.tolist() == [11, 10, 14]
-    assert ambiguous_digits._candidates(near, numpy.full(16, 3)).tolist() == [10, 11, 12]
+    assert multimodal._candidates(near, numpy.full(16, 3)).tolist() == [10, 11, 12]
 
 
 def test_entropy_of_equal_shares_is_the_logarithm_of_their_number():
-    assert ambiguous_digits._entropy(numpy.array([1, 2, 3, 4])) == pytest.approx(2.0)
-    assert ambiguous_digits._entropy(numpy.array([5, 5, 5])) == 0
+    assert multimodal._entropy(numpy.array([1, 2, 3, 4])) == pytest.approx(2.0)
+    assert multimodal._entropy(numpy.array([5, 5, 5])) == 0

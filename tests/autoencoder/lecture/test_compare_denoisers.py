@@ -3,17 +3,13 @@
 import numpy
 import pytest
 
-from autoencoder.lecture import train_denoiser
-from autoencoder.lecture.compare_denoisers import (
-    INPUT,
-    MIDDLE,
-    TEST_NOISES,
-    TRAINING_NOISES,
-    section,
-)
 from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import load_demo, load_section
 from autoencoder.storage.results import Results
 
+demo = load_demo("compare_denoisers")
+section, INPUT, MIDDLE = demo.section, demo.INPUT, demo.MIDDLE
+TEST_NOISES, TRAINING_NOISES = demo.TEST_NOISES, demo.TRAINING_NOISES
 SMOKE = section.presets["smoke"]
 
 
@@ -46,7 +42,7 @@ def test_the_middle_denoiser_is_that_of_train_denoiser(folder, tmp_path):
     arguments = ["--preset", "smoke", "--out", str(tmp_path)]
     for key in ("train_images", "test_images"):
         arguments += [f"--{key.replace('_', '-')}", str(SMOKE[key])]
-    assert main(train_denoiser.section, arguments) == 0
+    assert main(load_section("train_denoiser"), arguments) == 0
     alone = Results.load(tmp_path / "results.npz").numbers["denoised_psnr_db"]
     name = f"d = 32, trained on σ = {MIDDLE:g}"
     assert measured(folder)[name, MIDDLE] == alone

@@ -10,21 +10,15 @@ from matplotlib.image import imread
 
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.lecture import (
-    interpolate,
-    latent_density,
-    linear_bottleneck,
-    sample_latent,
-    train_autoencoder,
-)
-from autoencoder.lecture.deep_autoencoder import (
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import load_demo, load_section
+from autoencoder.lecture.shared import (
     epochs_for,
     latent_sizes,
     one_of_each,
     trained_autoencoder,
 )
-from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import main
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, count_parameters, list_layers
 from autoencoder.storage.results import Results
 
@@ -35,16 +29,10 @@ FIGURES = {
     "sample_latent": ["samples", "samples_d8", "samples_d16"],
     "latent_density": ["latent_pairs", "latent_marginals", "nearest", "energy_distance"],
 }
-SECTIONS = {
-    module.section.name: module.section
-    for module in (
-        train_autoencoder,
-        linear_bottleneck,
-        interpolate,
-        sample_latent,
-        latent_density,
-    )
-}
+SECTIONS = {name: load_section(name) for name in FIGURES}
+interpolate = load_demo("interpolate")
+latent_density = load_demo("latent_density")
+train_autoencoder = load_demo("train_autoencoder")
 
 
 @pytest.fixture(scope="module")

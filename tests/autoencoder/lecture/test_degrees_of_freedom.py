@@ -7,28 +7,20 @@ import pytest
 
 from autoencoder.data.faces import sample_faces
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.degrees_of_freedom import (
-    BEYOND,
-    COUNTS,
-    PRESETS,
-    _explained,
-    _traversal,
-    drops,
-    faces,
-    section,
-    train_on_faces,
-)
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import load_demo
 from autoencoder.models import SmoothAutoEncoder
 from autoencoder.pca import PCA
 from autoencoder.storage.results import Results
+
+freedom = load_demo("degrees_of_freedom")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("freedom")
-    assert main(section, ["--preset", "smoke", "--out", str(folder)]) == 0
+    assert main(freedom.section, ["--preset", "smoke", "--out", str(folder)]) == 0
     return folder
 
 
@@ -37,15 +29,15 @@ def test_both_are_measured_for_every_latent_size(folder):
     tried = {(row["factors"], row["model"], row["d"]) for row in rows}
     assert tried == {
         (count, model, d)
-        for count in COUNTS
+        for count in freedom.COUNTS
         for model in ("PCA", "deep")
-        for d in range(1, count + BEYOND + 1)
+        for d in range(1, count + freedom.BEYOND + 1)
     }
 
 
 def test_the_errors_of_pca_are_those_of_its_definition(folder):
-    options = argparse.Namespace(**PRESETS["smoke"], seed=0, workers=None)
-    train, test, _ = faces(Run("", options, folder, folder), 3)
+    options = argparse.Namespace(**freedom.PRESETS["smoke"], seed=0, workers=None)
+    train, test, _ = freedom.faces(Run("", options, folder, folder), 3)
     flat, mean = test.reshape(len(test), -1), train.reshape(len(train), -1).mean(axis=0)
     _, _, directions = numpy.linalg.svd(train.reshape(len(train), -1) - mean, full_matrices=False)
     for row in Results.load(folder / "results.npz").rows:
@@ -56,10 +48,10 @@ def test_the_errors_of_pca_are_those_of_its_definition(folder):
 
 
 def test_training_and_test_faces_differ_and_follow_from_the_seed(folder):
-    options = argparse.Namespace(**PRESETS["smoke"], seed=3, workers=None)
+    options = argparse.Namespace(**freedom.PRESETS["smoke"], seed=3, workers=None)
     run = Run("", options, folder, folder)
-    train, test, factors = faces(run, 3)
-    numpy.testing.assert_array_equal(train, faces(run, 3)[0])
+    train, test, factors = freedom.faces(run, 3)
+    numpy.testing.assert_array_equal(train, freedom.faces(run, 3)[0])
     assert not (train[: len(test)] == test).all()
     assert factors.shape == (len(test), 3)
     with pytest.raises(AssertionError):
@@ -73,13 +65,13 @@ def _other():
 def test_drops_are_differences_of_log_errors():
     errors = {2: 8.0, 3: 2.0, 4: 1.0}
     rows = [{"factors": 3, "model": "deep", "d": d, "test_mse": e} for d, e in errors.items()]
-    numpy.testing.assert_allclose(drops(rows, 3, "deep"), numpy.log([4.0, 2.0]))
+    numpy.testing.assert_allclose(freedom.drops(rows, 3, "deep"), numpy.log([4.0, 2.0]))
 
 
 def test_a_traversal_moves_along_one_axis_at_a_time():
     rng = numpy.random.default_rng(0)
     z = (rng.normal(size=(500, 2)) @ [[3.0, 1.0], [0.0, 0.5]] + [5.0, -2.0]).astype("float32")
-    path = _traversal(z).reshape(2, -1, 2)
+    path = freedom._traversal(z).reshape(2, -1, 2)
     first, second = numpy.diff(path, axis=1)
     for steps in (first, second):
         assert numpy.linalg.matrix_rank(steps, tol=1e-4) == 1
@@ -92,7 +84,7 @@ def test_a_linear_map_explains_all_of_a_linear_factor_and_nothing_of_another():
     rng = numpy.random.default_rng(1)
     z = rng.normal(size=(2000, 2))
     factors = numpy.column_stack([z @ [1.0, -2.0] + 3.0, rng.normal(size=2000)])
-    explained = list(_explained(z, factors).values())
+    explained = list(freedom._explained(z, factors).values())
     assert explained[0] == pytest.approx(1.0)
     assert 0 <= explained[1] < 0.01
 
@@ -107,29 +99,29 @@ def test_the_network_gives_back_the_shape_it_took():
 
 def test_replot_gives_the_same_figures_without_training(folder):
     pictures = sorted(folder.glob("*.svg"))
-    assert len(pictures) == 1 + 2 * len(COUNTS)
+    assert len(pictures) == 1 + 2 * len(freedom.COUNTS)
     before = [picture.read_bytes() for picture in pictures]
     for picture in pictures:
         picture.unlink()
-    assert main(section, ["--replot", "--out", str(folder)]) == 0
+    assert main(freedom.section, ["--replot", "--out", str(folder)]) == 0
     assert [picture.read_bytes() for picture in pictures] == before
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("count", freedom.COUNTS)
 def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_path):
     """Colour faces of 16 x 16; 768-128-128-d-128-128-768 with tanh; 20,000 faces, 20 epochs."""
     options = argparse.Namespace(
-        **PRESETS["default"], seed=0, workers=None, device="cpu", save_seconds=30
+        **freedom.PRESETS["default"], seed=0, workers=None, device="cpu", save_seconds=30
     )
     assert (options.image_size, options.hidden) == (16, 128)
     run = Run("degrees_of_freedom", options, tmp_path, tmp_path, quiet=True)
-    train, test, _ = faces(run, count)
+    train, test, _ = freedom.faces(run, count)
     mean = train.mean(axis=0, keepdims=True)
     pca, rows = PCA(count + 1).fit(train), []
     for d in (count - 1, count, count + 1):
         linear = pca.truncate(d)
-        model = train_on_faces(run, count, d, train - mean)
+        model = freedom.train_on_faces(run, count, d, train - mean)
         guesses = {
             "PCA": linear.inverse_transform(linear.transform(test)),
             "deep": reconstruct(model, test - mean) + mean,
@@ -137,8 +129,8 @@ def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_pa
         for name, guess in guesses.items():
             error = float(((guess - test) ** 2).mean())
             rows.append({"factors": count, "model": name, "d": d, "test_mse": error})
-    before, after = drops(rows, count, "deep")
+    before, after = freedom.drops(rows, count, "deep")
     assert before > 1
     assert before >= 3 * after
-    before, after = drops(rows, count, "PCA")
+    before, after = freedom.drops(rows, count, "PCA")
     assert before < 3 * after

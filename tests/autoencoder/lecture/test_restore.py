@@ -5,9 +5,13 @@ import pytest
 
 from autoencoder.data import datasets
 from autoencoder.data.corruption import EraseHalf
-from autoencoder.lecture.restore import KINDS, SHARES, TRAINED_ON, section
 from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import load_demo
 from autoencoder.storage.results import Results
+
+restore = load_demo("restore")
+section, KINDS, SHARES = restore.section, restore.KINDS, restore.SHARES
+TRAINED_ON = restore.TRAINED_ON
 
 
 @pytest.fixture(scope="module")

@@ -5,22 +5,22 @@ import math
 
 import pytest
 
-from autoencoder.lecture import denoise_2d, linear_is_pca, manifold, multimodal
 from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import load_demo, load_section
 from autoencoder.storage.results import Results
 
-SECTIONS = {
-    "manifold": (manifold.section, ["manifold", "coordinate", "loss", "circle"]),
-    "linear_is_pca": (linear_is_pca.section, ["descent", "columns", "failures", "pca_error"]),
-    "denoise_2d": (denoise_2d.section, ["arrows", "posterior_mean", "score"]),
-    "multimodal": (multimodal.section, ["points", "digits"]),
+FIGURES = {
+    "manifold": ["manifold", "coordinate", "loss", "circle"],
+    "linear_is_pca": ["descent", "columns", "failures", "pca_error"],
+    "denoise_2d": ["arrows", "posterior_mean", "score"],
+    "multimodal": ["points", "digits"],
 }
 
 
-@pytest.fixture(params=list(SECTIONS), scope="module")
+@pytest.fixture(params=list(FIGURES), scope="module")
 def finished(request, tmp_path_factory):
     """A section, its figures' names and the folder of its smoke run."""
-    section, figures = SECTIONS[request.param]
+    section, figures = load_section(request.param), FIGURES[request.param]
     folder = tmp_path_factory.mktemp(request.param) / "run"
     assert main(section, ["--preset", "smoke", "--out", str(folder)]) == 0
     return section, figures, folder
@@ -64,6 +64,6 @@ def test_replot_draws_the_same_bytes_without_training(finished, monkeypatch):
     for name in figures:
         (folder / f"{name}.png").unlink()
     monkeypatch.setattr("autoencoder.lecture.run.train", None)
-    monkeypatch.setattr("autoencoder.lecture.linear_runs.train_linear", None)
+    monkeypatch.setattr(load_demo("linear_is_pca"), "train_linear", None)
     assert main(section, ["--replot", "--out", str(folder)]) == 0
     assert {name: (folder / f"{name}.png").read_bytes() for name in figures} == before

@@ -18,7 +18,7 @@ import minigrad
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.densities import FullGaussian, GaussianMixture
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.lecture_page import SECTIONS
+from autoencoder.lecture.sections import SECTIONS
 from autoencoder.metrics import energy_distance, nearest_neighbours, principal_angles
 from autoencoder.models import AutoEncoder, mlp
 from autoencoder.pca import PCA
@@ -145,7 +145,7 @@ def test_whatever_uses_blas_gives_the_same_bits_for_any_number_of_its_threads(na
         "other = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(other)\n"
         "print(other.computed())\n"
-        "from autoencoder.lecture.lecture_page import load_section\n"
+        "from autoencoder.lecture.sections import load_section\n"
         "from autoencoder.lecture.section import main\n"
         "for name in sys.argv[3:]:\n"
         "    section = dataclasses.replace(load_section(name), draw=lambda results: {})\n"

@@ -1,7 +1,8 @@
-"""The deep autoencoder that several sections show: trained alike, so that they share it."""
+"""What several sections share: the deep autoencoder, what is measured while training, tables."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -9,21 +10,32 @@ import numpy
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.command_line import Option, not_negative, positive
 from autoencoder.lecture.run import Run
-from autoencoder.metrics import mse_per_pixel, sum_per_sample
+from autoencoder.metrics import mse_per_pixel, psnr, sum_per_sample
 from autoencoder.models import AutoEncoder
+from autoencoder.storage.results import Results
 from autoencoder.training import Row
+from minigrad import nn
 
 __all__ = [
     "DATA_OPTIONS",
     "OPTIONS",
     "epochs_for",
     "latent_sizes",
+    "measure_error",
+    "measure_psnr",
     "one_of_each",
     "presets",
     "single_size_presets",
     "spelled_epochs",
+    "table_of",
+    "tinted",
     "trained_autoencoder",
 ]
+
+Evaluate = Callable[[nn.Module], dict[str, float]]
+"""What is measured after each epoch: from a model to numbers by name."""
+
+ERASED_COLOUR = (0.35, 0.60, 0.85)  # blue, which no pixel of a digit has
 
 DATA_OPTIONS = (
     Option("train-images", positive, "training images to use"),
@@ -131,17 +143,12 @@ def trained_autoencoder(run: Run, latent_size: int) -> tuple[AutoEncoder, list[R
     """
     options = run.options
     test = run.images("test", options.test_images)
-
-    def evaluate(model: AutoEncoder) -> dict[str, float]:
-        x = reconstruct(model, test, options.workers)
-        return {"test_mse": mse_per_pixel(x, test), "test_sum_per_sample": sum_per_sample(x, test)}
-
     model, rows = run.trained(
         f"autoencoder-d{latent_size}",
         lambda: AutoEncoder(latent_size),
         run.images("train", options.train_images),
         run.settings(epochs=epochs_for(options, latent_size)),
-        evaluate=evaluate,
+        evaluate=measure_error(test, test, options.workers),
         tested_on=test,
     )
     return model, rows
@@ -158,3 +165,59 @@ def one_of_each(labels: numpy.ndarray, count: int = 10) -> numpy.ndarray:
     first = [int(numpy.flatnonzero(labels == label)[0]) for label in numpy.unique(labels)]
     rest = [i for i in range(len(labels)) if i not in first]
     return numpy.array((first + rest)[:count])
+
+
+def measure_error(
+    inputs: numpy.ndarray,
+    targets: numpy.ndarray,
+    workers: int | None,
+    names: tuple[str, str] = ("test_mse", "test_sum_per_sample"),
+) -> Evaluate:
+    """Measure the squared error of what a model makes of inputs, a pixel and a sample.
+
+    Examples
+    --------
+    >>> x = numpy.zeros((3, 2), "float32")
+    >>> measure_error(x, x + 1, 1)(nn.Linear(2, 2, bias=False))
+    {'test_mse': 1.0, 'test_sum_per_sample': 2.0}
+    """
+
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        found = reconstruct(model, inputs, workers)
+        errors = mse_per_pixel(found, targets), sum_per_sample(found, targets)
+        return dict(zip(names, errors, strict=True))
+
+    return evaluate
+
+
+def measure_psnr(noisy: numpy.ndarray, clean: numpy.ndarray, workers: int | None) -> Evaluate:
+    """Measure in dB how near a denoiser comes to the clean images, given the noisy ones."""
+
+    def evaluate(model: nn.Module) -> dict[str, float]:
+        return {"test_psnr_db": psnr(reconstruct(model, noisy, workers), clean)}
+
+    return evaluate
+
+
+def table_of(results: Results, row: str, column: str, value: str) -> dict[tuple[Any, Any], Any]:
+    """The rows of results as a table: a value for each pair of a row's and a column's name.
+
+    Examples
+    --------
+    >>> rows = [{"denoiser": "wide", "noise": 0.5, "psnr": 20.0}]
+    >>> table_of(Results(rows=rows), "denoiser", "noise", "psnr")
+    {('wide', 0.5): 20.0}
+    """
+    return {(each[row], each[column]): each[value] for each in results.rows}
+
+
+def tinted(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
+    """Grey images (N, 1, H, W) in colour, erased pixels blue: nobody takes them for black ink.
+
+    Examples
+    --------
+    >>> tinted(numpy.zeros((1, 1, 1, 2)), numpy.array([True, False]))[0, :, 0].tolist()
+    [[0.35, 0.0], [0.6, 0.0], [0.85, 0.0]]
+    """
+    colour = numpy.array(ERASED_COLOUR).reshape(3, 1, 1)
+    return numpy.where(mask, colour, numpy.repeat(images, 3, axis=1))

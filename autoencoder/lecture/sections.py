@@ -1,0 +1,79 @@
+"""The lecture's sections, which are demos: their order, and loading one by its path."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autoencoder.lecture.section import Section
+
+__all__ = ["DEMOS", "SECTIONS", "load_demo", "load_section"]
+
+DEMOS = Path(__file__).resolve().parents[2] / "demos"
+SECTIONS = (
+    "manifold",
+    "linear_is_pca",
+    "train_autoencoder",
+    "linear_bottleneck",
+    "interpolate",
+    "sample_latent",
+    "latent_density",
+    "restore",
+    "denoise_2d",
+    "compare_denoisers",
+    "multimodal",
+    "degrees_of_freedom",
+)
+"""The names of the demos that are sections, in the lecture's order."""
+
+
+def load_demo(name: str, folder: str | os.PathLike[str] = DEMOS) -> ModuleType:
+    """Import a demo from its file; a second time, the same module is returned.
+
+    Parameters
+    ----------
+    name : str
+        The demo's name: the file is ``<name>.py``.
+    folder : path-like
+        Where the file lies. By default ``demos/`` beside this package.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> load_demo("train_denoiser").NOISE_LEVELS[0]
+    0.1
+    """
+    path = Path(folder).resolve() / f"{name}.py"
+    known = f"demos.{name}"
+    module = sys.modules.get(known)
+    if module is not None and Path(module.__file__ or "") == path:
+        return module
+    specification = importlib.util.spec_from_file_location(known, path)
+    if specification is None or specification.loader is None or not path.is_file():
+        raise ModuleNotFoundError(f"there is no demo {path}", name=known)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[known] = module  # before it runs: a dataclass looks its own module up there
+    try:
+        specification.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[known]
+        raise
+    return module
+
+
+def load_section(name: str) -> Section:
+    """The section that a demo is."""
+    return load_demo(name).section

@@ -14,11 +14,9 @@ unless told otherwise, and ``map_shards``, which only applies a function, ``GPU_
 
 from __future__ import annotations
 
-import contextvars
 import itertools
 from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy
@@ -47,47 +45,30 @@ from minigrad.engine import (
 from minigrad.functional.arithmetic import ScaleDown
 from minigrad.functional.index import cat
 from minigrad.functional.reduce import SumOfSquares
-from minigrad.parallel.threads import run_in_order, usable_cores
+from minigrad.parallel.threads import contained, run_in_order, usable_cores
 
 # What the largest activation of one shard may take: about two level-2 caches of a core. In half of
 # it the arithmetic is no faster, and threads wait for the interpreter lock twice as often.
 # A constant, not the cache found here, so that the same seed gives the same shards everywhere.
 SHARD_BYTES = 2560 * 1024
 LARGEST_SHARD = 256
-
 # A batch that would fit into one or two shards is cut as well, into halves or quarters, if each
 # keeps so much. Smaller ones take longer than the whole: threads wait for the interpreter lock.
 HALF_BYTES = 512 * 1024
 QUARTER_BYTES = 1024 * 1024
-
 # The number of shards is 1, 2 or a multiple of this, so that 2 or 4 workers get equal work.
 SHARD_MULTIPLE = 4
-
 # How many samples a loss is tried on: enough that those it leaves out hardly ever balance.
 FEW = 8
-
 # Samples at a time through a network on a GPU that is only applied: enough to keep it busy, and
 # the windows of the lecture's largest layer then take 0.9 GiB.
 GPU_ROWS = 512
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-# What was found out about a function so far, by shapes.
-_known: WeakKeyDictionary[Callable[..., Tensor], dict[tuple, int]] = WeakKeyDictionary()
-
-
-def _contained(function: _Function) -> _Function:
-    """A function that leaves no mode behind, whatever moment Ctrl-C comes at."""
-
-    @wraps(function)
-    def contained(*arguments: Any, **options: Any) -> Any:
-        return contextvars.copy_context().run(function, *arguments, **options)
-
-    return contained  # type: ignore[return-value]
+_known: WeakKeyDictionary[Callable[..., Tensor], dict[tuple, dict]] = WeakKeyDictionary()
 
 
 @with_one_blas_thread
-@_contained
+@contained
 def shard_gradients(
     loss_function: Callable[..., Tensor],
     parameters: Sequence[Tensor],
@@ -107,9 +88,9 @@ def shard_gradients(
     ----------
     loss_function : callable
         From one tensor per array, holding a shard's samples, to their *mean* loss, or the sum of
-        their losses. What is neither (a root of a mean, a mean over some samples only) is refused:
-        the library's own losses know, any other is tried once on a few samples, unless it draws
-        random numbers.
+        their losses. What is neither (a root of a mean, a mean over some samples only) is refused
+        as far as it is seen: in the library's own losses, and by trying any other once on a few
+        samples, unless it draws random numbers.
     parameters : sequence of Tensor
         What to differentiate by. Their ``grad`` is not touched.
     arrays : sequence of arrays
@@ -184,7 +165,7 @@ def shard_gradients(
 
 
 @with_one_blas_thread
-@_contained
+@contained
 def map_shards(
     function: Callable[..., Tensor],
     arrays: Sequence[Array],
@@ -323,21 +304,17 @@ def shard_slices(count: int, shard_size: int) -> list[slice]:
 
 def _largest_activation(function: Callable[..., Tensor], arrays: Sequence[Array]) -> int:
     """Of what one sample makes on its way through a function, in bytes."""
-    shapes, known = _shapes(arrays), _known_of(function)
-    if shapes not in known:
-        leaf = Tensor(arrays[0][:1])
-        leaf.requires_grad = leaf.dtype.kind == "f"
-        with enable_grad(), ShardGenerators(seed=0).use(0):  # others' random numbers stay theirs
-            result = function(leaf, *(Tensor(array[:1]) for array in arrays[1:]))
-        made = [
-            tensor
-            for operation in operations_behind([_tensor("result", result)])
-            for tensor in operation.inputs
-            if not tensor.is_leaf
-        ]
-        sizes = [tensor.size * tensor.dtype.itemsize for tensor in made]
-        known[shapes] = max(leaf.data.nbytes, result.data.nbytes, *sizes)
-    return known[shapes]
+    known = _known_about(function, arrays)
+    if "largest" in known:
+        return known["largest"]
+    leaf = Tensor(arrays[0][:1])
+    leaf.requires_grad = leaf.dtype.kind == "f"
+    with enable_grad(), ShardGenerators(seed=0).use(0):  # others' random numbers stay theirs
+        result = _tensor("result", function(leaf, *(Tensor(array[:1]) for array in arrays[1:])))
+    made = [tensor for operation in operations_behind([result]) for tensor in operation.inputs]
+    sizes = [tensor.size * tensor.dtype.itemsize for tensor in made if not tensor.is_leaf]
+    known["largest"] = max(leaf.data.nbytes, result.data.nbytes, *sizes)
+    return known["largest"]
 
 
 def _require_parts_of_batch(
@@ -356,7 +333,7 @@ def _require_parts_of_batch(
     """
     if loss.grad_fn is None or (reduction == "mean" and _is_mean_over_rows(loss, rows)):
         return
-    kind, known = (reduction, type(loss.grad_fn), *_shapes(arrays)), _known_of(function)
+    kind, known = (reduction, type(loss.grad_fn)), _known_about(function, arrays)
     if kind in known:
         return
     generators = ShardGenerators(seed=0, shards=2)
@@ -397,13 +374,11 @@ def _is_mean_over_rows(loss: Tensor, rows: int) -> bool:
     return is_of_samples and last.divisor == array.size
 
 
-def _shapes(arrays: Sequence[Array]) -> tuple:
-    return tuple((array.shape[1:], array.dtype) for array in arrays)
-
-
-def _known_of(function: Callable[..., Tensor]) -> dict[tuple, int]:
+def _known_about(function: Callable[..., Tensor], arrays: Sequence[Array]) -> dict[Any, Any]:
+    """What was found out so far about a function of arrays of such shapes."""
+    shapes = tuple((array.shape[1:], array.dtype) for array in arrays)
     try:
-        return _known.setdefault(function, {})
+        return _known.setdefault(function, {}).setdefault(shapes, {})
     except TypeError:  # nothing that can be a weak key
         return {}
 

@@ -17,11 +17,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import wraps
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from minigrad.backend import keep_memory
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _Result = TypeVar("_Result")
 
 _helpers: dict[int, Helpers] = {}
@@ -36,6 +38,16 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # Linux; not macOS, not Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def contained(function: _Function) -> _Function:
+    """A function that leaves no mode behind, whatever moment Ctrl-C comes at."""
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return contextvars.copy_context().run(function, *arguments, **options)
+
+    return call  # type: ignore[return-value]
 
 
 def helpers(threads: int) -> Helpers:

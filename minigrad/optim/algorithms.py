@@ -22,7 +22,7 @@ class SGD(Optimizer):
     Parameters
     ----------
     params : iterable of Tensor, or of dicts
-        See :class:`Optimizer`.
+        Those to improve: see :class:`Optimizer`, also for errors.
     lr : float
         The learning rate.
     momentum : float
@@ -33,11 +33,6 @@ class SGD(Optimizer):
         The factor of ``p^2 / 2`` added to the loss, for each element.
     nesterov : bool
         Look a step ahead; needs momentum, and no dampening.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there are no parameters, or an option is out of range.
 
     References
     ----------
@@ -115,7 +110,7 @@ class Adam(Optimizer):
     Parameters
     ----------
     params : iterable of Tensor, or of dicts
-        See :class:`Optimizer`.
+        Those to improve: see :class:`Optimizer`, also for errors.
     lr : float
         The learning rate.
     betas : pair of float
@@ -124,11 +119,6 @@ class Adam(Optimizer):
         Keeps the division from blowing up.
     weight_decay : float
         The factor of ``p^2 / 2`` added to the loss, for each element.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there are no parameters, or an option is out of range.
 
     References
     ----------

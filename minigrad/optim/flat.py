@@ -25,49 +25,6 @@ from minigrad.backend import (
 from minigrad.engine import Tensor, mark_written
 
 
-def single_gradients(
-    name: str, parameters: Sequence[Tensor], gradients: Sequence[Any] | None
-) -> list[Array | None]:
-    """The gradients' arrays, one a parameter; each parameter's ``grad`` if none are given."""
-    if gradients is None:
-        gradients = [parameter.grad for parameter in parameters]
-    elif not isinstance(gradients, Sequence):
-        raise TypeError(
-            f"{name}: expected a sequence of gradients or one array, got {type(gradients).__name__}"
-        )
-    if len(gradients) != len(parameters):
-        raise ValueError(f"{name}: {len(gradients)} gradients for {len(parameters)} parameters")
-    arrays = []
-    for i, (parameter, gradient) in enumerate(zip(parameters, gradients)):
-        array = gradient.data if isinstance(gradient, Tensor) else gradient
-        if array is not None:
-            _require_fit(f"{name}: gradient {i}", array, parameter, parameter.data.shape)
-        arrays.append(array)
-    return arrays
-
-
-def one_gradient(name: str, parameters: Sequence[Tensor], gradient: Tensor | Array) -> Array:
-    """The array that holds all gradients end to end, of every parameter's dtype and device."""
-    array = gradient.data if isinstance(gradient, Tensor) else gradient
-    size = sum(parameter.size for parameter in parameters)
-    for parameter in parameters:
-        _require_fit(f"{name}: the gradient of all parameters", array, parameter, (size,))
-    return array
-
-
-def _require_fit(what: str, array: Any, parameter: Tensor, shape: tuple[int, ...]) -> None:
-    data = parameter.data
-    if type(array) is not HostArray or type(data) is not HostArray:
-        if not is_array(array):
-            raise TypeError(f"{what} must be an array or Tensor, got {type(array).__name__}")
-        if device_of(array) != parameter.device:
-            raise TypeError(f"{what} is on {device_of(array)}, the parameter on {parameter.device}")
-    if array.shape != shape:
-        raise ValueError(f"{what} has shape {array.shape}, expected {shape}")
-    if array.dtype != data.dtype:
-        raise TypeError(f"{what} is {array.dtype}, the parameter {data.dtype}")
-
-
 class FlatParameters:
     """Parameters of one dtype on one device, at least one, their values in one array.
 
@@ -86,13 +43,10 @@ class FlatParameters:
         self.dtype, self.device = parameters[0].dtype, parameters[0].device
         self.steps = [0] * len(self.parameters)
         self.state: dict[str, Array] = {}
-        self.places: list[slice] = []
-        size = 0
-        for parameter in self.parameters:
-            self.places.append(slice(size, size + parameter.size))
-            size += parameter.size
+        ends = list(itertools.accumulate(parameter.size for parameter in parameters))
+        self.places = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
         with use_device(self.device):
-            self.values = array_module(parameters[0].data).zeros(size, self.dtype)
+            self.values = array_module(parameters[0].data).zeros(ends[-1], self.dtype)
             self._gradient: Array | None = None  # made when first needed
             self._views = self._views_of_values()
             self.gather()
@@ -195,3 +149,46 @@ class FlatParameters:
                     memory[...] = array.astype(self.dtype, copy=False)
                 else:
                     memory[...] = 0
+
+
+def single_gradients(
+    name: str, parameters: Sequence[Tensor], gradients: Sequence[Any] | None
+) -> list[Array | None]:
+    """The gradients' arrays, one a parameter; each parameter's ``grad`` if none are given."""
+    if gradients is None:
+        gradients = [parameter.grad for parameter in parameters]
+    elif not isinstance(gradients, Sequence):
+        raise TypeError(
+            f"{name}: expected a sequence of gradients or one array, got {type(gradients).__name__}"
+        )
+    if len(gradients) != len(parameters):
+        raise ValueError(f"{name}: {len(gradients)} gradients for {len(parameters)} parameters")
+    arrays = []
+    for i, (parameter, gradient) in enumerate(zip(parameters, gradients)):
+        array = gradient.data if isinstance(gradient, Tensor) else gradient
+        if array is not None:
+            _require_fit(f"{name}: gradient {i}", array, parameter, parameter.data.shape)
+        arrays.append(array)
+    return arrays
+
+
+def one_gradient(name: str, parameters: Sequence[Tensor], gradient: Tensor | Array) -> Array:
+    """The array that holds all gradients end to end, of every parameter's dtype and device."""
+    array = gradient.data if isinstance(gradient, Tensor) else gradient
+    size = sum(parameter.size for parameter in parameters)
+    for parameter in parameters:
+        _require_fit(f"{name}: the gradient of all parameters", array, parameter, (size,))
+    return array
+
+
+def _require_fit(what: str, array: Any, parameter: Tensor, shape: tuple[int, ...]) -> None:
+    data = parameter.data
+    if type(array) is not HostArray or type(data) is not HostArray:
+        if not is_array(array):
+            raise TypeError(f"{what} must be an array or Tensor, got {type(array).__name__}")
+        if device_of(array) != parameter.device:
+            raise TypeError(f"{what} is on {device_of(array)}, the parameter on {parameter.device}")
+    if array.shape != shape:
+        raise ValueError(f"{what} has shape {array.shape}, expected {shape}")
+    if array.dtype != data.dtype:
+        raise TypeError(f"{what} is {array.dtype}, the parameter {data.dtype}")

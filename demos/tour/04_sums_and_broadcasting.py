@@ -16,7 +16,7 @@ loss = x * x + 5 * x  # x is taken three times
 print("gradients on their way to x, where x = 3 and loss = x x + 5 x:")
 for step in trace_backward(loss, names={"x": x}):
     for gradient, where in zip(step.input_gradients, step.destinations):
-        if where == "x":
+        if where == "x" and gradient is not None:
             print(f"  from {step.name:6} {gradient.item():4.0f}")
 print(f"  in all      {x.grad.item():4.0f}   (2 x + 5 = 11)")
 

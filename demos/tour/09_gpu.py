@@ -47,7 +47,7 @@ for place in places:
             found.append(loss.item())
     taken = time.perf_counter() - start
     losses[place] = found
-    kind = type(model.encoder[0].weight.data).__module__
+    kind = type(next(model.parameters()).data).__module__
     print(f"{x.device!s:8} arrays of {kind:6} losses", *(f"{value:.7f}" for value in found), end="")
     print(f"  {taken:.2f} s")
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
+from typing import Any, Literal, overload
 
 from minigrad.backend import Array, HostArray, array_module, as_host_array, device_of, use_device
 from minigrad.engine.checks import require_finite
 from minigrad.engine.modes import ModeBlock, current_mode
 from minigrad.engine.operation import Add, NotKept, Operation, Reshape, Sum, like
-from minigrad.engine.tensor import Tensor
+from minigrad.engine.tensor import MaybeNone, Tensor
 
 Node = Operation | Tensor  # a recorded operation, or a leaf
 Gradients = Tensor | tuple[Tensor | None, ...]  # what an operation's backward gives
@@ -184,7 +185,7 @@ def add_arrived(
             owned.add(node)
 
 
-def land_on_leaves(arrived: Mapping[Node, Tensor], create_graph: bool) -> None:
+def land_on_leaves(arrived: Mapping[Any, Tensor], create_graph: bool) -> None:
     """Add what arrived at each leaf to its ``grad``."""
     for leaf, found in arrived.items():
         if leaf.grad is None:
@@ -287,6 +288,28 @@ def backward(
         land_on_leaves(arrived, create_graph)
 
 
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = ...,
+    retain_graph: bool | None = ...,
+    create_graph: bool = ...,
+    allow_unused: Literal[False] = ...,
+) -> tuple[Tensor, ...]: ...
+
+
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = ...,
+    retain_graph: bool | None = ...,
+    create_graph: bool = ...,
+    allow_unused: bool = ...,
+) -> tuple[Tensor | None, ...]: ...
+
+
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
@@ -343,7 +366,7 @@ def borrowed_gradients(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool = False,
-) -> list[Tensor | None]:
+) -> list[Tensor | MaybeNone]:
     """What :func:`grad` gives, not copied: to be read, since the memory may be another tensor's."""
     outputs, inputs = _tensors("output", outputs), _tensors("input", inputs)
     if grad_outputs is None or isinstance(grad_outputs, Tensor):

@@ -23,7 +23,7 @@ from minigrad.backend import (
 )
 from minigrad.engine.checks import an_array, forward_elsewhere, remember_line_and_check
 from minigrad.engine.modes import current_mode
-from minigrad.engine.tensor import Tensor, next_number, version_of
+from minigrad.engine.tensor import MaybeNone, Tensor, next_number, version_of
 
 wrap = Tensor._wrap
 
@@ -36,11 +36,11 @@ class NotKept(Tensor):
     _by: str
     _like: Array  # of the input's shape and dtype, all elements one zero
 
-    shape = property(attrgetter("_like.shape"))
-    ndim = property(attrgetter("_like.ndim"))
-    size = property(attrgetter("_like.size"))
+    shape = property(attrgetter("_like.shape"))  # type: ignore[assignment]
+    ndim = property(attrgetter("_like.ndim"))  # type: ignore[assignment]
+    size = property(attrgetter("_like.size"))  # type: ignore[assignment]
     dtype = property(attrgetter("_like.dtype"))
-    device = CPU
+    device = CPU  # type: ignore[assignment]
 
     @property
     def data(self) -> NoReturn:
@@ -51,7 +51,7 @@ class NotKept(Tensor):
             f"reference to the tensor itself to read them"
         )
 
-    def numpy(self) -> NoReturn:
+    def numpy(self) -> Array:
         """Raises, as ``data`` does."""
         return self.data
 
@@ -136,14 +136,15 @@ class Operation:
 
     registry: ClassVar[dict[str, type[Operation]]] = {}
     name: ClassVar[str] = "operation"
-    is_view: ClassVar[bool] = False
+    is_view: bool = False
     saves_output: ClassVar[bool] = False
     forgets_inputs: ClassVar[bool] = False
-    inputs: tuple[Tensor, ...] | None = None
+    inputs: tuple[Tensor, ...] | MaybeNone = None
     needs_input_grad: list[bool]
     _number: int  # in the sequence of operations and writes
     _output: Array
     _output_version: list[int]
+    _created: str  # the line that called it, inside detect_anomaly
 
     def __init_subclass__(cls) -> None:
         if "name" not in cls.__dict__:

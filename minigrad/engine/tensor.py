@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import count
 from operator import attrgetter
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from minigrad.backend import (
     CPU,
@@ -30,6 +30,8 @@ else:
     TensorMethods = object
 
 Self = TypeVar("Self", bound="Tensor")
+
+MaybeNone: TypeAlias = Any  # None at times, which who reads it knows; a type checker need not ask
 
 # Recording an operation and writing in place draw from one count, so that backward can tell which
 # came first. Atomic: threads may build graphs side by side.
@@ -96,7 +98,8 @@ class Tensor(TensorMethods):
 
     __slots__ = ("__weakref__", "_version", "data", "grad", "grad_fn", "requires_grad")
     __array_ufunc__ = None  # so that `array * tensor` reaches Tensor.__rmul__
-    __hash__ = object.__hash__  # `==` compares elements; a tensor is a key by identity
+    # `==` compares elements; a tensor is a key by identity.
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     shape: tuple[int, ...] = property(attrgetter("data.shape"))  # type: ignore[assignment]
     ndim: int = property(attrgetter("data.ndim"))  # type: ignore[assignment]
@@ -104,8 +107,8 @@ class Tensor(TensorMethods):
     dtype: Any = property(attrgetter("data.dtype"))
 
     data: Array
-    grad: Tensor | None
-    grad_fn: Operation | None
+    grad: Tensor | MaybeNone
+    grad_fn: Operation | MaybeNone
     requires_grad: bool
     _version: list[int] | None
 
@@ -246,7 +249,7 @@ class Tensor(TensorMethods):
             raise TypeError(
                 f"index: expected one whole number, got {self.dtype} of shape {self.shape}"
             )
-        return self.item()
+        return int(self.item())
 
     def __deepcopy__(self: Self, memo: dict) -> Self:
         if self.grad_fn is not None:

@@ -69,7 +69,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) or (hasattr(value, "dtype") and not is_array(value))
 
 
-def is_whole(value: object) -> bool:
+def is_whole(value: Any) -> bool:
     """Something that counts, Python's or NumPy's: no truth value, no tensor, nothing to round."""
     if type(value) is int:
         return True

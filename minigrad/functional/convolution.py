@@ -97,7 +97,7 @@ def conv2d_geometry(
             f"{x} with padding {padding}"
         )
     output = tuple((n - 1) // s + 1 for n, s in zip(room, stride))
-    return Geometry(size, kernel, output, stride, before, dilation, int(groups))
+    return Geometry(size, kernel, output, stride, before, dilation, int(groups))  # type: ignore
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -132,7 +132,7 @@ def conv_transpose2d_geometry(
             f"{name}: input {x} with kernel {kernel} and padding {padding} leaves a result "
             f"of size {result}"
         )
-    return Geometry(result, kernel, size, stride, padding, dilation, int(groups))
+    return Geometry(result, kernel, size, stride, padding, dilation, int(groups))  # type: ignore
 
 
 class Conv2d(Operation):

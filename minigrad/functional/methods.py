@@ -7,6 +7,7 @@ tensor to another device or precision, is a method only, and stands here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from minigrad.backend import Array, Device, as_dtype, device, to_device
@@ -72,7 +73,7 @@ def to(x: Tensor, target: Any) -> Tensor:
     return x if place == x.device else ToDevice(place)(x)
 
 
-def _reflected(function: Any) -> Any:
+def _reflected(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
     """``b - a`` for ``a.__rsub__(b)``."""
 
     def operator(self: Tensor, other: Any) -> Tensor:
@@ -100,8 +101,8 @@ class TensorMethods:
     __rmatmul__ = _reflected(linalg.matmul)
     __getitem__ = index.getitem
 
-    __eq__ = eq = select.eq
-    __ne__ = ne = select.ne
+    __eq__ = eq = select.eq  # type: ignore[assignment]
+    __ne__ = ne = select.ne  # type: ignore[assignment]
     __lt__ = lt = select.lt
     __le__ = le = select.le
     __gt__ = gt = select.gt

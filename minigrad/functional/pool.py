@@ -241,6 +241,7 @@ def interpolate(
         raise ValueError(f"{name}: recompute_scale_factor needs a scale_factor")
     x, is_single = batched(name, as_tensor(name, x))
     old = x.shape[2:]
+    factors: tuple[Any, ...]
     if size is not None:
         new, factors = pair(name, "size", size), (None, None)
     else:

@@ -238,7 +238,7 @@ def _check(f: Function, inputs: list[Tensor], names: list[str], options: Options
     for name, tensor, gradient, second in zip(names, inputs, gradients, again):
         if gradient is not None:
             _require_kindred(name, tensor, gradient)
-            if not _same(_host(gradient), _host(second)):
+            if second is None or not _same(_host(gradient), _host(second)):
                 raise GradcheckError(f"{name}: backward run twice gave two different gradients")
     for i, (tensor, gradient) in enumerate(zip(inputs, gradients)):
         if tensor.requires_grad:
@@ -339,7 +339,7 @@ def _as_inputs(
 
 def _as_list(returned: Tensor | Sequence[Tensor]) -> list[Tensor]:
     """What the function under test returned, as a list."""
-    found = list(returned) if isinstance(returned, (list, tuple)) else [returned]
+    found: list[Any] = list(returned) if isinstance(returned, (list, tuple)) else [returned]
     for one in found:
         if not isinstance(one, Tensor):
             raise TypeError(f"f must return a Tensor or several, got {type(one).__name__}")

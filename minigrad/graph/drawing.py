@@ -210,7 +210,7 @@ def draw(
     if not (is_number or fold is None or fold == "auto"):
         raise ValueError(f"draw: fold must be 'auto', None or a number from 1, got {shown(fold)}")
     operations, results = _recorded_behind(tensor)
-    parameters = {}
+    parameters: dict[Tensor, str] = {}
     if model is not None:
         parameters = {parameter: name for name, parameter in model.named_parameters()}
     labels = {}
@@ -227,7 +227,7 @@ def draw(
             return _boxes_of([[operation] for operation in operations], results, labels, False)
         return _boxes_of(fold_operations(operations, parameters, parts), results, labels, True)
 
-    if fold != "auto":
+    if not isinstance(fold, str):  # "auto"
         return Drawing(boxes(fold))
     found: list[Box] = []
     deepest = max((len(_prefix(name)) for name in parameters.values()), default=0)

@@ -189,8 +189,8 @@ def _placed(
             left = 0.6 * COLUMN_GAP - (len(leaving) - 1 - rank) * step
             turns[slot] = right, across, left
     lines = []
-    for box, into in itertools.groupby(ways, key=lambda way: way[-1]):
-        into = list(into)
+    for box, run in itertools.groupby(ways, key=lambda way: way[-1]):
+        into = list(run)
         # Lines into one box arrive beside each other, in the order they come from.
         arriving = sorted(range(len(into)), key=lambda i: y[into[i][-2]])
         for i, way in enumerate(into):

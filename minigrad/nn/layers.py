@@ -367,7 +367,7 @@ class Upsample(Module):
 def _factors(value: Any) -> float | tuple[float, float]:
     """A factor, or a pair of them, as floats."""
     several = isinstance(value, (tuple, list))
-    factors = tuple(value) if several else (value,)
+    factors: tuple[Any, ...] = tuple(value) if several else (value,)
     for factor in factors:
         if isinstance(factor, bool) or not isinstance(factor, (int, float)):
             raise TypeError(

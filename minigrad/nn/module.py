@@ -188,7 +188,7 @@ class Module:
         """Compute the module's result; what calling the module calls."""
         raise NotImplementedError(f"{type(self).__name__}: forward is not written")
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
+    def __call__(self, *inputs: Any, **options: Any) -> Tensor:
         return self.forward(*inputs, **options)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -419,7 +419,7 @@ class Module:
         above, children = {id(self)}, [(self, prefix, iter(self._attributes(Module)))]
         while children:
             module, path, rest = children[-1]
-            name, child = next(rest, (None, None))
+            name, child = next(rest, ("", None))
             if child is None:
                 above.discard(id(module))
                 children.pop()

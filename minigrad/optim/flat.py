@@ -47,7 +47,7 @@ class FlatParameters:
         self.places = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
         with use_device(self.device):
             self.values = array_module(parameters[0].data).zeros(ends[-1], self.dtype)
-            self._gradient: Array | None = None  # made when first needed
+            self._gradient: Array | Any = None  # made when first needed
             self._views = self._views_of_values()
             self.gather()
 
@@ -151,9 +151,7 @@ class FlatParameters:
                     memory[...] = 0
 
 
-def single_gradients(
-    name: str, parameters: Sequence[Tensor], gradients: Sequence[Any] | None
-) -> list[Array | None]:
+def single_gradients(name: str, parameters: Sequence[Tensor], gradients: Any) -> list[Array | None]:
     """The gradients' arrays, one a parameter; each parameter's ``grad`` if none are given."""
     if gradients is None:
         gradients = [parameter.grad for parameter in parameters]
@@ -172,7 +170,7 @@ def single_gradients(
     return arrays
 
 
-def one_gradient(name: str, parameters: Sequence[Tensor], gradient: Tensor | Array) -> Array:
+def one_gradient(name: str, parameters: Sequence[Tensor], gradient: Any) -> Array:
     """The array that holds all gradients end to end, of every parameter's dtype and device."""
     array = gradient.data if isinstance(gradient, Tensor) else gradient
     size = sum(parameter.size for parameter in parameters)

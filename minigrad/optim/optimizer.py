@@ -170,6 +170,7 @@ class Optimizer:
         (Tensor([0.5]), Tensor([2.]))
         """
         self._gather()
+        whole: Any
         if isinstance(gradients, Tensor) or is_array(gradients):
             whole, single = one_gradient(self.name, self.parameters, gradients), None
         else:
@@ -340,7 +341,9 @@ class Optimizer:
             here = len(self.param_groups)
             raise ValueError(f"{name}: {len(saved_groups)} groups saved, {here} here")
         options = []
-        expected = []  # each parameter, and the names of what is remembered of it
+        expected: list[
+            tuple[Any, Any]
+        ] = []  # each parameter, and the names of what is remembered of it
         for i, (group, saved) in enumerate(zip(self.param_groups, saved_groups)):
             if set(saved) != set(group):
                 here, there = sorted(group), shown(sorted(map(str, saved)))

@@ -86,12 +86,11 @@ def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
     """A tensor and a number to combine it with: the number as Python's, which leaves precision
     alone, and the tensor made able to take it (see :func:`cast_for_number`)."""
     x = as_tensor(name, x)
-    if type(number) is not float:
-        number = python_number(name, number)
-        x = cast_for_number(name, x, number)
-    elif x.data.dtype.kind != "f":
-        x = cast(x, DEFAULT_FLOAT)
-    return x, number
+    is_small = type(number) is float or (type(number) is int and abs(number) < 2**53)
+    if is_small and x.data.dtype.kind == "f":  # most calls: nothing to do
+        return x, number
+    number = python_number(name, number)
+    return cast_for_number(name, x, number), number
 
 
 def python_number(name: str, number: Any) -> float | int:
@@ -207,7 +206,7 @@ def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
 
 
 def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape several shapes broadcast to; a ValueError names the operation and the shapes.
+    """The shape several shapes broadcast to, or a ValueError that names operation and shapes.
 
     Examples
     --------
@@ -263,6 +262,7 @@ def operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
             b = number_like(name, b, a)
     if a.data.dtype is not b.data.dtype:
         a, b = same_precision(name, a, b)
-    if a.data.shape != b.data.shape:
-        broadcast_shape(name, a.data.shape, b.data.shape)
+    for n, m in zip(a.data.shape[::-1], b.data.shape[::-1]):
+        if n != m and n != 1 and m != 1:
+            broadcast_shape(name, a.data.shape, b.data.shape)  # raises an error in words
     return a, b

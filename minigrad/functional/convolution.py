@@ -225,12 +225,10 @@ def conv2d(
         (O, C / groups, kernel_height, kernel_width).
     bias : Tensor, optional
         (O,).
-    stride : int or pair
-        How far the kernel moves, in pixels (height, width).
+    stride, dilation : int or pair
+        How far the kernel moves, and the distance between its taps, in pixels (height, width).
     padding : int, pair, "same" or "valid"
         Rows and columns of zeros on each side; ``"same"`` (stride 1 only) keeps the size.
-    dilation : int or pair
-        Distance between the kernel's taps, in pixels.
     groups : int
         Split the channels into groups that do not see each other.
 
@@ -281,19 +279,15 @@ def conv_transpose2d(
         (N, C, H, W), or one image (C, H, W).
     weight : Tensor
         (C, O / groups, kernel_height, kernel_width).
-    bias : Tensor, optional
-        (O,).
-    stride : int or pair
-        Distance between the kernel's places in the result, in pixels.
+    bias, groups
+        As for :func:`conv2d`.
+    stride, dilation : int or pair
+        Distance between the kernel's places in the result, and between its taps, in pixels.
     padding : int or pair
         Rows and columns cut off each side of the result.
     output_padding : int or pair
         Rows and columns added at its end, less than stride or dilation: of the sizes that conv2d
         maps to this input, which one.
-    groups : int
-        Split the channels into groups that do not see each other.
-    dilation : int or pair
-        Distance between the kernel's taps, in pixels.
 
     Returns
     -------

@@ -73,26 +73,14 @@ class Unindex(Operation):
 def getitem(x: Any, key: Any) -> Tensor:
     """Elements of a tensor; ``x[key]``.
 
-    Parameters
-    ----------
-    x : Tensor
-    key : int, slice, None, ..., array or tuple of these
-        Arrays and lists of whole numbers or booleans, or such tensors. Arrays that come from the
-        host are checked; whole numbers already on a GPU are not, since that would wait for it.
+    A ``key`` is an integer, slice, ``None``, ``...``, an array, list or tensor of whole numbers or
+    booleans, or a tuple of these. The result is a view of ``x`` unless the key holds arrays. Its
+    dimensions stand in PyTorch's order: whole numbers are taken first; the dimensions of the arrays
+    come where the arrays stood, or in front if something stands between them.
 
-    Returns
-    -------
-    Tensor
-        A view of ``x`` unless the key holds arrays. The dimensions stand in PyTorch's order: whole
-        numbers are taken first; those of the arrays come where the arrays stood, or in front if
-        something stands between them.
-
-    Raises
-    ------
-    IndexError
-        If the key does not fit the shape.
-    TypeError
-        If a part of it is no index.
+    An IndexError says that the key does not fit the shape, a TypeError that a part of it is no
+    index. Arrays that come from the host are checked; whole numbers already on a GPU are not, since
+    that would wait for it.
 
     Examples
     --------
@@ -255,23 +243,11 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 
 
 def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
-    """Put a constant around a tensor.
+    """Put a constant ``value`` around a tensor.
 
-    Parameters
-    ----------
-    x : Tensor
-    pad : sequence of int
-        Pairs (before, after), from the last dimension backwards: ``(left, right, top, bottom)``.
-        Negative numbers cut off.
-    mode : str
-        Only ``"constant"``.
-    value : float
-        What to pad with.
-
-    Raises
-    ------
-    ValueError
-        If the pairs do not fit the shape, or the mode is unknown.
+    ``pad`` is pairs (before, after), from the last dimension backwards: ``(left, right, top,
+    bottom)``; negative numbers cut off. The only ``mode`` is ``"constant"``. A ValueError says that
+    the pairs do not fit the shape.
 
     Examples
     --------

@@ -81,21 +81,10 @@ class Linear(Operation):
 def matmul(a: Any, b: Any) -> Tensor:
     """The matrix product; ``a @ b``.
 
-    Parameters
-    ----------
-    a, b : Tensor
-        Matrices in the last two dimensions, the dimensions before them broadcasting; or vectors,
-        which are taken as a row on the left and a column on the right, and dropped again.
-
-    Returns
-    -------
-    Tensor
-        (..., n, m) for (..., n, k) and (..., k, m).
-
-    Raises
-    ------
-    ValueError
-        If the inner lengths differ, the rest does not broadcast, or an argument is a number.
+    Matrices stand in the last two dimensions, and the dimensions before them broadcast:
+    (..., n, k) and (..., k, m) give (..., n, m). A vector is taken as a row on the left and as a
+    column on the right, and that dimension is dropped again. A ValueError says that the inner
+    lengths differ, that the rest does not broadcast, or that an argument is a number.
 
     Examples
     --------
@@ -123,26 +112,9 @@ def matmul(a: Any, b: Any) -> Tensor:
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
-    """``x W^T + b``: a fully connected layer.
+    """A fully connected layer, ``x W^T + b``: (..., in) to (..., out).
 
-    Parameters
-    ----------
-    x : Tensor
-        (..., in_features).
-    weight : Tensor
-        (out_features, in_features).
-    bias : Tensor, optional
-        (out_features,).
-
-    Returns
-    -------
-    Tensor
-        (..., out_features).
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
+    ``weight`` is (out, in), ``bias`` (out,) or None. A ValueError says which shape does not fit.
 
     Examples
     --------

@@ -57,19 +57,9 @@ def _same_shape(name: str, x: Any, target: Any) -> tuple[Tensor, Tensor]:
 
 
 def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """The squared error ``(x - target)^2``.
+    """The squared error ``(x - target)^2``; ``reduction`` is ``"none"``, ``"mean"`` or ``"sum"``.
 
-    Parameters
-    ----------
-    x, target : Tensor
-        Of one shape.
-    reduction : str
-        ``"none"``, ``"mean"`` or ``"sum"``.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ (nothing is broadcast) or the reduction is unknown.
+    A ValueError says that the shapes differ (nothing is broadcast).
 
     Examples
     --------
@@ -96,23 +86,11 @@ def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
 
 
 def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """``-t ln s(x) - (1 - t) ln(1 - s(x))`` with s the sigmoid.
+    """``-t ln s(x) - (1 - t) ln(1 - s(x))`` with s the sigmoid and t the ``target``.
 
-    Nothing overflows, and small losses keep their precision in both tails.
-
-    Parameters
-    ----------
-    x : Tensor
-        Logits, any real number.
-    target : Tensor
-        Probabilities in [0, 1], of the same shape.
-    reduction : str
-        ``"none"``, ``"mean"`` or ``"sum"``.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or the reduction is unknown.
+    ``x`` are logits, any real numbers; the target is probabilities in [0, 1], of the same shape.
+    Nothing overflows, and small losses keep their precision in both tails. ``reduction`` and errors
+    as for :func:`mse_loss`.
 
     Examples
     --------

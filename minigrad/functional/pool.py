@@ -87,7 +87,7 @@ def max_pool2d(
     Parameters
     ----------
     x : Tensor
-        (N, C, H, W), or one image (C, H, W).
+        (N, C, H, W), or one image (C, H, W); the result is (N, C, P, Q), or (C, P, Q).
     kernel_size : int or pair
         Size of the window, in pixels (height, width).
     stride : int or pair, optional
@@ -98,11 +98,6 @@ def max_pool2d(
         Distance between the pixels of a window.
     ceil_mode : bool
         Whether a last window may hang over the end.
-
-    Returns
-    -------
-    Tensor
-        (N, C, P, Q), or (C, P, Q).
 
     Raises
     ------
@@ -139,26 +134,10 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """The mean of each window.
+    """The mean of each window; ``count_include_pad`` says whether padding counts in it.
 
-    Parameters
-    ----------
-    x : Tensor
-        (N, C, H, W), or one image (C, H, W).
-    kernel_size, stride, padding, ceil_mode
-        As for :func:`max_pool2d`, the padding being zeros.
-    count_include_pad : bool
-        Whether padding counts in the mean.
-
-    Returns
-    -------
-    Tensor
-        (N, C, P, Q), or (C, P, Q).
-
-    Raises
-    ------
-    ValueError
-        If the window does not fit.
+    ``kernel_size``, ``stride``, ``padding``, ``ceil_mode``, result and errors as for
+    :func:`max_pool2d`, the padding being zeros.
 
     Examples
     --------

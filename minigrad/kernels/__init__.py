@@ -13,19 +13,8 @@ from minigrad.kernels.reference import (
 )
 
 __all__ = [
-    "Geometry",
-    "channel_sum",
-    "conv2d",
-    "conv2d_reference",
-    "conv2d_weight_grad",
-    "conv2d_weight_grad_reference",
-    "conv_transpose2d",
-    "conv_transpose2d_reference",
-    "keep_where",
-    "product",
-    "relu",
-    "relu_grad",
-    "relu_grad_reference",
-    "relu_reference",
+    "Geometry", "channel_sum", "conv2d", "conv2d_reference", "conv2d_weight_grad",
+    "conv2d_weight_grad_reference", "conv_transpose2d", "conv_transpose2d_reference",
+    "keep_where", "product", "relu", "relu_grad", "relu_grad_reference", "relu_reference",
     "sum_of_squares",
-]
+]  # fmt: skip

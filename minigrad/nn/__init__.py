@@ -20,20 +20,7 @@ from minigrad.nn.layers import (
 from minigrad.nn.module import IncompatibleKeys, Module, Parameter
 
 __all__ = [
-    "Conv2d",
-    "ConvTranspose2d",
-    "Flatten",
-    "IncompatibleKeys",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "MaxPool2d",
-    "Module",
-    "Parameter",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Tanh",
-    "Unflatten",
-    "Upsample",
-]
+    "Conv2d", "ConvTranspose2d", "Flatten", "IncompatibleKeys", "LayerNorm", "LeakyReLU",
+    "Linear", "MaxPool2d", "Module", "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh",
+    "Unflatten", "Upsample",
+]  # fmt: skip

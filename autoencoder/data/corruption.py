@@ -17,14 +17,13 @@ dtype('float32')
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy
 from numpy.typing import ArrayLike
 
 from autoencoder.data.arrays import array_of_numbers, known_name, require_generator
-from minigrad.backend import shown
+from minigrad.backend import require_number, shown, whole_number
 
 __all__ = [
     "EraseBlock",
@@ -35,7 +34,6 @@ __all__ = [
     "MaskedCorruption",
 ]
 
-_NUMBER = (int, float, numpy.integer, numpy.floating)
 _SIDES = ("left", "right", "top", "bottom")
 
 
@@ -61,10 +59,7 @@ class GaussianNoise:
     """
 
     def __init__(self, std: float, clip: bool = False) -> None:
-        if not isinstance(std, _NUMBER) or isinstance(std, bool):
-            raise TypeError(f"GaussianNoise: std must be a number, not {type(std).__name__}")
-        if not (math.isfinite(std) and std >= 0):
-            raise ValueError(f"GaussianNoise: std must be finite and at least 0, not {std}")
+        require_number("GaussianNoise", "std", std, minimum=0.0, finite=True)
         self.std = float(std)
         self.clip = bool(clip)
 
@@ -171,8 +166,7 @@ class ErasePixels(MaskedCorruption):
 
     def __init__(self, share: float, fill: ArrayLike = 0.0) -> None:
         super().__init__(fill)
-        if not isinstance(share, _NUMBER) or isinstance(share, bool):
-            raise TypeError(f"ErasePixels: share must be a number, not {type(share).__name__}")
+        require_number("ErasePixels", "share", share, finite=True)
         if not 0 <= share <= 1:
             raise ValueError(f"ErasePixels: share must be between 0 and 1, not {share}")
         self.share = float(share)
@@ -210,13 +204,8 @@ class EraseBlock(MaskedCorruption):
 
     def __init__(self, height: int, width: int | None = None, fill: ArrayLike = 0.0) -> None:
         super().__init__(fill)
-        width = height if width is None else width
-        for name, value in (("height", height), ("width", width)):
-            if not isinstance(value, int | numpy.integer) or isinstance(value, bool):
-                raise TypeError(f"EraseBlock: {name} must be an integer, not {shown(value)}")
-            if value < 1:
-                raise ValueError(f"EraseBlock: {name} must be at least 1, not {value}")
-        self.height, self.width = int(height), int(width)
+        self.height = whole_number("EraseBlock", "height", height)
+        self.width = self.height if width is None else whole_number("EraseBlock", "width", width)
 
     def mask(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
         """Draw which pixels are lost; see `MaskedCorruption.mask`."""

@@ -201,7 +201,7 @@ DATA = {
         lambda w: corruption.ErasePixels(0.5, numpy.ones(3))(w.images, w.rng), ValueError,
         "does not broadcast"),
     "pixels-fill-text": (lambda w: corruption.ErasePixels(0.5, "x"), TypeError, "fill .*'x'"),
-    "block-float": (lambda w: corruption.EraseBlock(2.5), TypeError, "height must be an integer"),
+    "block-float": (lambda w: corruption.EraseBlock(2.5), TypeError, "height must be a whole"),
     "block-zero": (lambda w: corruption.EraseBlock(0), ValueError, "at least 1"),
     "block-large": (
         lambda w: corruption.EraseBlock(9)(w.images, w.rng), ValueError, "does not fit"),

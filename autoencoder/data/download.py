@@ -227,8 +227,10 @@ class _Watched(urllib.request.HTTPSHandler):
 
     def _connection(self, host: str, **options: Any) -> http.client.HTTPSConnection:
         connection = http.client.HTTPSConnection(host, **options)
-        connection._create_connection = self.watch.connect
-        connection.response_class = functools.partial(_WatchedResponse, self.watch)
+        connection._create_connection = self.watch.connect  # type: ignore[attr-defined]
+        connection.response_class = functools.partial(  # type: ignore[assignment]
+            _WatchedResponse, self.watch
+        )
         return connection
 
 

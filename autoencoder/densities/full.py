@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
@@ -75,7 +76,7 @@ class FullGaussian:
         if not numpy.allclose(covariance, covariance.T):
             raise ValueError("FullGaussian: the covariance is not symmetric")
         if root is not None:  # loses less than the covariance, whose entries are squares
-            triangle = numpy.linalg.qr(root, mode="r")
+            triangle = cast(numpy.ndarray, numpy.linalg.qr(root, mode="r"))
             factor = triangle.T * numpy.where(numpy.diag(triangle) < 0, -1.0, 1.0)
         elif not singular(covariance):
             factor = numpy.linalg.cholesky(covariance)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from autoencoder.figures.style import COLOURS, in_house_style, new_figure
+from autoencoder.figures.style import COLOURS, in_house_style, one_picture
 from minigrad.backend import shown
 
 __all__ = ["line_chart"]
@@ -63,11 +63,7 @@ def line_chart(
     """
     if not series and not levels:
         raise ValueError("line_chart: there is nothing to draw")
-    if axes is None:
-        figure, grid = new_figure(width=12.0, height=6.0)
-        axes = grid[0, 0]
-    else:
-        figure = axes.figure  # type: ignore[assignment]  # a subfigure does as well
+    figure, axes = one_picture(axes, height=6.0)
     for i, (name, (x, y)) in enumerate(series.items()):
         x, y = numpy.asarray(x), numpy.asarray(y)
         if x.shape != y.shape or x.ndim != 1:

@@ -8,11 +8,12 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import matplotlib
 import numpy
-from matplotlib import cycler
+from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -147,6 +148,14 @@ def new_figure(
     if title is not None:
         figure.suptitle(title)
     return figure, axes
+
+
+def one_picture(axes: Axes | None, height: float) -> tuple[Figure, Axes]:
+    """The axes given, with their figure, or else those of a new figure 12 inches wide."""
+    if axes is not None:
+        return cast(Figure, axes.figure), axes  # a subfigure does as well
+    figure, grid = new_figure(height=height)
+    return figure, grid[0, 0]
 
 
 @in_house_style

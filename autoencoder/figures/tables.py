@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoencoder.figures.style import COLOURS, in_house_style, new_figure
+from autoencoder.figures.style import COLOURS, in_house_style, new_figure, one_picture
 
 __all__ = ["bar_chart", "table"]
 
@@ -112,11 +112,7 @@ def bar_chart(
     """
     if not bars or not set(emphasised) <= set(bars):
         raise ValueError(f"bar_chart: bars {list(bars)}, to emphasise {list(emphasised)}")
-    if axes is None:
-        figure, grid = new_figure(width=12.0, height=1.6 + 0.7 * len(bars))
-        axes = grid[0, 0]
-    else:
-        figure = axes.figure  # type: ignore[assignment]  # a subfigure does as well
+    figure, axes = one_picture(axes, height=1.6 + 0.7 * len(bars))
     names = list(bars)
     colours = [COLOURS["vermilion" if name in emphasised else "grey"] for name in names]
     drawn = axes.barh(names, list(bars.values()), color=colours, height=0.62)

@@ -243,7 +243,7 @@ def digest_of(*arrays: numpy.ndarray) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape} ".encode())
-        digest.update(numpy.ascontiguousarray(array))
+        digest.update(numpy.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

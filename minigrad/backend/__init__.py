@@ -27,6 +27,7 @@ from minigrad.backend.numbers import (
     pair,
     require_number,
     shown,
+    user_line,
     whole_number,
     whole_numbers,
 )
@@ -36,6 +37,7 @@ from minigrad.backend.random import (
     is_part_of_batch,
     manual_seed,
 )
+from minigrad.backend.stepwise import run_inside
 
 __all__ = [
     "Array",
@@ -61,11 +63,13 @@ __all__ = [
     "one_blas_thread",
     "pair",
     "require_number",
+    "run_inside",
     "shown",
     "strided_view",
     "to_device",
     "to_numpy",
     "use_device",
+    "user_line",
     "where_not_finite",
     "whole_number",
     "whole_numbers",

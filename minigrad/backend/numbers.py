@@ -8,10 +8,15 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy
+
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
 def cut(text: str, most: int = 200) -> str:
@@ -38,6 +43,14 @@ def shown(value: Any, most: int = 200) -> str:
     except (ValueError, RecursionError):  # numbers of more than 4,300 digits; cycles
         kind = type(value).__name__
         return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} that cannot be shown"
+
+
+def user_line() -> str:
+    """The innermost line of code outside this package, as ``file:line, in name: source``."""
+    for frame in reversed(traceback.extract_stack()):
+        if not os.path.abspath(frame.filename).startswith(_PACKAGE):
+            return f"{frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}"
+    return "an unknown line"
 
 
 def require_number(

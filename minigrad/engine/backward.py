@@ -24,7 +24,6 @@ from minigrad.engine.operation import Add, NotKept, Operation, Reshape, Sum, lik
 from minigrad.engine.tensor import MaybeNone, Tensor
 
 Node = Operation | Tensor  # a recorded operation, or a leaf
-Gradients = Tensor | tuple[Tensor | None, ...]  # what an operation's backward gives
 
 
 def node_of(tensor: Tensor) -> Node:
@@ -33,9 +32,8 @@ def node_of(tensor: Tensor) -> Node:
 
 
 def operations_behind(outputs: Sequence[Tensor]) -> list[Operation]:
-    """Every operation the outputs depend on, in the order they were made (no recursion)."""
-    found = [output.grad_fn for output in outputs if output.grad_fn is not None]
-    seen = set(found)
+    """Every operation the outputs depend on, in the order they were made."""
+    seen = {output.grad_fn for output in outputs if output.grad_fn is not None}
     found = list(seen)
     for operation in found:  # grows while it is walked
         if operation.inputs is None:
@@ -61,9 +59,7 @@ def gradients_wanted(
     on_the_way = {node_of(target) for target in targets}
     wanted = {}
     for operation in operations:
-        needs = []
-        for tensor in operation.inputs:
-            needs.append((tensor.grad_fn or tensor) in on_the_way)
+        needs = [(tensor.grad_fn or tensor) in on_the_way for tensor in operation.inputs]
         if True in needs:
             wanted[operation] = needs
             on_the_way.add(operation)
@@ -75,20 +71,13 @@ def fitted(operation: Operation, index: int, theirs: Array, gradient: Tensor) ->
     if not isinstance(gradient, Tensor):
         kind = type(gradient).__name__
         raise TypeError(f"{operation.name}: backward gave a {kind} for input {index}, no Tensor")
-    ours = gradient.data
-    if ours.shape != theirs.shape:
+    if gradient.shape != theirs.shape:
         gradient = unbroadcast(operation, index, gradient, theirs.shape)
-    if ours.dtype is not theirs.dtype and ours.dtype != theirs.dtype:
-        raise TypeError(
-            f"{operation.name}: the gradient of input {index} is {gradient.dtype}, "
-            f"the input {theirs.dtype}"
-        )
-    is_same_kind = type(ours) is type(theirs)
-    if not is_same_kind or (type(ours) is not HostArray and gradient.device != device_of(theirs)):
-        raise TypeError(
-            f"{operation.name}: the gradient of input {index} is on {gradient.device}, "
-            f"the input on {device_of(theirs)}"
-        )
+    what = f"{operation.name}: the gradient of input {index} is"
+    if gradient.dtype != theirs.dtype:
+        raise TypeError(f"{what} {gradient.dtype}, the input {theirs.dtype}")
+    if type(gradient.data) is not type(theirs) or gradient.device != device_of(theirs):
+        raise TypeError(f"{what} on {gradient.device}, the input on {device_of(theirs)}")
     return gradient
 
 
@@ -109,36 +98,26 @@ def unbroadcast(
 
 def backward_checked(operation: Operation, gradient: Tensor) -> tuple[Tensor | None, ...]:
     """``operation.backward``, and the gradients it gives must be finite."""
-    with ModeBlock(
-        checking=False
-    ):  # what is not finite is blamed on this operation, not on its parts
+    with ModeBlock(checking=False):  # else an operation inside its backward would be blamed
         found = one_each(operation, operation.backward(gradient))
     for i, one in enumerate(found):
         if isinstance(one, Tensor):
-            created = getattr(operation, "_created", "unknown")
-            require_finite(one.data, f"{operation.name}: the gradient of input {i}", created)
+            require_finite(operation, one.data, f"the gradient of input {i}")
     return found
 
 
-def one_each(operation: Operation, found: Gradients) -> tuple[Tensor | None, ...]:
+def one_each(operation: Operation, found: Any) -> tuple[Tensor | None, ...]:
     """What backward gave as a tuple; there must be one gradient an input."""
     if isinstance(found, (list, dict, Iterator)):
         kind = type(found).__name__
         raise TypeError(f"{operation.name}: backward gave a {kind}, no Tensor or tuple of them")
     found = found if isinstance(found, tuple) else (found,)
-    if len(found) != len(operation.inputs):
+    wanted = len(operation.inputs)
+    if len(found) != wanted:
         raise RuntimeError(
-            f"{operation.name}: backward gave {len(found)} gradients for "
-            f"{len(operation.inputs)} inputs"
+            f"{operation.name}: backward gave {len(found)} gradients for {wanted} inputs"
         )
     return found
-
-
-def name_whose_backward(operation: Operation, error: Exception) -> None:
-    """Let an error from inside an operation's backward say whose it was, if it only has words."""
-    words = str(error)
-    if error.args == (words,) and not words.startswith(f"{operation.name}:"):
-        error.args = (f"{operation.name}: in its backward: {words}",)
 
 
 def first_gradient(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
@@ -171,18 +150,17 @@ def add_arrived(
     before = arrived.get(node)
     if before is None:
         arrived[node] = gradient
-    elif node in owned:
-        if type(before.data) is not HostArray:
-            with use_device(gradient.device):
-                before.data += gradient.data
-        elif before.data.ndim > 0:
-            before.data += gradient.data
-        else:  # NumPy makes a new scalar in half the time it adds to an old one
-            before.data = as_host_array(before.data + gradient.data)
-    else:
+    elif node not in owned:
         arrived[node] = Add()(before, gradient)
         if not create_graph:
             owned.add(node)
+    elif before.data.ndim == 0 and type(before.data) is HostArray:
+        before.data = as_host_array(
+            before.data + gradient.data
+        )  # half the time of `+=` on a number
+    else:
+        with use_device(gradient.device):
+            before.data += gradient.data
 
 
 def land_on_leaves(arrived: Mapping[Any, Tensor], create_graph: bool) -> None:
@@ -200,15 +178,14 @@ def land_on_leaves(arrived: Mapping[Any, Tensor], create_graph: bool) -> None:
 
 def landed(gradient: Tensor, create_graph: bool) -> Tensor:
     """A gradient with an array of its own; part of a graph only if the pass was recorded."""
-    if not create_graph and type(gradient.data) is HostArray:  # mostly
-        return Tensor._wrap(gradient.data.copy())
     with use_device(gradient.device):  # a graph may span several
         if create_graph and gradient.requires_grad and gradient.grad_fn is None:
             zeros = array_module(gradient.data).zeros_like(gradient.data)
             return Add()(gradient, Tensor._wrap(zeros))  # a copy would cut off the caller's leaf
         copy = Tensor._wrap(gradient.data.copy())
     if create_graph:
-        copy.requires_grad, copy.grad_fn = gradient.requires_grad, gradient.grad_fn
+        copy.requires_grad = gradient.requires_grad
+        copy.grad_fn = gradient.grad_fn
     return copy
 
 
@@ -248,7 +225,9 @@ def walk(
             else:
                 found = operation.backward(gradient)
         except Exception as error:
-            name_whose_backward(operation, error)
+            words = str(error)
+            if error.args == (words,) and not words.startswith(f"{operation.name}:"):
+                error.args = (f"{operation.name}: in its backward: {words}",)
             raise
         if type(found) is not tuple or len(found) != len(needs):
             found = one_each(operation, found)
@@ -318,12 +297,12 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of outputs with respect to inputs; touches no ``.grad``.
+    """The gradients of outputs with respect to inputs, as a result: no ``.grad`` is touched.
 
     Parameters
     ----------
     outputs, inputs : Tensor or sequence of Tensor
-        Inputs may be leaves or tensors computed on the way.
+        Inputs may be leaves or computed on the way.
     grad_outputs : Tensor or sequence, optional
         The gradient each output starts from, of its shape; 1 for a single element.
     retain_graph : bool, optional
@@ -352,9 +331,8 @@ def grad(
     >>> slope.item(), grad(slope, x)[0].item()
     (12.0, 12.0)
     """
-    found = borrowed_gradients(
-        outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused
-    )
+    options = retain_graph, create_graph, allow_unused
+    found = borrowed_gradients(outputs, inputs, grad_outputs, *options)
     with ModeBlock(recording=bool(create_graph)):
         return tuple(None if one is None else landed(one, create_graph) for one in found)
 

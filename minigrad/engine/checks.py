@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minigrad.backend import (
@@ -15,14 +12,13 @@ from minigrad.backend import (
     common_device,
     is_array,
     use_device,
+    user_line,
     where_not_finite,
 )
 from minigrad.engine.tensor import Tensor
 
 if TYPE_CHECKING:
     from minigrad.engine.operation import Operation
-
-_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
 def forward_elsewhere(
@@ -49,19 +45,14 @@ def an_array(operation: Operation, data: Any) -> Array:
 def remember_line_and_check(operation: Operation, data: Array) -> None:
     """Inside ``detect_anomaly``: the result must be finite; backward will want to know the line."""
     operation._created = user_line()
-    require_finite(data, f"{operation.name}: the result", operation._created)
+    require_finite(operation, data, "the result")
 
 
-def user_line() -> str:
-    """The innermost line of code outside this package, as ``file:line, in name: source``."""
-    for frame in reversed(traceback.extract_stack()):
-        if not os.path.abspath(frame.filename).startswith(_PACKAGE):
-            return f"{frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}"
-    return "an unknown line"
-
-
-def require_finite(array: Array, what: str, created: str) -> None:
+def require_finite(operation: Operation, array: Array, what: str) -> None:
     """Raise a FloatingPointError if an array holds NaN or infinity. Waits for the device."""
     problem = where_not_finite(array)
     if problem:
-        raise FloatingPointError(f"{what} is not finite ({problem}), created at {created}")
+        created = getattr(operation, "_created", "unknown")
+        raise FloatingPointError(
+            f"{operation.name}: {what} is not finite ({problem}), created at {created}"
+        )

@@ -5,12 +5,11 @@ The state lives in a context variable: each thread, and each asynchronous task, 
 
 from __future__ import annotations
 
-import functools
-import inspect
-import types
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, TypeVar, overload
+
+from minigrad.backend import run_inside
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -25,8 +24,8 @@ current_mode = _mode.get
 class ModeBlock:
     """A mode for a ``with`` block, or for a function while it runs.
 
-    Where it was entered is remembered by the mode, not by the object. So one object can be entered
-    again inside itself, and by several threads at once.
+    The mode, not the object, remembers where it was entered: the same object can be entered again
+    inside itself, and by several threads at once.
     """
 
     _set: Mode | None = None  # the mode that set_grad_enabled set at once,
@@ -37,6 +36,7 @@ class ModeBlock:
         self._checking = checking
 
     def _inside(self, outer: Mode) -> Mode:
+        """The mode inside the block, given the one outside."""
         recording = outer[0] if self._recording is None else self._recording
         checking = outer[1] if self._checking is None else self._checking
         return recording, checking, outer
@@ -57,91 +57,10 @@ class ModeBlock:
     def __call__(self, function: Function) -> Function:
         """The function, run in this mode: also a coroutine, a generator, at each of its steps."""
         _mode.set(self._outside())  # `@set_grad_enabled(False)` is meant for the function only
-        wrapped: Any
-        if isinstance(function, staticmethod | classmethod):
-            return type(function)(self(function.__func__))  # type: ignore[return-value]
-        if isinstance(function, type):  # while it makes an instance
-            if function.__init__ is not object.__init__:
-                function.__init__ = self(function.__init__)
-            return function
-        if not callable(function):
+        if not callable(function) and not isinstance(function, classmethod):
             kind = type(function).__name__
             raise TypeError(f"no_grad and its like decorate functions, got an object {kind!r}")
-
-        def is_a(test: Callable[[Any], bool]) -> bool:
-            return test(function) or test(getattr(function, "__call__", None))  # noqa: B004
-
-        if is_a(inspect.isgeneratorfunction):
-
-            def wrapped(*args: Any, **kwargs: Any) -> Generator:
-                return (yield from _stepwise(function(*args, **kwargs), _Steps(self)))
-
-        elif is_a(inspect.iscoroutinefunction):
-
-            async def wrapped(*args: Any, **kwargs: Any) -> Any:
-                return await _stepwise(function(*args, **kwargs), _Steps(self))
-
-        elif is_a(inspect.isasyncgenfunction):
-
-            async def wrapped(*args: Any, **kwargs: Any) -> AsyncGenerator:
-                generator, steps = function(*args, **kwargs), _Steps(self)
-                try:
-                    produced = await _stepwise(generator.asend(None), steps)
-                    while True:
-                        try:
-                            sent = yield produced
-                        except BaseException as error:
-                            produced = await _stepwise(generator.athrow(error), steps)
-                        else:
-                            produced = await _stepwise(generator.asend(sent), steps)
-                except StopAsyncIteration:
-                    return
-
-        else:
-
-            def wrapped(*args: Any, **kwargs: Any) -> Any:
-                with self:
-                    return function(*args, **kwargs)
-
-        return functools.wraps(function)(wrapped)  # type: ignore[return-value]
-
-
-class _Steps:
-    """The mode of a generator while it runs: what it changes itself, it finds again."""
-
-    def __init__(self, block: ModeBlock) -> None:
-        self._block = block
-        self._own: Mode | None = None
-
-    def __enter__(self) -> None:
-        self._callers = _mode.get()
-        self._given = self._own or self._block._inside(self._callers)
-        _mode.set(self._given)
-
-    def __exit__(self, *error: object) -> None:
-        mode = _mode.get()
-        if mode is not self._given:
-            self._own = mode
-        _mode.set(self._callers)
-
-
-@types.coroutine
-def _stepwise(generator: Generator | Coroutine, steps: _Steps) -> Generator[Any, Any, Any]:
-    """Run a generator or coroutine in its mode, and whoever it hands a value to in his own."""
-    try:
-        with steps:
-            produced = generator.send(None)
-        while True:
-            try:
-                sent = yield produced
-            except BaseException as error:  # GeneratorExit, on close, too
-                with steps:
-                    produced = generator.throw(error)
-            else:
-                with steps:
-                    produced = generator.send(sent)
-    except StopIteration as end:
-        return end.value
+        return run_inside(function, _mode, self._inside)
 
 
 def set_grad_enabled(mode: bool) -> ModeBlock:
@@ -180,10 +99,7 @@ def no_grad(function: Function | None = None) -> ModeBlock | Function:
     >>> with no_grad():
     ...     (2 * x).requires_grad
     False
-    >>> @no_grad
-    ... def double(x):
-    ...     return 2 * x
-    >>> double(x).requires_grad
+    >>> no_grad(lambda x: 2 * x)(x).requires_grad
     False
     """
     block = ModeBlock(recording=False)
@@ -225,9 +141,8 @@ def detect_anomaly(function: Function) -> Function: ...
 def detect_anomaly(function: Function | None = None) -> ModeBlock | Function:
     """Stop at the first operation whose result or gradient is not finite; a decorator like no_grad.
 
-    Inside the block every operation remembers the line of user code that created it. Its output
-    and the gradients that leave it are checked: NaN or infinity raises a
-    :class:`FloatingPointError` naming the operation and that line. Slow: for finding a fault.
+    It raises a :class:`FloatingPointError` that names the operation and the line of user code that
+    created it. Slow: for finding a fault.
 
     Examples
     --------

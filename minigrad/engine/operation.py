@@ -8,9 +8,8 @@ forward saw. Its gradient would be silently wrong, so backward stops there.
 from __future__ import annotations
 
 import re
-from functools import cache
 from operator import attrgetter
-from typing import Any, ClassVar, NoReturn
+from typing import ClassVar, NoReturn
 
 from minigrad.backend import (
     CPU,
@@ -26,6 +25,7 @@ from minigrad.engine.modes import current_mode
 from minigrad.engine.tensor import MaybeNone, Tensor, next_number, version_of
 
 wrap = Tensor._wrap
+_ZERO = as_host_array([0])  # its bytes are zeros in any precision
 
 
 class NotKept(Tensor):
@@ -62,21 +62,13 @@ class NotKept(Tensor):
         )
 
 
-@cache
-def _zero(dtype: Any) -> Array:
-    return as_host_array(0).astype(dtype)
-
-
 def without_values(tensor: Tensor, name: str) -> Tensor:
-    """A tensor's place in the graph and its shape, without its memory, for the operation named.
-
-    Leaves are kept whole, since somebody else holds them, and so are arrays on a GPU.
-    """
+    """A tensor's place in the graph and its shape; leaves, which others hold, keep their values."""
     data = tensor.data
     if tensor.grad_fn is None or type(data) is not HostArray:
         return tensor
     forgotten = NotKept.__new__(NotKept)
-    forgotten._like = strided_view(_zero(data.dtype), data.shape, (0,) * data.ndim)
+    forgotten._like = strided_view(_ZERO.view(data.dtype), data.shape, (0,) * data.ndim)
     forgotten._by = name
     forgotten.grad_fn = tensor.grad_fn
     forgotten.requires_grad = True
@@ -93,32 +85,29 @@ class Operation:
     """One step of a computation, and how to undo it.
 
     An instance is used once: options go to ``__init__``, input tensors to the call. When the call
-    is recorded, the instance keeps its inputs and becomes the ``grad_fn`` of its output, so the
-    graph is nothing but operations pointing at tensors pointing at operations.
+    is recorded, the instance keeps its inputs and becomes the ``grad_fn`` of its output: the graph
+    is operations pointing at tensors pointing at operations.
 
     To add one, write ``forward``, from the inputs' arrays to the result's, and ``backward``, from
-    the gradient of the result to one an input (``None`` where there is none), in operations, so
-    that it can be differentiated again: see ``docs/add_an_operation.md``.
+    the gradient of the result to one an input (``None`` where there is none). Backward is written
+    in operations, so that it can be differentiated again: see ``docs/add_an_operation.md``.
 
     Attributes
     ----------
     name : str
         The class name in snake case; what error messages call it.
-    is_view : bool
-        Set on the class: the result shares memory with input 0.
-    saves_output : bool
-        Set on the class: backward reads ``self.output``.
-    forgets_inputs : bool
-        Set on the class: backward reads only the inputs' shapes; their values are let go.
-    inputs : tuple of Tensor or None
-        The inputs, to ask for shapes; ``None`` before the call is recorded and once backward has
-        freed the graph.
-    saved : tuple of Tensor
-        The inputs, to read values.
+    is_view : bool, set on the class
+        The result shares memory with input 0.
+    saves_output : bool, set on the class
+        Backward reads ``self.output``.
+    forgets_inputs : bool, set on the class
+        Backward reads only the inputs' shapes; their values are let go.
+    inputs, saved : tuple of Tensor
+        For backward: ``inputs`` to ask for shapes, ``saved``, the same, to read values.
     output : Tensor
-        The result, to read values.
+        For backward: the result, to read values.
     needs_input_grad : list of bool
-        Which inputs' gradients are wanted, so that backward can skip a costly one.
+        For backward: which inputs' gradients are wanted, so that costly ones can be skipped.
 
     Examples
     --------
@@ -286,8 +275,7 @@ class Reshape(Operation):
 class Expand(Operation):
     """``y = x`` repeated along new or length-1 dimensions, without copying.
 
-    Each element of x appears several times, so its gradient is the sum over its appearances:
-    exactly how the engine undoes broadcasting, so there is nothing left to do here.
+    The gradient of an element is the sum over its appearances: the engine undoes broadcasting so.
     """
 
     is_view = True

@@ -12,15 +12,7 @@ from operator import attrgetter
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from minigrad.backend import (
-    CPU,
-    Array,
-    Device,
-    as_array,
-    as_host_array,
-    device_of,
-    use_device,
-)
+from minigrad.backend import CPU, Array, Device, as_array, as_host_array, device_of, use_device
 from minigrad.engine.modes import is_grad_enabled
 
 if TYPE_CHECKING:
@@ -120,11 +112,9 @@ class Tensor(TensorMethods):
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(f"Tensor: only floating point can require gradients, got {self.dtype}")
         self.requires_grad = bool(requires_grad)
-        self.grad = None
-        self.grad_fn = None
-        self._version = None
-        if isinstance(data, Tensor) and self.data is given:
-            self._version = version_of(data)
+        self.grad = self.grad_fn = None
+        is_shared = isinstance(data, Tensor) and self.data is given
+        self._version = version_of(data) if is_shared else None
 
     @staticmethod
     def _wrap(data: Array) -> Tensor:

@@ -1,0 +1,113 @@
+"""A context variable's value while a function runs: of a generator, at each of its steps.
+
+Between its steps a generator or coroutine lies still, while whoever takes its values goes on. The
+value is therefore set when a step begins, and the caller's own put back when it ends.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Inside = Callable[[Any], Any]
+
+
+class _Steps:
+    """The value during the steps of one call: what the function sets itself, it finds again."""
+
+    def __init__(self, variable: ContextVar[Any], inside: Inside) -> None:
+        self._variable = variable
+        self._inside = inside
+        self._own: Any = None
+
+    def __enter__(self) -> None:
+        self._callers = self._variable.get()
+        self._given = self._own or self._inside(self._callers)
+        self._variable.set(self._given)
+
+    def __exit__(self, *error: object) -> None:
+        value = self._variable.get()
+        if value is not self._given:
+            self._own = value
+        self._variable.set(self._callers)
+
+
+def run_inside(function: Function, variable: ContextVar[Any], inside: Inside) -> Function:
+    """The function, run with ``inside(value)`` in place of its caller's value of a variable.
+
+    A generator or coroutine has it at each of its steps; a class while it makes an instance.
+
+    Examples
+    --------
+    >>> level = ContextVar("level", default=1)
+    >>> run_inside(level.get, level, lambda outer: outer + 1)(), level.get()
+    (2, 1)
+    """
+    wrapped: Any
+    if isinstance(function, staticmethod | classmethod):
+        return type(function)(run_inside(function.__func__, variable, inside))  # type: ignore[return-value]
+    if isinstance(function, type):
+        if function.__init__ is not object.__init__:
+            function.__init__ = run_inside(function.__init__, variable, inside)
+        return function
+
+    def is_a(test: Callable[[Any], bool]) -> bool:
+        return test(function) or test(getattr(function, "__call__", None))  # noqa: B004
+
+    if is_a(inspect.isgeneratorfunction):
+
+        def wrapped(*args: Any, **kwargs: Any) -> Generator:
+            return (yield from _stepwise(function(*args, **kwargs), _Steps(variable, inside)))
+
+    elif is_a(inspect.iscoroutinefunction):
+
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            return await _stepwise(function(*args, **kwargs), _Steps(variable, inside))
+
+    elif is_a(inspect.isasyncgenfunction):
+
+        async def wrapped(*args: Any, **kwargs: Any) -> AsyncGenerator:
+            generator, steps = function(*args, **kwargs), _Steps(variable, inside)
+            try:
+                produced = await _stepwise(generator.asend(None), steps)
+                while True:
+                    try:
+                        sent = yield produced
+                    except BaseException as error:
+                        produced = await _stepwise(generator.athrow(error), steps)
+                    else:
+                        produced = await _stepwise(generator.asend(sent), steps)
+            except StopAsyncIteration:
+                return
+
+    else:
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with _Steps(variable, inside):
+                return function(*args, **kwargs)
+
+    return functools.wraps(function)(wrapped)  # type: ignore[return-value]
+
+
+@types.coroutine
+def _stepwise(generator: Generator | Coroutine, steps: _Steps) -> Generator[Any, Any, Any]:
+    """Run a generator or coroutine step by step, and whoever it hands a value to in his own."""
+    try:
+        with steps:
+            produced = generator.send(None)
+        while True:
+            try:
+                sent = yield produced
+            except BaseException as error:  # GeneratorExit, on close, too
+                with steps:
+                    produced = generator.throw(error)
+            else:
+                with steps:
+                    produced = generator.send(sent)
+    except StopIteration as end:
+        return end.value

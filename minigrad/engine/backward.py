@@ -20,7 +20,7 @@ from typing import Any, Literal, overload
 from minigrad.backend import Array, HostArray, array_module, as_host_array, device_of, use_device
 from minigrad.engine.checks import require_finite
 from minigrad.engine.modes import ModeBlock, current_mode
-from minigrad.engine.operation import Add, NotKept, Operation, Reshape, Sum, like
+from minigrad.engine.operation import Add, NotKept, Operation, Reshape, Sum
 from minigrad.engine.tensor import MaybeNone, Tensor
 
 Node = Operation | Tensor  # a recorded operation, or a leaf
@@ -81,9 +81,7 @@ def fitted(operation: Operation, index: int, theirs: Array, gradient: Tensor) ->
     return gradient
 
 
-def unbroadcast(
-    operation: Operation, index: int, gradient: Tensor, shape: tuple[int, ...]
-) -> Tensor:
+def unbroadcast(operation: Operation, index: int, gradient: Tensor, shape: tuple) -> Tensor:
     """Sum a gradient over the dimensions along which the input was repeated."""
     extra = gradient.ndim - len(shape)
     pairs = list(zip((1,) * extra + shape, gradient.shape))
@@ -130,7 +128,8 @@ def first_gradient(name: str, output: Tensor, gradient: Tensor | None) -> Tensor
                 f"{name}: an output of shape {output.shape} needs a gradient of that shape to "
                 f"start from; only a single element starts from 1"
             )
-        return Tensor._wrap(array_module(like(output)).ones_like(like(output)))
+        like = output._like if type(output) is NotKept else output.data
+        return Tensor._wrap(array_module(like).ones_like(like))
     if not isinstance(gradient, Tensor):
         gradient = Tensor(gradient, device=output.device, dtype=output.dtype)
     if gradient.shape != output.shape or gradient.dtype != output.dtype:
@@ -154,13 +153,13 @@ def add_arrived(
         arrived[node] = Add()(before, gradient)
         if not create_graph:
             owned.add(node)
-    elif before.data.ndim == 0 and type(before.data) is HostArray:
-        before.data = as_host_array(
-            before.data + gradient.data
-        )  # half the time of `+=` on a number
-    else:
+    elif type(before.data) is not HostArray:
         with use_device(gradient.device):
             before.data += gradient.data
+    elif before.data.ndim == 0:  # NumPy makes a new number in half the time it adds to an old one
+        before.data = as_host_array(before.data + gradient.data)
+    else:
+        before.data += gradient.data
 
 
 def land_on_leaves(arrived: Mapping[Any, Tensor], create_graph: bool) -> None:
@@ -189,21 +188,18 @@ def landed(gradient: Tensor, create_graph: bool) -> Tensor:
     return copy
 
 
-# One operation undone: the gradient that arrived, and those that leave, one an input.
-Step = tuple[Operation, Tensor, list[Tensor | None]]
-
-
 def walk(
     outputs: Sequence[Tensor],
     gradients: Sequence[Tensor],
     targets: Sequence[Tensor] | None,
     arrived: dict[Node, Tensor],
     retain_graph: bool,
-) -> Iterator[Step]:
+) -> Iterator[tuple[Operation, Tensor, list[Tensor | None]]]:
     """Undo the operations behind ``outputs`` one by one, latest first.
 
     This is the loop: set a breakpoint at ``operation.backward`` and step. ``arrived`` is filled
-    with the gradients of leaves and targets. Whether the walk is recorded is the caller's mode.
+    with the gradients of leaves and targets. After each operation it gives the gradient that
+    arrived there and those that left, one an input. Whether it is recorded is the caller's mode.
     """
     operations = operations_behind(outputs)
     wanted = gradients_wanted(operations, targets)
@@ -319,10 +315,9 @@ def grad(
 
     Raises
     ------
-    TypeError, ValueError
-        If something is no Tensor, there is no output, or a ``grad_outputs`` does not fit.
-    RuntimeError
-        If an output was not recorded, the graph was freed, or an input is unused.
+    TypeError, ValueError, RuntimeError
+        If something is no Tensor or does not fit; if an output was not recorded, the graph was
+        freed, or an input is unused.
 
     Examples
     --------

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from minigrad.engine.operation import Operation
 
 
-def forward_elsewhere(
-    operation: Operation, inputs: Sequence[Tensor], arrays: Sequence[Array]
-) -> Array:
+def forward_elsewhere(operation: Operation, inputs: Sequence[Tensor], arrays: list) -> Array:
     """Refuse an input that is no Tensor; otherwise run forward on the GPU of the arrays."""
     for i, tensor in enumerate(inputs):
         if not isinstance(tensor, Tensor):
@@ -52,7 +50,5 @@ def require_finite(operation: Operation, array: Array, what: str) -> None:
     """Raise a FloatingPointError if an array holds NaN or infinity. Waits for the device."""
     problem = where_not_finite(array)
     if problem:
-        created = getattr(operation, "_created", "unknown")
-        raise FloatingPointError(
-            f"{operation.name}: {what} is not finite ({problem}), created at {created}"
-        )
+        what = f"{operation.name}: {what} is not finite ({problem})"
+        raise FloatingPointError(f"{what}, created at {getattr(operation, '_created', 'unknown')}")

@@ -51,10 +51,6 @@ class NotKept(Tensor):
             f"reference to the tensor itself to read them"
         )
 
-    def numpy(self) -> Array:
-        """Raises, as ``data`` does."""
-        return self.data
-
     def __repr__(self) -> str:
         return (
             f"Tensor(values not kept by {self._by}, shape={self.shape}, dtype={self.dtype}, "
@@ -74,11 +70,6 @@ def without_values(tensor: Tensor, name: str) -> Tensor:
     forgotten.requires_grad = True
     forgotten.grad = forgotten._version = None
     return forgotten
-
-
-def like(tensor: Tensor) -> Array:
-    """An array of a tensor's shape, dtype and device, whatever its values."""
-    return tensor._like if type(tensor) is NotKept else tensor.data
 
 
 class Operation:
@@ -102,10 +93,8 @@ class Operation:
         Backward reads ``self.output``.
     forgets_inputs : bool, set on the class
         Backward reads only the inputs' shapes; their values are let go.
-    inputs, saved : tuple of Tensor
-        For backward: ``inputs`` to ask for shapes, ``saved``, the same, to read values.
-    output : Tensor
-        For backward: the result, to read values.
+    inputs, saved, output
+        For backward: ``inputs`` to ask for shapes; ``saved``, the same, and ``output`` for values.
     needs_input_grad : list of bool
         For backward: which inputs' gradients are wanted, so that costly ones can be skipped.
 

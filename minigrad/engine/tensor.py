@@ -178,11 +178,12 @@ class Tensor(TensorMethods):
         ``numpy.exp``, refuse tensors: here they are methods, which have gradients. A tensor that
         requires gradients, or lives on a GPU, says what to call before.
         """
+        data = self.data  # which raises where an operation forgot it
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires gradients; use detach().numpy()")
         if self.device != CPU:
             raise TypeError(f"numpy: the tensor is on {self.device}; use to('cpu').numpy()")
-        return self.data
+        return data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """What ``numpy.asarray`` takes: :meth:`numpy`, and its errors."""

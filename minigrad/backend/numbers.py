@@ -82,7 +82,7 @@ def require_number(
 
 
 def whole_number(name: str, what: str, value: Any, minimum: int | None = 1) -> int:
-    """A whole number of at least ``minimum`` as an int; a truth value is none.
+    """A whole number of at least ``minimum`` as an int; no truth value, and no tensor.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def whole_number(name: str, what: str, value: Any, minimum: int | None = 1) -> i
         number = operator.index(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, bool):
+    if number is None or isinstance(value, bool) or hasattr(value, "requires_grad"):
         raise TypeError(f"{name}: {what} must be a whole number, got {shown(value)}")
     if minimum is not None and number < minimum:
         raise ValueError(f"{name}: {what} must be at least {minimum}, got {shown(number)}")

@@ -150,7 +150,7 @@ def sub(a: Any, b: Any) -> Tensor:
     Tensor([0., 1.])
     """
     a, b = number_or_pair("sub", a, b)
-    if not isinstance(a, Tensor):
+    if not isinstance(a, Tensor):  # b is cast already: -x of a uint8 would be 256 - x
         return Shift(a)(Neg()(_not_boolean("sub", b)))
     if not isinstance(b, Tensor):
         if a.data.dtype.kind == "f":

@@ -1,6 +1,6 @@
 """Changing shape: reshape, flatten, squeeze, unsqueeze, expand, permute, transpose.
 
-None changes a value, so a gradient only finds its way back to where the value came from.
+None of them changes a value, so a gradient only finds its way back to where the value came from.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sizes of one convolution, which its three maps share.
 
 :class:`Geometry` holds them, :func:`check_arrays` refuses arrays that do not fit them, and
-:func:`pad` puts zeros around an image as they say.
+:func:`padded` puts zeros around an image as they say.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def check_arrays(
         raise TypeError(f"{name}: arrays should share one dtype, got {given}")
 
 
-def pad(x: Array, geometry: Geometry) -> Array:
+def padded(x: Array, geometry: Geometry) -> Array:
     """The part of x (N, C, H, W) that the windows read, with zeros where they reach beyond it.
 
     The result is (N, C, *geometry.read_size): a view of x where no zero is needed.
@@ -187,9 +187,9 @@ def pad(x: Array, geometry: Geometry) -> Array:
     inside = x[:, :, : max(read[0] - top, 0), : max(read[1] - left, 0)]
     if inside.shape[2:] == read:
         return inside
-    padded = zero_images(x, read)
-    padded[:, :, top : top + inside.shape[2], left : left + inside.shape[3]] = inside
-    return padded
+    result = zero_images(x, read)
+    result[:, :, top : top + inside.shape[2], left : left + inside.shape[3]] = inside
+    return result
 
 
 def zero_images(like: Array, size: tuple[int, int]) -> Array:

@@ -35,7 +35,7 @@ from itertools import pairwise
 from typing import Any
 
 from minigrad.backend import array_module, strided_view
-from minigrad.kernels.geometry import Geometry, pad
+from minigrad.kernels.geometry import Geometry, padded
 from minigrad.kernels.product import product_rows
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
@@ -57,7 +57,7 @@ def correlate_unfolded(x: Array, weight: Array, geometry: Geometry, bias: Array 
     matrix = matrix.reshape(groups, 1, 1, -1, out_group)  # (G, 1, 1, K, O / G)
     y = xp.empty((height, images, width, groups, out_group), dtype=x.dtype)
     target = y.transpose(3, 0, 1, 2, 4)  # (G, P, N, Q, O / G), with (N, Q) evenly spaced
-    for part, windows in _windows(pad(x, geometry), geometry):
+    for part, windows in _windows(padded(x, geometry), geometry):
         pixels, window = windows.shape[2:]
         rows = product_rows(pixels, window * out_group)
         shape = (groups, height, pixels // rows, rows)
@@ -83,7 +83,7 @@ def weight_gradient_unfolded(x: Array, y: Array, geometry: Geometry) -> Array:
     window = math.prod(geometry.kernel_size) * in_group
     matrix = xp.zeros((groups, window, out_group), dtype=x.dtype)
     y = y.transpose(2, 0, 3, 1)  # (P, N, Q, O)
-    for part, windows in _windows(pad(x, geometry), geometry):
+    for part, windows in _windows(padded(x, geometry), geometry):
         _add_products(windows, y[:, part], geometry.kernel_size[0], matrix)
     weight = matrix.reshape(groups, *geometry.kernel_size, in_group, out_group)
     weight = weight.transpose(0, 4, 3, 1, 2)  # (G, O / G, C / G, kh, kw)

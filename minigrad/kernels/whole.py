@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.backend import array_module
-from minigrad.kernels.geometry import Geometry, pad, zero_images
+from minigrad.kernels.geometry import Geometry, padded, zero_images
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
 def correlate_windows(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
     """conv2d: the windows of x, times the weight."""
-    return _correlate(pad(x, geometry), weight, geometry, bias)
+    return _correlate(padded(x, geometry), weight, geometry, bias)
 
 
 def weight_gradient_of_windows(x: Array, y: Array, geometry: Geometry) -> Array:
@@ -26,7 +26,7 @@ def weight_gradient_of_windows(x: Array, y: Array, geometry: Geometry) -> Array:
     groups = geometry.groups
     in_group = x.shape[1] // groups
     out_group = y.shape[1] // groups
-    windows = _windows(pad(x, geometry), geometry)  # (G, P * N * Q, K)
+    windows = _windows(padded(x, geometry), geometry)  # (G, P * N * Q, K)
     y = y.transpose(2, 0, 3, 1).reshape(windows.shape[1], groups, out_group).swapaxes(0, 1)
     if groups == 1:  # CuPy transposes a single matrix in place, but copies a stack of them
         matrix = xp.matmul(windows[0].T, y[0])

@@ -49,7 +49,7 @@ from types import ModuleType
 from typing import Any
 
 from minigrad.backend import array_module, strided_view
-from minigrad.kernels.geometry import Geometry, pad
+from minigrad.kernels.geometry import Geometry, padded
 from minigrad.kernels.product import product_rows
 from minigrad.kernels.unfold import some_images
 
@@ -157,7 +157,8 @@ def correlate_at_points(x: Array, weight: Array, geometry: Geometry, bias: Array
     A = _matrix(evaluation(step), x)
     B = _matrix(interpolation(), x)
     kernel = _at_points(weight)
-    x = xp.ascontiguousarray(pad(x, _whole_tiles(geometry)).transpose(2, 0, 3, 1))  # (H, N, W, C)
+    x = padded(x, _whole_tiles(geometry)).transpose(2, 0, 3, 1)
+    x = xp.ascontiguousarray(x)  # (H, N, W, C)
     images, columns, channels = x.shape[1:]
     y = xp.empty((tiles * step, images, width, len(weight)), dtype=x.dtype)
     for part, bands in _blocks(images, tiles, columns * channels):
@@ -217,7 +218,7 @@ def weight_gradient_at_points(x: Array, y: Array, geometry: Geometry) -> Array:
     A = _matrix(evaluation(step), x)
     B = _matrix(interpolation(), x)
     G = _matrix(evaluation(kernel_height), x)
-    x = pad(x, _whole_tiles(geometry)).transpose(2, 3, 0, 1)  # (H, W, N, C)
+    x = padded(x, _whole_tiles(geometry)).transpose(2, 3, 0, 1)  # (H, W, N, C)
     y = y.transpose(2, 3, 0, 1)  # (P, Q, N, O)
     columns, images, channels = x.shape[1:]
     width, out_channels = y.shape[1], y.shape[3]

@@ -233,23 +233,8 @@ class LayerNorm(Module):
 class MaxPool2d(Module):
     """The largest value in each window of an image.
 
-    Parameters
-    ----------
-    kernel_size : int or pair of int
-        The window's height and width.
-    stride : int or pair of int, optional
-        The distance between windows; by default ``kernel_size``: they touch.
-    padding : int or pair of int
-        Rows and columns of minus infinity added on each side; at most half the window.
-    dilation : int or pair of int
-        The distance between the window's elements.
-    ceil_mode : bool
-        Also windows that reach over the end.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an option is no whole number, or out of its range.
+    Parameters and errors are those of :func:`minigrad.functional.max_pool2d`; the errors are raised
+    when the layer is made, where they can be.
 
     Examples
     --------
@@ -302,21 +287,8 @@ class MaxPool2d(Module):
 class Upsample(Module):
     """Enlarge images by repeating the nearest pixel.
 
-    Parameters
-    ----------
-    size : int or pair of int, optional
-        The height and width wanted.
-    scale_factor : float or pair of float, optional
-        Or by what to multiply them. One of the two must be given.
-    mode : str
-        Only ``"nearest"``.
-    recompute_scale_factor : bool, optional
-        Use a factor for the size only: see :func:`minigrad.functional.interpolate`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If neither or both are given, one is not positive, or the mode is another.
+    Parameters and errors are those of :func:`minigrad.functional.interpolate`; the errors are
+    raised when the layer is made, where they can be.
 
     Examples
     --------
@@ -383,10 +355,7 @@ def _factors(value: Any) -> float | tuple[float, float]:
 class Flatten(Module):
     """Merge the dimensions from ``start_dim`` to ``end_dim`` into one; by default all but N.
 
-    Parameters
-    ----------
-    start_dim, end_dim : int
-        The first and last dimension merged; negative ones count from the end.
+    Parameters are those of :func:`minigrad.functional.flatten`.
 
     Examples
     --------

@@ -270,11 +270,15 @@ def fold_operations(
     So each group takes results only from those before it.
     """
     own = [_common([_prefix(names[t]) for t in made.inputs if t in names]) for made in operations]
-    before = itertools.accumulate(own, lambda last, this: this or last)
-    after = list(itertools.accumulate(own[::-1], lambda last, this: this or last))[::-1]
+
+    def latest(before: Prefix, this: Prefix) -> Prefix:
+        return this or before
+
+    befores = itertools.accumulate(own, latest)
+    afters = list(itertools.accumulate(own[::-1], latest))[::-1]
     labels: dict[Operation, Prefix] = {}  # the empty one for those that stay alone
-    for operation, prefix, *around in zip(operations, own, before, after):
-        between = _common(around)
+    for operation, prefix, before, after in zip(operations, own, befores, afters):
+        between = _common([before, after])
         labels[operation] = (prefix or (between if len(between) >= parts else ()))[:parts]
     runs = itertools.groupby(operations, key=lambda made: labels[made] or made)
     return [list(run) for _, run in runs]

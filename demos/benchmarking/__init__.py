@@ -1,7 +1,7 @@
 """minigrad beside other libraries: the same work, in turn, in processes of their own.
 
-Reading order: ``cases.py`` (what is compared), ``problems.py`` and ``networks.py`` (the work, in no
-library's words), ``peers/`` (the work in each library's words), ``worker.py`` and ``process.py``
-(a process for each), ``rounds.py`` (taking turns), ``agreement.py`` (is it the same work?),
-``results.py``, ``report.py`` and ``figure.py`` (what came out).
+Reading order: ``cases.py`` (what is compared), ``problems.py`` (the work, in no library's words),
+``peers/`` (the work in each library's words), ``process.py`` (a process for each library),
+``rounds.py`` (do they compute the same? then they take turns), ``results.py`` and ``report.py``
+(what came out), ``command.py``. ``features.py`` is the command that tries what each library can do.
 """

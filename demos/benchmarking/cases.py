@@ -29,17 +29,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The ratio of two entries, item for item.
+    """The ratio ``over / under`` of two entries (their labels), item for item.
 
-    Parameters
-    ----------
-    label : str
-    over, under : str
-        Labels of the entries: the ratio is ``over / under``.
-    limit : float, optional
-        What the ratio is to reach.
-    at_least : bool
-        Whether the ratio is to be at least the limit rather than at most.
+    ``limit`` is what it is to reach: at most, or, with ``at_least``, at least.
     """
 
     label: str
@@ -53,13 +45,7 @@ class Comparison:
 class Measurement:
     """Entries measured in turn, and the ratios wanted of them.
 
-    Parameters
-    ----------
-    case, name : str
-    quantity : str
-        ``"time"``, ``"memory"`` or ``"import"``.
-    unit : str
-        What an item is called.
+    ``quantity`` is ``"time"``, ``"memory"`` or ``"import"``; ``unit`` is what an item is called.
     """
 
     case: str
@@ -71,7 +57,7 @@ class Measurement:
 
 
 class _Builder:
-    """Measurements for the peers, threads and extent asked for."""
+    """Measurements for the peers, threads and extent asked for: a method for each case."""
 
     def __init__(self, peers: Sequence[Peer], threads: int, device: str, quick: bool) -> None:
         self.peers = peers
@@ -102,13 +88,15 @@ class _Builder:
         self,
         case: str,
         name: str,
-        quantity: str,
         problems: dict[str, Problem],
         limits: dict[str, float],
-        unit: str = "image",
-        last_over: tuple[str, float] | None = None,
+        growth: float | None = None,
     ) -> Measurement:
-        """Several problems, every peer; and, if asked, minigrad's last against an earlier one."""
+        """Several problems, every peer.
+
+        ``limits`` are those beside PyTorch; ``growth`` is minigrad's own, of the last problem over
+        the one with 128 images.
+        """
         entries, comparisons = [], []
         for what, problem in problems.items():
             for peer in (MINIGRAD, *self.taking_part(problem)):
@@ -116,33 +104,29 @@ class _Builder:
                 entries.append(Entry(label, peer, problem, self.threads))
                 if peer is not MINIGRAD:
                     limit = limits.get(what) if peer.name == "torch" else None
-                    over = f"minigrad, {what}"
                     comparison = f"minigrad / {peer.label}, {what}"
-                    comparisons.append(Comparison(comparison, over, label, limit))
-        last = list(problems)[-1]
-        if last_over is not None and last_over[0] in problems and last_over[0] != last:
-            first, limit = last_over
-            for peer in (MINIGRAD, *self.peers):
+                    comparisons.append(Comparison(comparison, f"minigrad, {what}", label, limit))
+        first, last = "batch 128", list(problems)[-1]
+        if growth is not None and first in problems and first != last:
+            for peer in (MINIGRAD, *self.taking_part(problems[last])):
                 pair = (f"{peer.label}, {last}", f"{peer.label}, {first}")
-                if set(pair) <= {entry.label for entry in entries}:
-                    label = f"{peer.label}: {last} / {first}"
-                    own = limit if peer is MINIGRAD else None
-                    comparisons.append(Comparison(label, *pair, own))
+                own = growth if peer is MINIGRAD else None
+                comparisons.append(Comparison(f"{peer.label}: {last} / {first}", *pair, own))
+        quantity, unit = ("memory", "") if case == "memory" else ("time", "image")
         return Measurement(case, name, quantity, unit, tuple(entries), tuple(comparisons))
 
     def autoencoder(self) -> list[Measurement]:
         """The lecture's network: training steps, and forward alone."""
         slow = {"jax": 0.125, "tinygrad": 0.125}
-        found = []
+        work = {}
         for batch in (32, 128) if self.quick else (32, 128, 1024):
             limits = slow if batch == 32 else {"torch": 1.0, **slow}
-            problem = Problem("train", "autoencoder", batch)
-            name = f"train step, batch {batch}"
-            found.append(self.beside_peers("autoencoder", name, problem, "image", limits))
-        problem = Problem("forward", "autoencoder", 128)
-        name = "forward, batch 128"
-        found.append(self.beside_peers("autoencoder", name, problem, "image", {"torch": 1.0}))
-        return found
+            work[f"train step, batch {batch}"] = Problem("train", "autoencoder", batch), limits
+        work["forward, batch 128"] = Problem("forward", "autoencoder", 128), {"torch": 1.0}
+        return [
+            self.beside_peers("autoencoder", name, problem, "image", limits)
+            for name, (problem, limits) in work.items()
+        ]
 
     def dense(self) -> list[Measurement]:
         """One matrix product down, one up."""
@@ -167,27 +151,19 @@ class _Builder:
     def memory(self) -> list[Measurement]:
         """Peak resident memory of training steps."""
         batches = (32, 128) if self.quick else (128, 4096)
-        problems = {f"batch {n}": Problem("train", "autoencoder", n) for n in batches}
         limits = {"batch 128": 0.6, "batch 4096": 0.1}
-        name, last_over = "peak of the train step", ("batch 128", 1.3)
-        return [
-            self.over_range(
-                "memory", name, "memory", problems, limits, unit="", last_over=last_over
-            )
-        ]
+        name = "peak of the train step"
+        return [self.over_range("memory", name, _by_batch(batches), limits, growth=1.3)]
 
     def scaling(self) -> list[Measurement]:
         """Time against batch, workers and image size."""
         batches = (32, 128) if self.quick else (32, 128, 512, 1024, 4096)
-        by_batch = {f"batch {n}": Problem("train", "autoencoder", n) for n in batches}
         sizes = (28, 56) if self.quick else (28, 56, 112)
         by_size = {f"{n} x {n}": Problem("train", "autoencoder", 32, n) for n in sizes}
         return [
             self.by_workers(),  # first: the process with one worker takes no part in the others
-            self.over_range(
-                "scaling", "batch", "time", by_batch, {}, last_over=("batch 128", 1.05)
-            ),
-            self.over_range("scaling", "image size, batch 32", "time", by_size, {}),
+            self.over_range("scaling", "batch", _by_batch(batches), {}, growth=1.05),
+            self.over_range("scaling", "image size, batch 32", by_size, {}),
         ]
 
     def by_workers(self) -> Measurement:
@@ -195,15 +171,15 @@ class _Builder:
         problem = Problem("train", "autoencoder", 128)
         entries, comparisons = [], []
         for peer in (MINIGRAD, *self.taking_part(problem)):
-            labels = [f"{peer.label}, {n} worker{'s' * (n > 1)}" for n in (1, 2)]
-            entries += [Entry(label, peer, problem, n) for n, label in zip((1, 2), labels)]
-            limit = 1.8 if peer is MINIGRAD else None
-            comparison = f"{peer.label}: gain of a second worker"
-            comparisons.append(Comparison(comparison, *labels, limit, at_least=True))
-            apart = f"{peer.label}, 2 processes"
+            one, two, apart = (
+                f"{peer.label}, {n}" for n in ("1 worker", "2 workers", "2 processes")
+            )
+            entries.append(Entry(one, peer, problem, threads=1))
+            entries.append(Entry(two, peer, problem, threads=2))
             entries.append(Entry(apart, peer, problem, threads=1, processes=2))
-            comparison = f"{peer.label}: gain of a second process"
-            comparisons.append(Comparison(comparison, labels[0], apart))
+            gain, limit = f"{peer.label}: gain of a second", 1.8 if peer is MINIGRAD else None
+            comparisons.append(Comparison(f"{gain} worker", one, two, limit, at_least=True))
+            comparisons.append(Comparison(f"{gain} process", one, apart))
         name = "workers, batch 128"
         return Measurement("scaling", name, "time", "image", tuple(entries), tuple(comparisons))
 
@@ -220,6 +196,10 @@ class _Builder:
         ]
         name = "with bytecode cached"
         return [Measurement("import", name, "import", "", tuple(entries), tuple(comparisons))]
+
+
+def _by_batch(batches: Sequence[int]) -> dict[str, Problem]:
+    return {f"batch {n}": Problem("train", "autoencoder", n) for n in batches}
 
 
 _BUILDERS: dict[str, Callable[[_Builder], list[Measurement]]] = {

@@ -1,51 +1,50 @@
-"""The command: which cases, which peers, how long; then tables, figures and JSON."""
+"""The command: which cases, which peers, how long; then tables, figures and JSON.
+
+It begins with what the numbers depend on: processor, libraries, variables that slow some of them.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
+import os
+import platform
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy
 
 from autoencoder.lecture.command_line import Parser, positive, positive_number
 from autoencoder.lecture.run import new_folder
 from autoencoder.lecture.terminal import command
 from autoencoder.storage.files import atomic_write
+from minigrad import __version__
+from minigrad.parallel.threads import usable_cores
 
-from .agreement import GRADIENT_TOLERANCE, TOLERANCE
 from .cases import CASES, measurements
-from .figure import save_figures
-from .machine import describe, notes
 from .peers import PEERS, Peer
 from .process import ProcessError
-from .report import text
+from .report import save_figures, text
 from .results import Result, as_json
-from .rounds import Rounds
+from .rounds import GRADIENT_TOLERANCE, TOLERANCE, Rounds
 
 __all__ = ["main"]
 
 ROUNDS, SECONDS = 15, 0.4
 QUICK_ROUNDS, QUICK_SECONDS = 3, 0.1
+_PRESET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 NAMES = tuple(dict.fromkeys(peer.name for peer in PEERS))
 
 
 @command
 def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> int:
-    """Run the benchmark.
+    """Run the benchmark, also with ``extra`` libraries.
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default the command line's.
-    extra : sequence of Peer
-        More libraries to compare with.
-
-    Returns
-    -------
-    int
-        0; 1 if minigrad failed or a peer computes something else; 130 after Ctrl-C.
+    Gives 0; 1 if minigrad failed or a peer computes something else; 130 after Ctrl-C.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
     rounds = options.rounds or (QUICK_ROUNDS if quick else ROUNDS)
     seconds = options.seconds or (QUICK_SECONDS if quick else SECONDS)
     about = {
-        "machine": describe(peers),
+        "machine": _describe(peers),
         "settings": {
             "threads": options.threads,
             "device": options.device,
@@ -143,5 +142,51 @@ def _introduce(about: dict, threads: int) -> None:
         f"gradients within {GRADIENT_TOLERANCE:g}"
     )
     print("median (quartiles); each ratio is the median of the ratios pair by pair")
-    for note in notes(threads):
+    for note in _notes(threads):
         print(f"note: {note}")
+
+
+def _describe(peers: Sequence[Peer]) -> dict[str, Any]:
+    """Processor, cores, and versions of everything that takes part."""
+    versions = {"minigrad": __version__, "numpy": numpy.__version__}
+    for peer in peers:
+        if peer.package not in versions:
+            versions[peer.package] = importlib.metadata.version(peer.package)
+    return {
+        "processor": _processor(),
+        "cores": usable_cores(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "preset": {name: os.environ[name] for name in _PRESET if name in os.environ},
+    }
+
+
+def _notes(threads: int) -> list[str]:
+    """What a reader must know before believing a number."""
+    found = []
+    preset = [name for name in _PRESET if name in os.environ]
+    if preset:
+        unset = " ".join(f"-u {name}" for name in preset)
+        found.append(
+            f"{' and '.join(preset)} preset: NumPy's matrix products do not run at their best; "
+            f"use `env {unset} python demos/benchmark.py`"
+        )
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
+        found.append(
+            f"the machine is busy (load {os.getloadavg()[0]:.1f}): where threads wait for each "
+            "other at every operation, as in BLAS and PyTorch, that costs most; ratios are not to "
+            "be believed"
+        )
+    if threads > usable_cores():
+        found.append(f"{threads} threads on {usable_cores()} cores")
+    return found
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,9 +1,14 @@
-"""The parent's end of a library's process, and the environment all processes share."""
+"""The process of one library: both ends, and the environment all such processes share.
+
+The child runs as ``python -m benchmarking.process MODULE SETTINGS``. It reads requests, a line of
+JSON each, and answers them in the same way.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import queue
@@ -11,18 +16,23 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import numpy
 
 from .peers import Peer
 from .problems import Problem, Settings
 
-__all__ = ["Process", "ProcessError", "SideBySide", "child_environment"]
+__all__ = ["Process", "ProcessError", "SideBySide", "child_environment", "memory_status"]
 
 TIME_LIMIT = 900.0  # seconds for one answer: compiling takes some libraries minutes
 _DEMOS = Path(__file__).parents[1]
+_STATUS = Path("/proc/self/status")
 
 
 class ProcessError(Exception):
@@ -32,12 +42,8 @@ class ProcessError(Exception):
 def child_environment(threads: int, bytecode: str | os.PathLike[str]) -> dict[str, str]:
     """The variables of a library's process.
 
-    Parameters
-    ----------
-    threads : int
-        Told to every library that reads it from the environment.
-    bytecode : path-like
-        A folder where compiled modules are kept, whatever the caller's settings say.
+    ``threads`` is told to every library that reads it from the environment. Compiled modules are
+    kept in the folder ``bytecode``, whatever the caller's settings say.
     """
     environment = dict(os.environ)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -66,7 +72,7 @@ class Process:
         arguments = [peer.module, json.dumps(dataclasses.asdict(settings))]
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "benchmarking.worker", *arguments],
+            [sys.executable, "-m", "benchmarking.process", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -171,3 +177,78 @@ class SideBySide:
     def drop(self, key: str) -> None:
         for process in self.processes:
             process.drop(key)
+
+
+class _Child:
+    """The other end: a method for each request."""
+
+    def __init__(self, library: ModuleType, settings: Settings) -> None:
+        self.library = library
+        self.settings = settings
+        self.tasks: dict[str, Any] = {}
+
+    def prepare(self, key: str, problem: dict[str, Any]) -> dict[str, Any]:
+        self.tasks[key] = self.library.prepare(Problem(**problem), self.settings)
+        return {}
+
+    def check(self, key: str, file: str) -> dict[str, Any]:
+        numpy.savez(file, **self.tasks[key].check())
+        return {}
+
+    def run(self, key: str, calls: int) -> dict[str, Any]:
+        task = self.tasks[key]
+        task.wait()
+        started = time.perf_counter()
+        for _ in range(calls):
+            task.call()
+        task.wait()
+        return {"seconds": (time.perf_counter() - started) / calls}
+
+    def drop(self, key: str) -> dict[str, Any]:
+        self.tasks.pop(key, None)
+        return {}
+
+    def memory(self, problem: dict[str, Any], calls: int) -> dict[str, Any]:
+        """The most memory that a few calls take, model and optimiser included.
+
+        Above the process as it is now: everything imported, and the batch made.
+        """
+        work = Problem(**problem)
+        _ = work.inputs, work.weights
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is what is resident now: proc(5)
+        before = memory_status("VmRSS")
+        task = self.library.prepare(work, self.settings)
+        for _ in range(calls):
+            task.call()
+        task.wait()
+        return {"bytes": memory_status("VmHWM") - before}
+
+
+def memory_status(field: str) -> int:
+    """Bytes of this process that are resident (``VmRSS``) or have been (``VmHWM``), on Linux."""
+    for line in _STATUS.read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0]) * 1024
+    raise RuntimeError(f"{_STATUS} has no {field}")
+
+
+def _answer_requests() -> None:
+    """Answer until the other end closes the pipe."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints is no answer
+    child = _Child(importlib.import_module(sys.argv[1]), Settings(**json.loads(sys.argv[2])))
+    answers.write("{}\n")
+    answers.flush()
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = getattr(child, request.pop("do"))(**request)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    _answer_requests()

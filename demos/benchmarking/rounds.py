@@ -1,28 +1,74 @@
-"""Taking turns: A B A B ..., so that whatever else the machine does meets all alike."""
+"""Taking turns: A B A B ..., so that whatever else the machine does meets all alike.
+
+Before anything is timed, all must have computed the same.
+"""
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy
 
-from .agreement import Disagreement, largest_difference
 from .cases import Entry, Measurement
 from .peers import MATMUL, MINIGRAD
 from .problems import Settings
 from .process import Process, ProcessError, SideBySide, child_environment
 from .results import Result
 
-__all__ = ["Rounds"]
+__all__ = ["GRADIENT_TOLERANCE", "TOLERANCE", "Disagreement", "Rounds", "largest_difference"]
 
 PAUSE = 0.02  # seconds between turns: idle threads of the last library stop spinning
 FEW = 3  # rounds of an entry whose single call takes several turns
 IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+
+TOLERANCE = 1e-4
+"""Of a result's largest element: float32 sums of some million terms, in different orders."""
+
+GRADIENT_TOLERANCE = 5e-3
+"""The same for gradients, which jump: a ReLU whose input is rounded to the other side of 0 lets its
+gradient through or not. One such unit among 2 million (batch 128) has been seen to change a
+gradient by 1.3e-3 of its largest element; without one, libraries agree within 1e-5."""
+
+
+class Disagreement(Exception):
+    """Two libraries do not compute the same thing, so their times cannot be compared."""
+
+
+def largest_difference(
+    ours: Mapping[str, numpy.ndarray], theirs: Mapping[str, numpy.ndarray]
+) -> float:
+    """The largest difference of any result, as a share of that result's largest element.
+
+    Raises
+    ------
+    Disagreement
+        If it is above the tolerance, something is not finite, or names or shapes differ.
+    """
+    if set(ours) != set(theirs):
+        different = ", ".join(sorted(set(ours) ^ set(theirs)))
+        raise Disagreement(f"only one of the two computes {different}")
+    largest = 0.0
+    for name, mine in ours.items():
+        other = theirs[name]
+        if mine.shape != other.shape:
+            raise Disagreement(f"the {name} has shape {mine.shape} and {other.shape}")
+        mine, other = mine.astype("float64"), other.astype("float64")
+        difference = float(numpy.max(numpy.abs(mine - other), initial=0.0))
+        scale = float(numpy.max(numpy.abs(mine), initial=0.0))
+        share = difference / scale if scale else difference
+        limit = GRADIENT_TOLERANCE if name.startswith("gradient") else TOLERANCE
+        if not math.isfinite(share) or share > limit:
+            raise Disagreement(
+                f"the {name} differs by {share:.2g} of its largest element (tolerance {limit:g})"
+            )
+        largest = max(largest, share)
+    return largest
 
 
 class Rounds:

@@ -14,12 +14,12 @@ import pytest
 DEMOS = Path(__file__).parents[2] / "demos"
 sys.path.insert(0, str(DEMOS))
 
-from benchmarking import agreement, networks, resident, rounds  # noqa: E402
+from benchmarking import rounds  # noqa: E402
 from benchmarking.cases import Comparison, Entry, Measurement, measurements  # noqa: E402
 from benchmarking.command import main  # noqa: E402
 from benchmarking.peers import MINIGRAD, PEERS, Peer  # noqa: E402
 from benchmarking.problems import Problem  # noqa: E402
-from benchmarking.process import SideBySide  # noqa: E402
+from benchmarking.process import SideBySide, memory_status  # noqa: E402
 from benchmarking.results import Result  # noqa: E402
 
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp  # noqa: E402
@@ -130,11 +130,11 @@ def test_import_is_timed_with_a_bytecode_cache(tmp_path, monkeypatch):
 )
 def test_different_results_are_told_apart(change, message):
     values = {"gradient of w": numpy.array([1.0, -2.0])}
-    with pytest.raises(agreement.Disagreement, match=message):
-        agreement.largest_difference(values, {"gradient of w": change(values["gradient of w"])})
-    with pytest.raises(agreement.Disagreement, match="only one"):
-        agreement.largest_difference(values, {})
-    assert agreement.largest_difference(values, values) == 0
+    with pytest.raises(rounds.Disagreement, match=message):
+        rounds.largest_difference(values, {"gradient of w": change(values["gradient of w"])})
+    with pytest.raises(rounds.Disagreement, match="only one"):
+        rounds.largest_difference(values, {})
+    assert rounds.largest_difference(values, values) == 0
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_different_results_are_told_apart(change, message):
     ],
 )
 def test_networks_are_the_lectures(network, model):
-    weights = networks.initial_weights(network, numpy.random.default_rng(0))
+    weights = Problem("train", network).weights
     shapes = {name: value.shape for name, value in weights.items()}
     assert shapes == {name: value.shape for name, value in model.state_dict().items()}
 
@@ -219,13 +219,25 @@ def test_every_target_of_the_table_has_its_comparison():
     assert limits["autoencoder", "minigrad / tinygrad"] == 0.125
 
 
-@pytest.mark.skipif(not resident.is_supported(), reason="peak memory is read from /proc")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+
+
+@LINUX
 def test_peak_memory_sees_what_was_freed_again():
-    resident.reset_peak()
-    before = resident.resident()
+    before = memory_status("VmRSS")
     with mmap.mmap(-1, 80_000_000) as fresh:  # not from memory that malloc keeps
         fresh.write(bytes(len(fresh)))
-    assert resident.peak_resident() - before > 70e6
+    assert memory_status("VmHWM") - before > 70e6
+    assert memory_status("VmRSS") - before < 70e6
+
+
+@LINUX
+def test_memory_is_what_a_few_calls_take_and_the_peak_before_them_is_forgotten(tmp_path):
+    problem = Problem("train", "dense", 256)
+    with rounds.Rounds(tmp_path, rounds=1, seconds=0.001, device="cpu") as taking_turns:
+        entries = (Entry("minigrad", MINIGRAD, problem, threads=1),)
+        result = taking_turns.measure(Measurement("memory", "peak", "memory", "", entries, ()))
+    assert 0.1e6 < result.values["minigrad"][0] < 70e6
 
 
 def test_wrong_command_lines_are_refused_in_a_line(capsys):

@@ -12,8 +12,9 @@ import pytest
 DEMOS = Path(__file__).parents[2] / "demos"
 sys.path.insert(0, str(DEMOS))
 
-from benchmarking import compare  # noqa: E402
-from benchmarking.features import FEATURES, SAME_BITS, answer, with_minigrad  # noqa: E402
+from benchmarking import features  # noqa: E402
+from benchmarking.features import FEATURES, SAME_BITS, answer  # noqa: E402
+from benchmarking.peers import with_minigrad  # noqa: E402
 
 TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
 
@@ -27,8 +28,8 @@ def test_a_feature_that_raises_is_reported_with_the_error(monkeypatch):
     def missing() -> bool:
         raise NotImplementedError
 
-    monkeypatch.setattr(with_minigrad, "deep_chain", missing)
-    assert answer("minigrad", "deep_chain") == "no (NotImplementedError)"
+    monkeypatch.setattr(with_minigrad, "gradient_check", missing)
+    assert answer("minigrad", "gradient_check") == "no (NotImplementedError)"
 
 
 def test_a_wrong_gradient_after_a_change_in_place_would_be_seen(monkeypatch):
@@ -43,8 +44,8 @@ def test_a_library_without_the_function_has_not_the_feature():
 @pytest.mark.skipif(not TWO_CORES, reason="needs Linux and two cores")
 def test_different_bits_on_one_core_and_on_two_are_told_apart(monkeypatch):
     outcomes = iter(["a" * 64, "b" * 64, "c" * 64, "c" * 64, "no (ImportError)", "no"])
-    monkeypatch.setattr(compare, "_run", lambda *given: next(outcomes))
-    cells = [compare.tried("minigrad", SAME_BITS, "") for _ in range(3)]
+    monkeypatch.setattr(features, "_run", lambda *given: next(outcomes))
+    cells = [features.tried("minigrad", SAME_BITS, "") for _ in range(3)]
     assert cells == ["no", "yes", "no (ImportError)"]
 
 

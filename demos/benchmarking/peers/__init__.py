@@ -16,23 +16,18 @@ class Peer:
 
     Parameters
     ----------
-    label : str
-        What tables call it.
-    name : str
-        What ``--peer`` calls it.
+    label, name : str
+        What tables and what ``--peer`` call it.
     module : str
-        Of this package's modules, the one that speaks its language.
+        The module that speaks its language.
     package : str
         What must be installed.
     variant : str
         See ``Settings``.
     only_convolutions : bool
         Whether the variant makes a difference nowhere else.
-    has_convolutions : bool
-    has_chains : bool
-        Whether it gets through a chain of 1,000 operations in reasonable time.
-    has_cuda : bool
-        Whether it is compared on a GPU.
+    has_convolutions, has_chains, has_cuda : bool
+        Whether it can do these (a chain of 1,000 operations: in reasonable time).
     is_slow : bool
         On convolutions: left out where a step would take many seconds.
     """
@@ -65,26 +60,28 @@ class Peer:
         return self.has_convolutions and not (self.is_slow and is_large)
 
 
-def _module(name: str) -> str:
-    return f"{__name__}.with_{name}"
+def _peer(name: str, label: str = "", **traits: str | bool) -> Peer:
+    return Peer(label or name, name, f"{__name__}.with_{name}", name, **traits)
 
 
-MINIGRAD = Peer("minigrad", "minigrad", _module("minigrad"), "minigrad", has_cuda=True)
-MATMUL = Peer("matmul", "matmul", _module("numpy"), "numpy", has_cuda=True)
+MINIGRAD = _peer("minigrad", has_cuda=True)
+MATMUL = _peer("numpy", "matmul", has_cuda=True)
+LAST = {"variant": "channels_last", "only_convolutions": True}
 PEERS = [
-    Peer("torch", "torch", _module("torch"), "torch", has_cuda=True),
+    _peer("torch", has_cuda=True),
+    _peer("torch", "torch channels_last", has_cuda=True, **LAST),
     Peer(
-        "torch channels_last",
+        "torch compiled",
+        "torch.compile",
+        f"{__name__}.with_torch",
         "torch",
-        _module("torch"),
-        "torch",
-        variant="channels_last",
-        only_convolutions=True,
+        variant="compiled",
+        has_chains=False,  # compiles the network, not the loop
         has_cuda=True,
     ),
-    Peer("jax", "jax", _module("jax"), "jax", is_slow=True),
-    Peer("autograd", "autograd", _module("autograd"), "autograd", has_convolutions=False),
-    Peer("tinygrad", "tinygrad", _module("tinygrad"), "tinygrad", has_chains=False, is_slow=True),
+    _peer("jax", is_slow=True),
+    _peer("autograd", has_convolutions=False),
+    _peer("tinygrad", has_chains=False, is_slow=True),
     # Against itself: what the method calls a difference where there is none.
-    Peer("minigrad again", "minigrad", _module("minigrad"), "minigrad", has_cuda=True),
+    _peer("minigrad", "minigrad again", has_cuda=True),
 ]

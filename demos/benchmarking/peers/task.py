@@ -1,40 +1,131 @@
-"""What each library's module offers: ``prepare(problem, settings)`` gives a Task."""
+"""What every library's module offers, and what several of them share.
+
+``prepare(problem, settings)`` gives a :class:`Task`. For ``features.py`` there are ``array`` (from
+NumPy's), ``host`` (back), ``gradient`` (from a function to its gradient), two convolutions, and
+what only this library can be asked.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy
 
-__all__ = ["Task", "Training"]
+from ..problems import LEARNING_RATE, NETWORKS, Problem
+
+__all__ = [
+    "FAULT",
+    "Arrays",
+    "Task",
+    "adam_step",
+    "chain",
+    "first_state",
+    "images",
+    "kernel",
+    "network",
+]
+
+Arrays = dict[str, Any]  # of any library, by the names of a state dict
+FAULT = 1.001  # what a gradient is multiplied by that a check is to find wrong
 
 
 class Task:
-    """A problem, ready to be computed again and again."""
+    """A problem, ready to be computed again and again.
+
+    A library writes a method for each task it can do: ``train`` (one step) with
+    ``loss_and_gradients`` (at the weights of now), ``forward`` and ``chain``; what the last two
+    give is kept in ``result``.
+    """
+
+    result: Any = None
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.layers = NETWORKS.get(problem.network, ())
+        self.pairs = problem.operations // 2
 
     def call(self) -> None:
         """Compute it once; the result may still be on its way."""
-        raise NotImplementedError
+        getattr(self, self.problem.task)()
 
     def wait(self) -> None:
         """Return when everything called is computed."""
 
-    def check(self) -> dict[str, numpy.ndarray]:
-        """Results by name, from the initial weights, to be compared between libraries."""
-        raise NotImplementedError
+    host = staticmethod(numpy.asarray)
 
-
-class Training(Task):
-    """A task whose ``call`` is a step of training; subclasses write ``loss_and_gradients`` too."""
-
-    def loss_and_gradients(self) -> tuple[float, dict[str, numpy.ndarray]]:
-        """At the weights of now; changes nothing."""
+    def loss_and_gradients(self) -> tuple[Any, Arrays]:
+        """Of training, at the weights of now; changes nothing."""
         raise NotImplementedError
 
     def check(self) -> dict[str, numpy.ndarray]:
-        """Loss, each gradient, and the loss after three steps: so Adam is compared as well."""
-        loss, gradients = self.loss_and_gradients()
-        results = {"loss": numpy.asarray(loss)}
-        results.update({f"gradient of {name}": value for name, value in gradients.items()})
-        for _ in range(3):
+        """Results by name, from the initial weights, to be compared between libraries.
+
+        Of training the loss, each gradient, and the loss after three steps: so Adam is compared
+        as well.
+        """
+        if self.problem.task == "train":
+            loss, gradients = self.loss_and_gradients()
+        else:
             self.call()
-        results["loss after 3 steps"] = numpy.asarray(self.loss_and_gradients()[0])
+            if self.problem.task == "forward":
+                return {"output": self.host(self.result)}
+            loss, gradients = self.result[0], dict(zip("xab", self.result[1]))
+        results = {"loss": self.host(loss)}
+        for name, gradient in gradients.items():
+            results[f"gradient of {name}"] = numpy.array(self.host(gradient))  # a copy
+        if self.problem.task == "train":
+            for _ in range(3):
+                self.call()
+            results["loss after 3 steps"] = self.host(self.loss_and_gradients()[0])
         return results
+
+
+def chain(x: Any, a: Any, b: Any, pairs: int) -> Any:
+    """``x a + b``, again and again: one small operation after another."""
+    for _ in range(pairs):
+        x = x * a
+        x = x + b
+    return x.sum()
+
+
+def network(apply: Callable[..., Any], task: Task, weights: Arrays, x: Any) -> Any:
+    """All layers, one after another: ``apply(layer, x, weight, bias)``."""
+    for layer in task.layers:
+        x = apply(layer, x, weights[f"{layer.name}.weight"], weights[f"{layer.name}.bias"])
+    return x
+
+
+def first_state(array: Callable[..., Any], problem: Problem, step: Any = 0.0) -> tuple:
+    """Adam's weights, both running means, and number of steps."""
+    kinds = (numpy.asarray, numpy.zeros_like, numpy.zeros_like)
+    weights = problem.weights.items()
+    return (*({name: array(kind(value)) for name, value in weights} for kind in kinds), step)
+
+
+def adam_step(sqrt: Callable[..., Any], state: tuple, gradients: Arrays) -> tuple:
+    """Adam for libraries that bring none: a new state.
+
+    Kingma and Ba's algorithm 1, in PyTorch's order of operations.
+    """
+    weights, means, squares, step = state
+    step = step + 1
+    rate = LEARNING_RATE / (1 - 0.9**step)
+    root = (1 - 0.999**step) ** 0.5
+    new: tuple[Arrays, Arrays, Arrays] = ({}, {}, {})
+    for name, gradient in gradients.items():
+        new[1][name] = 0.9 * means[name] + (1 - 0.9) * gradient
+        new[2][name] = 0.999 * squares[name] + (1 - 0.999) * gradient * gradient
+        denominator = sqrt(new[2][name]) / root + 1e-8
+        new[0][name] = weights[name] - rate * new[1][name] / denominator
+    return (*new, step)
+
+
+def images() -> numpy.ndarray:
+    """Shape (32, 3, 28, 28), float32."""
+    return numpy.random.default_rng(0).random((32, 3, 28, 28), dtype="float32")
+
+
+def kernel() -> numpy.ndarray:
+    """Shape (8, 3, 5, 5), float32."""
+    return numpy.random.default_rng(1).random((8, 3, 5, 5), dtype="float32") - numpy.float32(0.5)

@@ -4,77 +4,84 @@ from __future__ import annotations
 
 from typing import Any
 
+import autograd
 import autograd.numpy as anp
 import numpy
-from autograd import value_and_grad
+from autograd.extend import defvjp, primitive
+from autograd.scipy.signal import convolve
+from autograd.test_util import check_grads
 
-from ..networks import NETWORKS, Layer
-from ..problems import Problem, Settings
-from .adam import adam_step, first_state
-from .task import Task, Training
+from ..problems import Layer, Problem, Settings
+from .task import FAULT, Arrays, Task, adam_step, chain, first_state, network
 
 __all__ = ["prepare"]
 
 
-def network(layers: tuple[Layer, ...], weights: dict[str, Any], x: Any) -> Any:
-    """All layers, one after another."""
-    for layer in layers:
-        x = anp.dot(x, weights[f"{layer.name}.weight"].T) + weights[f"{layer.name}.bias"]
-        x = anp.maximum(x, 0) if layer.relu else x
-    return x
+def apply(layer: Layer, x: Any, weight: Any, bias: Any) -> Any:
+    y = anp.dot(x, weight.T) + bias
+    return anp.maximum(y, 0) if layer.relu else y
 
 
-class Train(Training):
+class AutogradTask(Task):
     """``value_and_grad`` and Adam."""
 
-    def __init__(self, problem: Problem) -> None:
-        layers, self.inputs = NETWORKS[problem.network], problem.inputs
+    def __init__(self, problem: Problem, settings: Settings) -> None:
+        super().__init__(problem)
 
-        def loss(weights: Any) -> Any:
-            return anp.mean((network(layers, weights, self.inputs) - self.inputs) ** 2)
+        def loss(weights: Arrays) -> Any:
+            return anp.mean((network(apply, self, weights, problem.inputs) - problem.inputs) ** 2)
 
-        self.loss_and_grad = value_and_grad(loss)
-        self.state = first_state(numpy, dict(problem.weights))
+        self.loss_and_grad = autograd.value_and_grad(loss)
+        self.sums = autograd.value_and_grad(lambda leaves: chain(*leaves, self.pairs))
+        self.leaves = (problem.inputs, *problem.weights.values())
+        self.state = first_state(numpy.asarray, problem)
 
-    def call(self) -> None:
-        """One step of training."""
+    def train(self) -> None:
         _, gradients = self.loss_and_grad(self.state[0])
-        self.state = adam_step(numpy, self.state, gradients)
+        self.state = adam_step(numpy.sqrt, self.state, gradients)
 
-    def loss_and_gradients(self) -> tuple[float, dict[str, numpy.ndarray]]:
-        """At the weights of now."""
-        loss, gradients = self.loss_and_grad(self.state[0])
-        return float(loss), gradients
+    def loss_and_gradients(self) -> tuple[Any, Arrays]:
+        return self.loss_and_grad(self.state[0])
 
-
-class Chain(Task):
-    """One small operation after another."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.arguments = (problem.inputs, problem.weights["a"], problem.weights["b"])
-
-        def loss(arguments: Any) -> Any:
-            x, a, b = arguments
-            for _ in range(problem.operations // 2):
-                x = x * a
-                x = x + b
-            return anp.sum(x)
-
-        self.loss_and_grad = value_and_grad(loss)
-
-    def call(self) -> None:
-        """Forward and backward."""
-        self.result = self.loss_and_grad(self.arguments)
-
-    def check(self) -> dict[str, numpy.ndarray]:
-        """The last value's sum and the three gradients."""
-        self.call()
-        results = {"loss": numpy.asarray(self.result[0])}
-        for name, gradient in zip("xab", self.result[1]):
-            results[f"gradient of {name}"] = numpy.asarray(gradient)
-        return results
+    def chain(self) -> None:
+        self.result = self.sums(self.leaves)
 
 
-def prepare(problem: Problem, settings: Settings) -> Task:
-    """The problem in autograd."""
-    return {"train": Train, "chain": Chain}[problem.task](problem)
+prepare = AutogradTask
+
+host = numpy.asarray
+array = numpy.asarray
+gradient = autograd.grad
+second_derivative = transposed_convolution = None  # its convolution has no stride
+
+
+def conv2d(x: Any, weight: Any) -> Any:
+    return convolve(x, weight, axes=([2, 3], [2, 3]), dot_axes=([1], [1]), mode="valid")
+
+
+def change_in_place() -> bool:
+    x = numpy.array([2.0])
+
+    def product(weight):
+        y = x * weight
+        x[0] = 5.0
+        return anp.sum(y)
+
+    try:
+        return bool(autograd.grad(product)(numpy.array([3.0]))[0] == 2)
+    except (RuntimeError, ValueError):
+        return True
+
+
+_wrong = primitive(lambda x: x * x)
+defvjp(_wrong, lambda y, x: lambda gradient: gradient * x * (2 * FAULT))
+
+
+def gradient_check() -> bool:
+    x = numpy.array([1.0, 2.0])
+    try:
+        check_grads(_wrong, modes=["rev"], order=1)(x)
+    except AssertionError:
+        check_grads(lambda x: x * x, modes=["rev"], order=1)(x)
+        return True
+    return False

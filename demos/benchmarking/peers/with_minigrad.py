@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy
 
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp
-from minigrad import Tensor, device, grad, nn, optim
+from minigrad import Operation, Tensor, detect_anomaly, device, grad, nn, optim
 from minigrad import functional as F
 from minigrad.backend import CPU, array_module, one_blas_thread, to_device, to_numpy
+from minigrad.gradcheck import GradcheckError, gradcheck
 from minigrad.parallel import map_shards, shard_gradients, suggest_shard_size
 
 from ..problems import LEARNING_RATE, Problem, Settings
-from .task import Task, Training
+from .task import FAULT, Arrays, Task, chain, images, kernel
 
 __all__ = ["prepare"]
 
-MODELS = {
+MODELS: dict[str, Callable[[], nn.Module]] = {
     "autoencoder": lambda: AutoEncoder(latent_size=8),
     "dense": lambda: DenseAutoEncoder(32, shape=(784,)),
     "mlp": lambda: mlp(2, 100, 100, 2),
@@ -25,41 +28,36 @@ MODELS = {
 _held = contextlib.ExitStack()  # the training loop holds the limit throughout; so does this process
 
 
-class _OnDevice(Task):
+def host(value: Any) -> numpy.ndarray:
+    return to_numpy(value.data if isinstance(value, Tensor) else value)
+
+
+class MinigradTask(Task):
+    """``shard_gradients`` and ``Adam.step``; ``map_shards``; operators."""
+
     def __init__(self, problem: Problem, settings: Settings) -> None:
+        super().__init__(problem)
+        _held.close()
+        _held.enter_context(one_blas_thread())
         self.place = device(settings.device)
         self.workers = settings.threads
         self.inputs = to_device(problem.inputs, self.place)
-
-    def wait(self) -> None:
-        if self.place != CPU:
-            array_module(self.inputs).cuda.Device().synchronize()
-
-
-class _Network(_OnDevice):
-    def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem, settings)
-        model: nn.Module = MODELS[problem.network]()
-        model.load_state_dict(problem.weights)
-        self.model = model.to(self.place)
-
-
-class Train(_Network, Training):
-    """``shard_gradients`` and ``Adam.step``."""
-
-    def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem, settings)
-        self.names = [name for name, _ in self.model.named_parameters()]
-        self.parameters = list(self.model.parameters())
-        self.optimizer = optim.Adam(self.parameters, lr=LEARNING_RATE)
-        self.shard_size = suggest_shard_size(self.loss, [self.inputs, self.inputs])
+        if problem.task == "chain":
+            values = [self.inputs, *problem.weights.values()]
+            self.leaves = [Tensor(to_device(v, self.place), requires_grad=True) for v in values]
+            return
+        self.model = MODELS[problem.network]()
+        self.model.load_state_dict(problem.weights)
+        self.model.to(self.place)
+        if problem.task == "train":
+            self.parameters = list(self.model.parameters())
+            self.optimizer = optim.Adam(self.parameters, lr=LEARNING_RATE)
+            self.shard_size = suggest_shard_size(self.loss, [self.inputs, self.inputs])
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean squared error."""
         return F.mse_loss(self.model(inputs), targets)
 
     def gradients(self) -> tuple[Tensor, list[Tensor]]:
-        """Of the batch, in shards."""
         return shard_gradients(
             self.loss,
             self.parameters,
@@ -68,62 +66,83 @@ class Train(_Network, Training):
             workers=self.workers,
         )
 
-    def call(self) -> None:
-        """One step of training."""
+    def train(self) -> None:
         _, gradients = self.gradients()
         self.optimizer.step(gradients)
 
-    def loss_and_gradients(self) -> tuple[float, dict[str, numpy.ndarray]]:
-        """At the weights of now."""
+    def loss_and_gradients(self) -> tuple[Any, Arrays]:
         loss, gradients = self.gradients()
-        values = [to_numpy(gradient.data) for gradient in gradients]
-        return loss.item(), dict(zip(self.names, values))
+        return loss, dict(zip(self.problem.weights, map(self.host, gradients)))
 
-
-class Forward(_Network):
-    """``map_shards`` of the model."""
-
-    def call(self) -> None:
-        """One batch through the model."""
+    def forward(self) -> None:
         self.result = map_shards(self.model, [self.inputs], workers=self.workers)
 
-    def check(self) -> dict[str, numpy.ndarray]:
-        """The output."""
-        self.call()
-        return {"output": to_numpy(self.result)}
+    def chain(self) -> None:
+        loss = chain(*self.leaves, self.pairs)
+        self.result = loss, grad(loss, self.leaves)
+
+    def wait(self) -> None:
+        if self.place != CPU:
+            array_module(self.inputs).cuda.Device().synchronize()
+
+    host = staticmethod(host)
 
 
-class Chain(_OnDevice):
-    """One small operation after another."""
+prepare = MinigradTask
 
-    def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem, settings)
-        self.x, self.a, self.b = (
-            Tensor(to_device(value, self.place), requires_grad=True)
-            for value in (problem.inputs, problem.weights["a"], problem.weights["b"])
-        )
-        self.pairs = problem.operations // 2
-
-    def call(self) -> None:
-        """Forward and backward."""
-        y = self.x
-        for _ in range(self.pairs):
-            y = y * self.a
-            y = y + self.b
-        self.result = y.sum()
-        self.gradients = grad(self.result, [self.x, self.a, self.b])
-
-    def check(self) -> dict[str, numpy.ndarray]:
-        """The last value's sum and the three gradients."""
-        self.call()
-        results = {"loss": to_numpy(self.result.data)}
-        for name, gradient in zip("xab", self.gradients):
-            results[f"gradient of {name}"] = to_numpy(gradient.data)
-        return results
+array = Tensor
+conv2d = F.conv2d
+conv_transpose2d = F.conv_transpose2d
 
 
-def prepare(problem: Problem, settings: Settings) -> Task:
-    """The problem in minigrad."""
-    _held.close()
-    _held.enter_context(one_blas_thread())
-    return {"train": Train, "forward": Forward, "chain": Chain}[problem.task](problem, settings)
+def gradient(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def at(x: Tensor) -> Tensor:
+        x = x if x.requires_grad else x.requires_grad_()
+        return grad(f(x), x, create_graph=True)[0]
+
+    return at
+
+
+def gradient_bits() -> numpy.ndarray:
+    """In shards, as in training."""
+    weight = Tensor(kernel(), requires_grad=True)
+    _, (found,) = shard_gradients(lambda x: (F.conv2d(x, weight) ** 2).mean(), [weight], [images()])
+    return found.numpy()
+
+
+def change_in_place() -> bool:
+    x, weight = Tensor([2.0]), Tensor([3.0], requires_grad=True)
+    y = x * weight
+    x.copy_(Tensor([5.0]))
+    try:
+        y.backward()
+    except RuntimeError:
+        return True
+    return weight.grad.item() == 2
+
+
+def first_nan() -> bool:
+    try:
+        with detect_anomaly(), numpy.errstate(all="ignore"):
+            (Tensor([-1.0]).log() * 2).exp()
+    except FloatingPointError as error:
+        return "log" in str(error)
+    return False
+
+
+class _Wrong(Operation):
+    def forward(self, x):
+        return x * x
+
+    def backward(self, gradient):
+        (x,) = self.saved
+        return gradient * x * (2 * FAULT)
+
+
+def gradient_check() -> bool:
+    x = Tensor(numpy.array([1.0, 2.0]), requires_grad=True)
+    try:
+        gradcheck(lambda x: _Wrong()(x), [x])
+    except GradcheckError:
+        return gradcheck(lambda x: x * x, [x])
+    return False

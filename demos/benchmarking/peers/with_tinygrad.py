@@ -2,106 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 from tinygrad import Tensor, TinyJit
 from tinygrad.device import Device
 
-from ..networks import NETWORKS, Layer
-from ..problems import Problem, Settings
-from .adam import adam_step, first_state
-from .task import Task, Training
+from ..problems import Layer, Problem, Settings
+from .task import Arrays, Task, adam_step, first_state, network
 
 __all__ = ["prepare"]
 
 
-class _Functions:
-    """What ``adam.py`` asks of an array library."""
-
-    sqrt = staticmethod(lambda x: x.sqrt())
-    zeros_like = staticmethod(lambda x: Tensor(numpy.zeros(x.shape, "float32")))
+def array(values: Any) -> Tensor:
+    return Tensor(values).realize()
 
 
-def network(layers: tuple[Layer, ...], weights: dict[str, Tensor], x: Tensor) -> Tensor:
-    """All layers, one after another."""
-    for layer in layers:
-        weight, bias = weights[f"{layer.name}.weight"], weights[f"{layer.name}.bias"]
-        if layer.kind == "linear":
-            x = x.linear(weight.T, bias)
-        else:
-            function = x.conv2d if layer.kind == "conv2d" else x.conv_transpose2d
-            x = function(weight, bias, stride=layer.stride)
-        x = x.relu() if layer.relu else x
-    return x
+def apply(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if layer.kind == "linear":
+        y = x.linear(weight.T, bias)
+    else:
+        y = getattr(x, layer.kind)(weight, bias, stride=layer.stride)
+    return y.relu() if layer.relu else y
 
 
-class _OnDevice(Task):
-    result: Any = None
-
-    def __init__(self, problem: Problem) -> None:
-        self.inputs = Tensor(problem.inputs).realize()
-        self.weights = {name: Tensor(value).realize() for name, value in problem.weights.items()}
-
-    def wait(self) -> None:
-        Device[Device.DEFAULT].synchronize()
+def host(value: Tensor) -> numpy.ndarray:
+    return value.numpy()
 
 
-class Train(_OnDevice, Training):
-    """A captured step that writes its state in place."""
+class TinygradTask(Task):
+    """Captured: a step that writes its state in place, the network."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, settings: Settings) -> None:
         super().__init__(problem)
-        self.layers = NETWORKS[problem.network]
-        weights, means, _, _ = first_state(_Functions, self.weights)
-        squares = first_state(_Functions, self.weights)[1]
-        step = Tensor(numpy.zeros(1, "float32"))
-        self.state = (weights, means, squares, step)
-        Tensor.realize(*means.values(), *squares.values(), step)
+        self.inputs = array(problem.inputs)
+        self.state = first_state(array, problem, array(numpy.zeros(1, "float32")))
+        self.weights = self.state[0]
         self.step = TinyJit(self._step)
+        self.network = TinyJit(self._network)
 
     def loss(self) -> Tensor:
         """The mean squared error."""
-        return (network(self.layers, self.weights, self.inputs) - self.inputs).square().mean()
+        output = network(apply, self, self.weights, self.inputs)
+        return (output - self.inputs).square().mean()
+
+    def _network(self) -> Tensor:
+        return network(apply, self, self.weights, self.inputs).realize()
 
     def _step(self) -> None:
         gradients = self.loss().gradient(*self.weights.values())
-        new = adam_step(_Functions, self.state, dict(zip(self.weights, gradients)))
+        new = adam_step(Tensor.sqrt, self.state, dict(zip(self.weights, gradients)))
         written = [self.state[3].assign(new[3])]
         for i in range(3):
             written += [self.state[i][name].assign(new[i][name]) for name in self.weights]
         Tensor.realize(*written)
 
-    def call(self) -> None:
-        """One step of training."""
+    def train(self) -> None:
         self.step()
 
-    def loss_and_gradients(self) -> tuple[float, dict[str, numpy.ndarray]]:
-        """At the weights of now."""
+    def loss_and_gradients(self) -> tuple[Any, Arrays]:
         loss = self.loss()
-        gradients = loss.gradient(*self.weights.values())
-        values = [gradient.numpy() for gradient in gradients]
-        return float(loss.item()), dict(zip(self.weights, values))
+        return loss, dict(zip(self.weights, loss.gradient(*self.weights.values())))
+
+    def forward(self) -> None:
+        self.result = self.network()
+
+    def wait(self) -> None:
+        Device[Device.DEFAULT].synchronize()
+
+    host = staticmethod(host)
 
 
-class Forward(_OnDevice):
-    """The captured network."""
+prepare = TinygradTask
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem)
-        layers = NETWORKS[problem.network]
-        self.apply = TinyJit(lambda: network(layers, self.weights, self.inputs).realize())
-
-    def call(self) -> None:
-        """One batch through the model."""
-        self.result = self.apply()
-
-    def check(self) -> dict[str, numpy.ndarray]:
-        """The output."""
-        self.call()
-        return {"output": self.result.numpy()}
+conv2d = Tensor.conv2d
+conv_transpose2d = Tensor.conv_transpose2d
 
 
-def prepare(problem: Problem, settings: Settings) -> Task:
-    """The problem in tinygrad."""
-    return {"train": Train, "forward": Forward}[problem.task](problem)
+def gradient(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda x: f(x).gradient(x)[0]
+
+
+def change_in_place() -> bool:
+    x, weight = array([2.0]), array([3.0])
+    y = (x * weight).sum().realize()
+    x.assign(Tensor([5.0])).realize()
+    try:
+        (found,) = y.gradient(weight)
+    except RuntimeError:
+        return True
+    return found.item() == 2

@@ -1,124 +1,144 @@
-"""PyTorch, in its default memory layout and in channels_last."""
+"""PyTorch, in its default memory layout, in channels_last, and compiled."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy
 import torch
 from torch import nn
+from torch.autograd.gradcheck import GradcheckError
 
-from ..networks import NETWORKS
-from ..problems import LEARNING_RATE, Problem, Settings
-from .task import Task, Training
+from ..problems import LEARNING_RATE, Layer, Problem, Settings
+from .task import FAULT, Arrays, Task, chain
 
 __all__ = ["prepare"]
 
-LAYERS = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d}
+KINDS = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d}
 
 
-class _OnDevice(Task):
+def module(layer: Layer) -> nn.Module:
+    """A layer, with PyTorch's own weights."""
+    if layer.kind == "linear":
+        return nn.Linear(layer.inputs, layer.outputs)
+    return KINDS[layer.kind](layer.inputs, layer.outputs, layer.kernel, layer.stride)
+
+
+def host(value: torch.Tensor) -> numpy.ndarray:
+    return value.detach().cpu().numpy()
+
+
+class TorchTask(Task):
+    """The loop of every PyTorch tutorial; inference mode; operators."""
+
     def __init__(self, problem: Problem, settings: Settings) -> None:
+        super().__init__(problem)
         torch.set_num_threads(settings.threads)
         torch.backends.cuda.matmul.allow_tf32 = False  # float32 as everywhere else
         torch.backends.cudnn.allow_tf32 = False
         self.place = torch.device(settings.device)
-        self.format = torch.contiguous_format
-        if settings.variant == "channels_last":
-            self.format = torch.channels_last
+        last = settings.variant == "channels_last"
+        memory_format = torch.channels_last if last else torch.contiguous_format
         inputs = torch.from_numpy(problem.inputs).to(self.place)
-        self.inputs = inputs.contiguous(memory_format=self.format)
-
-    def wait(self) -> None:
-        if self.place.type == "cuda":
-            torch.cuda.synchronize()
-
-
-class _Network(_OnDevice):
-    def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem, settings)
+        self.inputs = inputs.contiguous(memory_format=memory_format)
+        if problem.task == "chain":
+            values = (problem.inputs, *problem.weights.values())
+            self.leaves = [torch.from_numpy(v).to(self.place).requires_grad_() for v in values]
+            return
         modules: list[nn.Module] = []
-        for layer in NETWORKS[problem.network]:
-            if layer.kind == "linear":
-                module: nn.Module = nn.Linear(layer.inputs, layer.outputs)
-            else:
-                kind = LAYERS[layer.kind]
-                module = kind(layer.inputs, layer.outputs, layer.kernel, layer.stride)
-            names = ("weight", "bias")
-            values = {n: torch.from_numpy(problem.weights[f"{layer.name}.{n}"]) for n in names}
-            module.load_state_dict(values)
-            modules += [module, nn.ReLU()] if layer.relu else [module]
-        self.names = list(problem.weights)
-        self.model = nn.Sequential(*modules).to(self.place, memory_format=self.format)
-
-
-class Train(_Network, Training):
-    """The loop of every PyTorch tutorial."""
-
-    def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem, settings)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE)
+        for layer in self.layers:
+            modules += [module(layer), nn.ReLU()] if layer.relu else [module(layer)]
+        model = nn.Sequential(*modules)
+        weights = map(torch.from_numpy, problem.weights.values())
+        model.load_state_dict(dict(zip(model.state_dict(), weights)))
+        self.model = model.to(self.place, memory_format=memory_format)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+        if settings.variant == "compiled":
+            self.model = torch.compile(model)
 
     def backward(self) -> torch.Tensor:
-        """Forward and backward."""
         self.optimizer.zero_grad()
         loss = nn.functional.mse_loss(self.model(self.inputs), self.inputs)
         loss.backward()
         return loss
 
-    def call(self) -> None:
-        """One step of training."""
+    def train(self) -> None:
         self.backward()
         self.optimizer.step()
 
-    def loss_and_gradients(self) -> tuple[float, dict[str, numpy.ndarray]]:
-        """At the weights of now."""
-        loss = self.backward().item()
-        values = [parameter.grad.cpu().numpy() for parameter in self.model.parameters()]
-        return loss, {name: value.copy() for name, value in zip(self.names, values)}
+    def loss_and_gradients(self) -> tuple[Any, Arrays]:
+        loss = self.backward()
+        gradients = [parameter.grad for parameter in self.model.parameters()]
+        return loss, dict(zip(self.problem.weights, gradients))
 
-
-class Forward(_Network):
-    """The model, in inference mode."""
-
-    def call(self) -> None:
-        """One batch through the model."""
+    def forward(self) -> None:
         with torch.inference_mode():
             self.result = self.model(self.inputs)
 
-    def check(self) -> dict[str, numpy.ndarray]:
-        """The output."""
-        self.call()
-        return {"output": self.result.cpu().numpy()}
+    def chain(self) -> None:
+        loss = chain(*self.leaves, self.pairs)
+        self.result = loss, torch.autograd.grad(loss, self.leaves)
+
+    def wait(self) -> None:
+        if self.place.type == "cuda":
+            torch.cuda.synchronize()
+
+    host = staticmethod(host)
 
 
-class Chain(_OnDevice):
-    """One small operation after another."""
+prepare = TorchTask
 
-    def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem, settings)
-        self.x, self.a, self.b = (
-            torch.from_numpy(value).to(self.place).requires_grad_()
-            for value in (problem.inputs, problem.weights["a"], problem.weights["b"])
-        )
-        self.pairs = problem.operations // 2
-
-    def call(self) -> None:
-        """Forward and backward."""
-        y = self.x
-        for _ in range(self.pairs):
-            y = y * self.a
-            y = y + self.b
-        self.result = y.sum()
-        self.gradients = torch.autograd.grad(self.result, [self.x, self.a, self.b])
-
-    def check(self) -> dict[str, numpy.ndarray]:
-        """The last value's sum and the three gradients."""
-        self.call()
-        results = {"loss": self.result.detach().cpu().numpy()}
-        for name, gradient in zip("xab", self.gradients):
-            results[f"gradient of {name}"] = gradient.cpu().numpy()
-        return results
+array = torch.tensor
+conv2d = nn.functional.conv2d
+conv_transpose2d = nn.functional.conv_transpose2d
 
 
-def prepare(problem: Problem, settings: Settings) -> Task:
-    """The problem in PyTorch."""
-    return {"train": Train, "forward": Forward, "chain": Chain}[problem.task](problem, settings)
+def gradient(f: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    def at(x: torch.Tensor) -> torch.Tensor:
+        x.requires_grad_()
+        return torch.autograd.grad(f(x), x, create_graph=True)[0]
+
+    return at
+
+
+def change_in_place() -> bool:
+    x, weight = torch.tensor([2.0]), torch.tensor([3.0], requires_grad=True)
+    y = x * weight
+    x.copy_(torch.tensor([5.0]))
+    try:
+        y.backward()
+    except RuntimeError:
+        return True
+    return weight.grad.item() == 2
+
+
+def first_nan() -> bool:
+    x = torch.tensor([-1.0], requires_grad=True)
+    try:
+        with torch.autograd.detect_anomaly(check_nan=True):
+            (x.log() * 2).exp().backward()
+    except RuntimeError as error:
+        return "nan" in str(error)
+    return False
+
+
+class _Wrong(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        context.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(context, gradient):
+        (x,) = context.saved_tensors
+        return gradient * x * (2 * FAULT)
+
+
+def gradient_check() -> bool:
+    x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    try:
+        torch.autograd.gradcheck(_Wrong.apply, [x], rtol=1e-5)
+    except GradcheckError:
+        return torch.autograd.gradcheck(lambda x: x * x, [x], rtol=1e-5)
+    return False

@@ -1,7 +1,15 @@
-"""The command behind ``compare_features.py``: each feature of each library, tried in a process."""
+"""What each library can do, found out by trying: the command of ``compare_features.py``.
+
+Each feature is tried in a process of its own: ``python -m benchmarking.features LIBRARY FEATURE``
+prints, as JSON, what came out. What only one library can be asked stands in its module of
+``peers/``, the rest here, in the words of ``peers/task.py``.
+"""
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -10,14 +18,17 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy
 
 from autoencoder.lecture.command_line import Parser
 from autoencoder.lecture.terminal import command
 
-from .features import FEATURES, SAME_BITS
+from .peers.task import images, kernel
 from .process import child_environment
 
-__all__ = ["main", "size", "table", "tried"]
+__all__ = ["FEATURES", "SAME_BITS", "answer", "main", "size", "table", "tried"]
 
 LIBRARIES = {  # and the folders of site-packages that are theirs
     "minigrad": ("minigrad",),
@@ -26,23 +37,77 @@ LIBRARIES = {  # and the folders of site-packages that are theirs
     "autograd": ("autograd",),
     "tinygrad": ("tinygrad",),
 }
+SAME_BITS = "gradient_bits"
+FEATURES = {  # the function's name, and what it means that it returns True
+    "deep_chain": "a chain of 10,000 operations is differentiated",
+    "second_derivative": "second derivatives through a strided convolution",
+    "transposed_convolution": "a transposed convolution and its gradient",
+    "change_in_place": "a value changed in place after use never gives a wrong gradient",
+    "first_nan": "the operation that made the first NaN is named on request",
+    "gradient_check": "a numerical gradient check is on board, and finds an error of 0.1 %",
+    SAME_BITS: "the same bits of a convolution's gradient on one core and on two",
+}
+DEPTH = 10_000
 TIME_LIMIT = 120.0  # seconds for one feature
+
+
+def deep_chain(library: Any) -> bool:
+    """``x + x + x ...``: its derivative is DEPTH + 1."""
+
+    def summed(x: Any) -> Any:
+        y = x
+        for _ in range(DEPTH):
+            y = y + x
+        return y.sum()
+
+    x = library.array(numpy.ones(1, "float32"))
+    return bool(library.host(library.gradient(summed)(x))[0] == DEPTH + 1)
+
+
+def second_derivative(library: Any) -> bool:
+    x = library.array(images())
+    first = library.gradient(lambda weight: (library.conv2d(x, weight, stride=2) ** 3).sum())
+    second = library.gradient(lambda weight: (first(weight) ** 2).sum())
+    return bool(numpy.isfinite(library.host(second(library.array(kernel())))).all())
+
+
+def transposed_convolution(library: Any) -> bool:
+    x, weight = library.array(images()), library.array(kernel()[:3])
+    found = library.gradient(lambda weight: library.conv_transpose2d(x, weight, stride=2).sum())
+    return library.host(found(weight)).shape == (3, 3, 5, 5)
+
+
+def gradient_bits(library: Any) -> numpy.ndarray:
+    x = library.array(images())
+    found = library.gradient(lambda weight: (library.conv2d(x, weight) ** 2).mean())
+    return library.host(found(library.array(kernel())))
+
+
+def answer(library: str, feature: str) -> object:
+    """Try a feature in this process.
+
+    Returns
+    -------
+    bool or str
+        Whether it is there; of ``gradient_bits`` a digest; a string that begins with "no" where
+        the library raised.
+    """
+    general = (deep_chain, second_derivative, transposed_convolution, gradient_bits)
+    try:
+        module = importlib.import_module(f"benchmarking.peers.with_{library}")
+        shared = {f.__name__: functools.partial(f, module) for f in general}
+        attempt = getattr(module, feature, shared.get(feature))
+        found = False if attempt is None else attempt()
+    except Exception as error:
+        return f"no ({type(error).__name__})"
+    if isinstance(found, numpy.ndarray):
+        return hashlib.sha256(numpy.ascontiguousarray(found).tobytes()).hexdigest()
+    return found
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table, in Markdown.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default the command line's.
-
-    Returns
-    -------
-    int
-        0, or 130 after Ctrl-C.
-    """
+    """Print the table, in Markdown; gives 0, or 130 after Ctrl-C."""
     parser = Parser(
         prog="compare_features.py",
         description="Try features of minigrad and of other libraries that are installed.",
@@ -61,14 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def table(libraries: Sequence[str], attempt: Callable[[str, str], str]) -> str:
-    """One line a feature, one column a library; then what there is to read.
-
-    Parameters
-    ----------
-    libraries : sequence of str
-    attempt : callable
-        From a library and a feature to the text of a cell.
-    """
+    """One line a feature, one column a library; ``attempt(library, feature)`` gives a cell."""
     lines = [["", *libraries], ["---"] * (len(libraries) + 1)]
     for feature, meaning in FEATURES.items():
         lines.append([meaning, *(attempt(name, feature) for name in libraries)])
@@ -126,3 +184,7 @@ def _word(outcome: object) -> str:
     if isinstance(outcome, bool):
         return "yes" if outcome else "no"
     return str(outcome)
+
+
+if __name__ == "__main__":
+    print(json.dumps(answer(*sys.argv[1:])))

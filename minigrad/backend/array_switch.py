@@ -4,9 +4,8 @@ Dispatch is per array, never per process, so CPU and GPU results can stand side 
 arrays live on ``cpu``; CuPy arrays live on ``cuda:0``, ``cuda:1``, ... CuPy is imported only when
 a CUDA device is asked for, so a machine without it loses nothing.
 
-Freed memory stays with the process, in large pages, where the C library and the system can.
-
-Views with strides of their own: how overlapping windows become the rows of matrices.
+What else depends on the library stands here too: how memory is kept, how numbers and lists become
+arrays, and views of memory with strides of their own.
 """
 
 from __future__ import annotations
@@ -25,16 +24,15 @@ from minigrad.backend.numbers import shown
 
 
 def keep_memory() -> None:
-    """Have the memory this thread frees stay, in large pages.
+    """Have the memory this thread frees stay with the process, in large pages.
 
     The GNU C library returns freed memory to the system above a threshold, and the next use pays
     for fresh pages: up to half the time of an operation. The threshold grows with the largest block
     ever freed (see mallopt(3)), so freeing one large block, never touched, is enough.
 
-    A second one, a little smaller, then lies where this thread's memory will always lie, and for a
-    block so large NumPy asks the system for pages of 2 MiB, whose addresses the processor finds
-    faster. The pages remain, and hold the arrays to come, for most of which NumPy would not ask:
-    a training step takes 2 to 6 % less time. Elsewhere none of this does anything.
+    The second block lies where this thread's memory will always lie. For one so large NumPy asks
+    for pages of 2 MiB, whose addresses the processor finds faster. They remain, and hold the arrays
+    to come: a training step takes 2 to 6 % less time. Elsewhere neither does anything.
     """
     numpy.empty(31 << 20, "uint8")
     numpy.empty(28 << 20, "uint8")
@@ -52,7 +50,7 @@ keep_memory()
 class Device:
     """A place arrays live: ``Device("cpu", None)`` or ``Device("cuda", 0)``.
 
-    Built by :func:`device`, which also checks that the device works.
+    Made by :func:`device`, which also checks that the device works.
 
     Parameters
     ----------
@@ -78,16 +76,7 @@ CPU = Device("cpu")
 
 
 def device(spec: str | Device) -> Device:
-    """Name a device and make sure it can be used.
-
-    Parameters
-    ----------
-    spec : str or Device
-        ``"cpu"``, ``"cuda"`` (the first GPU) or ``"cuda:1"``.
-
-    Returns
-    -------
-    Device
+    """Name a device, as ``"cpu"``, ``"cuda"`` (the first GPU) or ``"cuda:1"``; make sure it works.
 
     Raises
     ------
@@ -115,13 +104,7 @@ def device(spec: str | Device) -> Device:
 
 
 def is_array(value: object) -> bool:
-    """Tell whether a value is a NumPy or a CuPy array.
-
-    Examples
-    --------
-    >>> is_array(numpy.zeros(2)), is_array([0.0, 0.0])
-    (True, False)
-    """
+    """Tell whether a value is a NumPy or a CuPy array."""
     return isinstance(value, numpy.ndarray) or _is_cupy(value)
 
 
@@ -131,26 +114,7 @@ def _is_cupy(value: object) -> bool:
 
 
 def device_of(array: Array) -> Device:
-    """The device an array lives on.
-
-    Parameters
-    ----------
-    array : numpy.ndarray or cupy.ndarray
-
-    Returns
-    -------
-    Device
-
-    Raises
-    ------
-    TypeError
-        If the value is no array.
-
-    Examples
-    --------
-    >>> str(device_of(numpy.zeros(3)))
-    'cpu'
-    """
+    """The device an array lives on; a TypeError if it is no array."""
     if isinstance(array, (numpy.ndarray, numpy.generic)):
         return CPU
     if _is_cupy(array):
@@ -159,18 +123,7 @@ def device_of(array: Array) -> Device:
 
 
 def common_device(*arrays: Array, name: str = "operation") -> Device:
-    """The one device all arrays live on.
-
-    Raises
-    ------
-    TypeError
-        If they live on several devices; the message lists each argument's.
-
-    Examples
-    --------
-    >>> str(common_device(numpy.zeros(1), numpy.ones(2)))
-    'cpu'
-    """
+    """The one device all arrays live on; where there are several, a TypeError lists them."""
     devices = [device_of(array) for array in arrays]
     if len(set(devices)) > 1:
         places = ", ".join(f"argument {i} on {place}" for i, place in enumerate(devices))
@@ -179,18 +132,7 @@ def common_device(*arrays: Array, name: str = "operation") -> Device:
 
 
 def array_module(*arrays: Array) -> ModuleType:
-    """The library the arrays belong to: the ``numpy`` or the ``cupy`` module.
-
-    Raises
-    ------
-    TypeError
-        If the arrays live on different devices, or one is no array.
-
-    Examples
-    --------
-    >>> array_module(numpy.zeros(1)).__name__
-    'numpy'
-    """
+    """The library the arrays belong to: the ``numpy`` or the ``cupy`` module."""
     for array in arrays:  # no generator: this is asked several times an operation
         if type(array) is not numpy.ndarray:
             break
@@ -200,19 +142,7 @@ def array_module(*arrays: Array) -> ModuleType:
 
 
 def as_dtype(name: str, dtype: Any, expected: str = "a dtype") -> Any:
-    """A NumPy dtype from its name, type or itself, in the byte order of the machine.
-
-    Raises
-    ------
-    TypeError
-        Naming the operation, if it is none, or none that tensors have: float32, float64, whole
-        numbers and booleans.
-
-    Examples
-    --------
-    >>> as_dtype("Tensor", "float32")
-    dtype('float32')
-    """
+    """A dtype that tensors have, from its name, type or itself, in the machine's byte order."""
     try:
         found = None if dtype is None else numpy.dtype(dtype)  # NumPy takes None for float64
     except (TypeError, ValueError):
@@ -232,11 +162,6 @@ def as_array(
     """An array, a number or a nested list as an array that a tensor can have.
 
     Arrays are not copied without need and keep their precision; Python floats become float32.
-
-    Raises
-    ------
-    TypeError, OverflowError
-        If the data is no regular array of numbers; if a number is out of the dtype's range.
 
     Examples
     --------
@@ -295,22 +220,7 @@ def where_not_finite(array: Array) -> str:
 
 
 def to_device(array: Array, target: str | Device) -> Array:
-    """Copy an array to a device; an array already there is returned as it is.
-
-    Parameters
-    ----------
-    array : numpy.ndarray or cupy.ndarray
-    target : str or Device
-
-    Returns
-    -------
-    numpy.ndarray or cupy.ndarray
-
-    Examples
-    --------
-    >>> to_device(numpy.arange(3), "cpu")
-    array([0, 1, 2])
-    """
+    """Copy an array to a device; an array already there is returned as it is."""
     target = target if isinstance(target, Device) else device(target)
     if device_of(array) == target:
         return array
@@ -321,26 +231,14 @@ def to_device(array: Array, target: str | Device) -> Array:
 
 
 def to_numpy(array: Array) -> numpy.ndarray:
-    """Copy an array to the host; a NumPy array is returned as it is. Waits for the device.
-
-    Examples
-    --------
-    >>> to_numpy(numpy.arange(2))
-    array([0, 1])
-    """
+    """Copy an array to the host; a NumPy array is returned as it is. Waits for the device."""
     if device_of(array) == CPU:
         return numpy.asarray(array)
     return sys.modules["cupy"].asnumpy(array)
 
 
 def use_device(place: Device) -> contextlib.AbstractContextManager:
-    """Make a device the current one, so that new arrays and launches go there.
-
-    Examples
-    --------
-    >>> with use_device(Device("cpu")):
-    ...     pass
-    """
+    """Make a device the current one, so that new arrays and launches go there."""
     if place.type == "cpu":
         return contextlib.nullcontext()
     return import_cupy().cuda.Device(place.index)
@@ -349,25 +247,9 @@ def use_device(place: Device) -> contextlib.AbstractContextManager:
 def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: int = 0) -> Array:
     """See the memory of an array in another shape, elements more than once if need be.
 
-    Parameters
-    ----------
-    x : array
-    shape : sequence of int
-    strides : sequence of int
-        In bytes.
-    first : int
-        Which element of x, counted in memory, is the first of the view. Only for a contiguous x.
-
-    Returns
-    -------
-    array
-        To be read only.
-
-    Raises
-    ------
-    ValueError
-        With NumPy and a contiguous x, if the view would reach beyond x; if ``first`` is given for
-        an x that is not contiguous.
+    The view is to be read only. ``strides`` are in bytes; ``first`` is the element of a contiguous
+    x, counted in memory, that the view starts at. NumPy refuses a view that reaches beyond such an
+    x.
 
     Examples
     --------

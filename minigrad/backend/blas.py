@@ -1,8 +1,7 @@
-"""What there is to know of BLAS and to tell it: its way with small products, and its threads.
+"""BLAS, which multiplies matrices: its threads, and its way with small products.
 
-While shards run side by side it is held to one thread. Each worker's matrix products are small;
-BLAS threads under several workers would only get in each other's way, and would make the order of
-additions depend on how many there are.
+While shards run side by side BLAS is held to one thread. Threads of its own under several workers
+would get in each other's way, and the order of additions would depend on how many there are.
 """
 
 from __future__ import annotations
@@ -37,17 +36,7 @@ def one_blas_thread() -> Iterator[None]:
 
     The limit belongs to the process, so holders are counted: the first sets it, the last lifts
     it. Entering while it is held costs next to nothing, so a training loop holds it throughout.
-
-    Warns
-    -----
-    RuntimeWarning
-        Once, where the BLAS in use cannot be limited (macOS Accelerate, say): results may then
-        depend on its threads.
-
-    Examples
-    --------
-    >>> with one_blas_thread():
-    ...     pass
+    Where BLAS cannot be limited (macOS Accelerate, say), a RuntimeWarning says so once.
     """
     holder = object()
     try:
@@ -65,13 +54,8 @@ def with_one_blas_thread(function: _Function) -> _Function:
     """A function during which BLAS is limited to one thread, as by :func:`one_blas_thread`.
 
     Whatever moment Ctrl-C comes at, the limit is lifted when the function is left. A ``with``
-    statement cannot promise that: Ctrl-C may come when the block is over and before the code that
-    lifts the limit has begun; it is lifted once the exception is forgotten then.
-
-    Examples
-    --------
-    >>> with_one_blas_thread(lambda: 1)()
-    1
+    statement cannot promise that: Ctrl-C may come between the end of the block and the code that
+    lifts the limit. It is lifted once the exception is forgotten then.
     """
 
     @wraps(function)
@@ -132,13 +116,7 @@ def _set_threads(library: Any, threads: int) -> None:
 
 @cache
 def multiplies_small_in_place() -> bool:
-    """Whether BLAS multiplies small matrices where they are: OpenBLAS on some processors.
-
-    Examples
-    --------
-    >>> multiplies_small_in_place() in (True, False)
-    True
-    """
+    """Whether BLAS multiplies small matrices where they are: OpenBLAS on some processors."""
     with _lock:
         found = _blas().lib_controllers
     return any(getattr(library, "architecture", None) in IN_PLACE for library in found)

@@ -9,13 +9,7 @@ EXTRAS = "pip install -e '.[cuda13]' (CUDA 13) or pip install -e '.[cuda12]' (CU
 
 
 def import_cupy() -> ModuleType:
-    """Import CuPy, or say which extra installs it.
-
-    Raises
-    ------
-    RuntimeError
-        If CuPy is missing, broken or too old.
-    """
+    """Import CuPy; if it is missing, broken or too old, say which extra installs it."""
     try:
         import cupy
     except ModuleNotFoundError as error:
@@ -43,12 +37,7 @@ def require_device(index: int) -> None:
     """Make sure that GPU number ``index`` exists and computes.
 
     An importable CuPy says nothing about a GPU: it imports without a driver. So ask the driver
-    for its devices, then run one small computation.
-
-    Raises
-    ------
-    RuntimeError
-        With what is missing: CuPy, the driver, a device, that device, or a matching CUDA version.
+    for its devices, then run one small computation. A RuntimeError says what is missing.
     """
     cupy = import_cupy()
     if index in _working:

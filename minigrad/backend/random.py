@@ -27,20 +27,7 @@ _generator: Generator | None = None  # made when first needed: `numpy.random` ta
 def manual_seed(seed: int) -> Generator:
     """Start the default generator afresh, so that the layers made next are the same every time.
 
-    Parameters
-    ----------
-    seed : int
-        Not negative.
-
-    Returns
-    -------
-    numpy.random.Generator
-        The new default generator.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the seed is no whole number, or negative.
+    The seed is a whole number, not negative. The new default generator is returned.
 
     Examples
     --------
@@ -62,16 +49,9 @@ def manual_seed(seed: int) -> Generator:
 def default_generator() -> Generator:
     """The generator layers draw from when they are given none.
 
-    Seeded by :func:`manual_seed`; before that, from the operating system. Threads may share it:
-    each draw holds the generator's own lock. Which thread draws first is then a matter of chance,
-    so code that makes layers in several threads and wants the same ones twice gives each thread a
-    generator of its own.
-
-    Examples
-    --------
-    >>> seeded = manual_seed(0)
-    >>> default_generator() is seeded
-    True
+    Seeded by :func:`manual_seed`; before that, from the operating system. Threads may share it,
+    but which of them draws first is a matter of chance: code that makes layers in several threads
+    and wants the same ones twice gives each a generator of its own.
     """
     global _generator
     shard = _shard.get()
@@ -85,24 +65,16 @@ def default_generator() -> Generator:
 
 
 def is_part_of_batch() -> bool:
-    """Whether this code sees one shard of several: it cannot know what the others hold.
-
-    Examples
-    --------
-    >>> is_part_of_batch()
-    False
-    """
+    """Whether this code sees one shard of several: it cannot know what the others hold."""
     shard = _shard.get()
     return shard is not None and shard[0].shards > 1
 
 
 class ShardGenerators:
-    """One generator for each shard of a batch, so that randomness inside a model does not depend
-    on which worker computes the shard.
+    """One generator for each of a batch's shards: what a model draws depends on no worker.
 
-    All are seeded by one number drawn from the default generator, the first time any is asked
-    for: a model that draws nothing leaves the default generator alone. A seed of its own does so
-    in any case. ``shards`` is how many the batch has.
+    All are seeded by one number. Without a ``seed`` it is drawn from the default generator when
+    the first of them is asked for: a model that draws nothing leaves the default generator alone.
 
     Examples
     --------

@@ -341,9 +341,7 @@ class Optimizer:
             here = len(self.param_groups)
             raise ValueError(f"{name}: {len(saved_groups)} groups saved, {here} here")
         options = []
-        expected: list[
-            tuple[Any, Any]
-        ] = []  # each parameter, and the names of what is remembered of it
+        expected: list[tuple[Any, Any]] = []  # parameters, the names of what is remembered of them
         for i, (group, saved) in enumerate(zip(self.param_groups, saved_groups)):
             if set(saved) != set(group):
                 here, there = sorted(group), shown(sorted(map(str, saved)))

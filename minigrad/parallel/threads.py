@@ -13,7 +13,6 @@ import contextlib
 import contextvars
 import itertools
 import os
-import sys
 import threading
 import time
 from collections import deque
@@ -34,8 +33,9 @@ if hasattr(os, "register_at_fork"):
 
 def usable_cores() -> int:
     """How many of the machine's cores this process may use."""
-    if sys.version_info >= (3, 13):  # where it can be told another number
-        return os.process_cpu_count() or 1
+    told = getattr(os, "process_cpu_count", None)
+    if told is not None:  # Python 3.13, which can be told another number
+        return told() or 1
     if hasattr(os, "sched_getaffinity"):  # Linux; not macOS, not Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -45,10 +45,10 @@ def _apply(
         raise ValueError(f"inference: there are no samples in {x.shape}")
     if expected is not None:  # here, where the whole batch is known: the model sees a shard of it
         require_shape(f"{caller}: {type(model).__name__}", x, expected)
-    place = device_of_model(model)
+    device = device_of_model(model)
     parts = []
     for start in range(0, len(x), 4096):  # bounds what is on the device at once
-        part = to_device(numpy.asarray(x[start : start + 4096], dtype="float32"), place)
+        part = to_device(numpy.asarray(x[start : start + 4096], dtype="float32"), device)
         parts.append(to_numpy(map_shards(function, [part], workers=workers)))
     # Convolutions compute in a memory order of their own; arrays that leave them are in C order.
     return numpy.ascontiguousarray(numpy.concatenate(parts))

@@ -26,47 +26,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One layer as PyTorch prints it, its output's shape for one sample, how much it learns."""
-
-    description: str
-    shape: tuple[int, ...]
-    parameters: int
-
-
-def count_parameters(module: nn.Module) -> int:
-    """How many numbers a module learns."""
-    return sum(math.prod(parameter.shape) for parameter in module.parameters())
-
-
-def list_layers(network: nn.Sequential, shape: tuple[int, ...]) -> list[Layer]:
-    """The layers of a network, found by passing one sample of zeros through it.
-
-    Parameters
-    ----------
-    network : nn.Sequential
-    shape : tuple of int
-        Of one sample, without the batch.
-
-    Returns
-    -------
-    list of Layer
-
-    Examples
-    --------
-    >>> list_layers(nn.Sequential(nn.Conv2d(1, 32, kernel_size=5), nn.ReLU()), (1, 28, 28))[1]
-    Layer(description='ReLU()', shape=(32, 24, 24), parameters=0)
-    """
-    x = Tensor(numpy.zeros((1, *shape), dtype="float32"))
-    layers = []
-    with no_grad():
-        for layer in network:
-            x = layer(x)
-            layers.append(Layer(repr(layer), tuple(x.shape[1:]), count_parameters(layer)))
-    return layers
-
-
 class AutoEncoder(nn.Module):
     """The lecture's deep convolutional autoencoder, layer for layer.
 
@@ -140,6 +99,42 @@ class AutoEncoder(nn.Module):
         return self.decoder(self.encoder(x))
 
 
+class Denoiser(nn.Module):
+    """A denoiser without a bottleneck: the autoencoder's first two and last two layers.
+
+    The lecture notes that a denoiser may do without one, since copying its input would not help
+    it. The image shrinks from 28 to 20 pixels a side only by the borders of the convolutions.
+
+    Parameters
+    ----------
+    channels : int
+        Feature maps of the hidden layers.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> Denoiser()(Tensor(numpy.zeros((2, 1, 28, 28), "float32"))).shape
+    (2, 1, 28, 28)
+    """
+
+    def __init__(self, channels: int = 32) -> None:
+        super().__init__()
+        whole_number("Denoiser", "channels", channels)
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, channels, kernel_size=5),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, kernel_size=5),
+            nn.ReLU(),
+            nn.ConvTranspose2d(channels, channels, kernel_size=5),
+            nn.ReLU(),
+            nn.ConvTranspose2d(channels, 1, kernel_size=5),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Noisy images (N, 1, H, W) to clean ones, of the same shape."""
+        return self.layers(x)
+
+
 class _FlatAutoEncoder(nn.Module):
     """What autoencoders do whose layers take flat samples; a subclass makes the layers."""
 
@@ -194,42 +189,6 @@ class DenseAutoEncoder(_FlatAutoEncoder):
         self.decoder = nn.Linear(latent_size, features, bias=bias)
 
 
-class Denoiser(nn.Module):
-    """A denoiser without a bottleneck: the autoencoder's first two and last two layers.
-
-    The lecture notes that a denoiser may do without one, since copying its input would not help
-    it. The image shrinks from 28 to 20 pixels a side only by the borders of the convolutions.
-
-    Parameters
-    ----------
-    channels : int
-        Feature maps of the hidden layers.
-
-    Examples
-    --------
-    >>> import numpy
-    >>> Denoiser()(Tensor(numpy.zeros((2, 1, 28, 28), "float32"))).shape
-    (2, 1, 28, 28)
-    """
-
-    def __init__(self, channels: int = 32) -> None:
-        super().__init__()
-        whole_number("Denoiser", "channels", channels)
-        self.layers = nn.Sequential(
-            nn.Conv2d(1, channels, kernel_size=5),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, kernel_size=5),
-            nn.ReLU(),
-            nn.ConvTranspose2d(channels, channels, kernel_size=5),
-            nn.ReLU(),
-            nn.ConvTranspose2d(channels, 1, kernel_size=5),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Noisy images (N, 1, H, W) to clean ones, of the same shape."""
-        return self.layers(x)
-
-
 class MLPAutoEncoder(_FlatAutoEncoder):
     """An autoencoder of fully connected layers, for points: down the sizes, and back up.
 
@@ -254,36 +213,6 @@ class MLPAutoEncoder(_FlatAutoEncoder):
         self.decoder = mlp(*reversed(sizes))
         self.sample_shape = sizes[:1]
         self.latent_size = sizes[-1]
-
-
-def mlp(*sizes: int) -> nn.Sequential:
-    """Fully connected layers with ReLU between them, for points in the plane.
-
-    Parameters
-    ----------
-    *sizes : int
-        Features of the input, of each hidden layer, and of the output.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two sizes.
-
-    Examples
-    --------
-    >>> mlp(2, 100, 2)
-    Sequential(
-      (0): Linear(in_features=2, out_features=100, bias=True)
-      (1): ReLU()
-      (2): Linear(in_features=100, out_features=2, bias=True)
-    )
-    """
-    if len(sizes) < 2:
-        raise ValueError(f"mlp: expected at least the sizes of input and output, got {sizes}")
-    layers: list[nn.Module] = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
 
 
 class SmoothAutoEncoder(_FlatAutoEncoder):
@@ -328,3 +257,74 @@ class SmoothAutoEncoder(_FlatAutoEncoder):
             nn.Tanh(),
             nn.Linear(hidden, features),
         )
+
+
+def mlp(*sizes: int) -> nn.Sequential:
+    """Fully connected layers with ReLU between them, for points in the plane.
+
+    Parameters
+    ----------
+    *sizes : int
+        Features of the input, of each hidden layer, and of the output.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sizes.
+
+    Examples
+    --------
+    >>> mlp(2, 100, 2)
+    Sequential(
+      (0): Linear(in_features=2, out_features=100, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=100, out_features=2, bias=True)
+    )
+    """
+    if len(sizes) < 2:
+        raise ValueError(f"mlp: expected at least the sizes of input and output, got {sizes}")
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as PyTorch prints it, its output's shape for one sample, how much it learns."""
+
+    description: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+def count_parameters(module: nn.Module) -> int:
+    """How many numbers a module learns."""
+    return sum(math.prod(parameter.shape) for parameter in module.parameters())
+
+
+def list_layers(network: nn.Sequential, shape: tuple[int, ...]) -> list[Layer]:
+    """The layers of a network, found by passing one sample of zeros through it.
+
+    Parameters
+    ----------
+    network : nn.Sequential
+    shape : tuple of int
+        Of one sample, without the batch.
+
+    Returns
+    -------
+    list of Layer
+
+    Examples
+    --------
+    >>> list_layers(nn.Sequential(nn.Conv2d(1, 32, kernel_size=5), nn.ReLU()), (1, 28, 28))[1]
+    Layer(description='ReLU()', shape=(32, 24, 24), parameters=0)
+    """
+    x = Tensor(numpy.zeros((1, *shape), dtype="float32"))
+    layers = []
+    with no_grad():
+        for layer in network:
+            x = layer(x)
+            layers.append(Layer(repr(layer), tuple(x.shape[1:]), count_parameters(layer)))
+    return layers

@@ -1,4 +1,4 @@
-"""Checking arguments: numbers, and names with a suggestion for a misspelt one."""
+"""Checks of arguments: names (with a suggestion), numbers, generators, the shape of a batch."""
 
 from __future__ import annotations
 

@@ -169,7 +169,9 @@ class _Watch:
 
     def let_the_file_come(self) -> None:
         """From now on bytes may come for as long as they come fast enough."""
-        self.start, self.received, self.is_file = time.monotonic(), 0, True
+        self.is_file = True
+        self.start = time.monotonic()
+        self.received = 0
         # Room for what a chunked answer puts between the file's bytes.
         self.most = 2 * self.limits.max_bytes + _MOST_HEAD
 
@@ -202,11 +204,11 @@ class _Watch:
         The handshake that follows has what is left then, as a whole.
         """
         problem: OSError = OSError(f"{address[0]} has no address")
-        for family, kind, protocol, _, place in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
+        for family, kind, protocol, _, found in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
             connection = socket.socket(family, kind, protocol)
             try:
                 connection.settimeout(self.seconds())
-                connection.connect(place)
+                connection.connect(found)
                 connection.settimeout(self.seconds())
                 return connection
             except OSError as error:

@@ -27,28 +27,15 @@ _MAX_BYTES = 2**26  # of an array; the largest, 60,000 images of 28 x 28, takes 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A published set of the four IDX files.
+    """A published set of the four IDX files: what it is, its terms, where it is to be had."""
 
-    Parameters
-    ----------
-    name : str
-        The name `datasets.load` knows it by.
-    title, licence, homepage : str
-        What it is, the terms it is under, and where it is described.
-    mirrors : tuple of str
-        HTTPS addresses of folders that hold the four files with ``.gz`` appended, best first.
-    sha256 : mapping of str to str
-        File name (one of `FILES`) to the SHA-256 of its decompressed bytes.
-    archive_md5 : mapping of str to str
-        File name to the MD5 of the published ``.gz`` file, where no SHA-256 is known. It tells a
-        damaged file from a whole one; against a deliberate forgery MD5 is weak.
-    """
-
-    name: str
+    name: str  # `datasets.load` knows it by
     title: str
     licence: str
     homepage: str
-    mirrors: tuple[str, ...]
+    mirrors: tuple[str, ...]  # HTTPS addresses of folders with the files, ``.gz`` appended
+    # By the names of FILES. The SHA-256 is of the decompressed bytes; where none is known, the MD5
+    # is of the published archive: it tells a damaged file, but hardly a deliberate forgery.
     sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
     archive_md5: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -86,7 +86,9 @@ class FullGaussian:
                 f"FullGaussian: the covariance {covariance.shape} is not positive definite, its "
                 f"smallest eigenvalue is {smallest:.3g}"
             )
-        self.mean, self.covariance, self._factor = mean, covariance, factor
+        self.mean = mean
+        self.covariance = covariance
+        self._factor = factor
         self._whitening = numpy.linalg.inv(factor).T  # (x - mean) @ whitening = u
 
     def _mean(self, caller: str) -> numpy.ndarray:

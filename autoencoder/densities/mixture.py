@@ -21,6 +21,9 @@ from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
 
 __all__ = ["GaussianMixture", "Posterior", "posterior_of"]
 
+_CHUNK_VALUES = 2**22  # float64 values of an (N, K, d) array worked on at once: 32 MiB
+_SINGULAR = 1e-13  # of a singular covariance: an eigenvalue this far below the largest is a zero
+
 
 @dataclass(frozen=True)
 class Posterior:
@@ -97,10 +100,6 @@ def posterior_of(prior: GaussianMixture, noisy: Array, std: float) -> Posterior:
     shrunk = prior.project(noisy) * xp.asarray(shrinkage)
     means = xp.asarray(prior.means) + xp.einsum("kij,nkj->nki", xp.asarray(prior.axes), shrunk)
     return Posterior(prior.noised(std).responsibilities(noisy), means, xp.asarray(covariances))
-
-
-_CHUNK_VALUES = 2**22  # float64 values of an (N, K, d) array worked on at once: 32 MiB
-_SINGULAR = 1e-13  # of a singular covariance: an eigenvalue this far below the largest is a zero
 
 
 class GaussianMixture:

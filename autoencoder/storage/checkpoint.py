@@ -472,8 +472,8 @@ def check_value(value: Any, expected: Any, path: str | os.PathLike[str], field: 
     finite number
     """
 
-    def refuse(problem: str, place: str = field) -> CheckpointError:
-        return CheckpointError(os.fspath(path), place, problem)
+    def refuse(problem: str, part: str = field) -> CheckpointError:
+        return CheckpointError(os.fspath(path), part, problem)
 
     if isinstance(expected, Kind):
         if not expected.accepts(value):

@@ -345,12 +345,13 @@ def _part(arrays: dict[str, numpy.ndarray], prefix: str) -> dict[str, numpy.ndar
 class _SavedRow(dict[str, float]):
     """A row from a file: a metric that it lacks is the file's fault."""
 
-    def __init__(self, path: str, place: int, row: dict[str, float]) -> None:
+    def __init__(self, path: str, number: int, row: dict[str, float]) -> None:
         super().__init__(row)
-        self.path, self.place = path, place
+        self.path = path
+        self.number = number
 
     def __missing__(self, column: str) -> float:
-        field = f"metadata 'rows'[{self.place}][{column!r}]"
+        field = f"metadata 'rows'[{self.number}][{column!r}]"
         raise CheckpointError(self.path, field, "is missing")
 
 

@@ -16,6 +16,8 @@ from autoencoder.data.idx import write_idx
 from autoencoder.data.published import FILES, Source
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
+# Made once: to compress it takes longer than the tests wait for an answer on a busy machine.
+BOMB = gzip.compress(b"\0\0\x08\1\x7f\xff\xff\xff" + bytes(10_000_000))
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -181,7 +183,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(gzip.compress(gzip.decompress(content)[:-1] + b"\xaa"))
 
     def bomb(self, content, first):
-        self.answer(gzip.compress(b"\0\0\x08\1\x7f\xff\xff\xff" + bytes(10_000_000)))
+        self.answer(BOMB)
 
     def to_plain_http(self, content, first):
         self.answer(b"", 302, Location=f"http://127.0.0.1:{self.server.server_port}{self.path}")

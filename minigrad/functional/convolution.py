@@ -34,7 +34,9 @@ Two = tuple[int, int]
 Shape = tuple[int, ...]
 
 
-def _check_shapes(name: str, x: Shape, weight: Shape, groups: Any) -> None:
+def _check_shapes(
+    name: str, x: Shape, weight: Shape, bias: Shape | None, groups: Any, is_transposed: bool
+) -> None:
     """Refuse what conv2d and conv_transpose2d refuse alike."""
     if len(x) not in (3, 4):
         raise ValueError(f"{name}: input must be (N, C, H, W) or (C, H, W), got shape {x}")
@@ -48,12 +50,18 @@ def _check_shapes(name: str, x: Shape, weight: Shape, groups: Any) -> None:
         raise ValueError(
             f"{name}: {groups} groups do not divide the {weight[0]} channels of weight {weight}"
         )
-
-
-def _check_bias(name: str, bias: Shape | None, channels: int) -> None:
-    if bias not in (None, (channels,)):
+    channels, out_channels = weight[1] * groups, weight[0]
+    if is_transposed:
+        channels, out_channels = out_channels, channels
+    if x[-3] != channels:
         raise ValueError(
-            f"{name}: bias has shape {bias}, {channels} output channels expect ({channels},)"
+            f"{name}: input has {x[-3]} channels, weight {weight} expects {channels}"
+            + (f" ({groups} groups)" if groups > 1 else "")
+        )
+    if bias not in (None, (out_channels,)):
+        raise ValueError(
+            f"{name}: bias has shape {bias}, {out_channels} output channels expect "
+            f"({out_channels},)"
         )
 
 
@@ -69,14 +77,8 @@ def conv2d_geometry(
 ) -> Geometry:
     """The geometry of :func:`conv2d`, from the shapes of its tensors; refuses what does not fit."""
     name = "conv2d"
-    _check_shapes(name, x, weight, groups)
+    _check_shapes(name, x, weight, bias, groups, is_transposed=False)
     kernel, size = weight[2:], x[-2:]
-    if x[-3] != weight[1] * groups:
-        raise ValueError(
-            f"{name}: input has {x[-3]} channels, weight {weight} expects "
-            f"{weight[1] * groups}" + (f" ({groups} groups)" if groups > 1 else "")
-        )
-    _check_bias(name, bias, weight[0])
     reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel))
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
@@ -113,11 +115,8 @@ def conv_transpose2d_geometry(
 ) -> Geometry:
     """The geometry of :func:`conv_transpose2d`, likewise. Its input is y, its result x."""
     name = "conv_transpose2d"
-    _check_shapes(name, x, weight, groups)
+    _check_shapes(name, x, weight, bias, groups, is_transposed=True)
     kernel, size = weight[2:], x[-2:]
-    if x[-3] != weight[0]:
-        raise ValueError(f"{name}: input has {x[-3]} channels, weight {weight} expects {weight[0]}")
-    _check_bias(name, bias, weight[1] * groups)
     if any(e >= max(s, d) for e, s, d in zip(output_padding, stride, dilation)):
         raise ValueError(
             f"{name}: output_padding {output_padding} must be less than stride {stride} or "

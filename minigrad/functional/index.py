@@ -94,10 +94,10 @@ def getitem(x: Any, key: Any) -> Tensor:
     try:
         return _numbers_first(x, parts)
     except IndexError as error:
-        shown = ", ".join(
+        listed = ", ".join(
             f"array of shape {part.shape}" if is_array(part) else str(part) for part in parts
         )
-        raise IndexError(f"index: [{shown}] does not fit shape {x.shape}") from error
+        raise IndexError(f"index: [{listed}] does not fit shape {x.shape}") from error
 
 
 def _numbers_first(x: Tensor, parts: tuple) -> Tensor:
@@ -107,18 +107,18 @@ def _numbers_first(x: Tensor, parts: tuple) -> Tensor:
     two, it moves the array's dimensions to the front.
     """
 
-    def is_number(part: Any) -> bool:
+    def is_integer(part: Any) -> bool:
         return isinstance(part, int) or (
             is_array(part) and part.ndim == 0 and part.dtype.kind != "b"
         )
 
-    has_arrays = any(is_array(part) and not is_number(part) for part in parts)
-    if not (has_arrays and any(map(is_number, parts))):
+    has_arrays = any(is_array(part) and not is_integer(part) for part in parts)
+    if not (has_arrays and any(map(is_integer, parts))):
         return Index(parts)(x)
     numbers: list[Any] = []
     arrays: list[Any] = []
     for part in parts:
-        if is_number(part):
+        if is_integer(part):
             numbers.append(part)
         elif is_array(part):
             numbers += [slice(None)] * (part.ndim if part.dtype.kind == "b" else 1)

@@ -13,7 +13,7 @@ from minigrad.functional.index import Index, Pad, stack
 from minigrad.functional.select import Mask, Where
 
 
-def _windows(
+def _window_pixels(
     x: Tensor,
     kernel: tuple[int, int],
     stride: tuple[int, int],
@@ -117,7 +117,7 @@ def max_pool2d(
     dilation = pair(name, "dilation", dilation)
     output = _output_size(name, x, kernel, stride, padding, dilation, ceil_mode)
     x = _padded(x, kernel, stride, padding, dilation, output, float("-inf"))
-    windows = _windows(x, kernel, stride, output, dilation)
+    windows = _window_pixels(x, kernel, stride, output, dilation)
     xp = array_module(windows.data)
     places = xp.arange(len(windows)).reshape(-1, 1, 1, 1, 1)
     is_first_largest = places == windows.data.argmax(axis=0)
@@ -151,7 +151,7 @@ def avg_pool2d(
     padding = pair(name, "padding", padding, minimum=0)
     output = _output_size(name, x, kernel, stride, padding, (1, 1), ceil_mode)
     padded = _padded(x, kernel, stride, padding, (1, 1), output, 0.0)
-    total = Sum((0,))(_windows(padded, kernel, stride, output))
+    total = Sum((0,))(_window_pixels(padded, kernel, stride, output))
     counts = [
         _window_counts(n, k, s, p, count, count_include_pad)
         for n, k, s, p, count in zip(x.shape[2:], kernel, stride, padding, output)

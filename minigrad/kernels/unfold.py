@@ -57,7 +57,7 @@ def correlate_unfolded(x: Array, weight: Array, geometry: Geometry, bias: Array 
     matrix = matrix.reshape(groups, 1, 1, -1, out_group)  # (G, 1, 1, K, O / G)
     y = xp.empty((height, images, width, groups, out_group), dtype=x.dtype)
     target = y.transpose(3, 0, 1, 2, 4)  # (G, P, N, Q, O / G), with (N, Q) evenly spaced
-    for part, windows in _windows(padded(x, geometry), geometry):
+    for part, windows in _unfolded_windows(padded(x, geometry), geometry):
         pixels, window = windows.shape[2:]
         rows = product_rows(pixels, window * out_group)
         shape = (groups, height, pixels // rows, rows)
@@ -83,7 +83,7 @@ def weight_gradient_unfolded(x: Array, y: Array, geometry: Geometry) -> Array:
     window = math.prod(geometry.kernel_size) * in_group
     matrix = xp.zeros((groups, window, out_group), dtype=x.dtype)
     y = y.transpose(2, 0, 3, 1)  # (P, N, Q, O)
-    for part, windows in _windows(padded(x, geometry), geometry):
+    for part, windows in _unfolded_windows(padded(x, geometry), geometry):
         _add_products(windows, y[:, part], geometry.kernel_size[0], matrix)
     weight = matrix.reshape(groups, *geometry.kernel_size, in_group, out_group)
     weight = weight.transpose(0, 4, 3, 1, 2)  # (G, O / G, C / G, kh, kw)
@@ -112,7 +112,7 @@ def _add_products(windows: Array, y: Array, kernel_height: int, matrix: Array) -
         matrix += products.sum(axis=(1, 2)).reshape(matrix.shape)  # (G, parts, K / parts, O / G)
 
 
-def _windows(x: Array, geometry: Geometry) -> Iterator[tuple[slice, Array]]:
+def _unfolded_windows(x: Array, geometry: Geometry) -> Iterator[tuple[slice, Array]]:
     """Some images of a padded x at a time, and their windows as rows of matrices.
 
     The windows are (G, P, n * Q, K) for n images, K ordered (i, j, c). They overlap in memory and

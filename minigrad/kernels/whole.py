@@ -26,7 +26,7 @@ def weight_gradient_of_windows(x: Array, y: Array, geometry: Geometry) -> Array:
     groups = geometry.groups
     in_group = x.shape[1] // groups
     out_group = y.shape[1] // groups
-    windows = _windows(padded(x, geometry), geometry)  # (G, P * N * Q, K)
+    windows = _copied_windows(padded(x, geometry), geometry)  # (G, P * N * Q, K)
     y = y.transpose(2, 0, 3, 1).reshape(windows.shape[1], groups, out_group).swapaxes(0, 1)
     if groups == 1:  # CuPy transposes a single matrix in place, but copies a stack of them
         matrix = xp.matmul(windows[0].T, y[0])
@@ -72,7 +72,7 @@ def _correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Arra
     groups = geometry.groups
     out_channels = weight.shape[0]
     height, width = geometry.output_size
-    windows = _windows(x, geometry)  # (G, P * N * Q, K)
+    windows = _copied_windows(x, geometry)  # (G, P * N * Q, K)
     matrix = weight.reshape(groups, out_channels // groups, *weight.shape[1:])
     matrix = matrix.transpose(0, 3, 4, 2, 1)  # (G, kh, kw, C / G, O / G)
     y = xp.matmul(windows, matrix.reshape(groups, windows.shape[2], -1))  # (G, P * N * Q, O / G)
@@ -82,7 +82,7 @@ def _correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Arra
     return y.transpose(1, 3, 0, 2)
 
 
-def _windows(x: Array, geometry: Geometry) -> Array:
+def _copied_windows(x: Array, geometry: Geometry) -> Array:
     """The windows of a padded x as rows of a matrix: (G, P * N * Q, K), K ordered (i, j, c)."""
     xp = array_module(x)
     groups = geometry.groups
@@ -105,7 +105,7 @@ def _windows(x: Array, geometry: Geometry) -> Array:
 
 def multiply_image(x: Array, weight: Array, bias: Array) -> Array:
     """conv2d with a kernel as large as the image: x w^T."""
-    y = array_module(x, weight).matmul(_rows(x), _rows(weight).T)  # (N, O)
+    y = array_module(x, weight).matmul(_flat_images(x), _flat_images(weight).T)  # (N, O)
     if bias is not None:
         y += bias
     return y[:, :, None, None]
@@ -115,7 +115,7 @@ def spread_image(y: Array, weight: Array, bias: Array) -> Array:
     """conv_transpose2d with a kernel as large as the image: y w."""
     xp = array_module(y, weight)
     channels, height, width = weight.shape[1:]
-    x = xp.matmul(y[:, :, 0, 0], _rows(weight)).reshape(len(y), height, width, channels)
+    x = xp.matmul(y[:, :, 0, 0], _flat_images(weight)).reshape(len(y), height, width, channels)
     if bias is not None:
         x += bias
     return xp.ascontiguousarray(x.swapaxes(0, 1)).transpose(1, 3, 0, 2)
@@ -124,11 +124,11 @@ def spread_image(y: Array, weight: Array, bias: Array) -> Array:
 def weight_gradient_of_image(x: Array, y: Array) -> Array:
     """conv2d_weight_grad with a kernel as large as the image: y^T x."""
     channels, height, width = x.shape[1:]
-    weight = array_module(x, y).matmul(y[:, :, 0, 0].T, _rows(x))
+    weight = array_module(x, y).matmul(y[:, :, 0, 0].T, _flat_images(x))
     return weight.reshape(y.shape[1], height, width, channels).transpose(0, 3, 1, 2)
 
 
-def _rows(x: Array) -> Array:
+def _flat_images(x: Array) -> Array:
     """Images (N, C, H, W) as the rows of a matrix, ordered (h, w, c)."""
     images, channels, height, width = x.shape
     return x.transpose(0, 2, 3, 1).reshape(images, height * width * channels)

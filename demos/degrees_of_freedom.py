@@ -10,7 +10,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 import argparse
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -151,7 +151,7 @@ def _explained(z: numpy.ndarray, factors: numpy.ndarray) -> dict[str, float]:
     return {name: float(1 - r) for name, r in zip(FACTORS, rest)}
 
 
-def drops(rows: Iterable[dict[str, object]], count: int, model: str) -> tuple[float, float]:
+def drops(rows: Iterable[dict[str, Any]], count: int, model: str) -> tuple[float, float]:
     """The drop in log error from d = K - 1 to K, and from K to K + 1."""
     error = {
         row["d"]: row["test_mse"]

@@ -9,7 +9,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 import argparse
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "smoke": {"epochs": 1, "train_points": 2_000, "test_points": 500},
     "default": {"epochs": 40, "train_points": 50_000, "test_points": 10_000},
     "lecture": {"epochs": 40, "train_points": 50_000, "test_points": 10_000},

@@ -72,8 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, given = parse(parser, PRESETS, arguments)
     if options.checkpoint is not None and "latent_size" in given:
         parser.error("--latent-size: not allowed with --checkpoint, which has its own")
-    headless = options.headless
-    del options.headless  # how to run, not what to compute
+    headless = vars(options).pop("headless")  # how to run, not what to compute
 
     def ready() -> Run:
         if options.checkpoint is not None:

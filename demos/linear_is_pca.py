@@ -8,7 +8,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "smoke": {"steps": 50, "epochs": 1, "train_images": 300, "test_images": 200},
     "default": {"steps": 2_000, "epochs": 5, "train_images": 60_000, "test_images": 10_000},
     "lecture": {"steps": 2_000, "epochs": 5, "train_images": 60_000, "test_images": 10_000},
@@ -179,7 +179,7 @@ def _train_in_minibatches(run: Run, train: numpy.ndarray, pca: PCA, results: Res
     floor = mse_per_pixel(pca.inverse_transform(pca.transform(train)), train)
 
     def evaluate(model: DenseAutoEncoder) -> dict[str, float]:
-        decoder = model.decoder.weight.detach().to("cpu").numpy()
+        decoder = model.state_dict()["decoder.weight"]
         loss = mse_per_pixel(reconstruct(model, centred, run.options.workers), centred)
         return {
             "ratio": loss / floor,

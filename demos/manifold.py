@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "smoke": {"epochs": 2, "train_points": 2_000, "test_points": 500},
     "default": {"epochs": 30, "train_points": 20_000, "test_points": 5_000},
     "lecture": {"epochs": 30, "train_points": 20_000, "test_points": 5_000},

@@ -8,7 +8,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     "smoke": {"epochs": 1, "train_images": 1_000, "test_images": 200},
     "default": {"epochs": 2, "train_images": 60_000, "test_images": 10_000},
     "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 10_000},

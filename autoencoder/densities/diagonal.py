@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
@@ -45,8 +46,8 @@ class DiagonalGaussian:
     """
 
     def __init__(self, mean: ArrayLike | None = None, std: ArrayLike | None = None) -> None:
-        self.mean: numpy.ndarray | None = None
-        self.std: numpy.ndarray | None = None
+        self.mean: numpy.ndarray | Any = None
+        self.std: numpy.ndarray | Any = None
         if (mean is None) != (std is None):
             raise ValueError("DiagonalGaussian: give mean and std, or neither")
         if mean is not None and std is not None:

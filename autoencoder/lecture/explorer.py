@@ -220,8 +220,9 @@ class Explorer:
 
     def _point(self, event: Event) -> None:
         """The mouse was pressed, or moved while pressed, in the plane."""
-        is_drag = isinstance(event, MouseEvent) and event.button == 1
-        if is_drag and event.inaxes is self.plane and event.xdata is not None:
+        if not isinstance(event, MouseEvent) or event.button != 1:
+            return
+        if event.inaxes is self.plane and event.xdata is not None:
             self._leave()
             self.move_to(numpy.array([event.xdata, event.ydata]))
 

@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy
 
@@ -35,6 +35,8 @@ _LOCK_SECONDS = 1.0
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 # Options that say how to run, not what to compute.
 HOW = ("device", "workers", "save_seconds", "out", "resume", "replot")
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class Run:
@@ -223,16 +225,16 @@ class Run:
     def trained(
         self,
         name: str,
-        make_model: Callable[[], nn.Module],
+        make_model: Callable[[], Model],
         samples: numpy.ndarray,
         settings: TrainingSettings | None = None,
         *,
         corruption: Corruption | None = None,
-        evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+        evaluate: Callable[[Any], dict[str, float]] | None = None,
         tested_on: numpy.ndarray | None = None,
         own: bool = False,
         quiet: bool = False,
-    ) -> tuple[nn.Module, list[Row]]:
+    ) -> tuple[Model, list[Row]]:
         """A trained model: trained now, gone on with, or read if it is there already.
 
         Models are kept by name and by everything that decides the result, so sections that need

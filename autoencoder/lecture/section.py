@@ -358,7 +358,7 @@ def guarded(
     A bug does not: its exception goes on to the caller.
     """
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
-    run = None
+    run: Any = None
     try:
         run = ready()
         _announce_device(run)

@@ -53,7 +53,7 @@ def train(
     settings: TrainingSettings,
     *,
     corruption: Corruption | None = None,
-    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+    evaluate: Callable[[Any], dict[str, float]] | None = None,
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
     title: str = "training",

@@ -153,7 +153,8 @@ def size(library: str) -> tuple[int, float]:
     """Lines of Python in a package's folders, and megabytes of compiled libraries."""
     lines, compiled = 0, 0
     for package in LIBRARIES[library]:
-        for folder in importlib.util.find_spec(package).submodule_search_locations or []:
+        found: Any = importlib.util.find_spec(package)
+        for folder in found.submodule_search_locations or []:
             for path in Path(folder).rglob("*"):
                 if path.suffix == ".py":
                     lines += path.read_bytes().count(b"\n")

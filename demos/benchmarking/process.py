@@ -71,7 +71,7 @@ class Process:
         settings = dataclasses.replace(settings, variant=peer.variant)
         arguments = [peer.module, json.dumps(dataclasses.asdict(settings))]
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
-        self._child = subprocess.Popen(
+        self._child: Any = subprocess.Popen(
             [sys.executable, "-m", "benchmarking.process", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -92,7 +92,7 @@ class Result:
         gflops = self.gflops(label)
         if gflops is None or "matmul" not in self.values:
             return None
-        return gflops / self.gflops("matmul")
+        return gflops / self.gflops("matmul")  # type: ignore[operator]
 
     def ratios(self) -> list[Ratio]:
         """Every comparison whose two entries were measured."""

@@ -53,6 +53,13 @@ def user_line() -> str:
     return "an unknown line"
 
 
+def _is_real(value: Any) -> bool:
+    """Whether a value is one real number, Python's or NumPy's."""
+    if isinstance(value, numpy.generic):
+        return value.dtype.kind in "biuf"
+    return isinstance(value, numbers.Real)
+
+
 def require_number(
     name: str,
     what: str,
@@ -70,8 +77,7 @@ def require_number(
         ...
     ValueError: SGD: lr must be at least 0.0, got -0.1
     """
-    is_scalar = isinstance(value, numpy.generic) and value.dtype.kind in "biuf"
-    if not (is_scalar or isinstance(value, numbers.Real)):
+    if not _is_real(value):
         raise TypeError(f"{name}: {what} must be a number, got {shown(value)}")
     if below is not None and not minimum <= value < below:
         raise ValueError(f"{name}: {what} must lie in [{minimum}, {below}), got {shown(value)}")

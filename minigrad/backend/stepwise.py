@@ -48,30 +48,30 @@ def run_inside(function: Function, variable: ContextVar[Any], inside: Inside) ->
     >>> run_inside(level.get, level, lambda outer: outer + 1)(), level.get()
     (2, 1)
     """
-    wrapped: Any
     if isinstance(function, staticmethod | classmethod):
         return type(function)(run_inside(function.__func__, variable, inside))  # type: ignore[return-value]
     if isinstance(function, type):
         if function.__init__ is not object.__init__:
             function.__init__ = run_inside(function.__init__, variable, inside)
-        return function
+        return function  # type: ignore[return-value]
 
     def is_a(test: Callable[[Any], bool]) -> bool:
         return test(function) or test(getattr(function, "__call__", None))  # noqa: B004
 
     if is_a(inspect.isgeneratorfunction):
 
-        def wrapped(*args: Any, **kwargs: Any) -> Generator:
-            return (yield from _stepwise(function(*args, **kwargs), _Steps(variable, inside)))
+        def wrapped(*args: Any, **kwargs: Any) -> Generator:  # type: ignore[no-redef]
+            steps = _Steps(variable, inside)
+            return (yield from _stepwise(function(*args, **kwargs), steps))  # type: ignore[misc]
 
     elif is_a(inspect.iscoroutinefunction):
 
-        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:  # type: ignore[no-redef]
             return await _stepwise(function(*args, **kwargs), _Steps(variable, inside))
 
     elif is_a(inspect.isasyncgenfunction):
 
-        async def wrapped(*args: Any, **kwargs: Any) -> AsyncGenerator:
+        async def wrapped(*args: Any, **kwargs: Any) -> AsyncGenerator:  # type: ignore[no-redef]
             generator, steps = function(*args, **kwargs), _Steps(variable, inside)
             try:
                 produced = await _stepwise(generator.asend(None), steps)

@@ -186,9 +186,8 @@ def format_trace(steps: Iterable[BackwardStep]) -> str:
        2  sum     ()        1      (2,)     1.414  mul (1)  minigrad/engine/operation.py:...
        1  mul     (2,)      1.414  (2,)     2.236  w        minigrad/functional/arithmetic.py:...
     """
-    rows: list[tuple[str, ...]] = [
-        ("step", "undone", "arriving", "norm", "leaving", "norm", "to", "breakpoint")
-    ]
+    titles = ("step", "undone", "arriving", "norm", "leaving", "norm", "to", "breakpoint")
+    rows: list[tuple[str, ...]] = [titles]
     for step in steps:
         first = (str(step.number), step.name, str(step.gradient.shape), f"{step.norm:.4g}")
         place = step.breakpoint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from typing import Any
 
 from ..problems import Problem
 
@@ -60,7 +61,7 @@ class Peer:
         return self.has_convolutions and not (self.is_slow and is_large)
 
 
-def _peer(name: str, label: str = "", **traits: str | bool) -> Peer:
+def _peer(name: str, label: str = "", **traits: Any) -> Peer:
     return Peer(label or name, name, f"{__name__}.with_{name}", name, **traits)
 
 

@@ -32,7 +32,7 @@ class AutogradTask(Task):
             return anp.mean((network(apply, self, weights, problem.inputs) - problem.inputs) ** 2)
 
         self.loss_and_grad = autograd.value_and_grad(loss)
-        self.sums = autograd.value_and_grad(lambda leaves: chain(*leaves, self.pairs))
+        self.sums = autograd.value_and_grad(lambda leaves: chain(*leaves, self.pairs))  # type: ignore
         self.leaves = (problem.inputs, *problem.weights.values())
         self.state = first_state(numpy.asarray, problem)
 

@@ -78,7 +78,7 @@ class MinigradTask(Task):
         self.result = map_shards(self.model, [self.inputs], workers=self.workers)
 
     def chain(self) -> None:
-        loss = chain(*self.leaves, self.pairs)
+        loss = chain(*self.leaves, self.pairs)  # type: ignore[call-arg]
         self.result = loss, grad(loss, self.leaves)
 
     def wait(self) -> None:

@@ -77,7 +77,7 @@ class TorchTask(Task):
             self.result = self.model(self.inputs)
 
     def chain(self) -> None:
-        loss = chain(*self.leaves, self.pairs)
+        loss = chain(*self.leaves, self.pairs)  # type: ignore[call-arg]
         self.result = loss, torch.autograd.grad(loss, self.leaves)
 
     def wait(self) -> None:

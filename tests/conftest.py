@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 import minigrad
+from autoencoder.storage.files import file_lock
 
 sys.path.insert(0, str(Path(__file__).parent / "standin"))
 
@@ -61,3 +64,46 @@ def tensor(device):
         return minigrad.Tensor(values, requires_grad=requires_grad, dtype=dtype, device=device)
 
     return make
+
+
+# These train the same models, and so take turns.
+DEEP_SECTIONS = (
+    "train_autoencoder",
+    "linear_bottleneck",
+    "interpolate",
+    "sample_latent",
+    "latent_density",
+)
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory):
+    """Copy the folder of a section's run with the preset smoke: ``smoke_run(name, folder)``.
+
+    A section is computed once in a run of the suite, by the first test that asks: xdist's workers
+    share it, under a lock. The copy is the caller's to change.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    shared = shared / "smoke"
+    (shared / "models").mkdir(parents=True, exist_ok=True)
+
+    def copy(name, folder):
+        from autoencoder.lecture.section import main  # imports matplotlib, which takes long
+        from autoencoder.lecture.sections import load_section
+
+        original, is_done = shared / name, shared / f"{name} is done"
+        lock = "deep" if name in DEEP_SECTIONS else name
+        with file_lock(shared / f"{lock}.lock", timeout=600):
+            if not is_done.exists():
+                shutil.rmtree(original, ignore_errors=True)  # what a failed run left
+                original.mkdir()
+                if name in DEEP_SECTIONS:
+                    (original / "models").symlink_to(shared / "models")
+                assert main(load_section(name), ["--preset", "smoke", "--out", str(original)]) == 0
+                is_done.touch()
+            shutil.copytree(original, folder, dirs_exist_ok=True)
+        return folder
+
+    return copy

@@ -1,8 +1,11 @@
 """The lecture's page from one command: all sections, self-contained, resumed, redrawn."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import re
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,9 +25,18 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def lecture(tmp_path_factory):
+def lecture(tmp_path_factory, smoke_run):
+    """The lecture made of sections that were computed alone, as their demos are."""
     folder = tmp_path_factory.mktemp("lecture")
-    assert main(["--preset", "smoke", "--out", str(folder)]) == 0
+    for name in SECTIONS:
+        shutil.copytree(
+            smoke_run(name, folder / name) / "models", folder / "models", dirs_exist_ok=True
+        )
+        shutil.rmtree(folder / name / "models")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert main(["--preset", "smoke", "--out", str(folder)]) == 0
+    assert said.getvalue().count("was computed before") == len(SECTIONS)
     return folder
 
 

@@ -14,10 +14,8 @@ SMOKE = section.presets["smoke"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compare")
-    assert main(section, ["--preset", "smoke", "--out", str(folder)]) == 0
-    return folder
+def folder(tmp_path_factory, smoke_run):
+    return smoke_run("compare_denoisers", tmp_path_factory.mktemp("compare"))
 
 
 def measured(folder):

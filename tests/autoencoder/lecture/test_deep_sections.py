@@ -36,18 +36,10 @@ train_autoencoder = load_demo("train_autoencoder")
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
+def smoke(tmp_path_factory, smoke_run):
     """The folder of each section's smoke run; all share their models."""
     root = tmp_path_factory.mktemp("sections")
-    models = root / "models"
-    models.mkdir()
-    folders = {}
-    for name, section in SECTIONS.items():
-        folders[name] = root / name
-        folders[name].mkdir()
-        (folders[name] / "models").symlink_to(models)
-        assert main(section, ["--preset", "smoke", "--out", str(folders[name])]) == 0
-    return folders
+    return {name: smoke_run(name, root / name) for name in SECTIONS}
 
 
 def results_of(folder):
@@ -99,7 +91,7 @@ def test_replot_draws_the_same_without_computing(name, smoke, monkeypatch):
 
 
 def test_sections_share_their_models(smoke):
-    kept = sorted(path.name for path in (smoke["interpolate"] / "models").iterdir())
+    kept = sorted(path.name for path in (smoke["latent_density"] / "models").iterdir())
     names = [re.fullmatch(r"autoencoder-d(\d+)-\w+", name)[1] for name in kept]
     assert sorted(names, key=int) == ["2", "8", "16"]
 

@@ -18,10 +18,8 @@ freedom = load_demo("degrees_of_freedom")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("freedom")
-    assert main(freedom.section, ["--preset", "smoke", "--out", str(folder)]) == 0
-    return folder
+def folder(tmp_path_factory, smoke_run):
+    return smoke_run("degrees_of_freedom", tmp_path_factory.mktemp("freedom"))
 
 
 def test_both_are_measured_for_every_latent_size(folder):

@@ -15,10 +15,8 @@ TRAINED_ON = restore.TRAINED_ON
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("restore")
-    assert main(section, ["--preset", "smoke", "--out", str(folder)]) == 0
-    return folder
+def folder(tmp_path_factory, smoke_run):
+    return smoke_run("restore", tmp_path_factory.mktemp("restore"))
 
 
 def test_all_ways_are_measured_on_every_kind_and_share(folder):

@@ -18,11 +18,10 @@ FIGURES = {
 
 
 @pytest.fixture(params=list(FIGURES), scope="module")
-def finished(request, tmp_path_factory):
+def finished(request, tmp_path_factory, smoke_run):
     """A section, its figures' names and the folder of its smoke run."""
     section, figures = load_section(request.param), FIGURES[request.param]
-    folder = tmp_path_factory.mktemp(request.param) / "run"
-    assert main(section, ["--preset", "smoke", "--out", str(folder)]) == 0
+    folder = smoke_run(request.param, tmp_path_factory.mktemp(request.param))
     return section, figures, folder
 
 

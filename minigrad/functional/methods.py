@@ -101,8 +101,8 @@ class TensorMethods:
     __rmatmul__ = _reflected(linalg.matmul)
     __getitem__ = index.getitem
 
-    __eq__ = eq = select.eq  # type: ignore[assignment]
-    __ne__ = ne = select.ne  # type: ignore[assignment]
+    eq = select.eq
+    ne = select.ne
     __lt__ = lt = select.lt
     __le__ = le = select.le
     __gt__ = gt = select.gt
@@ -142,6 +142,12 @@ class TensorMethods:
     expand = shape.expand
 
     to = to
+
+    def __eq__(self: Any, other: Any) -> Tensor:  # type: ignore[override]
+        return select.eq(self, other)
+
+    def __ne__(self: Any, other: Any) -> Tensor:  # type: ignore[override]
+        return select.ne(self, other)
 
     def where(self: Any, condition: Any, other: Any) -> Tensor:
         """This tensor where the condition holds, ``other`` elsewhere: see ``functional.where``."""

@@ -7,18 +7,18 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy
 
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import DATA_OPTIONS, measure_psnr, table_of
+from autoencoder.lecture.shared import DataOptions, measure_psnr, table_of
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder, Denoiser
 from autoencoder.storage.checkpoint import COUNT, NUMBER
@@ -31,19 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS = {
-    "smoke": {"epochs": 1, "train_images": 400, "test_images": 100},
-    "default": {"epochs": 2, "train_images": 60_000, "test_images": 10_000},
-    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 10_000},
-    "full": {"epochs": 25, "train_images": 60_000, "test_images": 10_000},
-}
-for preset in PRESETS.values():
-    preset.update(batch_size=100, latent_size=32)
 
-OPTIONS = (
-    *DATA_OPTIONS,
-    Option("latent-size", positive, "d, the size of the bottleneck"),
-)
+@dataclass
+class Options(DataOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    train_images: int = option(positive, "training images to use", smoke=400, default=60_000)
+    latent_size: int = option(positive, "d, the size of the bottleneck", default=32)
+
 
 MIDDLE = 0.5  # the noise of train_denoiser, and of the denoiser without a bottleneck
 TRAINING_NOISES = (0.25, MIDDLE, 1.0)
@@ -53,7 +48,7 @@ DIGITS = 3  # shown at each noise; odd, so that a heading stands over the middle
 INPUT = "noisy input"
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """Train the denoisers, then measure all of them on the same noisy images."""
     options = run.options
     train = run.images("train", options.train_images)
@@ -94,7 +89,7 @@ def compute(run: Run) -> Results:
 
 
 def _trained(
-    run: Run,
+    run: Run[Options],
     name: str,
     make_model: Callable[[], nn.Module],
     train: numpy.ndarray,
@@ -123,7 +118,7 @@ def _row(name: str, test_noise: float, decibels: object) -> dict[str, object]:
     return {"denoiser": name, "test_noise_std": test_noise, "test_psnr_db": decibels}
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     narrow = f"d = {options.latent_size}"
     names = [_name(narrow, noise) for noise in TRAINING_NOISES]
@@ -228,11 +223,10 @@ section = Section(
     description="Denoisers with a bottleneck and without one, trained on little, middling and "
     "much noise, measured at every noise. A denoiser may do without a bottleneck: copying its "
     "input would not help it.",
-    presets=PRESETS,
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=OPTIONS,
+    options=Options,
     check=Run.require_images,
 )

@@ -7,16 +7,16 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autoencoder.data.faces import FACTORS, sample_faces
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel
@@ -31,21 +31,24 @@ if TYPE_CHECKING:
 
 __all__ = ["drops", "faces", "section", "train_on_faces"]
 
-PRESETS = {
-    "smoke": {"epochs": 1, "train_images": 400, "test_images": 200, "hidden": 32},
-    "default": {"epochs": 20, "train_images": 20_000, "test_images": 2_000, "hidden": 128},
-    "lecture": {"epochs": 40, "train_images": 20_000, "test_images": 2_000, "hidden": 128},
-    "full": {"epochs": 60, "train_images": 40_000, "test_images": 5_000, "hidden": 256},
-}
-for preset in PRESETS.values():
-    preset.update(batch_size=100, image_size=16)
 
-OPTIONS = (
-    Option("train-images", positive, "training faces to draw"),
-    Option("test-images", positive, "test faces to draw"),
-    Option("hidden", positive, "units of each of the four hidden layers"),
-    Option("image-size", positive, "height and width of a face in pixels, from 8"),
-)
+@dataclass
+class Options(CommonOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=1, default=20, lecture=40, full=60
+    )
+    batch_size: int = option(positive, "samples in a step", default=100)
+    train_images: int = option(
+        positive, "training faces to draw", smoke=400, default=20_000, full=40_000
+    )
+    test_images: int = option(positive, "test faces to draw", smoke=200, default=2_000, full=5_000)
+    hidden: int = option(
+        positive, "units of each of the four hidden layers", smoke=32, default=128, full=256
+    )
+    image_size: int = option(positive, "height and width of a face in pixels, from 8", default=16)
+
 
 COUNTS = (3, 6)  # K, how many factors vary
 BEYOND = 2  # latents more than factors that are tried
@@ -54,7 +57,7 @@ SHOWN = 8
 STEPS = 9  # faces along a latent
 
 
-def faces(run: Run, count: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+def faces(run: Run[Options], count: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
     """Training faces and test faces of K factors, and the factors of the test faces."""
     options = run.options
     size = options.image_size
@@ -67,7 +70,7 @@ def faces(run: Run, count: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.nda
 
 
 def train_on_faces(
-    run: Run, count: int, latent_size: int, centred: numpy.ndarray
+    run: Run[Options], count: int, latent_size: int, centred: numpy.ndarray
 ) -> SmoothAutoEncoder:
     """The deep autoencoder with d latents for faces of K factors, less their mean."""
     model, rows = run.trained(
@@ -85,7 +88,7 @@ def train_on_faces(
     return model
 
 
-def check(run: Run) -> None:
+def check(run: Run[Options]) -> None:
     """Faces enough for the components of PCA and for the map from latents to factors."""
     most = max(COUNTS) + BEYOND
     run.require("train_images", most + 1, f"PCA with {most} components")
@@ -93,7 +96,7 @@ def check(run: Run) -> None:
     run.require("image_size", 8, "a face")
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """For each K, PCA and the deep autoencoder for d from 1 to K + 2."""
     rows: list[dict[str, object]] = []
     arrays: dict[str, numpy.ndarray] = {}
@@ -164,7 +167,7 @@ def drops(rows: Iterable[dict[str, Any]], count: int, model: str) -> tuple[float
     )
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     arrays = {f"traversal/{count}": f"{count * STEPS} 3 H W" for count in COUNTS}
     shown = [f"{way}/{count}" for count in COUNTS for way in ("original", "PCA", "deep")]
@@ -269,11 +272,10 @@ section = Section(
     r" f(x)\in\mathbb{R}^d,\quad x=\mathrm{render}(u_1,\ldots,u_K)",
     description="Faces drawn from K factors have K degrees of freedom, however many pixels: the "
     "deep autoencoder's error shows K, that of PCA does not.",
-    presets=PRESETS,
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=OPTIONS,
+    options=Options,
     check=check,
 )

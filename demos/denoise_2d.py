@@ -7,16 +7,16 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
 import itertools
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy
 
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.data.curves import circle, mixture_ring, spiral, two_moons
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import measure_error
@@ -32,21 +32,24 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": {"epochs": 1, "train_points": 2_000, "test_points": 500},
-    "default": {"epochs": 40, "train_points": 50_000, "test_points": 10_000},
-    "lecture": {"epochs": 40, "train_points": 50_000, "test_points": 10_000},
-    "full": {"epochs": 200, "train_points": 50_000, "test_points": 10_000},
-}
-for preset in PRESETS.values():
-    preset.update(batch_size=500, noise_std=0.15, mixture_noise_std=0.3)
 
-OPTIONS = (
-    Option("train-points", positive, "training points to draw"),
-    Option("test-points", positive, "test points to measure on"),
-    Option("noise-std", positive_number, "standard deviation of the noise on the curves"),
-    Option("mixture-noise-std", positive_number, "standard deviation of the noise on the mixture"),
-)
+@dataclass
+class Options(CommonOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=1, default=40, full=200
+    )
+    batch_size: int = option(positive, "samples in a step", default=500)
+    train_points: int = option(positive, "training points to draw", smoke=2_000, default=50_000)
+    test_points: int = option(positive, "test points to measure on", smoke=500, default=10_000)
+    noise_std: float = option(
+        positive_number, "standard deviation of the noise on the curves", default=0.15
+    )
+    mixture_noise_std: float = option(
+        positive_number, "standard deviation of the noise on the mixture", default=0.3
+    )
+
 
 CURVES = (circle, spiral, two_moons)
 MIXTURE = mixture_ring(6, std=0.15)
@@ -56,7 +59,7 @@ NAMES = ("test_loss", "test_loss_per_sample")
 MASS = 0.98  # of the noised density, that the fields are drawn for
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """Train a denoiser for each curve and one for the mixture; compare that with closed forms."""
     options = run.options
     results = Results(
@@ -82,7 +85,7 @@ def compute(run: Run) -> Results:
 
 
 def _denoise(
-    run: Run,
+    run: Run[Options],
     name: str,
     train: numpy.ndarray,
     clean: numpy.ndarray,
@@ -106,7 +109,7 @@ def _denoise(
     return model, noisy, reconstruct(model, noisy, options.workers)
 
 
-def _compute_mixture(run: Run, results: Results) -> None:
+def _compute_mixture(run: Run[Options], results: Results) -> None:
     """The learnt denoiser and score against the exact ones, on test points and on a grid."""
     options = run.options
     std = options.mixture_noise_std
@@ -146,7 +149,7 @@ def _rms(vectors: numpy.ndarray) -> float:
     return float(numpy.sqrt((vectors.astype("float64") ** 2).sum(axis=1).mean()))
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     curves = [curve.name for curve in CURVES]
     fields = ("grid", "denoised", "posterior_mean", "learnt_score", "score")
@@ -269,10 +272,9 @@ section = Section(
     equation=r"\phi^*(\tilde{x})=E[x\,|\,\tilde{x}]"
     r"=\tilde{x}+\sigma^2\,\nabla\,\log\,p_\sigma(\tilde{x})",
     description="Trains denoisers of points in the plane and compares one with the exact answer.",
-    presets=PRESETS,
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=OPTIONS,
+    options=Options,
 )

@@ -8,15 +8,23 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy
 
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode
-from autoencoder.lecture.command_line import Option, build_parser, folder, parse, positive
+from autoencoder.lecture.command_line import (
+    CommonOptions,
+    build_parser,
+    folder,
+    option,
+    parse,
+    positive,
+)
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import guarded, prepare
+from autoencoder.lecture.section import prepare_run, run_command
 from autoencoder.lecture.terminal import command
 from autoencoder.models import AutoEncoder
 from autoencoder.storage.checkpoint import CheckpointError, check_arrays, load_checkpoint
@@ -30,19 +38,37 @@ __all__ = ["contact_sheets", "main"]
 
 NAME = "explore_latent"
 COLUMNS, MOST_ROWS, PLANE = 9, 10, 13
-PRESETS = {
-    "smoke": {"epochs": 1, "train_images": 300, "test_images": 100},
-    "default": {"epochs": 1, "train_images": 10_000, "test_images": 1_000},
-    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 10_000},
-    "full": {"epochs": 25, "train_images": 60_000, "test_images": 10_000},
-}
-for preset in PRESETS.values():
-    preset.update(batch_size=50, latent_size=8)
-OPTIONS = (
-    Option("latent-size", positive, "d, the number of latents, of a model trained here"),
-    Option("train-images", positive, "images to train on, and to fit the density to"),
-    Option("test-images", positive, "test images to choose from"),
-)
+
+
+@dataclass
+class Options(CommonOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    epochs: int = option(
+        positive, "passes through the training samples", default=1, lecture=5, full=25
+    )
+    batch_size: int = option(positive, "samples in a step", default=50)
+    latent_size: int = option(
+        positive, "d, the number of latents, of a model trained here", default=8
+    )
+    train_images: int = option(
+        positive,
+        "images to train on, and to fit the density to",
+        smoke=300,
+        default=10_000,
+        lecture=60_000,
+        full=60_000,
+    )
+    test_images: int = option(
+        positive,
+        "test images to choose from",
+        smoke=100,
+        default=1_000,
+        lecture=10_000,
+        full=10_000,
+    )
+    checkpoint: str | None = None
+    headless: bool = False
 
 
 @command
@@ -63,13 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{NAME}.py",
         "Moves the latents of an autoencoder by hand and decodes them. Trains one first, or takes "
         "--checkpoint; without a screen it writes contact sheets.",
-        PRESETS,
-        OPTIONS,
+        Options,
     )
     add = parser.add_argument
     add("--checkpoint", metavar="FILE", type=folder, help="a trained AutoEncoder to explore")
     add("--headless", action="store_true", help="open no window; write contact sheets")
-    options, given = parse(parser, PRESETS, arguments)
+    options, given = parse(parser, Options, arguments)
     if options.checkpoint is not None and "latent_size" in given:
         parser.error("--latent-size: not allowed with --checkpoint, which has its own")
     headless = vars(options).pop("headless")  # how to run, not what to compute
@@ -77,9 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def ready() -> Run:
         if options.checkpoint is not None:
             _read(options.checkpoint)  # refused before anything is written
-        return prepare(NAME, parser, options, given, _check)
+        return prepare_run(NAME, parser, options, given, _check)
 
-    return guarded(parser, options, ready, lambda run: _explore(run, headless))
+    return run_command(parser, options, ready, lambda run: _explore(run, headless))
 
 
 def _read(path: str) -> AutoEncoder:
@@ -100,7 +125,7 @@ def _read(path: str) -> AutoEncoder:
     return model
 
 
-def _check(run: Run) -> None:
+def _check(run: Run[Options]) -> None:
     run.require_images(train=2, test=2, reason="going from one image to another")
 
 
@@ -117,7 +142,7 @@ def _weights_at(latent_size: int) -> dict[str, numpy.ndarray]:
     }
 
 
-def _explore(run: Run, headless: bool) -> None:
+def _explore(run: Run[Options], headless: bool) -> None:
     options = run.options
     model = None if options.checkpoint is None else _read(options.checkpoint)
     train = run.images("train", options.train_images)

@@ -7,21 +7,16 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy
 
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.lecture.command_line import Option, OptionError, positive
+from autoencoder.lecture.command_line import OptionError, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import (
-    DATA_OPTIONS,
-    single_size_presets,
-    spelled_epochs,
-    trained_autoencoder,
-)
+from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
 from autoencoder.metrics import nearest_neighbours
 from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results
@@ -31,6 +26,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["choose_pairs", "interpolate", "section"]
+
+
+@dataclass
+class Options(DataOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    # As many as the other sections train at d = 8, so that they share the model.
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=1, default=5, full=25
+    )
+    latent_size: int = option(positive, "d, the size of the bottleneck", default=8)
+    pairs: int = option(positive, "pairs of digits to show", default=3)
+    measured_pairs: int = option(
+        positive, "pairs of digits whose middle is measured", smoke=20, default=500
+    )
+
 
 SHARES = numpy.linspace(0, 1, 11)
 
@@ -91,7 +102,7 @@ def choose_pairs(labels: numpy.ndarray, count: int, rng: numpy.random.Generator)
     return numpy.stack([first, [rng.choice(places) for places in others]], axis=1)
 
 
-def check(run: Run) -> None:
+def check(run: Run[Options]) -> None:
     """A walk leads from one class to another."""
     run.require_images()
     if len(numpy.unique(run.dataset.labels("test")[: run.options.test_images])) < 2:
@@ -100,7 +111,7 @@ def check(run: Run) -> None:
         )
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """Train the autoencoder, walk between test digits, and measure the middle of many walks."""
     options = run.options
     train = run.images("train", options.train_images)
@@ -144,7 +155,7 @@ def compute(run: Run) -> Results:
     return Results({"by_latents": by_latents, "by_pixels": by_pixels}, numbers, rows)
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     distances = ("pixels", "test_images", "reconstructions")
     return Needs(
@@ -220,21 +231,10 @@ section = Section(
     title="Interpolation in latent space",
     equation=r"g(a\,z+(1-a)\,z'),\qquad z=f(x),\ z'=f(x'),\quad 0\leq a\leq 1",
     description="Walks from one digit to another in latent space, and in pixel space beneath.",
-    presets=single_size_presets(
-        {"default": 5},  # as many as the other sections train at d = 8, so that they share it
-        latent_size=8,
-        pairs=3,
-        measured_pairs={"smoke": 20, "default": 500, "lecture": 500, "full": 500},
-    ),
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=(
-        Option("latent-size", positive, "d, the size of the bottleneck"),
-        Option("pairs", positive, "pairs of digits to show"),
-        Option("measured-pairs", positive, "pairs of digits whose middle is measured"),
-        *DATA_OPTIONS,
-    ),
+    options=Options,
     check=check,
 )

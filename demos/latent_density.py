@@ -7,21 +7,20 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autoencoder.densities import DiagonalGaussian, FullGaussian
 from autoencoder.inference import decode, encode
-from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
-    OPTIONS,
+    DeepOptions,
     epochs_for,
     latent_sizes,
-    presets,
     spelled_epochs,
     trained_autoencoder,
 )
@@ -36,11 +35,29 @@ if TYPE_CHECKING:
 
 __all__ = ["pair_divergences", "section"]
 
+
+@dataclass
+class Options(DeepOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    latent_size: str = option(latent_sizes, "d, or several such as 8,16", default="8,16")
+    compared: int = option(
+        positive,
+        "images on each side of the energy distance",
+        smoke=100,
+        default=5_000,
+        full=10_000,
+    )
+    nearest: int = option(
+        positive, "samples whose nearest training image is looked for", smoke=20, default=500
+    )
+
+
 SHOWN = 12
 SHOWN_LATENTS = 10_000
 
 
-def check(run: Run) -> None:
+def check(run: Run[Options]) -> None:
     """A full covariance needs more images than latents, a distance two images on either side."""
     options = run.options
     size = max(map(int, options.latent_size.split(",")))
@@ -51,7 +68,7 @@ def check(run: Run) -> None:
     run.limit("nearest", options.compared)
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """At each latent size: fit two Gaussians, and measure them on latents and on images."""
     options = run.options
     sizes = [int(size) for size in options.latent_size.split(",")]
@@ -81,7 +98,7 @@ def compute(run: Run) -> Results:
 
 
 def _measure(
-    run: Run,
+    run: Run[Options],
     model: AutoEncoder,
     train: numpy.ndarray,
     test: numpy.ndarray,
@@ -166,7 +183,7 @@ def pair_divergences(latents: numpy.ndarray, density: DiagonalGaussian) -> numpy
     return divergences
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     sizes = [int(size) for size in options.latent_size.split(",")]
     measured = (
@@ -277,20 +294,10 @@ section = Section(
     equation=r"p(z)=\mathcal{N}\left(z;\ \mu,\ \mathrm{diag}(\sigma^2)\right)\ ?\qquad "
     r"D=2\,\mathrm{E}\|X-Y\|-\mathrm{E}\|X-X'\|-\mathrm{E}\|Y-Y'\|",
     description="Compares the fitted density with the latents, and samples with test images.",
-    presets=presets(
-        latent_size="8,16",
-        compared={"smoke": 100, "default": 5_000, "lecture": 5_000, "full": 10_000},
-        nearest={"smoke": 20, "default": 500, "lecture": 500, "full": 500},
-    ),
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=(
-        Option("latent-size", latent_sizes, "d, or several such as 8,16"),
-        Option("compared", positive, "images on each side of the energy distance"),
-        Option("nearest", positive, "samples whose nearest training image is looked for"),
-        *OPTIONS,
-    ),
+    options=Options,
     check=check,
 )

@@ -7,23 +7,23 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
 import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from autoencoder.lecture.command_line import PRESETS, OptionError, build_parser, parse
+from autoencoder.lecture.command_line import CommonOptions, OptionError, build_parser, parse
 from autoencoder.lecture.page import page, section_html
 from autoencoder.lecture.run import CONFIGURATION, Run, in_use, last_folder
 from autoencoder.lecture.section import (
     RESULTS,
     Section,
     fit_to_data,
-    guarded,
-    prepare,
-    publish,
+    prepare_run,
     read_configuration,
+    run_command,
+    write_outputs,
 )
 from autoencoder.lecture.sections import SECTIONS, load_section
 from autoencoder.lecture.terminal import command
@@ -58,18 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status, as that of :func:`autoencoder.lecture.section.main`.
     """
-    presets = {preset: {} for preset in PRESETS}
-    parser = build_parser(f"{NAME}.py", DESCRIPTION, presets)
-    options, given = parse(parser, presets, arguments)
+    parser = build_parser(f"{NAME}.py", DESCRIPTION)
+    options, given = parse(parser, CommonOptions, arguments)
 
-    def ready() -> Run:
+    def ready() -> Run[Any]:
         _go_on_with_the_same(options)
-        return prepare(NAME, parser, options, given, _check)
+        return prepare_run(NAME, parser, options, given, _check)
 
-    return guarded(parser, options, ready, _write_lecture)
+    return run_command(parser, options, ready, _write_lecture)
 
 
-def _go_on_with_the_same(options: argparse.Namespace) -> None:
+def _go_on_with_the_same(options: CommonOptions) -> None:
     """Resume the folder given, or the newest one, if it holds the lecture with these options."""
     folder = last_folder(NAME) if options.out is None else Path(options.out)
     if options.resume or options.replot or folder is None:
@@ -79,13 +78,13 @@ def _go_on_with_the_same(options: argparse.Namespace) -> None:
     try:
         earlier = read_configuration(folder / CONFIGURATION)
     except OptionError:
-        return  # nothing to go on with, or damaged: `prepare` says so
+        return  # nothing to go on with, or damaged: `prepare_run` says so
     earlier.pop("device", None)
     if earlier == Run(NAME, options, folder, folder).configuration:
         options.resume, options.out = True, str(folder)
 
 
-def _check(run: Run) -> None:
+def _check(run: Run[Any]) -> None:
     """Refuse data that any of the sections would refuse."""
     for name in SECTIONS:
         try:
@@ -94,7 +93,7 @@ def _check(run: Run) -> None:
             raise OptionError(f"{name}: {error}") from None
 
 
-def _write_lecture(run: Run) -> None:
+def _write_lecture(run: Run[Any]) -> None:
     """Perform the sections one by one; the page grows with each."""
     sections = [load_section(name) for name in SECTIONS]
     contents = [(section.name, section.title) for section in sections]
@@ -114,10 +113,10 @@ def _write_lecture(run: Run) -> None:
     print(f"The page is {run.folder / PAGE}")
 
 
-def _section_run(section: Section, run: Run) -> Run:
+def _section_run(section: Section, run: Run[Any]) -> Run[Any]:
     """A section's own run: its preset, the lecture's options, a folder inside the lecture's."""
     arguments = _common_arguments(run, with_device=True)
-    options, _ = parse(section.parser(), section.presets, arguments)
+    options, _ = parse(section.parser(), section.options, arguments)
     for how in ("workers", "replot", "save_seconds"):
         setattr(options, how, getattr(run.options, how))
     own = Run(section.name, options, run.folder / section.name, run.models, run.quiet)
@@ -126,7 +125,7 @@ def _section_run(section: Section, run: Run) -> Run:
     return own
 
 
-def _fragment(section: Section, run: Run) -> tuple[str, bool]:
+def _fragment(section: Section, run: Run[Any]) -> tuple[str, bool]:
     """A section's part of the page, and whether it had to be computed."""
     results = _earlier_results(section, run)
     is_new = results is None
@@ -141,13 +140,13 @@ def _fragment(section: Section, run: Run) -> tuple[str, bool]:
         run.write_configuration()
         results = with_one_blas_thread(section.compute)(run)
         results.save(run.folder / RESULTS, run.configuration)
-    figures = publish(section, run, results)
+    figures = write_outputs(section, run, results)
     text = _section_text(section, run, results, figures)
     atomic_write(kept, text)
     return text, is_new
 
 
-def _earlier_results(section: Section, run: Run) -> Results | None:
+def _earlier_results(section: Section, run: Run[Any]) -> Results | None:
     """What an earlier run with the same options computed, if it is there and undamaged.
 
     Damage is an error only where it cannot be computed again.
@@ -162,7 +161,7 @@ def _earlier_results(section: Section, run: Run) -> Results | None:
         return None
 
 
-def _section_text(section: Section, run: Run, results: Results, figures: list[Path]) -> str:
+def _section_text(section: Section, run: Run[Any], results: Results, figures: list[Path]) -> str:
     from autoencoder.figures.equations import equation_svg  # imports matplotlib, which takes long
 
     settings = {key: value for key, value in run.configuration.items() if value is not None}
@@ -182,7 +181,7 @@ def _section_text(section: Section, run: Run, results: Results, figures: list[Pa
     )
 
 
-def _common_arguments(run: Run, with_device: bool) -> list[str]:
+def _common_arguments(run: Run[Any], with_device: bool) -> list[str]:
     """The options that decide what is computed, as they would be typed."""
     options = run.options
     arguments = ["--preset", options.preset]
@@ -193,7 +192,7 @@ def _common_arguments(run: Run, with_device: bool) -> list[str]:
     return arguments + (["--device", options.device] if with_device else [])
 
 
-def _introduction(run: Run, done: int) -> str:
+def _introduction(run: Run[Any], done: int) -> str:
     """A line on how the page came about."""
     count = {True: "All", False: f"The first {done} of"}[done == len(SECTIONS)]
     data = "MNIST" if run.options.data is None else run.dataset.name

@@ -7,20 +7,14 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import (
-    DATA_OPTIONS,
-    measure_error,
-    one_of_each,
-    single_size_presets,
-    spelled_epochs,
-)
+from autoencoder.lecture.shared import DataOptions, measure_error, one_of_each, spelled_epochs
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import DenseAutoEncoder
 from autoencoder.pca import PCA
@@ -33,12 +27,19 @@ if TYPE_CHECKING:
 __all__ = ["section"]
 
 
-def check(run: Run) -> None:
+@dataclass
+class Options(DataOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    latent_size: int = option(positive, "d, the size of the bottleneck", default=32)
+
+
+def check(run: Run[Options]) -> None:
     """PCA is compared with, and must have as many components as the network has latents."""
     run.require_components(run.options.latent_size)
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """Train the linear pair, fit PCA with as many components, measure both on the test images."""
     options = run.options
     size = options.latent_size
@@ -71,7 +72,7 @@ def compute(run: Run) -> Results:
     return Results(arrays, numbers, rows)
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     return Needs(
         dict.fromkeys(("originals", "reconstructions", "pca"), "N 1 H W"),
@@ -133,11 +134,10 @@ section = Section(
     title="A linear bottleneck of 32",
     equation=r"f(x)=W_1x+b_1\in\mathbb{R}^{32},\qquad g(z)=W_2z+b_2\in\mathbb{R}^{784}",
     description="Trains two dense layers, 784 to 32 and back, without a non-linearity.",
-    presets=single_size_presets({}, latent_size=32),
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=(Option("latent-size", positive, "d, the size of the bottleneck"), *DATA_OPTIONS),
+    options=Options,
     check=check,
 )

@@ -7,13 +7,13 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy
 
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.metrics import mse_per_pixel, principal_angles
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": {"steps": 50, "epochs": 1, "train_images": 300, "test_images": 200},
-    "default": {"steps": 2_000, "epochs": 5, "train_images": 60_000, "test_images": 10_000},
-    "lecture": {"steps": 2_000, "epochs": 5, "train_images": 60_000, "test_images": 10_000},
-    "full": {"steps": 2_000, "epochs": 25, "train_images": 60_000, "test_images": 10_000},
-}
-for preset in PRESETS.values():
-    preset.update(batch_size=100, step_size=5e-3)
 
-OPTIONS = (
-    Option("steps", positive, "steps over the whole training set"),
-    Option("step-size", positive_number, "Adam's learning rate at the start of these steps"),
-    Option("train-images", positive, "training images to use"),
-    Option("test-images", positive, "test images to measure PCA on"),
-)
+@dataclass
+class Options(CommonOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=1, default=5, full=25
+    )
+    batch_size: int = option(positive, "samples in a step", default=100)
+    steps: int = option(positive, "steps over the whole training set", smoke=50, default=2_000)
+    step_size: float = option(
+        positive_number, "Adam's learning rate at the start of these steps", default=0.005
+    )
+    train_images: int = option(positive, "training images to use", smoke=300, default=60_000)
+    test_images: int = option(positive, "test images to measure PCA on", smoke=200, default=10_000)
 
 
 LATENT_SIZES = (2, 8, 32)
@@ -55,7 +55,7 @@ UNCENTRED_SIZE = 2
 OBSERVED = 50  # how often the loss and the angle are looked at
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """PCA's table, descent at three latent sizes, and two ways to miss it; angles on the host."""
     options = run.options
     train = run.images("train", options.train_images)
@@ -90,7 +90,9 @@ def compute(run: Run) -> Results:
 class _Descent:
     """One training over the whole set: what is compared with the best there is, and the record."""
 
-    def __init__(self, run: Run, moments: numpy.ndarray, best: PCA, results: Results) -> None:
+    def __init__(
+        self, run: Run[Options], moments: numpy.ndarray, best: PCA, results: Results
+    ) -> None:
         self.run = run
         self.moments = moments
         self.best = best
@@ -158,7 +160,7 @@ def _largest_angle(a: numpy.ndarray, b: numpy.ndarray) -> float:
     return float(numpy.rad2deg(principal_angles(a, b)[0]))
 
 
-def _measure_pca(run: Run, pca: PCA, results: Results) -> None:
+def _measure_pca(run: Run[Options], pca: PCA, results: Results) -> None:
     test = run.images("test", run.options.test_images)
     losses = []
     for d in PCA_SIZES:
@@ -173,7 +175,9 @@ def _project(directions: numpy.ndarray, decoder: numpy.ndarray) -> numpy.ndarray
     return directions @ basis @ basis.T
 
 
-def _train_in_minibatches(run: Run, train: numpy.ndarray, pca: PCA, results: Results) -> None:
+def _train_in_minibatches(
+    run: Run[Options], train: numpy.ndarray, pca: PCA, results: Results
+) -> None:
     """The same linear pair on the same centred images, by steps over a batch of images each."""
     centred = train - train.mean(axis=0)
     floor = mse_per_pixel(pca.inverse_transform(pca.transform(train)), train)
@@ -206,7 +210,7 @@ def _train_in_minibatches(run: Run, train: numpy.ndarray, pca: PCA, results: Res
     results.numbers["eigenvalue_gap"] = float(1 - following / kept)
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     seeds = [options.seed + i for i in range(MINIBATCH_RUNS)]
     measured = ("loss", "loss_per_sample", "floor", "ratio", "angle")
@@ -391,12 +395,11 @@ section = Section(
     equation=r"\frac{1}{N}\sum_{n=1}^{N}\left\|x_n-DEx_n\right\|^2"
     r"=\mathrm{tr}\left((I-DE)\,C\,(I-DE)^{\top}\right)",
     description="Trains a linear autoencoder by gradient descent and compares it with PCA.",
-    presets=PRESETS,
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=OPTIONS,
+    options=Options,
     # One more than the components need: the error they leave is what a training is measured by.
     check=lambda run: run.require_images(
         train=max(LATENT_SIZES) + 2, reason=f"an error beside {max(LATENT_SIZES)} components"

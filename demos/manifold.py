@@ -7,15 +7,15 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autoencoder.data.curves import Curve, circle, s_curve
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import measure_error
@@ -31,20 +31,21 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": {"epochs": 2, "train_points": 2_000, "test_points": 500},
-    "default": {"epochs": 30, "train_points": 20_000, "test_points": 5_000},
-    "lecture": {"epochs": 30, "train_points": 20_000, "test_points": 5_000},
-    "full": {"epochs": 120, "train_points": 20_000, "test_points": 5_000},
-}
-for preset in PRESETS.values():
-    preset.update(batch_size=200, noise_std=0.08)
 
-OPTIONS = (
-    Option("train-points", positive, "training points to draw"),
-    Option("test-points", positive, "test points to measure on"),
-    Option("noise-std", positive_number, "standard deviation of the noise around the curve"),
-)
+@dataclass
+class Options(CommonOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=2, default=30, full=120
+    )
+    batch_size: int = option(positive, "samples in a step", default=200)
+    train_points: int = option(positive, "training points to draw", smoke=2_000, default=20_000)
+    test_points: int = option(positive, "test points to measure on", smoke=500, default=5_000)
+    noise_std: float = option(
+        positive_number, "standard deviation of the noise around the curve", default=0.08
+    )
+
 
 CURVES = (s_curve, circle)
 SHOWN = 1_500
@@ -52,13 +53,13 @@ NAMES = ("test_loss", "test_loss_per_sample")
 PROJECTED = 150
 
 
-def check(run: Run) -> None:
+def check(run: Run[Options]) -> None:
     """A line needs two points, and so does a correlation."""
     run.require("train_points", 2, "PCA")
     run.require("test_points", 2, "a correlation")
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """Train one autoencoder with d = 1 for each curve."""
     results = Results(numbers={"noise_std": run.options.noise_std, "epochs": run.options.epochs})
     for number, curve in enumerate(CURVES):
@@ -66,7 +67,7 @@ def compute(run: Run) -> Results:
     return results
 
 
-def _compute_curve(run: Run, curve: Curve, number: int, results: Results) -> None:
+def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Results) -> None:
     options = run.options
     train = curve(
         options.train_points, random_generator(options.seed, "data", number), options.noise_std
@@ -125,7 +126,7 @@ def _shown_latents(results: Results, curve: Curve) -> tuple[numpy.ndarray, str]:
     return latents[:SHOWN], "latent $z$"
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     curves = [curve.name for curve in CURVES]
     shapes = {"points": "N 2", "positions": "N", "latents": "N", "reconstructions": "N 2"}
@@ -280,11 +281,10 @@ section = Section(
     title="An autoencoder and its loss",
     equation=r"\min_{f,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2",
     description="Trains an autoencoder with one latent variable on points near a curve.",
-    presets=PRESETS,
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=OPTIONS,
+    options=Options,
     check=check,
 )

@@ -7,7 +7,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy
@@ -16,7 +16,7 @@ from autoencoder.data.corruption import EraseHalf, GaussianNoise
 from autoencoder.data.curves import mixture_ring, two_modes
 from autoencoder.densities import GaussianMixture
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import tinted
@@ -31,28 +31,35 @@ if TYPE_CHECKING:
 
 __all__ = ["componentwise_median", "gradient_energy", "mid_grey", "posterior_at", "section"]
 
-PRESETS = {
-    "smoke": {"epochs": 1, "train_images": 300, "test_images": 60},
-    "default": {"epochs": 2, "train_images": 30_000, "test_images": 1_000},
-    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 2_000},
-    "full": {"epochs": 25, "train_images": 60_000, "test_images": 2_000},
-}
-for name, preset in PRESETS.items():
-    is_smoke = name == "smoke"
-    preset.update(
-        batch_size=100,
-        latent_size=64,
-        point_epochs=1 if is_smoke else 30,
-        train_points=1_000 if is_smoke else 30_000,
-    )
 
-OPTIONS = (
-    Option("train-images", positive, "training images to use"),
-    Option("test-images", positive, "test images among which the doubtful ones are found"),
-    Option("latent-size", positive, "d, the size of the bottleneck of the networks for images"),
-    Option("point-epochs", positive, "passes through the training points in the plane"),
-    Option("train-points", positive, "training points to draw in the plane"),
-)
+@dataclass
+class Options(CommonOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=1, default=2, lecture=5, full=25
+    )
+    batch_size: int = option(positive, "samples in a step", default=100)
+    train_images: int = option(
+        positive, "training images to use", smoke=300, default=30_000, lecture=60_000, full=60_000
+    )
+    test_images: int = option(
+        positive,
+        "test images among which the doubtful ones are found",
+        smoke=60,
+        default=1_000,
+        lecture=2_000,
+        full=2_000,
+    )
+    latent_size: int = option(
+        positive, "d, the size of the bottleneck of the networks for images", default=64
+    )
+    point_epochs: int = option(
+        positive, "passes through the training points in the plane", smoke=1, default=30
+    )
+    train_points: int = option(
+        positive, "training points to draw in the plane", smoke=1_000, default=30_000
+    )
 
 
 # Loss, as the training knows it, and its name.
@@ -77,7 +84,7 @@ SHOWN = 8
 CANDIDATES = 3  # real images shown for each
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """Points in the plane, where the posterior is known; then digits."""
     results = Results(numbers={"epochs": run.options.epochs})
     _compute_points(run, results)
@@ -120,7 +127,7 @@ def componentwise_median(mixture: GaussianMixture) -> numpy.ndarray:
     return (low + high) / 2
 
 
-def _compute_points(run: Run, results: Results) -> None:
+def _compute_points(run: Run[Options], results: Results) -> None:
     """Exact posterior, samples of it, and the answers of squared and of absolute loss."""
     options = run.options
     for number, (case, (prior, place)) in enumerate(CASES.items()):
@@ -200,7 +207,7 @@ def gradient_energy(images: numpy.ndarray) -> float:
     return float((across + down) / 2)
 
 
-def _compute_digits(run: Run, results: Results) -> None:
+def _compute_digits(run: Run[Options], results: Results) -> None:
     """Train with both losses; find, by their neighbours, the images most open to doubt."""
     options = run.options
     train = run.images("train", options.train_images)
@@ -283,7 +290,7 @@ def _candidates(near: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
     return near[numpy.concatenate([frequent, rest])[:CANDIDATES].astype(int)]
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     answers = ("mean", "median", "squared", "absolute")
     images = ("masked", "average", "squared", "absolute")
@@ -445,12 +452,11 @@ section = Section(
     equation=r"\arg\min_{y}\ E\left[\left\|x-y\right\|^2\,|\,\tilde{x}\right]"
     r"=E[x\,|\,\tilde{x}],\quad p(x\,|\,\tilde{x})\ \mathrm{may\ have\ several\ modes}",
     description="Shows answers of squared and absolute loss where several clean samples fit.",
-    presets=PRESETS,
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=OPTIONS,
+    options=Options,
     check=lambda run: run.require_images(
         train=NEIGHBOURS, reason=f"looking for {NEIGHBOURS} best matches"
     ),

@@ -7,7 +7,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy
@@ -20,10 +20,10 @@ from autoencoder.data.corruption import (
     MaskedCorruption,
 )
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import table_of, tinted
+from autoencoder.lecture.shared import DataOptions, table_of, tinted
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder
 from autoencoder.pca import PCA
@@ -36,21 +36,20 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS = {
-    "smoke": {"epochs": 1, "train_images": 400, "test_images": 40, "components": 64},
-    "default": {"epochs": 2, "train_images": 60_000, "test_images": 1_000, "components": 128},
-    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 2_000, "components": 128},
-    "full": {"epochs": 25, "train_images": 60_000, "test_images": 2_000, "components": 128},
-}
-for preset in PRESETS.values():
-    preset.update(batch_size=100, latent_size=32)
 
-OPTIONS = (
-    Option("train-images", positive, "training images to use"),
-    Option("test-images", positive, "test images to measure on"),
-    Option("latent-size", positive, "d, the autoencoder's bottleneck and the smaller PCA's size"),
-    Option("components", positive, "the larger PCA's size"),
-)
+@dataclass
+class Options(DataOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    train_images: int = option(positive, "training images to use", smoke=400, default=60_000)
+    test_images: int = option(
+        positive, "test images to measure on", smoke=40, default=1_000, lecture=2_000, full=2_000
+    )
+    latent_size: int = option(
+        positive, "d, the autoencoder's bottleneck and the smaller PCA's size", default=32
+    )
+    components: int = option(positive, "the larger PCA's size", smoke=64, default=128)
+
 
 # An erased pixel becomes mid-grey, a value few pixels have, so that it is not taken for background.
 FILL = 0.5
@@ -75,7 +74,7 @@ SHOWN = 8
 class _Restorers:
     """The ways of filling in that are compared; all see the same erased images."""
 
-    def __init__(self, run: Run, model: AutoEncoder, train: numpy.ndarray) -> None:
+    def __init__(self, run: Run[Options], model: AutoEncoder, train: numpy.ndarray) -> None:
         options = run.options
         largest = PCA(max(options.components, options.latent_size)).fit(train)
         self.mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
@@ -96,13 +95,13 @@ class _Restorers:
         return [numpy.where(mask, guess, x) for guess in guesses]
 
 
-def check(run: Run) -> None:
+def check(run: Run[Options]) -> None:
     """The larger PCA is lowered to what the images allow; the smaller one is refused."""
     run.require_components(run.options.latent_size)
     run.limit("components", min(run.options.train_images - 1, run.dataset.train_images[0].size))
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """Train one autoencoder on all kinds of erasure; measure every way on the erased pixels."""
     options = run.options
     train = run.images("train", options.train_images)
@@ -168,7 +167,7 @@ def _figures(kinds: list[str]) -> dict[str, list[str]]:
     return {"scattered": kinds[:2], "block": kinds[2:3], "halves": kinds[3:]}
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     # How many components the larger PCA has depends on the images; it may be as small as the other.
     said = found.numbers.get("names")
@@ -276,11 +275,10 @@ section = Section(
     r"\quad \tilde{x}_n = x_n\ \mathrm{with\ components\ erased}",
     description="Trains an autoencoder to fill in erased pixels, and compares it with the "
     "training mean of each pixel and with PCA.",
-    presets=PRESETS,
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=OPTIONS,
+    options=Options,
     check=check,
 )

@@ -7,19 +7,18 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode
-from autoencoder.lecture.command_line import Option, positive
+from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
-    OPTIONS,
+    DeepOptions,
     epochs_for,
     latent_sizes,
-    presets,
     spelled_epochs,
     trained_autoencoder,
 )
@@ -32,10 +31,19 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
+
+@dataclass
+class Options(DeepOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    latent_size: str = option(latent_sizes, "d, or several such as 8,16", default="8,16")
+    samples: int = option(positive, "samples to decode at each latent size", default=120)
+
+
 PANEL_COLUMNS = 7
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """At each latent size: train, encode the training images, fit, sample, decode."""
     options = run.options
     sizes = [int(size) for size in options.latent_size.split(",")]
@@ -65,7 +73,7 @@ def compute(run: Run) -> Results:
     return Results(arrays, {"train_images": len(train), "fits": fits}, rows)
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     sizes = [int(size) for size in options.latent_size.split(",")]
     return Needs(
@@ -134,15 +142,10 @@ section = Section(
     equation=r"z\sim\mathcal{N}\left(\mu,\ \mathrm{diag}(\sigma_1^2,\ldots,\sigma_d^2)\right),"
     r"\qquad x=g(z)",
     description="Fits a Gaussian with diagonal covariance to the latents, samples and decodes.",
-    presets=presets(latent_size="8,16", samples=120),
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=(
-        Option("latent-size", latent_sizes, "d, or several such as 8,16"),
-        Option("samples", positive, "samples to decode at each latent size"),
-        *OPTIONS,
-    ),
+    options=Options,
     check=lambda run: run.require_images(train=2, reason="a Gaussian"),
 )

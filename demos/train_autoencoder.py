@@ -7,20 +7,19 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import Option
+from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
-    OPTIONS,
+    DeepOptions,
     epochs_for,
     latent_sizes,
     one_of_each,
-    presets,
     spelled_epochs,
     trained_autoencoder,
 )
@@ -36,16 +35,25 @@ if TYPE_CHECKING:
 
 __all__ = ["layer_table", "section"]
 
-ALL_SIZES = "2,4,8,16,32"
+
+@dataclass
+class Options(DeepOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    latent_size: str = option(
+        latent_sizes, "d, or several such as 2,4,8", smoke="2,8", default="2,4,8,16,32"
+    )
+
+
 IMAGE = (1, 28, 28)
 
 
-def check(run: Run) -> None:
+def check(run: Run[Options]) -> None:
     """PCA is compared with, and must have as many components as the largest network has latents."""
     run.require_components(max(map(int, run.options.latent_size.split(","))))
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """Fit PCA and train an autoencoder at each latent size; measure both on the test images."""
     options = run.options
     sizes = [int(size) for size in options.latent_size.split(",")]
@@ -153,7 +161,7 @@ def _as_lines(layers: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     sizes = [int(size) for size in options.latent_size.split(",")]
     errors = [
@@ -282,18 +290,10 @@ section = Section(
     equation=r"\min_{f,\,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2,"
     r"\quad z_n=f(x_n)\in\mathbb{R}^d",
     description="Trains the lecture's convolutional autoencoder and compares it with PCA.",
-    presets=presets(
-        latent_size={
-            "smoke": "2,8",
-            "default": ALL_SIZES,
-            "lecture": ALL_SIZES,
-            "full": ALL_SIZES,
-        }
-    ),
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=(Option("latent-size", latent_sizes, "d, or several such as 2,4,8"), *OPTIONS),
+    options=Options,
     check=check,
 )

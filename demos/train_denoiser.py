@@ -7,17 +7,17 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy
 
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import Option, positive, positive_number
+from autoencoder.lecture.command_line import option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import DATA_OPTIONS, measure_psnr, one_of_each
+from autoencoder.lecture.shared import DataOptions, measure_psnr, one_of_each
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder
 from autoencoder.storage.checkpoint import COUNT, NUMBER
@@ -29,25 +29,23 @@ if TYPE_CHECKING:
 
 __all__ = ["section"]
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": {"epochs": 1, "train_images": 1_000, "test_images": 200},
-    "default": {"epochs": 2, "train_images": 60_000, "test_images": 10_000},
-    "lecture": {"epochs": 5, "train_images": 60_000, "test_images": 10_000},
-    "full": {"epochs": 25, "train_images": 60_000, "test_images": 10_000},
-}
-for preset in PRESETS.values():
-    preset.update(batch_size=100, latent_size=32, noise_std=0.5)
 
-OPTIONS = (
-    *DATA_OPTIONS,
-    Option("latent-size", positive, "d, the size of the bottleneck"),
-    Option("noise-std", positive_number, "standard deviation of the noise; pixels are in [0, 1]"),
-)
+@dataclass
+class Options(DataOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    train_images: int = option(positive, "training images to use", smoke=1_000, default=60_000)
+    test_images: int = option(positive, "test images to measure on", smoke=200, default=10_000)
+    latent_size: int = option(positive, "d, the size of the bottleneck", default=32)
+    noise_std: float = option(
+        positive_number, "standard deviation of the noise; pixels are in [0, 1]", default=0.5
+    )
+
 
 NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-def compute(run: Run) -> Results:
+def compute(run: Run[Options]) -> Results:
     """Train the denoiser, then measure it at the noise it was trained on and at others."""
     options = run.options
     noise = GaussianNoise(options.noise_std)
@@ -88,7 +86,7 @@ def compute(run: Run) -> Results:
     return Results(arrays, numbers, rows)
 
 
-def needs(options: argparse.Namespace, found: Results) -> Needs:
+def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     images, levels = "N 1 H W", len(NOISE_LEVELS)
     return Needs(
@@ -179,11 +177,10 @@ section = Section(
     equation=r"\min_{\phi}\ \frac{1}{N}\sum_{n=1}^{N}"
     r"\left\|x_n-\phi(x_n+\epsilon_n)\right\|^2,\quad \epsilon_n\sim\mathcal{N}(0,\sigma^2 I)",
     description="Trains the lecture's autoencoder to remove Gaussian noise from digits.",
-    presets=PRESETS,
     compute=compute,
     draw=draw,
     summary=summary,
     needs=needs,
-    options=OPTIONS,
+    options=Options,
     check=Run.require_images,
 )

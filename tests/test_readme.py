@@ -99,9 +99,7 @@ def test_its_breakpoint_stops_in_the_backward_loop():
 
 def test_common_options_are_those_of_the_demos():
     sentence = re.search(r"Every demo takes `([^`]*)`", README)[1]
-    parser = build_parser(
-        "demo", "", {name: {} for name in ("smoke", "default", "lecture", "full")}
-    )
+    parser = build_parser("demo", "")
     known = {text for action in parser._actions for text in action.option_strings}
     assert set(re.findall(r"--[\w-]+", sentence)) - known <= {"--epochs", "--batch-size"}
 

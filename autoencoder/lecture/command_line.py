@@ -1,4 +1,4 @@
-"""The options every demo takes, and presets that set them together."""
+"""Options of demos, each named once in a dataclass, and the presets that set them together."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 import difflib
 import math
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NoReturn, TypeVar
 
 __all__ = [
     "PRESETS",
-    "Option",
+    "CommonOptions",
     "OptionError",
     "Parser",
     "build_parser",
@@ -21,9 +21,11 @@ __all__ = [
     "not_negative",
     "not_negative_number",
     "one_line",
+    "option",
     "parse",
     "positive",
     "positive_number",
+    "preset_values",
 ]
 
 PRESETS = ("smoke", "default", "lecture", "full")
@@ -39,36 +41,63 @@ class OptionError(ValueError):
     """
 
 
-@dataclass(frozen=True)
-class Option:
-    """An option whose value comes from the preset unless it is given.
+def option(
+    type: Callable[[str], Any], help: str, *, default: Any, choices: Any = None, **presets: Any
+) -> Any:
+    """A field of a demo's options whose value comes from the preset unless it is given.
 
     Parameters
     ----------
-    name : str
-        As typed after ``--``.
     type : callable
         From text to value; raises ValueError for what it does not take.
     help : str
         What it sets, with units.
+    default : object
+        The value of the preset ``default``, and of every preset that is not named.
     choices : sequence, optional
         The values allowed.
+    **presets
+        The values of the presets ``smoke``, ``lecture`` and ``full``.
 
     Examples
     --------
-    >>> Option("noise-std", float, "standard deviation of the noise").key
-    'noise_std'
+    >>> @dataclass
+    ... class Options(CommonOptions):
+    ...     epochs: int = option(positive, "passes through the samples", smoke=1, default=5)
+    >>> options, given = parse(build_parser("demo", "Shows.", Options), Options, ["--seed", "3"])
+    >>> options.epochs, options.seed, given
+    (5, 3, {'seed'})
     """
+    unknown = presets.keys() - set(PRESETS)
+    if unknown:
+        raise TypeError(f"option: there is no preset {min(unknown)!r}")
+    values = {name: presets.get(name, default) for name in PRESETS}
+    stated = {"type": type, "help": help, "choices": choices, "presets": values}
+    return field(default=default, metadata=stated)
 
-    name: str
-    type: Callable[[str], Any]
-    help: str
-    choices: Sequence[Any] | None = None
 
-    @property
-    def key(self) -> str:
-        """The name in Python."""
-        return self.name.replace("-", "_")
+@dataclass
+class CommonOptions:
+    """What every demo can be told; the options of a demo are a subclass."""
+
+    preset: str = "default"
+    device: str = "cpu"
+    seed: int = 0
+    workers: int | None = None
+    save_seconds: float = 30.0
+    data: str | None = None
+    out: str | None = None
+    resume: bool = False
+    replot: bool = False
+
+
+_Options = TypeVar("_Options", bound=CommonOptions)
+
+
+def preset_values(options: type[CommonOptions], preset: str) -> dict[str, Any]:
+    """What a preset says of a demo's own options, by name."""
+    stated = {each.name: each.metadata for each in fields(options) if each.metadata}
+    return {name: metadata["presets"][preset] for name, metadata in stated.items()}
 
 
 def positive(text: str) -> int:
@@ -128,9 +157,6 @@ folder.__name__ = "folder"
 
 _NOT_GIVEN = object()
 
-EPOCHS = Option("epochs", positive, "passes through the training samples")
-BATCH_SIZE = Option("batch-size", positive, "samples in a step")
-
 
 def one_line(text: object) -> str:
     """A message as one line of bounded length that any terminal can show.
@@ -175,10 +201,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser(
-    program: str,
-    description: str,
-    presets: Mapping[str, Mapping[str, Any]],
-    options: Sequence[Option] = (),
+    program: str, description: str, options: type[CommonOptions] = CommonOptions
 ) -> Parser:
     """A parser with the common options and those of one demo.
 
@@ -188,11 +211,8 @@ def build_parser(
         What the user typed: the demo's file name.
     description : str
         What the demo does.
-    presets : mapping
-        For each of ``smoke``, ``default``, ``lecture`` and ``full``, a value for every key of
-        ``options`` (and of ``epochs`` and ``batch_size``, if the demo has them).
-    options : sequence of Option
-        The demo's own.
+    options : dataclass
+        The demo's. A field that was not made by :func:`option` is left to the caller.
 
     Returns
     -------
@@ -208,23 +228,20 @@ def build_parser(
     add(
         "--preset",
         choices=PRESETS,
-        default="default",
         help="sets the options at the end of this list together (default: default)",
     )
-    add("--device", default="cpu", help="cpu (the default), cuda (the first GPU) or cuda:N")
-    add("--seed", type=not_negative, default=0, help="fixes every random number (default: 0)")
+    add("--device", help="cpu (the default), cuda (the first GPU) or cuda:N")
+    add("--seed", type=not_negative, help="fixes every random number (default: 0)")
     add(
         "--workers",
         type=positive,
         help="threads on the CPU (default: one a core it may use); results do not depend on it",
-        default=None,
     )
     add(
         "--save-seconds",
         type=not_negative_number,
         metavar="SECONDS",
         help="time between checkpoints, 0 for one after every step (default: 30)",
-        default=30.0,
     )
     add(
         "--data",
@@ -243,43 +260,33 @@ def build_parser(
         "--resume", action="store_true", help="go on with the last run, or that in --out"
     )
     group.add_argument("--replot", action="store_true", help="draw the figures of that run again")
-    for option in (EPOCHS, BATCH_SIZE, *options):
-        if option.key in presets["default"]:
-            values = [str(presets[name][option.key]) for name in PRESETS]
-            is_same = len(set(values)) == 1
-            values = "default: " + (values[0] if is_same else " / ".join(values))
+    for each in fields(options):
+        if each.metadata:
+            values = [str(value) for value in each.metadata["presets"].values()]
+            shown = values[0] if len(set(values)) == 1 else " / ".join(values)
             parser.add_argument(
-                f"--{option.name}",
-                type=option.type,
-                choices=option.choices,
-                default=argparse.SUPPRESS,
-                help=f"{option.help} ({values})",
+                f"--{each.name.replace('_', '-')}",
+                type=each.metadata["type"],
+                choices=each.metadata["choices"],
+                help=f"{each.metadata['help']} (default: {shown})",
             )
+    parser.set_defaults(**{each.name: each.default for each in fields(options)})
     return parser
 
 
 def parse(
-    parser: Parser, presets: Mapping[str, Mapping[str, Any]], arguments: Sequence[str] | None
-) -> tuple[argparse.Namespace, set[str]]:
+    parser: Parser, options: type[_Options], arguments: Sequence[str] | None
+) -> tuple[_Options, set[str]]:
     """Read a command line; what it does not say comes from the preset.
 
     Returns
     -------
-    options : argparse.Namespace
+    options : dataclass
     given : set of str
         The names of the options that were given explicitly.
     """
-    common = {action.dest: action.default for action in parser._actions}
-    del common["help"]
-    options = argparse.Namespace(**dict.fromkeys(common, _NOT_GIVEN))
-    parser.parse_args(arguments, options)
-    given = {key for key, value in vars(options).items() if value is not _NOT_GIVEN}
-    for key in common.keys() - given:
-        if common[key] is argparse.SUPPRESS:
-            delattr(options, key)
-        else:
-            setattr(options, key, common[key])
-    for key, value in presets[options.preset].items():
-        if key not in given:
-            setattr(options, key, value)
-    return options, given
+    typed = argparse.Namespace(**{each.name: _NOT_GIVEN for each in fields(options)})
+    parser.parse_args(arguments, typed)
+    given = {name: value for name, value in vars(typed).items() if value is not _NOT_GIVEN}
+    values = preset_values(options, given.get("preset", options.preset))
+    return options(**{**values, **given}), set(given)

@@ -1,9 +1,8 @@
 """The lecture's page: one HTML file that holds everything it shows.
 
-Text is set by the reader's browser, equations and figures are embedded, and nothing is loaded from
-elsewhere. The markup is well-formed XML as well as HTML.
-
-How the lecture's page looks: on a phone, on a projector, by day and by night.
+The reader's browser sets the text. Equations and figures are embedded; nothing is loaded from
+elsewhere. The style fits a phone and a projector, by day and by night. The markup is well-formed
+XML as well as HTML.
 """
 
 from __future__ import annotations

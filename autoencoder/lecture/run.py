@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import errno
@@ -12,13 +11,13 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy
 
 from autoencoder.data import datasets
 from autoencoder.data.idx import IdxError
-from autoencoder.lecture.command_line import OptionError
+from autoencoder.lecture.command_line import CommonOptions, OptionError
 from autoencoder.models import AutoEncoder
 from autoencoder.storage.checkpoint import digest_of
 from autoencoder.storage.files import atomic_write, file_lock
@@ -39,15 +38,18 @@ HOW = ("device", "workers", "save_seconds", "out", "resume", "replot")
 Model = TypeVar("Model", bound=nn.Module)
 
 
-class Run:
+_Options = TypeVar("_Options", bound=CommonOptions)
+
+
+class Run(Generic[_Options]):
     """What a section's computation works with.
 
     Parameters
     ----------
     name : str
         The demo's name.
-    options : argparse.Namespace
-        Common options, and the section's own.
+    options : CommonOptions
+        Of the demo's own class.
     folder : path-like
         Where its files go; made if missing.
     models : path-like
@@ -59,7 +61,7 @@ class Run:
     def __init__(
         self,
         name: str,
-        options: argparse.Namespace,
+        options: _Options,
         folder: str | os.PathLike[str],
         models: str | os.PathLike[str],
         quiet: bool = False,
@@ -201,7 +203,7 @@ class Run:
                     f"images, there are {len(different)}"
                 )
 
-    def share_dataset(self, other: Run) -> None:
+    def share_dataset(self, other: Run[Any]) -> None:
         """Use the images another run with the same ``--data`` uses, rather than read them again."""
         self._dataset = other.dataset
 
@@ -217,7 +219,7 @@ class Run:
             "device": options.device,
             "workers": options.workers,
             "save_seconds": options.save_seconds,
-            **{key: vars(options)[key] for key in ("epochs", "batch_size") if key in options},
+            **{key: vars(options)[key] for key in ("epochs", "batch_size") if key in vars(options)},
             **changes,
         }
         return TrainingSettings(**values)

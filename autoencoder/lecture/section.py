@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from autoencoder.data.download import DownloadError
 from autoencoder.data.idx import IdxError
 from autoencoder.lecture.command_line import (
-    Option,
+    PRESETS,
+    CommonOptions,
     OptionError,
     Parser,
     build_parser,
     one_line,
     parse,
+    preset_values,
 )
 from autoencoder.lecture.run import (
     CONFIGURATION,
@@ -44,7 +45,15 @@ from minigrad.backend import cuda, cut, shown, with_one_blas_thread
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Section", "fit_to_data", "guarded", "main", "perform", "prepare", "publish"]
+__all__ = [
+    "Section",
+    "compute_and_write",
+    "fit_to_data",
+    "main",
+    "prepare_run",
+    "run_command",
+    "write_outputs",
+]
 
 # What may go wrong without anything being wrong with the program, beside a full memory and what the
 # operating system refuses. Every other exception is a bug, and shows its traceback.
@@ -68,16 +77,14 @@ class Section:
         The equation it is about, in matplotlib's mathtext (a subset of TeX), without dollars.
     description : str
         What it shows, in a sentence or two.
-    presets : mapping
-        For each preset, the value of each option.
     compute : callable
         From a Run to Results. Long; may be interrupted and resumed.
     draw : callable
         From Results to figures by name. Quick; the first is the section's main figure.
     summary : callable
         From Results to lines that say what the viewer should see, with the measured numbers.
-    options : sequence of Option
-        Those it has beside the common ones.
+    options : dataclass
+        The class of its options, a subclass of CommonOptions.
     check : callable, optional
         Given a Run before anything is written: lowers options to what there is
         (:meth:`Run.limit`), and raises ValueError where it is too little to compute from.
@@ -90,15 +97,14 @@ class Section:
     title: str
     equation: str
     description: str
-    presets: Mapping[str, Mapping[str, Any]]
-    compute: Callable[[Run], Results]
+    compute: Callable[[Run[Any]], Results]
     draw: Callable[[Results], dict[str, Figure]]
     summary: Callable[[Results], list[str]]
-    options: Sequence[Option] = ()
-    check: Callable[[Run], None] | None = None
-    needs: Callable[[argparse.Namespace, Results], Needs] | None = None
+    options: type[Any] = CommonOptions
+    check: Callable[[Run[Any]], None] | None = None
+    needs: Callable[[Any, Results], Needs] | None = None
 
-    def read(self, run: Run) -> Results:
+    def read(self, run: Run[Any]) -> Results:
         """The results of an earlier run of the same configuration.
 
         Raises
@@ -113,10 +119,15 @@ class Section:
 
     def parser(self) -> Parser:
         """The parser of the section's command line."""
-        return build_parser(f"{self.name}.py", self.description, self.presets, self.options)
+        return build_parser(f"{self.name}.py", self.description, self.options)
+
+    @property
+    def presets(self) -> dict[str, dict[str, Any]]:
+        """For each preset, the value of each option of its own."""
+        return {preset: preset_values(self.options, preset) for preset in PRESETS}
 
 
-def perform(section: Section, run: Run, replot: bool = False) -> Results:
+def compute_and_write(section: Section, run: Run[Any], replot: bool = False) -> Results:
     """Compute a section (or read what was computed), then write its files.
 
     Into the run's folder go ``config.json``, ``results.npz``, ``metrics.csv``, ``summary.txt`` and
@@ -144,11 +155,11 @@ def perform(section: Section, run: Run, replot: bool = False) -> Results:
         run.write_configuration()
         results = with_one_blas_thread(section.compute)(run)
         results.save(run.folder / RESULTS, run.configuration)
-    publish(section, run, results)
+    write_outputs(section, run, results)
     return results
 
 
-def publish(section: Section, run: Run, results: Results) -> list[Path]:
+def write_outputs(section: Section, run: Run[Any], results: Results) -> list[Path]:
     """Write what is shown of results: metrics, figures, summary.
 
     Returns
@@ -184,22 +195,22 @@ def main(section: Section, arguments: Sequence[str] | None = None) -> int:
         standard error says which), 130 or 143 after Ctrl-C or SIGTERM.
     """
     parser = section.parser()
-    options, given = parse(parser, section.presets, arguments)
-    return guarded(
+    options, given = parse(parser, section.options, arguments)
+    return run_command(
         parser,
         options,
-        lambda: prepare(section.name, parser, options, given, section.check),
-        lambda run: _perform_and_report(section, run, options.replot),
+        lambda: prepare_run(section.name, parser, options, given, section.check),
+        lambda run: _compute_and_report(section, run, options.replot),
     )
 
 
-def prepare(
+def prepare_run(
     name: str,
     parser: Parser,
-    options: argparse.Namespace,
+    options: CommonOptions,
     given: set[str],
-    check: Callable[[Run], None] | None = None,
-) -> Run:
+    check: Callable[[Run[Any]], None] | None = None,
+) -> Run[Any]:
     """Choose the folder of a demo's run, and find out what cannot work before writing anything.
 
     The folder is held by this run from then on.
@@ -251,7 +262,7 @@ def prepare(
     return run
 
 
-def fit_to_data(run: Run, check: Callable[[Run], None] | None) -> None:
+def fit_to_data(run: Run[Any], check: Callable[[Run[Any]], None] | None) -> None:
     """Lower a run's options to what its data hold, or refuse them; nothing is written.
 
     Raises
@@ -296,7 +307,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
 
 def _take_over(
     parser: Parser,
-    options: argparse.Namespace,
+    options: CommonOptions,
     given: set[str],
     path: Path,
     demo: str,
@@ -347,11 +358,11 @@ def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None
             raise OptionError(f"{caller} is damaged: {key} cannot be {shown(value, 60)}")
 
 
-def guarded(
+def run_command(
     parser: Parser,
-    options: argparse.Namespace,
-    ready: Callable[[], Run],
-    work: Callable[[Run], None],
+    options: CommonOptions,
+    ready: Callable[[], Run[Any]],
+    work: Callable[[Run[Any]], None],
 ) -> int:
     """Prepare a demo's run and do its work; what goes wrong becomes one line and an exit status.
 
@@ -389,7 +400,7 @@ def guarded(
     return 0
 
 
-def _full_memory(error: Exception, options: argparse.Namespace) -> str:
+def _full_memory(error: Exception, options: CommonOptions) -> str:
     """What to make smaller if memory ran out, on the host or a GPU; else nothing."""
     # CuPy's errors go by their names: it may not be installed.
     words = f"{type(error).__name__} {error}"
@@ -407,7 +418,7 @@ def _full_memory(error: Exception, options: argparse.Namespace) -> str:
     return f"{whose} memory is full: {', '.join(ways)}" + (f": {error}" if str(error) else "")
 
 
-def _way_on(parser: Parser, run: Run) -> str:
+def _way_on(parser: Parser, run: Run[Any]) -> str:
     """The command that goes on with a run, on the same device."""
     words = ["python", f"demos/{parser.prog}", "--resume", "--out", str(run.folder)]
     for how, usual in (("device", "cpu"), ("workers", None)):
@@ -417,14 +428,14 @@ def _way_on(parser: Parser, run: Run) -> str:
     return f"Go on with: {shlex.join(words)}"
 
 
-def _announce_device(run: Run) -> None:
+def _announce_device(run: Run[Any]) -> None:
     """Say which GPU computes and how much of its memory is free."""
     place = device(run.options.device)
     if place.index is not None and not run.options.replot:
         print(f"{place}: {cuda.describe(place.index)}", flush=True)
 
 
-def _perform_and_report(section: Section, run: Run, replot: bool) -> None:
-    results = perform(section, run, replot)
+def _compute_and_report(section: Section, run: Run[Any], replot: bool) -> None:
+    results = compute_and_write(section, run, replot)
     print("\n".join(section.summary(results)))
     print(f"Figures and metrics are in {run.folder}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
 
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import Option, not_negative, positive
+from autoencoder.lecture.command_line import CommonOptions, not_negative, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel, psnr, sum_per_sample
 from autoencoder.models import AutoEncoder
@@ -17,15 +18,13 @@ from autoencoder.training import Row
 from minigrad import nn
 
 __all__ = [
-    "DATA_OPTIONS",
-    "OPTIONS",
+    "DataOptions",
+    "DeepOptions",
     "epochs_for",
     "latent_sizes",
     "measure_error",
     "measure_psnr",
     "one_of_each",
-    "presets",
-    "single_size_presets",
     "spelled_epochs",
     "table_of",
     "tinted",
@@ -37,59 +36,31 @@ Evaluate = Callable[[nn.Module], dict[str, float]]
 
 ERASED_COLOUR = (0.35, 0.60, 0.85)  # blue, which no pixel of a digit has
 
-DATA_OPTIONS = (
-    Option("train-images", positive, "training images to use"),
-    Option("test-images", positive, "test images to measure on"),
-)
-OPTIONS = (
-    *DATA_OPTIONS,
-    Option("epochs-d8", not_negative, "passes at d = 8, if not 0: there --epochs is not used"),
-)
 
-_PRESETS: dict[str, dict[str, Any]] = {
-    "smoke": {"epochs": 1, "epochs_d8": 0, "train_images": 300, "test_images": 100},
-    "default": {"epochs": 2, "epochs_d8": 5, "train_images": 60_000, "test_images": 10_000},
-    "lecture": {"epochs": 5, "epochs_d8": 0, "train_images": 60_000, "test_images": 10_000},
-    "full": {"epochs": 25, "epochs_d8": 0, "train_images": 60_000, "test_images": 10_000},
-}
+@dataclass
+class DataOptions(CommonOptions):
+    """The options of a section that trains on some images and measures on others."""
+
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=1, default=2, lecture=5, full=25
+    )
+    batch_size: int = option(positive, "samples in a step", default=100)
+    train_images: int = option(positive, "training images to use", smoke=300, default=60_000)
+    test_images: int = option(positive, "test images to measure on", smoke=100, default=10_000)
 
 
-def presets(**changes: Any) -> dict[str, dict[str, Any]]:
-    """The presets of a section that shows deep autoencoders.
+@dataclass
+class DeepOptions(DataOptions):
+    """The options of a section that shows the deep autoencoder at several latent sizes."""
 
-    Parameters
-    ----------
-    **changes
-        The section's own options: one value for all presets, or a dict of values by preset.
-
-    Examples
-    --------
-    >>> presets(pairs={"smoke": 2, "default": 4, "lecture": 4, "full": 4})["smoke"]["pairs"]
-    2
-    """
-    return {
-        name: {
-            **common,
-            "batch_size": 100,
-            **{k: v[name] if isinstance(v, dict) else v for k, v in changes.items()},
-        }
-        for name, common in _PRESETS.items()
-    }
-
-
-def single_size_presets(epochs: dict[str, int], **changes: Any) -> dict[str, dict[str, Any]]:
-    """The same for a section that trains at one latent size only: ``epochs`` is all there is.
-
-    Examples
-    --------
-    >>> sorted(single_size_presets({"default": 5})["default"])
-    ['batch_size', 'epochs', 'test_images', 'train_images']
-    """
-    rows = presets(**changes)
-    for name, row in rows.items():
-        del row["epochs_d8"]
-        row["epochs"] = epochs.get(name, row["epochs"])
-    return rows
+    epochs_d8: int = option(
+        not_negative,
+        "passes at d = 8, if not 0: there --epochs is not used",
+        smoke=0,
+        default=5,
+        lecture=0,
+        full=0,
+    )
 
 
 def latent_sizes(text: str) -> str:
@@ -109,10 +80,11 @@ def latent_sizes(text: str) -> str:
 latent_sizes.__name__ = "list of whole numbers from 1"  # what argparse calls it in an error
 
 
-def epochs_for(options: Any, latent_size: int) -> int:
+def epochs_for(options: DataOptions, latent_size: int) -> int:
     """How often the training images are passed through at a latent size."""
-    at_8 = vars(options).get("epochs_d8", 0)  # a section of one latent size does without
-    return at_8 if at_8 and latent_size == 8 else options.epochs
+    if isinstance(options, DeepOptions) and options.epochs_d8 and latent_size == 8:
+        return options.epochs_d8
+    return options.epochs
 
 
 def spelled_epochs(epochs: int) -> str:
@@ -126,13 +98,13 @@ def spelled_epochs(epochs: int) -> str:
     return f"{epochs} epoch{'' if epochs == 1 else 's'}"
 
 
-def trained_autoencoder(run: Run, latent_size: int) -> tuple[AutoEncoder, list[Row]]:
+def trained_autoencoder(run: Run[Any], latent_size: int) -> tuple[AutoEncoder, list[Row]]:
     """The lecture's autoencoder, trained on the training images or read if it was before.
 
     Parameters
     ----------
     run : Run
-        With the options of this module.
+        Its options are DataOptions.
     latent_size : int
 
     Returns

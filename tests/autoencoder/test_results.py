@@ -47,7 +47,7 @@ def made_up_array(expected):
 def setting(name):
     """A section, its smoke options, what it needs and results with that and nothing else."""
     section = load_section(name)
-    options, _ = parse(section.parser(), section.presets, ["--preset", "smoke"])
+    options, _ = parse(section.parser(), section.options, ["--preset", "smoke"])
     names = ["training mean", "PCA, d = 32", "text", "autoencoder"]  # of restore
     needs = section.needs(options, Results(numbers={"names": names}))
     arrays = {key: made_up_array(shape) for key, shape in needs.arrays.items()}

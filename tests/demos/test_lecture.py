@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from autoencoder.figures import line_chart
-from autoencoder.lecture.command_line import PRESETS
+from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
 from autoencoder.models import mlp
@@ -124,6 +124,14 @@ def test_another_configuration_does_not_overwrite_the_lecture(lecture, capsys):
     assert "holds an earlier run" in capsys.readouterr().err
 
 
+@dataclasses.dataclass
+class Short(CommonOptions):
+    """Options of a training of a second."""
+
+    epochs: int = option(positive, "passes", default=1)
+    batch_size: int = option(positive, "points in a step", default=50)
+
+
 def a_section(name, compute=None):
     """A section of a second: a small network, a number, a figure."""
 
@@ -137,7 +145,7 @@ def a_section(name, compute=None):
         title=f"About {name}",
         equation="x^2",
         description="Short.",
-        presets={preset: {"epochs": 1, "batch_size": 50} for preset in PRESETS},
+        options=Short,
         compute=compute or train,
         draw=lambda results: {
             "weights": line_chart({"w": ([1, 2, 3, 4], results.arrays["weight"][:, 0])}, "x", "y")

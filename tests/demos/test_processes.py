@@ -27,13 +27,19 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shells and signals")
 # start, and waits at the end of its computation for a line on standard input.
 PROGRAM = """
 import sys
-from autoencoder.lecture.command_line import PRESETS
+from dataclasses import dataclass
+from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.figures import line_chart
 from autoencoder.models import mlp
 from autoencoder.storage.results import Results
 from autoencoder.lecture.section import Section, main
 from autoencoder.lecture.sections import load_demo
 from autoencoder.training import random_generator
+
+@dataclass
+class Short(CommonOptions):
+    epochs: int = option(positive, "passes", default=1)
+    batch_size: int = option(positive, "points in a step", default=20)
 
 def compute(run):
     points = random_generator(run.options.seed, "data").normal(size=(40, 2)).astype("float32")
@@ -46,7 +52,7 @@ def compute(run):
 def section(name):
     return Section(
         name=name, title="Stub", equation="x", description="Short.",
-        presets={preset: {"epochs": 1, "batch_size": 20} for preset in PRESETS},
+        options=Short,
         compute=compute,
         draw=lambda results: {"w": line_chart({"w": ([1, 2], [3, 4])}, "x", "y")},
         summary=lambda results: ["Done."],

@@ -50,9 +50,7 @@ def results_of(folder):
 def run(smoke):
     """A run with the smoke preset's options, its models trained."""
     section = SECTIONS["sample_latent"]
-    options = section.parser().parse_args(["--preset", "smoke"])
-    for key, value in section.presets["smoke"].items():
-        setattr(options, key, value)
+    options = section.options(preset="smoke", **section.presets["smoke"])
     folder = smoke["sample_latent"]
     return Run("sample_latent", options, folder, folder / "models", quiet=True)
 
@@ -103,8 +101,7 @@ def test_the_default_presets_train_the_same_models_once():
             continue
         preset = dict(section.presets["default"])
         sizes = [int(size) for size in str(preset["latent_size"]).split(",")]
-        options = type("Options", (), {})()
-        vars(options).update(preset)
+        options = section.options(**preset)
         for size in sizes:
             epochs.setdefault(size, set()).add(
                 (epochs_for(options, size), preset["train_images"], preset["batch_size"])

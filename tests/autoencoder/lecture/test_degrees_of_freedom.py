@@ -34,7 +34,7 @@ def test_both_are_measured_for_every_latent_size(folder):
 
 
 def test_the_errors_of_pca_are_those_of_its_definition(folder):
-    options = argparse.Namespace(**freedom.PRESETS["smoke"], seed=0, workers=None)
+    options = argparse.Namespace(**freedom.section.presets["smoke"], seed=0, workers=None)
     train, test, _ = freedom.faces(Run("", options, folder, folder), 3)
     flat, mean = test.reshape(len(test), -1), train.reshape(len(train), -1).mean(axis=0)
     _, _, directions = numpy.linalg.svd(train.reshape(len(train), -1) - mean, full_matrices=False)
@@ -46,7 +46,7 @@ def test_the_errors_of_pca_are_those_of_its_definition(folder):
 
 
 def test_training_and_test_faces_differ_and_follow_from_the_seed(folder):
-    options = argparse.Namespace(**freedom.PRESETS["smoke"], seed=3, workers=None)
+    options = argparse.Namespace(**freedom.section.presets["smoke"], seed=3, workers=None)
     run = Run("", options, folder, folder)
     train, test, factors = freedom.faces(run, 3)
     numpy.testing.assert_array_equal(train, freedom.faces(run, 3)[0])
@@ -110,7 +110,7 @@ def test_replot_gives_the_same_figures_without_training(folder):
 def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_path):
     """Colour faces of 16 x 16; 768-128-128-d-128-128-768 with tanh; 20,000 faces, 20 epochs."""
     options = argparse.Namespace(
-        **freedom.PRESETS["default"], seed=0, workers=None, device="cpu", save_seconds=30
+        **freedom.section.presets["default"], seed=0, workers=None, device="cpu", save_seconds=30
     )
     assert (options.image_size, options.hidden) == (16, 128)
     run = Run("degrees_of_freedom", options, tmp_path, tmp_path, quiet=True)

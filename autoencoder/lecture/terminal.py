@@ -1,4 +1,4 @@
-"""A command's process: Ctrl-C while it starts, and output that nobody reads any more.
+"""A command's process: Ctrl-C while it starts, and standard streams that stop nothing.
 
 Imports nothing that takes long: from :func:`start` on, Ctrl-C ends a demo without a traceback.
 """
@@ -13,79 +13,15 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TextIO
+from typing import ParamSpec
 
 from autoencoder.lecture.sections import load_demo
+from autoencoder.storage.streams import Unbreakable
 
-__all__ = ["Unbreakable", "command", "start"]
+__all__ = ["command", "start"]
 
 STOPPED = 128 + signal.SIGINT
 _P = ParamSpec("_P")
-
-
-class Unbreakable:
-    """A text stream that drops what cannot be written: what is computed matters more.
-
-    A pipe's reader may be gone, the disk behind a redirection full, the stream closed or None.
-
-    Parameters
-    ----------
-    stream : text stream or None
-
-    Examples
-    --------
-    >>> stream = Unbreakable(None)
-    >>> print("said to nobody", file=stream)
-    >>> stream.isatty()
-    False
-    """
-
-    @classmethod
-    def of(cls, stream: TextIO | None) -> Unbreakable:
-        """The stream itself if it is one already: by being the same, tqdm finds its bars."""
-        return stream if isinstance(stream, cls) else cls(stream)
-
-    def __init__(self, stream: TextIO | None) -> None:
-        self.stream = stream
-        self.is_broken = stream is None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
-
-    def write(self, text: str) -> int:
-        """Write the text if that is possible; characters the stream cannot encode are escaped."""
-        try:
-            self._attempt("write", text)
-        except UnicodeEncodeError as error:
-            escaped = text.encode(error.encoding, "backslashreplace").decode(error.encoding)
-            self._attempt("write", escaped)
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush if that is possible."""
-        self._attempt("flush")
-
-    def isatty(self) -> bool:
-        """Whether somebody may be looking."""
-        return bool(self._attempt("isatty"))
-
-    def settle(self) -> None:
-        """Flush for the last time, so that the interpreter's own flush at exit cannot fail."""
-        self.flush()
-        if self.is_broken and self.stream is not None:
-            with contextlib.suppress(OSError, ValueError):  # no file, or closed
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
-
-    def _attempt(self, method: str, *arguments: str) -> Any:
-        if self.is_broken:
-            return None
-        try:
-            return getattr(self.stream, method)(*arguments)
-        except UnicodeEncodeError:
-            raise
-        except (OSError, ValueError):  # ValueError: the stream was closed
-            self.is_broken = True
-            return None
 
 
 def command(main: Callable[_P, int]) -> Callable[_P, int]:

@@ -6,7 +6,7 @@ import sys
 
 from tqdm import tqdm
 
-from autoencoder.lecture.terminal import Unbreakable
+from autoencoder.storage.streams import Unbreakable
 from autoencoder.training.settings import TrainingSettings
 from autoencoder.training.state import Row
 

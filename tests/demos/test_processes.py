@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from autoencoder.lecture.run import in_use, new_folder
-from autoencoder.lecture.terminal import Unbreakable
 from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import load_checkpoint
+from autoencoder.storage.streams import Unbreakable
 from autoencoder.training import TrainingSettings, random_generator, train
 
 ROOT = Path(__file__).parents[2]

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencoder.data.arrays import array_of_numbers
+from autoencoder.data.arrays import array_of_numbers, require_generator, whole_number
 from autoencoder.densities.checks import (
     as_indices,
     as_points,
+    check_jitter,
     check_sampling,
+    finite_mean,
     full_covariances,
     singular,
 )
+from autoencoder.densities.em import maximise, start_at_spread_points
 from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
 
 __all__ = ["GaussianMixture", "Posterior", "posterior_of"]
@@ -103,7 +106,7 @@ def posterior_of(prior: GaussianMixture, noisy: Array, std: float) -> Posterior:
 
 
 class GaussianMixture:
-    """A mixture of K Gaussians with given parameters.
+    """A mixture of K Gaussians, with given parameters or fitted to points by `fit`.
 
         p(x) = sum_k w_k N(x; m_k, C_k)
 
@@ -123,6 +126,8 @@ class GaussianMixture:
     weights : numpy.ndarray (K,), float64
     means : numpy.ndarray (K, d), float64
     covariances : numpy.ndarray (K, d, d), float64
+    log_likelihoods : list of float
+        After `fit`: the mean log-likelihood of the points after each step, in nats.
 
     Notes
     -----
@@ -139,6 +144,7 @@ class GaussianMixture:
 
     @with_one_blas_thread
     def __init__(self, weights: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> None:
+        self.log_likelihoods: list[float] = []
         self.weights = array_of_numbers("GaussianMixture", "weights", weights)
         self.means = array_of_numbers("GaussianMixture", "means", means)
         if self.means.ndim != 2 or not self.means.size or self.weights.shape != (len(self.means),):
@@ -171,6 +177,105 @@ class GaussianMixture:
         regular = numpy.where(self._singular[:, None, None], numpy.eye(d), self.covariances)
         self._factors = numpy.linalg.cholesky(regular)
         self._whitenings = numpy.linalg.inv(self._factors)
+
+    @classmethod
+    @with_one_blas_thread
+    def fit(
+        cls,
+        x: Array,
+        components: int,
+        rng: numpy.random.Generator,
+        *,
+        jitter: float = 1e-6,
+        restarts: int = 1,
+        iterations: int = 200,
+        tolerance: float = 1e-4,
+    ) -> GaussianMixture:
+        """Fit by maximum likelihood: expectation-maximisation, whose steps `em` derives.
+
+        Parameters
+        ----------
+        x : array (N, d)
+            As many points as components, at least.
+        components : int
+            K, from 1.
+        rng : numpy.random.Generator
+            Draws the points to start from.
+        jitter : float
+            Is added to each variance; in squared units of x.
+        restarts : int
+            How many starts are tried; the likeliest result is kept.
+        iterations : int
+            The most steps of one start.
+        tolerance : float
+            Stop when a step adds less to the mean log-likelihood, in nats a point.
+
+        Returns
+        -------
+        GaussianMixture
+            With the attribute `log_likelihoods`, the mean after each step in nats a point.
+
+        Raises
+        ------
+        ValueError
+            If x has another shape, too few points or values that are not finite, an option is out
+            of range, or, without jitter, a component shrinks until its covariance is singular.
+
+        Examples
+        --------
+        >>> rng = numpy.random.default_rng(0)
+        >>> x = rng.normal(size=(500, 1)) + rng.choice([-5.0, 5.0], size=(500, 1))
+        >>> numpy.sort(GaussianMixture.fit(x, 2, rng).means[:, 0]).round(1)
+        array([-5.,  5.])
+        """
+        caller = "GaussianMixture.fit"
+        points = as_points(x, None, caller)
+        require_generator(caller, rng)
+        check_jitter(jitter, caller)
+        for name, count in (
+            ("components", components),
+            ("restarts", restarts),
+            ("iterations", iterations),
+        ):
+            whole_number(caller, name, count)
+        if not 0 <= tolerance < math.inf:
+            raise ValueError(
+                f"{caller}: tolerance must be finite and not negative, got {tolerance}"
+            )
+        finite_mean(points, caller)
+        if len(points) < components:
+            raise ValueError(f"{caller}: {components} components need as many points, got {len(x)}")
+        fitted = []
+        for _ in range(restarts):
+            start = start_at_spread_points(points, components, rng)
+            fitted.append(cls._climb(points, start, jitter, iterations, tolerance))
+        return max(fitted, key=lambda mixture: mixture.log_likelihoods[-1])
+
+    @classmethod
+    def _climb(
+        cls, x: Array, responsibilities: Array, jitter: float, iterations: int, tolerance: float
+    ) -> GaussianMixture:
+        """Take both steps in turn until the log-likelihood rises by less than the tolerance."""
+        log_likelihoods: list[float] = []
+        while True:
+            mixture = cls(*maximise(x, responsibilities, jitter))
+            if mixture._singular.any():
+                raise ValueError(
+                    f"GaussianMixture.fit: one of {len(mixture.means)} components shrank onto too "
+                    f"few of the points {x.shape}; fewer components or a larger jitter than "
+                    f"{jitter:g} help"
+                )
+            parts = [mixture.log_joint(x[chunk]) for chunk in mixture.chunks(len(x))]
+            log_joint = array_module(x).concatenate(parts)
+            log_prob = _log_sum_exp(log_joint)
+            responsibilities = array_module(x).exp(log_joint - log_prob)
+            log_likelihoods.append(float(log_prob.mean()))
+            rise = (
+                log_likelihoods[-1] - log_likelihoods[-2] if len(log_likelihoods) > 1 else math.inf
+            )
+            if rise < tolerance or len(log_likelihoods) == iterations:
+                mixture.log_likelihoods = log_likelihoods
+                return mixture
 
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """Draw n points (n, d): choose a component, then draw from its Gaussian."""
@@ -253,8 +358,8 @@ class GaussianMixture:
     def _whitened(self, x: Array) -> Array:
         """L_k^(-1) (x - m_k), (N, K, d): its squares add up to (x - m_k)' C_k^(-1) (x - m_k)."""
         xp = array_module(x)
-        offset = x[:, None, :] - xp.asarray(self.means)
-        return xp.einsum("kij,nkj->nki", xp.asarray(self._whitenings), offset)
+        offset = x - xp.asarray(self.means)[:, None]  # (K, N, d)
+        return (offset @ xp.asarray(self._whitenings).transpose(0, 2, 1)).transpose(1, 0, 2)
 
     def log_joint(self, x: Array) -> Array:
         """log w_k + log N(x; m_k, C_k), (N, K)."""

@@ -9,8 +9,10 @@ import pytest
 from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
 from autoencoder.metrics import (
     energy_distance,
+    frechet_distance,
     mse_per_pixel,
     nearest_neighbours,
+    precision_recall,
     principal_angles,
     psnr,
     sum_per_sample,
@@ -61,6 +63,7 @@ def densities(*, points):
         "means": posterior.means,
         "covariances": posterior.covariances,
         "mean": posterior.mean(),
+        "fitted": GaussianMixture.fit(points, 3, numpy.random.default_rng(0)).log_prob(points),
     }
 
 
@@ -96,7 +99,8 @@ def test_numbers_agree_with_the_host(place):
     assert mse_per_pixel(images, others) == pytest.approx(mse_per_pixel(IMAGES, OTHERS))
     assert sum_per_sample(images, others) == pytest.approx(sum_per_sample(IMAGES, OTHERS))
     assert psnr(images, others, mask=mask) == pytest.approx(psnr(IMAGES, OTHERS, mask=MASK))
-    assert energy_distance(images, others) == pytest.approx(energy_distance(IMAGES, OTHERS))
+    for score in (energy_distance, frechet_distance, precision_recall):
+        assert score(images, others) == pytest.approx(score(IMAGES, OTHERS))
     basis = PCA(2).fit(images).components_
     assert principal_angles(basis.T, basis.T)[0] == pytest.approx(0.0, abs=1e-7)
 

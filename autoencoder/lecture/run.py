@@ -22,7 +22,7 @@ from autoencoder.models import AutoEncoder
 from autoencoder.storage.checkpoint import digest_of
 from autoencoder.storage.files import atomic_write, file_lock
 from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
-from autoencoder.training.loop import Corruption
+from autoencoder.training.loop import Corruption, Loss, name_of
 from minigrad import manual_seed, nn
 
 __all__ = ["Run", "in_use", "last_folder", "models_folder", "new_folder", "require_free"]
@@ -232,6 +232,8 @@ class Run(Generic[_Options]):
         settings: TrainingSettings | None = None,
         *,
         corruption: Corruption | None = None,
+        targets: numpy.ndarray | None = None,
+        loss: Loss | None = None,
         evaluate: Callable[[Any], dict[str, float]] | None = None,
         tested_on: numpy.ndarray | None = None,
         own: bool = False,
@@ -252,7 +254,7 @@ class Run(Generic[_Options]):
             (N, ...) training samples.
         settings : TrainingSettings, optional
             By default those of the options.
-        corruption, evaluate
+        corruption, targets, loss, evaluate
             As for :func:`autoencoder.training.train`.
         tested_on : numpy.ndarray, optional
             What ``evaluate`` measures on. The metrics are kept with the model, so a model that was
@@ -282,6 +284,10 @@ class Run(Generic[_Options]):
             }
             for how in ("device", "workers", "save_seconds", "log_steps"):
                 del identity["settings"][how]
+            if targets is not None:
+                identity["targets"] = digest_of(targets)
+            if loss is not None:
+                identity["loss"] = name_of(loss)
             digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
             folder = self.models / f"{name}-{digest[:12]}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -294,6 +300,8 @@ class Run(Generic[_Options]):
                 samples,
                 settings,
                 corruption=corruption,
+                targets=targets,
+                loss=loss,
                 evaluate=evaluate,
                 folder=folder,
                 resume=True,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 
 from autoencoder.storage.checkpoint import (
+    FINITE,
     NOT_NEGATIVE,
     CheckpointError,
     check_value,
@@ -139,8 +140,8 @@ def epoch_rows(epochs: int, **columns: Any) -> Iterator[dict[str, Any]]:
     for epoch in range(1, epochs + 1):
         yield {
             "epoch": epoch,
-            "train_loss": NOT_NEGATIVE,
-            "train_loss_per_sample": NOT_NEGATIVE,
+            "train_loss": FINITE,  # a log-likelihood may have either sign
+            "train_loss_per_sample": FINITE,
             "seconds": NOT_NEGATIVE,
             "images_per_second": NOT_NEGATIVE,
             **columns,

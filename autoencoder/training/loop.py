@@ -45,6 +45,8 @@ __all__ = ["CHECKPOINT", "METRICS", "train"]
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 Corruption = Callable[[numpy.ndarray, numpy.random.Generator], numpy.ndarray]
+Loss = Callable[[Any, Tensor, Tensor], Tensor]
+"""From a model, inputs and targets to the mean of the samples' losses."""
 
 
 def train(
@@ -53,6 +55,8 @@ def train(
     settings: TrainingSettings,
     *,
     corruption: Corruption | None = None,
+    targets: numpy.ndarray | None = None,
+    loss: Loss | None = None,
     evaluate: Callable[[Any], dict[str, float]] | None = None,
     folder: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -63,7 +67,7 @@ def train(
 
     Minimises the mean of ``loss(model(corrupt(x)), x)`` over samples and components with Adam.
     The lecture's loss is the sum over a sample's components; it differs by their number, and both
-    scales are logged.
+    scales are logged. With targets or a loss of one's own the same loop trains anything else.
 
     Parameters
     ----------
@@ -74,6 +78,11 @@ def train(
     settings : TrainingSettings
     corruption : callable, optional
         ``(samples, rng) -> samples``, drawn afresh for every batch.
+    targets : numpy.ndarray, optional
+        (N, ...) what the model is to give, class labels for example; by default the samples.
+    loss : callable, optional
+        ``(model, inputs, targets) -> mean loss`` of some samples, in place of the settings' loss. A
+        checkpoint knows it by its qualified name or, where it has none, by its repr.
     evaluate : callable, optional
         From the model to metrics by name, after every epoch.
     folder : path-like, optional
@@ -89,12 +98,14 @@ def train(
     -------
     list of dict
         One row an epoch: ``epoch, train_loss`` (a component), ``train_loss_per_sample``,
-        ``seconds, images_per_second`` and what ``evaluate`` gave.
+        ``seconds, images_per_second`` and what ``evaluate`` gave. A loss of one's own is
+        that of a sample, in both.
 
     Raises
     ------
     TypeError, ValueError
-        If the samples are no float32 array, none, or not finite, or do not fit the model.
+        If the samples are no float32 array, none, or not finite, or do not fit the model, or the
+        targets are no array of as many numbers.
     Interrupted
         After Ctrl-C or SIGTERM; the state is saved.
     TrainingDiverged
@@ -116,8 +127,9 @@ def train(
     ([1, 2, 3], True)
     """
     _check_arguments(model, samples, settings, folder)
+    _check_targets(targets, samples)
     with stop_request() as stop, one_blas_thread(), use_device(device(settings.device)):
-        learner = Learner(model, samples, settings, corruption)
+        learner = Learner(model, samples, settings, corruption, targets, loss)
         checkpoint = None if folder is None else Path(folder) / CHECKPOINT
         watch = FiniteWatch(learner.loss, learner.parameters, learner.optimizer, checkpoint)
         progress = Progress(title, settings, len(samples), quiet)
@@ -181,12 +193,15 @@ class Learner:
         samples: numpy.ndarray,
         settings: TrainingSettings,
         corruption: Corruption | None,
+        targets: numpy.ndarray | None = None,
+        loss: Loss | None = None,
     ) -> None:
         self.model = model
         self.samples = samples
         self.settings = settings
         self.corruption = corruption
-        self.loss_function = LOSSES[settings.loss]
+        self.targets = targets
+        self.own_loss = loss
         self.steps = math.ceil(len(samples) / settings.batch_size)
         # Measured on the host: part of what a checkpoint is resumed by, whatever the device.
         model.to("cpu")
@@ -208,16 +223,19 @@ class Learner:
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss of some samples."""
-        return self.loss_function(self.model(inputs), targets)
+        if self.own_loss is not None:
+            return self.own_loss(self.model, inputs, targets)
+        return LOSSES[self.settings.loss](self.model(inputs), targets)
 
     def batch(self, epoch: int, step: int, indices: numpy.ndarray) -> list[Array]:
         """The inputs and targets of a step, on the device."""
         clean = self.samples[indices]
-        targets = to_device(clean, self.device)
-        if self.corruption is None:
-            return [targets, targets]
-        rng = random_generator(self.settings.seed, "corruption", epoch, step)
-        return [to_device(self.corruption(clean, rng), self.device), targets]
+        wanted = clean if self.targets is None else self.targets[indices]
+        targets = to_device(wanted, self.device)
+        if self.corruption is not None:
+            rng = random_generator(self.settings.seed, "corruption", epoch, step)
+            return [to_device(self.corruption(clean, rng), self.device), targets]
+        return [targets if wanted is clean else to_device(clean, self.device), targets]
 
     def gradients(self, batch: list[Array]) -> tuple[Tensor, list[Tensor]]:
         """The loss of a batch, which may still be being computed, and each parameter's gradient."""
@@ -242,7 +260,7 @@ class Learner:
         row: Row = {
             "epoch": state.epoch + 1,
             "train_loss": loss,
-            "train_loss_per_sample": loss * self.samples[0].size,
+            "train_loss_per_sample": loss * (1 if self.own_loss else self.samples[0].size),
             "seconds": round(state.seconds, 3),
             "images_per_second": round(count / max(state.seconds, 1e-9), 1),
         }
@@ -255,12 +273,17 @@ class Learner:
         decisive = dict(self.settings.decisive)
         if self.schedule is None:
             del decisive["epochs"]  # more epochs of the same: a run may be continued
-        return {
+        identity = {
             **decisive,
             "samples": [list(self.samples.shape), digest_of(self.samples)],
             "corruption": repr(self.corruption),
             "shard_size": self.shard_size,
         }
+        if self.targets is not None:
+            identity["targets"] = [list(self.targets.shape), digest_of(self.targets)]
+        if self.own_loss is not None:
+            identity["loss"] = name_of(self.own_loss)
+        return identity
 
     def write(self, folder: Path) -> None:
         """Write metrics and checkpoint into a folder.
@@ -282,6 +305,26 @@ class Learner:
             steps=self.steps,
             epochs=self.settings.epochs,
         )
+
+
+def name_of(loss: Loss) -> str:
+    """What a checkpoint knows a loss by."""
+    return getattr(loss, "__qualname__", None) or repr(loss)
+
+
+def _check_targets(targets: Any, samples: numpy.ndarray) -> None:
+    """Raise unless the targets are numbers, finite, one for each sample."""
+    if targets is None:
+        return
+    if not isinstance(targets, numpy.ndarray) or targets.dtype.kind not in "iuf":
+        kind = getattr(targets, "dtype", type(targets).__name__)
+        raise TypeError(f"train: targets must be a NumPy array of numbers, got {kind}")
+    if targets.shape[:1] != samples.shape[:1]:
+        raise ValueError(
+            f"train: {samples.shape} samples need as many targets, got {targets.shape}"
+        )
+    if not numpy.isfinite(targets).all():
+        raise ValueError(f"train: the targets {targets.shape} are not all finite")
 
 
 def _check_arguments(

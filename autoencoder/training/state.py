@@ -23,6 +23,7 @@ import numpy
 from autoencoder.storage.checkpoint import (
     ANYTHING,
     COUNT,
+    FINITE,
     NOT_NEGATIVE,
     CheckpointError,
     Kind,
@@ -361,7 +362,7 @@ _METRIC = Kind("a number", lambda value: isinstance(value, float | bool) or is_n
 
 def _check_progress(metadata: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Refuse what no run can have written, whatever its length."""
-    kinds = {"epoch": COUNT, "step": COUNT, "running_loss": NOT_NEGATIVE, "seconds": NOT_NEGATIVE}
+    kinds = {"epoch": COUNT, "step": COUNT, "running_loss": FINITE, "seconds": NOT_NEGATIVE}
     for name in (*kinds, "rows"):
         if name not in metadata:
             raise CheckpointError(os.fspath(path), f"metadata {name!r}", "is missing")

@@ -19,18 +19,13 @@ def build(library, **options):
 
 def test_weights_move_to_pytorch_and_back_with_one_line():
     torch = pytest.importorskip("torch")
-    ours, theirs = build(nn), build(torch.nn)
+    ours, theirs, fresh, other = build(nn), build(torch.nn), build(nn), build(torch.nn)
     x = numpy.random.default_rng(0).normal(size=(2, 1, 8, 8)).astype("float32")
-
     theirs.load_state_dict({k: torch.from_numpy(v) for k, v in ours.state_dict().items()})
-    expected = theirs(torch.from_numpy(x)).detach().numpy()
-    numpy.testing.assert_allclose(ours(Tensor(x)).detach().numpy(), expected, atol=1e-5)
-
-    other, fresh = build(torch.nn), build(nn)
-    keys = fresh.load_state_dict(other.state_dict())
-    assert repr(keys) == "<All keys matched successfully>"
-    expected = other(torch.from_numpy(x)).detach().numpy()
-    numpy.testing.assert_allclose(fresh(Tensor(x)).detach().numpy(), expected, atol=1e-5)
+    assert repr(fresh.load_state_dict(other.state_dict())) == "<All keys matched successfully>"
+    for mine, torchs in ((ours, theirs), (fresh, other)):
+        expected = torchs(torch.from_numpy(x)).detach().numpy()
+        numpy.testing.assert_allclose(mine(Tensor(x)).detach().numpy(), expected, atol=1e-5)
 
 
 def test_pytorchs_parameters_load_though_they_require_gradients():
@@ -74,54 +69,12 @@ def test_loading_after_use_is_a_change_backward_notices():
         loss.backward()
 
 
-def changed(**changes):
-    state = nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 1)).state_dict()
-    for key, value in changes.items():
-        name = key.replace("_", ".")
-        state.pop(name, None)
-        if value is not None:
-            state[name] = value
-    return state
-
-
-WRONG = {
-    "missing": (changed(**{"1_weight": None}), ValueError, r"missing 1\.weight"),
-    "unexpected": (changed(extra=numpy.zeros(1, "f")), ValueError, "unexpected extra"),
-    "misspelt": (
-        changed(**{"1_weight": None, "1_weigth": numpy.zeros((1, 1), "f")}),
-        ValueError,
-        r"unexpected 1\.weigth \(did you mean 1\.weight\?\)",
-    ),
-    "shape": (
-        changed(**{"1_bias": numpy.zeros(3, "f")}),
-        ValueError,
-        r"1\.bias: expected shape \(1,\), got \(3,\)",
-    ),
-    "dtype": (
-        changed(**{"1_bias": numpy.zeros(1)}),
-        TypeError,
-        r"1\.bias: expected float32, got float64",
-    ),
-    "list": (changed(**{"1_bias": [0.0]}), TypeError, r"1\.bias: expected an array, got list"),
-    "no mapping": ([1, 2], TypeError, "expected a mapping, got list"),
-}
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_what_does_not_fit_is_named_and_nothing_changes(case):
-    state, error, message = WRONG[case]
-    model = nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 1))
-    before = model.state_dict()
-    with pytest.raises(error, match=r"Sequential\.load_state_dict: .*" + message):
-        model.load_state_dict(state)
-    for name, value in model.state_dict().items():
-        numpy.testing.assert_array_equal(value, before[name])
-
-
 def test_everything_wrong_is_listed_at_once():
-    state = changed(**{"1_weight": None, "1_bias": numpy.zeros(3, "f"), "0_bias": numpy.zeros(1)})
+    model = nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 1))
+    state = model.state_dict() | {"1.bias": numpy.zeros(3, "f"), "0.bias": numpy.zeros(1)}
+    del state["1.weight"]
     with pytest.raises(ValueError, match=r"missing 1\.weight; 0\.bias: .*; 1\.bias: "):
-        nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 1)).load_state_dict(state)
+        model.load_state_dict(state)
 
 
 def test_not_strict_loads_what_is_there_and_reports_the_rest():

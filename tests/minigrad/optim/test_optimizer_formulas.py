@@ -41,44 +41,38 @@ def test_ten_steps_follow_pytorch(case, dtype, device, tensor):
     theirs = [torch.tensor(value, requires_grad=True) for value in draws(0, dtype)]
     optimizer = getattr(optim, name)(ours, **options)
     reference = getattr(torch.optim, name)(theirs, **options)
+    tolerance = {"float64": 1e-12, "float32": 1e-5}[dtype]
     for step in range(10):
-        gradients = draws(step + 1, dtype)
-        for index, (parameter, gradient) in enumerate(zip(theirs, gradients)):
+        for index, gradient in enumerate(draws(step + 1, dtype)):
             # Some parameters miss some steps, as where a branch of a model was not used.
             missing = index == step % 4 and step < 6
-            parameter.grad = None if missing else torch.tensor(gradient)
+            theirs[index].grad = None if missing else torch.tensor(gradient)
             ours[index].grad = None if missing else tensor(gradient)
         reference.step()
         optimizer.step()
-        tolerance = {"float64": 1e-12, "float32": 1e-5}[dtype]
         for mine, other in zip(ours, theirs):
             assert mine.dtype == dtype
-            numpy.testing.assert_allclose(
-                to_numpy(mine.data), other.detach().numpy(), rtol=tolerance, atol=tolerance
-            )
+            found, expected = to_numpy(mine.data), other.detach().numpy()
+            numpy.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("how", ["grad", "sequence of tensors", "sequence of arrays", "one array"])
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
 def test_gradients_given_in_any_form_make_the_same_step(name, how, device, tensor):
     values, gradients = draws(0, "float32"), draws(1, "float32")
-    parameters = [tensor(value, requires_grad=True) for value in values]
-    expected = [tensor(value, requires_grad=True) for value in values]
-    for parameter, gradient in zip(expected, gradients):
-        parameter.grad = tensor(gradient)
+    parameters, expected = ([tensor(v, requires_grad=True) for v in values] for _ in range(2))
+    for group in (expected, parameters) if how == "grad" else (expected,):
+        for parameter, gradient in zip(group, gradients):
+            parameter.grad = tensor(gradient)
     reference = getattr(optim, name)(expected, lr=0.1)
     optimizer = getattr(optim, name)(parameters, lr=0.1)
+    flat = numpy.concatenate([gradient.reshape(-1) for gradient in gradients])
     given = {
-        "grad": lambda: None,
-        "sequence of tensors": lambda: tuple(map(tensor, gradients)),
-        "sequence of arrays": lambda: [to_device(gradient, device) for gradient in gradients],
-        "one array": lambda: to_device(
-            numpy.concatenate([gradient.reshape(-1) for gradient in gradients]), device
-        ),
-    }[how]()
-    if how == "grad":
-        for parameter, gradient in zip(parameters, gradients):
-            parameter.grad = tensor(gradient)
+        "grad": None,
+        "sequence of tensors": tuple(map(tensor, gradients)),
+        "sequence of arrays": [to_device(gradient, device) for gradient in gradients],
+        "one array": to_device(flat, device),
+    }[how]
     for _ in range(3):
         reference.step()
         optimizer.step(given)
@@ -86,35 +80,34 @@ def test_gradients_given_in_any_form_make_the_same_step(name, how, device, tenso
         numpy.testing.assert_array_equal(to_numpy(mine.data), to_numpy(other.data))
 
 
-def one_step(make, value=2.0, gradient=4.0, steps=1):
-    x = Tensor(numpy.array([value]), requires_grad=True)
-    optimizer = make([x])
-    for _ in range(steps):
-        optimizer.step([numpy.array([gradient])])
-    return x.item()
-
-
-def test_sgd_by_hand():
-    assert one_step(lambda p: optim.SGD(p, lr=0.25)) == 1.0
-    assert one_step(lambda p: optim.SGD(p, lr=0.25, weight_decay=0.5)) == 2 - 0.25 * (4 + 1)
+# Options, how often a gradient of 4 is given, and what becomes of 2.
+BY_HAND = [
+    (optim.SGD, dict(lr=0.25), 1, 1.0),
+    (optim.SGD, dict(lr=0.25, weight_decay=0.5), 1, 2 - 0.25 * (4 + 1)),
     # buffers: 4, then 0.5 * 4 + 4 = 6
-    assert one_step(lambda p: optim.SGD(p, lr=0.25, momentum=0.5), steps=2) == 2 - 0.25 * 10
+    (optim.SGD, dict(lr=0.25, momentum=0.5), 2, 2 - 0.25 * 10),
     # the second gradient enters by half: 0.5 * 4 + 0.5 * 4 = 4
-    dampened = one_step(lambda p: optim.SGD(p, lr=0.25, momentum=0.5, dampening=0.5), steps=2)
-    assert dampened == 2 - 0.25 * 8
+    (optim.SGD, dict(lr=0.25, momentum=0.5, dampening=0.5), 2, 2 - 0.25 * 8),
     # g + momentum b: 4 + 2, then 4 + 3
-    nesterov = one_step(lambda p: optim.SGD(p, lr=0.25, momentum=0.5, nesterov=True), steps=2)
-    assert nesterov == 2 - 0.25 * 13
-
-
-def test_adam_by_hand():
+    (optim.SGD, dict(lr=0.25, momentum=0.5, nesterov=True), 2, 2 - 0.25 * 13),
     # First step: m' = g and v' = g^2, so the change is lr g / (|g| + eps).
-    assert one_step(lambda p: optim.Adam(p, lr=0.5, eps=1.0)) == pytest.approx(2 - 0.5 * 4 / 5)
-    decayed = one_step(lambda p: optim.Adam(p, lr=0.5, eps=1.0, weight_decay=0.5))
-    assert decayed == pytest.approx(2 - 0.5 * 5 / 6)
-    decoupled = one_step(lambda p: optim.AdamW(p, lr=0.5, eps=1.0, weight_decay=0.5))
-    assert decoupled == pytest.approx(2 * 0.75 - 0.5 * 4 / 5)
-    # Two steps, gradients 4 and 1, beta1 = beta2 = 1/2: m' = (1/4 4 + 1/2 1) / (3/4) = 2 and
+    (optim.Adam, dict(lr=0.5, eps=1.0), 1, 2 - 0.5 * 4 / 5),
+    (optim.Adam, dict(lr=0.5, eps=1.0, weight_decay=0.5), 1, 2 - 0.5 * 5 / 6),
+    (optim.AdamW, dict(lr=0.5, eps=1.0, weight_decay=0.5), 1, 2 * 0.75 - 0.5 * 4 / 5),
+]
+
+
+@pytest.mark.parametrize(("make", "options", "steps", "expected"), BY_HAND)
+def test_steps_by_hand(make, options, steps, expected):
+    x = Tensor(numpy.array([2.0]), requires_grad=True)
+    optimizer = make([x], **options)
+    for _ in range(steps):
+        optimizer.step([numpy.array([4.0])])
+    assert x.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_two_steps_of_adam_by_hand():
+    # Gradients 4 and 1, beta1 = beta2 = 1/2: m' = (1/4 4 + 1/2 1) / (3/4) = 2 and
     # v' = (1/4 16 + 1/2 1) / (3/4) = 6.
     x = Tensor(numpy.array([2.0]), requires_grad=True)
     optimizer = optim.Adam([x], lr=0.5, betas=(0.5, 0.5), eps=0.0)

@@ -3,10 +3,10 @@
 A box stands for a tensor and, where an operation made it, for that operation: the graph *is*
 operations pointing at tensors pointing at operations.
 
-A large graph is folded by the names of its parameters. ``encoder.0.weight`` has the prefix
-``encoder.0``. Folded to one part of it, all operations from the first with a parameter of the
-encoder to the last become the box ``encoder``: an operation without parameters, such as a ReLU,
-belongs to what the prefixes before and after it have in common.
+A large graph is folded by the prefixes of its parameters' names: that of ``encoder.0.weight`` is
+``encoder.0``. Folded to one part, all operations from the first with a parameter of the encoder to
+the last become the box ``encoder``. An operation without parameters, such as a ReLU, belongs to
+what the prefixes before and after it have in common.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import io
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import TYPE_CHECKING, NamedTuple
 
 from minigrad.backend import shown
@@ -34,29 +35,20 @@ COLOURS = {  # fill and outline of each kind of box
     "folded": ("#DDF0E8", "#00795A"),
 }
 
-Group = list[Operation]  # the operations of one box
 Prefix = tuple[str, ...]  # the parts of a name without the last: ("encoder", "0")
 
 
 class Box(NamedTuple):
     """One box of a drawing.
 
-    Attributes
-    ----------
-    kind : str
-        ``"parameter"`` (a leaf that wants gradients), ``"constant"`` (any other leaf),
-        ``"operation"`` or ``"folded"`` (an operation with its parameters, or several).
-    title : str
-    lines : tuple of str
-        What stands below the title.
-    inputs : tuple of int
-        The boxes it takes tensors from, by their place in the list; each before this one.
+    Its kind is ``"parameter"`` (a leaf that wants gradients), ``"constant"`` (any other leaf),
+    ``"operation"`` or ``"folded"`` (an operation with its parameters, or several).
     """
 
     kind: str
     title: str
-    lines: tuple[str, ...]
-    inputs: tuple[int, ...]
+    lines: tuple[str, ...]  # below the title
+    inputs: tuple[int, ...]  # the boxes it takes tensors from, by number: each before this one
 
 
 class Drawing:
@@ -66,8 +58,8 @@ class Drawing:
 
     Attributes
     ----------
-    boxes : sequence of Box
-        What is drawn: each with its kind, title, lines, and the boxes it takes tensors from.
+    boxes : tuple of Box
+        What is drawn: each box with ``kind``, ``title``, ``lines``, and ``inputs``.
 
     Examples
     --------
@@ -91,11 +83,8 @@ class Drawing:
           n0 [label="constant\n(2,) float32", fillcolor="#DCEBF7", color="#0072B2"];
         }
         """
-        lines = [
-            "digraph {",
-            "  rankdir=LR;",
-            '  node [shape=box, style="rounded,filled", fontname="Helvetica"];',
-        ]
+        style = 'node [shape=box, style="rounded,filled", fontname="Helvetica"]'
+        lines = ["digraph {", "  rankdir=LR;", f"  {style};"]
         for i, box in enumerate(self.boxes):
             label = "\\n".join(_quoted(text) for text in (box.title, *box.lines))
             fill, outline = COLOURS[box.kind]
@@ -110,14 +99,13 @@ class Drawing:
         Parameters
         ----------
         width, height : float
-            Of the page it is arranged for, in inches; by default those of a slide. The picture
-            grows beyond where letters would be smaller than 7 points, and is cut where it needs
-            less.
+            The page it is arranged for, in inches: a slide. The picture is cut where it needs less,
+            and grows beyond where letters would be smaller than 7 points.
 
         Returns
         -------
         matplotlib.figure.Figure
-            Not registered with pyplot: ``savefig`` writes it, a notebook shows it.
+            Unknown to pyplot: ``savefig`` writes it, a notebook shows it.
 
         Raises
         ------
@@ -133,8 +121,8 @@ class Drawing:
         """
         if len(self.boxes) > MOST_DRAWN:
             raise ValueError(
-                f"draw: {len(self.boxes)} boxes are too many for a picture; fold them (pass "
-                f"model=..., fold=1) or give the DOT text to Graphviz"
+                f"draw: {len(self.boxes)} boxes are too many for a picture; fold them "
+                "(pass model=..., fold=1) or give the DOT text to Graphviz"
             )
         from minigrad.graph.picture import picture  # here, because it imports matplotlib
 
@@ -198,44 +186,34 @@ def draw(
     --------
     >>> from minigrad import nn
     >>> model = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
-    >>> drawing = draw(model(Tensor([[1.0, 2.0, 3.0]])), model=model)
-    >>> [box.title for box in drawing.boxes]
+    >>> y = model(Tensor([[1.0, 2.0, 3.0]]))
+    >>> [box.title for box in draw(y, model=model).boxes]
     ['constant', '0.weight', '0.bias', 'linear', 'tanh']
-    >>> drawing.boxes[1].lines
-    ('(2, 3) float32', 'no gradient yet')
-    >>> [box.title for box in draw(model(Tensor([[1.0, 2.0, 3.0]])), model=model, fold=1).boxes]
+    >>> [box.title for box in draw(y, model=model, fold=1).boxes]
     ['constant', 'linear', 'tanh']
     """
     is_number = isinstance(fold, int) and not isinstance(fold, bool) and fold >= 1
     if not (is_number or fold is None or fold == "auto"):
         raise ValueError(f"draw: fold must be 'auto', None or a number from 1, got {shown(fold)}")
     operations, results = _recorded_behind(tensor)
-    parameters: dict[Tensor, str] = {}
-    if model is not None:
-        parameters = {parameter: name for name, parameter in model.named_parameters()}
-    labels = {}
     for name, leaf in (names or {}).items():
         if not isinstance(leaf, Tensor):
             raise TypeError(f"draw: names[{shown(name)}] is a {type(leaf).__name__}, no Tensor")
-        labels[leaf] = name
-    labels.update(parameters)
-
-    def boxes(parts: int | None) -> list[Box]:
-        if not operations:
-            return [_leaf_box(tensor, labels.get(tensor))]
-        if parts is None:
-            return _boxes_of([[operation] for operation in operations], results, labels, False)
-        return _boxes_of(fold_operations(operations, parameters, parts), results, labels, True)
-
-    if not isinstance(fold, str):  # "auto"
-        return Drawing(boxes(fold))
-    found: list[Box] = []
+    own = () if model is None else model.named_parameters()
+    parameters: dict[Tensor, str] = {parameter: name for name, parameter in own}
+    labels = {leaf: name for name, leaf in (names or {}).items()} | parameters
+    if not operations:
+        return Drawing([_leaf_box(tensor, labels.get(tensor))])
     deepest = max((len(_prefix(name)) for name in parameters.values()), default=0)
-    for parts in (None, *range(deepest, 0, -1)):
-        found = boxes(parts)
-        if len(found) <= MOST_BOXES:
+    boxes: list[Box] = []
+    for parts in (None, *range(deepest, 0, -1)) if isinstance(fold, str) else (fold,):
+        groups = [[operation] for operation in operations]
+        if parts is not None:
+            groups = fold_operations(operations, parameters, parts)
+        boxes = _boxes_of(groups, results, labels, is_folded=parts is not None)
+        if len(boxes) <= MOST_BOXES:
             break
-    return Drawing(found)
+    return Drawing(boxes)
 
 
 def _recorded_behind(tensor: Tensor) -> tuple[list[Operation], dict[Operation, Tensor]]:
@@ -250,12 +228,10 @@ def _recorded_behind(tensor: Tensor) -> tuple[list[Operation], dict[Operation, T
             "backward(retain_graph=True) to draw it with its gradients"
         ) from None
     results = {tensor.grad_fn: tensor} if operations else {}
-    for operation in operations:
-        for source in operation.inputs:
-            known = results.get(source.grad_fn)
-            # One operation may have let go of a value that another has kept.
-            if source.grad_fn is not None and (known is None or type(known) is NotKept):
-                results[source.grad_fn] = source
+    for source in (source for operation in operations for source in operation.inputs):
+        # One operation may have let go of a value that another has kept.
+        if source.grad_fn is not None and type(results.get(source.grad_fn)) in (NotKept, NoneType):
+            results[source.grad_fn] = source
     for operation, result in results.items():
         if type(result) is NotKept and operation.saves_output:
             results[operation] = Tensor._wrap(operation._output)
@@ -264,7 +240,7 @@ def _recorded_behind(tensor: Tensor) -> tuple[list[Operation], dict[Operation, T
 
 def fold_operations(
     operations: Sequence[Operation], names: Mapping[Tensor, str], parts: int
-) -> list[Group]:
+) -> list[list[Operation]]:
     """Group operations that follow each other and share the first ``parts`` of their prefix.
 
     So each group takes results only from those before it.
@@ -299,7 +275,7 @@ def _common(prefixes: Sequence[Prefix]) -> Prefix:
 
 
 def _boxes_of(
-    groups: Sequence[Group],
+    groups: Sequence[list[Operation]],
     results: Mapping[Operation, Tensor],
     names: Mapping[Tensor, str],
     is_folded: bool,
@@ -314,24 +290,25 @@ def _boxes_of(
         for tensor in operation.inputs:
             if tensor.grad_fn is None:
                 users.setdefault(tensor, set()).add(group)
-    inside: list[list[Tensor]] = [[] for _ in groups]
-    boxes: list[Box] = []
-    box_of: dict[Tensor | int, int] = {}  # of a leaf, or of a group by its number
-    for leaf, of in users.items():
-        if is_folded and len(of) == 1 and leaf in names and _prefix(names[leaf]):
-            inside[next(iter(of))].append(leaf)
-        else:
-            box_of[leaf] = len(boxes)
-            boxes.append(_leaf_box(leaf, names.get(leaf)))
+    inside = {
+        leaf: min(of)
+        for leaf, of in users.items()
+        if is_folded and len(of) == 1 and leaf in names and _prefix(names[leaf])
+    }
+    outside = [leaf for leaf in users if leaf not in inside]
+    boxes = [_leaf_box(leaf, names.get(leaf)) for leaf in outside]
+    box_of = {leaf: i for i, leaf in enumerate(outside)}
     for i, group in enumerate(groups):
-        inputs: list[int] = []
-        for tensor in (tensor for operation in group for tensor in operation.inputs):
-            source = box_of.get(group_of.get(tensor.grad_fn, tensor))
-            # One operation shows each input, also one taken twice; a folded box, each source.
-            if source is not None and (len(group) == 1 or source not in inputs):
-                inputs.append(source)
-        box_of[i] = len(boxes)
-        boxes.append(_group_box(group, inside[i], names, results[group[-1]], tuple(inputs)))
+        taken = [tensor for operation in group for tensor in operation.inputs]
+        inputs = [
+            box_of[tensor] if tensor in box_of else len(outside) + group_of[tensor.grad_fn]
+            for tensor in taken
+            if tensor not in inside and group_of.get(tensor.grad_fn) != i
+        ]
+        if len(group) > 1:  # one operation shows each input, also one taken twice
+            inputs = list(dict.fromkeys(inputs))
+        parameters = [leaf for leaf, of in inside.items() if of == i]
+        boxes.append(_group_box(group, parameters, names, results[group[-1]], tuple(inputs)))
     return boxes
 
 
@@ -342,7 +319,7 @@ def _leaf_box(leaf: Tensor, name: str | None) -> Box:
 
 
 def _group_box(
-    group: Group,
+    group: list[Operation],
     parameters: Sequence[Tensor],
     names: Mapping[Tensor, str],
     result: Tensor,

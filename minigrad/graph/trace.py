@@ -1,10 +1,8 @@
 """Backward, step by step: the operations in the order they are undone, and the gradients between.
 
-:func:`trace_backward` drives the same loop as ``Tensor.backward``, ``walk`` in
-``engine/backward.py``, and stops after each operation. To step through the source instead, set a
-breakpoint in ``walk``, where it calls ``operation.backward`` (in pdb:
-``break minigrad.engine.backward.walk``); or in the ``backward`` of one operation: the last column
-of the table says in which file and line.
+:func:`trace_backward` drives the loop of ``Tensor.backward``, ``walk`` in ``engine/backward.py``,
+and stops after each operation. To step through the source instead, set a breakpoint there, or in
+the ``backward`` of one operation: the last column of the table says in which file and line.
 """
 
 from __future__ import annotations
@@ -53,10 +51,8 @@ class BackwardStep(NamedTuple):
     --------
     >>> x = Tensor([3.0, 4.0], requires_grad=True)
     >>> steps = list(trace_backward((x * x).sum()))
-    >>> steps[0].name, steps[0].norm, steps[0].input_gradients[0].shape
-    ('sum', 1.0, (2,))
-    >>> steps[1].destinations, steps[1].input_norms
-    (('leaf', 'leaf'), (5.0, 5.0))
+    >>> steps[1].name, steps[1].norm, steps[1].input_norms, steps[1].destinations
+    ('mul', 1.4142135623730951, (5.0, 5.0), ('leaf', 'leaf'))
     """
 
     number: int
@@ -103,29 +99,21 @@ def trace_backward(
 ) -> Iterator[BackwardStep]:
     """Run backward one operation at a time.
 
-    The arithmetic is ``loss.backward()``'s, bit for bit: both consume the same loop. The leaves
-    receive their ``grad`` when the iterator is exhausted, as they do there; left halfway, they
-    receive nothing, and the operations already undone are freed.
+    The arithmetic is that of ``loss.backward()``, bit for bit. The leaves receive their ``grad``
+    when the iterator is exhausted; left halfway, they receive nothing, and the operations already
+    undone are freed.
 
     Parameters
     ----------
-    loss : Tensor
-    gradient, retain_graph, create_graph
-        As for ``Tensor.backward``.
-    model : Module, optional
-        Its parameters are called by their names in ``state_dict``.
-    names : mapping of str to Tensor, optional
-        What to call other leaves.
+    loss, gradient, retain_graph, create_graph
+        As for ``Tensor.backward``, which also says what is refused.
+    model, names
+        What to call the leaves, as for :func:`minigrad.graph.draw`.
 
     Returns
     -------
     iterator of BackwardStep
         :func:`format_trace` prints them as a table.
-
-    Raises
-    ------
-    RuntimeError, ValueError, TypeError
-        As for ``Tensor.backward``.
 
     Examples
     --------
@@ -169,14 +157,7 @@ def trace_backward(
 def format_trace(steps: Iterable[BackwardStep]) -> str:
     """Steps of :func:`trace_backward` as a table: one line a gradient that leaves.
 
-    Parameters
-    ----------
-    steps : iterable of BackwardStep
-        Given the iterator itself, this runs the backward pass.
-
-    Returns
-    -------
-    str
+    Given that iterator itself, this runs the backward pass.
 
     Examples
     --------

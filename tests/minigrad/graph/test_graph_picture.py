@@ -57,6 +57,8 @@ def test_boxes_do_not_overlap_and_lines_run_round_them(seed):
             line = next(lines)
             assert line[0] == pytest.approx((edges[source][2], layout.centres[source][1]))
             assert line[-1][0] == pytest.approx(edges[box][0])
+            assert numpy.min(line) >= -tiny
+            assert (numpy.max(line, axis=0) <= (layout.width + tiny, layout.height + tiny)).all()
             for start, end in pieces(line):
                 assert max(abs(numpy.subtract(start, end))) > 1e-6  # or its arrow has no head
                 points = numpy.linspace(start, end, 50)
@@ -74,6 +76,24 @@ def test_arrangement_uses_the_shape_of_the_page():
     for shape in ((16, 9), (4, 3), (1, 2)):
         layout = arrange(inputs, sizes, shape)
         assert 0.5 < (layout.width / layout.height) / (shape[0] / shape[1]) < 2
+
+
+def test_operations_of_a_row_stand_level_and_are_read_from_left_to_right():
+    inputs = [(), (), ()]  # an input, and a weight and a bias for each of ten operations
+    operations = []
+    for i in range(10):
+        operations.append(len(inputs))
+        inputs.append((operations[-2] if i else 0, len(inputs) - 2, len(inputs) - 1))
+        inputs += [(), ()]
+    inputs = inputs[:-2]
+    sizes = [(4.0 + box % 3, 2.0 + box % 4) for box in range(len(inputs))]
+    layout = arrange(inputs, sizes, (16.0, 9.0))
+    rows = itertools.groupby(operations, key=lambda box: round(layout.centres[box][1], 6))
+    rows = [[layout.centres[box] for box in row] for _, row in rows]
+    assert 1 < len(rows) < 5
+    assert rows == sorted(rows, key=lambda row: row[0][1])
+    for row in rows:
+        assert row == sorted(row)
 
 
 @pytest.fixture(scope="module")

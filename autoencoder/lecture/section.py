@@ -402,9 +402,7 @@ def run_command(
 
 def _full_memory(error: Exception, options: CommonOptions) -> str:
     """What to make smaller if memory ran out, on the host or a GPU; else nothing."""
-    # CuPy's errors go by their names: it may not be installed.
-    words = f"{type(error).__name__} {error}"
-    is_gpu = any(name in words for name in ("OutOfMemoryError", "MemoryAllocation", "ALLOC_FAILED"))
+    is_gpu = cuda.is_memory_full(error)
     if not is_gpu and not isinstance(error, MemoryError):
         return ""
     sizes = [

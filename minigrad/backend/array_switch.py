@@ -14,12 +14,13 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy
 
-from minigrad.backend.cuda import import_cupy, require_device
+from minigrad.backend.cuda import current, import_cupy, require_device
 from minigrad.backend.numbers import shown
 
 
@@ -73,6 +74,12 @@ class Device:
 
 
 CPU = Device("cpu")
+_ON_THE_HOST = contextlib.nullcontext()
+
+
+@lru_cache(maxsize=64)  # asked for with every array
+def _gpu(index: int) -> Device:
+    return Device("cuda", index)
 
 
 def device(spec: str | Device) -> Device:
@@ -99,7 +106,7 @@ def device(spec: str | Device) -> Device:
     if kind == "cuda" and (spec == "cuda" or index.isdecimal()):
         number = int(index or 0)
         require_device(number)
-        return Device("cuda", number)
+        return _gpu(number)
     raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {shown(spec)}")
 
 
@@ -118,7 +125,7 @@ def device_of(array: Array) -> Device:
     if isinstance(array, (numpy.ndarray, numpy.generic)):
         return CPU
     if _is_cupy(array):
-        return Device("cuda", array.device.id)
+        return _gpu(array.data.device_id)  # CuPy makes a new Device of its own for array.device
     raise TypeError(f"expected a NumPy or CuPy array, got {type(array).__name__}")
 
 
@@ -240,8 +247,8 @@ def to_numpy(array: Array) -> numpy.ndarray:
 def use_device(place: Device) -> contextlib.AbstractContextManager:
     """Make a device the current one, so that new arrays and launches go there."""
     if place.type == "cpu":
-        return contextlib.nullcontext()
-    return import_cupy().cuda.Device(place.index)
+        return _ON_THE_HOST
+    return current(place.index or 0)
 
 
 def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: int = 0) -> Array:

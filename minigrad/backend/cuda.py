@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import ModuleType
+from typing import Any
 
 OLDEST_CUPY = (14, 0)
+# By the names of errors: CuPy may not be installed.
+MEMORY_IS_FULL = (
+    "OutOfMemoryError",  # CuPy's memory pool
+    "cudaErrorMemoryAllocation",  # the CUDA runtime
+    "CUDA_ERROR_OUT_OF_MEMORY",  # the driver: a kernel's code, a launch
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUSOLVER_STATUS_ALLOC_FAILED",
+)
+LIBRARY_WORKSPACE = 256 << 20  # bytes: more than cuBLAS and cuSOLVER ask for to begin with
 EXTRAS = "pip install -e '.[cuda13]' (CUDA 13) or pip install -e '.[cuda12]' (CUDA 12)"
 
 
@@ -22,12 +33,27 @@ def import_cupy() -> ModuleType:
             f"device 'cuda': CuPy cannot be imported, perhaps built for another CUDA version: "
             f"{' '.join(str(error).split())}; reinstall with {EXTRAS}"
         ) from error
+    _require_new_enough(cupy)
+    return cupy
+
+
+@lru_cache(maxsize=8)  # asked about a hundred times a training step
+def _require_new_enough(cupy: ModuleType) -> None:
     version = tuple(int(part) for part in cupy.__version__.split(".")[:2])
     if version < OLDEST_CUPY:
         raise RuntimeError(
             f"device 'cuda': CuPy {cupy.__version__} is too old, 14.0 or later is needed: {EXTRAS}"
         )
-    return cupy
+
+
+def current(index: int) -> Any:
+    """A context in which GPU number ``index`` is the current one."""
+    return _context(import_cupy(), index)
+
+
+@lru_cache(maxsize=64)  # CuPy keeps the device to go back to in the thread, not in this object
+def _context(cupy: ModuleType, index: int) -> Any:
+    return cupy.cuda.Device(index)
 
 
 _working: set[int] = set()  # GPUs that have computed something: asked once, since asking waits
@@ -70,6 +96,26 @@ def describe(index: int) -> str:
     with cupy.cuda.Device(index):
         free, total = cupy.cuda.runtime.memGetInfo()
     return f"{name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+
+
+def is_memory_full(error: BaseException) -> bool:
+    """Whether an error says that a GPU's memory is full, in the words of whoever raised it.
+
+    CuPy's pool has an error of its own, the CUDA runtime and the driver each have a code, cuBLAS
+    and cuSOLVER have another. These two make their workspace when first used, and where it does not
+    fit they say that they are not initialised. So they do without a working driver: then memory is
+    free.
+    """
+    words = f"{type(error).__name__} {error}"
+    if any(name in words for name in MEMORY_IS_FULL):
+        return True
+    if not any(f"{name}_STATUS_NOT_INITIALIZED" in words for name in ("CUBLAS", "CUSOLVER")):
+        return False
+    try:
+        free, _ = import_cupy().cuda.runtime.memGetInfo()
+    except Exception:
+        return False
+    return free < LIBRARY_WORKSPACE
 
 
 def _explain(cupy: ModuleType, error: Exception) -> str:

@@ -199,7 +199,7 @@ class Pow(Operation):
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         a, b = self.saved
         needs_a, needs_b = self.needs_input_grad
-        one = Tensor(array_module(a.data).ones_like(a.data, shape=()))
+        one = Tensor(array_module(a.data).ones((), a.dtype))
         by_a = by_b = None
         if needs_a:
             flat = b.data == 0

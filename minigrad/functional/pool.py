@@ -121,7 +121,7 @@ def max_pool2d(
     xp = array_module(windows.data)
     places = xp.arange(len(windows)).reshape(-1, 1, 1, 1, 1)
     is_first_largest = places == windows.data.argmax(axis=0)
-    zero = Tensor(xp.zeros_like(windows.data, shape=()))
+    zero = Tensor(xp.zeros((), windows.dtype))
     return unbatched(Sum((0,))(Where(is_first_largest)(windows, zero)), is_single)
 
 

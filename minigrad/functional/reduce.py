@@ -220,7 +220,7 @@ def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
     variance = _variance("std", x, dim, correction, keepdim)
     is_zero = variance.data == 0
     xp = array_module(variance.data)
-    zero, one = (Tensor(f(variance.data, shape=())) for f in (xp.zeros_like, xp.ones_like))
+    zero, one = (Tensor(f((), variance.dtype)) for f in (xp.zeros, xp.ones))
     return Where(is_zero)(zero, sqrt(Where(is_zero)(one, variance)))
 
 

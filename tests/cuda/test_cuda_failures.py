@@ -8,6 +8,7 @@ from cupy_standin import FAILURES, counters, installed
 import minigrad
 from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import load_demo, load_section
+from minigrad.backend import cuda
 
 section = load_section("train_denoiser")
 lecture = load_demo("lecture")
@@ -133,3 +134,43 @@ def test_memory_that_does_not_suffice_is_one_line_that_says_what_to_lower(
     assert "Out of memory allocating" in error
     assert error.count("\n") == 1
     assert "Traceback" not in error
+
+
+FULL = {
+    "CuPy's memory pool": "OutOfMemoryError: Out of memory allocating 512 bytes",
+    "the CUDA runtime": "CUDARuntimeError: cudaErrorMemoryAllocation: out of memory",
+    "the driver": "CUDADriverError: CUDA_ERROR_OUT_OF_MEMORY: out of memory",
+    "cuBLAS": "CUBLASError: CUBLAS_STATUS_ALLOC_FAILED",
+    "cuSOLVER": "CUSOLVERError: CUSOLVER_STATUS_ALLOC_FAILED",
+}
+OTHER = ("CUDADriverError: CUDA_ERROR_ILLEGAL_ADDRESS", "CUBLASError: CUBLAS_STATUS_INVALID_VALUE")
+
+
+def error_named(words):
+    """An error of the library's own class, which is known by its name alone."""
+    name, _, message = words.partition(": ")
+    return type(name, (RuntimeError,), {})(message)
+
+
+@pytest.mark.parametrize("who", FULL)
+def test_a_full_memory_is_known_by_the_name_each_library_gives_it(who):
+    """Names: CuPy's memory.pyx, runtime.pyx, driver.pyx, cublas.pyx, cusolver.pyx."""
+    assert cuda.is_memory_full(error_named(FULL[who]))
+
+
+@pytest.mark.parametrize("words", OTHER)
+def test_another_failure_is_not_taken_for_a_full_memory(words):
+    assert not cuda.is_memory_full(error_named(words))
+    assert not cuda.is_memory_full(MemoryError())  # the host's
+
+
+@pytest.mark.parametrize("library", ["CUBLAS", "CUSOLVER"])
+def test_a_library_that_does_not_start_lacks_memory_only_if_none_is_free(library):
+    error = error_named(f"{library}Error: {library}_STATUS_NOT_INITIALIZED")
+    with installed(total_memory=2**28) as cupy:
+        assert not cuda.is_memory_full(error)
+        held = cupy.empty(2**20, dtype="uint8")
+        assert cuda.is_memory_full(error)
+        del held
+    with installed(failure="no_driver"):
+        assert not cuda.is_memory_full(error)

@@ -242,3 +242,32 @@ def test_types_that_are_no_numbers_are_refused(cupy):
             cupy.asarray(value)
     with pytest.raises(ValueError, match="Unsupported dtype"):
         cupy.zeros(2, dtype=object)
+
+
+@pytest.mark.parametrize("name", ["zeros_like", "ones_like", "empty_like", "full_like"])
+@pytest.mark.parametrize("empty", [(), [], 0, None])
+def test_an_empty_shape_asked_for_is_that_of_the_array(cupy, name, empty):
+    """_creation/basic.py: ``shape = shape if shape else a.shape``; NumPy gives shape ``()``."""
+    value = (7,) if name == "full_like" else ()
+    assert getattr(cupy, name)(cupy.ones((2, 3)), *value, shape=empty).shape == (2, 3)
+    assert getattr(cupy, name)(cupy.ones((2, 3)), *value, shape=(4,)).shape == (4,)
+
+
+UFUNCS = {
+    "a ufunc of one array": lambda cupy, x: cupy.exp(x),
+    "of two alike": lambda cupy, x: x + x,
+    "of an array and a number": lambda cupy, x: x * 2.0,
+    "a comparison": lambda cupy, x: x > 0,
+    "where": lambda cupy, x: cupy.where(x > 0, x, 0.0),
+    "maximum": lambda cupy, x: cupy.maximum(x, 0),
+    "clip": lambda cupy, x: cupy.clip(x, 0, 1),
+    "isfinite": lambda cupy, x: cupy.isfinite(x),
+}
+
+
+@pytest.mark.parametrize("name", UFUNCS)
+def test_elementwise_results_are_in_c_order_whatever_the_arguments(cupy, name):
+    """_kernel.pyx, ``ufunc.__call__``: outputs are made with the default order, C."""
+    for x in (cupy.ones((2, 3, 4, 5)).transpose(1, 3, 0, 2), cupy.ones((5, 4)).T):
+        assert not x.flags.c_contiguous
+        assert UFUNCS[name](cupy, x).flags.c_contiguous

@@ -200,3 +200,58 @@ def test_events_measure_time(cupy):
     end.record()
     end.synchronize()
     assert cupy.cuda.get_elapsed_time(start, end) > 0
+
+
+CAPTURED = {
+    "matmul": (lambda cupy, a: a @ a, "calling cuBLAS API during stream capture"),
+    "dot": (lambda cupy, a: a[0].dot(a[0]), "calling cuBLAS API during stream capture"),
+    "solve": (lambda cupy, a: cupy.linalg.inv(a), "calling cuSOLVER API during stream capture"),
+    "a wait": (lambda cupy, a: a.get(), "cudaErrorStreamCaptureUnsupported"),
+}
+
+
+@pytest.mark.parametrize("name", CAPTURED)
+def test_a_capture_refuses_cublas_and_waits(cupy, name):
+    """cublas.pyx and cusolver.pyx, ``setStream``; CUDA's guide, "Prohibited and Unhandled"."""
+    call, words = CAPTURED[name]
+    a = cupy.eye(3)
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        call(cupy, a)
+        stream.begin_capture()
+        assert stream.is_capturing()
+        a + a  # a kernel of its own is recorded
+        with pytest.raises((NotImplementedError, RuntimeError), match=words):
+            call(cupy, a)
+        assert type(stream.end_capture()) is cupy.cuda.Graph
+        call(cupy, a)
+
+
+def test_the_default_stream_captures_nothing(cupy):
+    """stream.pyx, ``begin_capture``; graph.pyx."""
+    with pytest.raises(RuntimeError, match=r"default \(legacy\) stream"):
+        cupy.cuda.get_current_stream().begin_capture()
+    with pytest.raises(NotImplementedError, match="must be created via stream capture"):
+        cupy.cuda.Graph()
+
+
+def test_one_device_object_serves_nested_blocks_of_several_threads(cupy):
+    """device.pyx, ``Device.__enter__``: the device to go back to is kept in the thread."""
+    device, other = cupy.cuda.Device(1), cupy.cuda.Device(0)
+    entered, go_on, found = threading.Event(), threading.Event(), []
+
+    def work():
+        with device, other, device:
+            entered.set()
+            go_on.wait(10)
+            found.append(cupy.cuda.runtime.getDevice())
+        found.append(cupy.cuda.runtime.getDevice())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    entered.wait(10)
+    with device:
+        go_on.set()
+        thread.join()
+    assert cupy.cuda.runtime.getDevice() == 0
+    assert found == [1, 0]

@@ -17,7 +17,7 @@ from .creation import CREATION
 from .functions import FUNCTIONS, LINALG
 from .names import NAMES, bind, missing
 from .operators import ndarray
-from .options import Options, state
+from .options import CurrentDevice, Options, state
 from .ufuncs import UFUNCS, matmul, ufunc
 
 CONSTANTS = ("e", "euler_gamma", "inf", "nan", "newaxis", "pi", "s_", "index_exp")
@@ -107,6 +107,7 @@ def build() -> dict[str, ModuleType]:
         "cupy.cuda": {
             **{name: getattr(cuda, name) for name in ("Device", "is_available", "get_device_id")},
             **{name: getattr(cuda, name) for name in EVENTS},
+            "Graph": cuda.Graph,
             "get_local_runtime_version": cuda.get_local_runtime_version,
             "PinnedMemoryPool": cuda.PinnedMemoryPool,
             "MemoryPool": memory.MemoryPool,
@@ -171,7 +172,7 @@ def install(**options: Any) -> ModuleType | None:
     _saved.append({name: module for name, module in sys.modules.items() if _ours(name)})
     _clear()
     state.options = Options(**options)
-    state.current.number = 0
+    state.current = CurrentDevice()
     memory.ledger.held.clear()
     memory.ledger.held.update(memory.ledger.used)
     memory.ledger.pool_limit.clear()
@@ -192,7 +193,7 @@ def uninstall() -> None:
     _clear()
     sys.modules.update(_saved.pop())  # type: ignore[arg-type]
     state.options = Options()
-    state.current.number = 0
+    state.current = CurrentDevice()
 
 
 def _clear() -> None:

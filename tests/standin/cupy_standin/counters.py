@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .options import state
+
 FIELDS = (
     "launches",
     "waits",
@@ -110,6 +112,10 @@ class Counters(Counts):
 
     def wait(self, times: int = 1) -> None:
         """Record that the host waited for the device."""
+        if state.current.is_capturing:
+            from .memory import CUDARuntimeError
+
+            raise CUDARuntimeError(900)
         place = _caller()
         with self._lock:
             forbidden = self._forbidden

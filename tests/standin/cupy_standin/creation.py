@@ -138,6 +138,8 @@ def _maker(name: str, garbage: bool = False) -> Callable:
                 raise TypeError(f"{name}: argument {key}: Unsupported type {type(value)}")
         if given.get("dtype") not in (None, ...):
             given["dtype"] = numeric(given["dtype"])
+        if name.endswith("_like") and not given.get("shape"):
+            given.pop("shape", None)  # CuPy: ``shape if shape else a.shape``, also for ``()``
         hosts = {k: v._host if isinstance(v, ndarray) else v for k, v in given.items()}
         check_driver()
         positional = hosts.pop("args", ())

@@ -18,7 +18,6 @@ class Device:
             check_driver()
             device = state.current.number
         self.id = int(device)
-        self._previous: list[int] = []
 
     def __int__(self) -> int:
         return self.id
@@ -41,11 +40,11 @@ class Device:
         check_driver()
         previous = state.current.number
         self.use()
-        self._previous.append(previous)
+        state.current.previous.append(previous)  # one stack a thread, for all Devices alike
         return self
 
     def __exit__(self, *exception: object) -> None:
-        state.current.number = self._previous.pop()
+        state.current.number = state.current.previous.pop()
 
     def synchronize(self) -> None:
         """Wait for everything launched on the device."""
@@ -148,7 +147,7 @@ def get_device_id() -> int:
 
 
 class Stream:
-    """``cupy.cuda.Stream``; all work is done at once, so only the waits matter."""
+    """``cupy.cuda.Stream``; all work is done at once, so only waits and captures matter."""
 
     null: Stream
 
@@ -157,12 +156,14 @@ class Stream:
     ) -> None:
         if not null:
             check_driver()
+        self._is_null = null
 
     def __enter__(self):
+        state.current.streams.append(self)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        pass
+        state.current.streams.pop()
 
     def synchronize(self) -> None:
         """Wait for everything launched on the stream."""
@@ -180,7 +181,26 @@ class Stream:
 
     def use(self) -> Stream:
         """Make it the current stream."""
+        state.current.streams[-1:] = [self]
         return self
+
+    def begin_capture(self, mode: int | None = None) -> None:
+        """Record work into a graph from now on: cuBLAS and waits are refused.
+
+        CuPy records and does not compute. Here everything is computed as well, once.
+        """
+        if self._is_null:
+            raise RuntimeError("cannot capture on the default (legacy) stream")
+        state.current.is_capturing = True
+
+    def end_capture(self) -> Graph:
+        """The recorded graph."""
+        state.current.is_capturing = False
+        return Graph.__new__(Graph)
+
+    def is_capturing(self) -> bool:
+        """Whether work is recorded into a graph."""
+        return state.current.is_capturing
 
     @property
     def done(self) -> bool:
@@ -189,6 +209,16 @@ class Stream:
 
 
 Stream.null = Stream(null=True)
+
+
+class Graph:
+    """``cupy.cuda.Graph``: recorded work. The stand-in cannot launch it again."""
+
+    def __init__(self) -> None:
+        raise NotImplementedError(
+            "currently this class cannot be initiated by the user and must be created via stream "
+            "capture"
+        )
 
 
 class Event:
@@ -220,8 +250,8 @@ def get_elapsed_time(start_event: Event, end_event: Event) -> float:
 
 
 def get_current_stream(device_id: int = -1) -> Stream:
-    """The default stream."""
-    return Stream.null
+    """The stream of the innermost ``with``, or the default one."""
+    return state.current.streams[-1] if state.current.streams else Stream.null
 
 
 def get_local_runtime_version() -> int:

@@ -10,7 +10,7 @@ import numpy
 from . import tables
 from .core import check_devices, device_array, is_scalar, launch, ndarray, write
 from .counters import counters
-from .memory import check_toolkit
+from .memory import check_toolkit, refuse_capture
 from .names import bind, signature
 
 
@@ -72,6 +72,8 @@ def call(owner: str, name: str, function: Callable, args: tuple, kwargs: dict[st
     if name not in tables.VIEWS:
         check_devices(name, arguments.arrays)
         check_toolkit()
+    if name in tables.OF_CUBLAS or owner == "cupy.linalg":
+        refuse_capture("cuSOLVER" if owner == "cupy.linalg" else "cuBLAS")
     if name in tables.WAITING or (name == "where" and "x" not in given):
         counters.wait()
     if out is not None:

@@ -16,6 +16,7 @@ CUDA_ERRORS = {
     100: "cudaErrorNoDevice: no CUDA-capable device is detected",
     101: "cudaErrorInvalidDevice: invalid device ordinal",
     209: "cudaErrorNoKernelImageForDevice: no kernel image is available for execution",
+    900: "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing",
 }
 
 
@@ -55,6 +56,14 @@ def check_toolkit() -> None:
         raise RuntimeError(
             f"CuPy failed to load {library}: OSError: {library}: cannot open shared object "
             "file: No such file or directory"
+        )
+
+
+def refuse_capture(library: str) -> None:
+    """Fail as cuBLAS and cuSOLVER do, in CuPy, while work is captured into a graph."""
+    if state.current.is_capturing:
+        raise NotImplementedError(
+            f"calling {library} API during stream capture is currently unsupported"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 from .names import NAMES
 
@@ -79,10 +80,15 @@ class Options:
         return self.total_memory if self.memory_limit is None else self.memory_limit
 
 
-class _CurrentDevice(threading.local):
-    """CUDA's current device is one a thread."""
+class CurrentDevice(threading.local):
+    """The current device and stream are one a thread, and CuPy's stacks of those to go back to."""
 
     number = 0
+    is_capturing = False  # whether the current stream records its work into a graph
+
+    def __init__(self) -> None:
+        self.previous: list[int] = []
+        self.streams: list[Any] = []
 
 
 @dataclass
@@ -90,7 +96,7 @@ class State:
     """The options in force and the current device."""
 
     options: Options = field(default_factory=Options)
-    current: _CurrentDevice = field(default_factory=_CurrentDevice)
+    current: CurrentDevice = field(default_factory=CurrentDevice)
 
 
 state = State()

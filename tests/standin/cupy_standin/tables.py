@@ -83,6 +83,11 @@ WAITING = frozenset(
 """)
 )
 
+# where cuBLAS or cuSOLVER computes, both of which refuse to be captured into a graph
+OF_CUBLAS = frozenset(
+    _words("convolve corrcoef correlate cov dot einsum inner kron tensordot vdot")
+)
+
 KEEPS_LAYOUT = frozenset({"copy"})
 # CuPy's einsum returns a transposed view where that is handy: never what the caller expects
 OTHER_LAYOUT = frozenset({"einsum"})

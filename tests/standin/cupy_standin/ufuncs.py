@@ -9,6 +9,7 @@ import numpy
 from .core import check_devices, is_scalar, launch, ndarray, write
 from .counters import counters
 from .indexing import scatter
+from .memory import refuse_capture
 from .names import NAMES, bind, missing
 
 CALL_OPTIONS = ("out", "dtype", "casting")  # CuPy's ufuncs take no where=, order=, subok=
@@ -178,6 +179,7 @@ def matmul(*args: Any, **kwargs: Any) -> ndarray:
             raise TypeError(f"matmul: Unsupported type {type(value)}")
     a, b = (value._host for value in operands)
     check_devices("matmul", [*operands, *([] if out is None else [out])])
+    refuse_capture("cuBLAS")
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("Scalar operands are not allowed, use '*' instead")
     if max(a.ndim, b.ndim) > 2:

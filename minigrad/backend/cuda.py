@@ -33,8 +33,9 @@ def import_cupy() -> ModuleType:
             f"device 'cuda': CuPy cannot be imported, perhaps built for another CUDA version: "
             f"{' '.join(str(error).split())}; reinstall with {EXTRAS}"
         ) from error
-    _require_new_enough(cupy)
-    return cupy
+    found: Any = cupy  # a type checker thinks that modules cannot be hashed
+    _require_new_enough(found)
+    return found
 
 
 @lru_cache(maxsize=8)  # asked about a hundred times a training step

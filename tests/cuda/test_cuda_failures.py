@@ -167,9 +167,9 @@ def test_another_failure_is_not_taken_for_a_full_memory(words):
 @pytest.mark.parametrize("library", ["CUBLAS", "CUSOLVER"])
 def test_a_library_that_does_not_start_lacks_memory_only_if_none_is_free(library):
     error = error_named(f"{library}Error: {library}_STATUS_NOT_INITIALIZED")
-    with installed(total_memory=2**28) as cupy:
+    with installed(total_memory=2**28 + 2**26) as cupy:
         assert not cuda.is_memory_full(error)
-        held = cupy.empty(2**20, dtype="uint8")
+        held = cupy.empty(2**26 + 1, dtype="uint8")
         assert cuda.is_memory_full(error)
         del held
     with installed(failure="no_driver"):

@@ -110,10 +110,14 @@ class ShardGenerators:
     def generator(self, index: int) -> Generator:
         """The generator of one shard."""
         with self._lock:
-            if self._seed is None:
-                token = _shard.set(None)  # the number comes from outside the shards
-                self._seed = int(default_generator().integers(2**63))
-                _shard.reset(token)
             if index not in self._made:
-                self._made[index] = numpy.random.default_rng([self._seed, index])
+                self._made[index] = numpy.random.default_rng([self.draw_seed(), index])
             return self._made[index]
+
+    def draw_seed(self) -> int:
+        """The number that seeds all, drawn if it was not yet."""
+        if self._seed is None:
+            token = _shard.set(None)  # the number comes from outside the shards
+            self._seed = int(default_generator().integers(2**63))
+            _shard.reset(token)
+        return self._seed

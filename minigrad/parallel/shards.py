@@ -10,6 +10,10 @@ gradients are added *in shard order*. One idea gives four things:
 
 On a GPU one thread does everything. There ``shard_gradients`` takes the whole batch as one shard,
 unless told otherwise, and ``map_shards``, which only applies a function, ``GPU_ROWS`` at a time.
+
+Both may be spread over ``ranks``, the processes of an MPI program: each computes a part of the same
+shards, and the result is again the same, bit for bit (see :mod:`minigrad.parallel.chain`). Every
+rank calls with the same arguments, and has the whole result. On GPUs each rank's part is one shard.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ from minigrad.backend import (
     array_module,
     device_of,
     is_array,
+    to_device,
+    to_numpy,
     use_device,
     whole_number,
     with_one_blas_thread,
@@ -45,7 +51,9 @@ from minigrad.engine import (
 from minigrad.functional.arithmetic import ScaleDown
 from minigrad.functional.index import cat
 from minigrad.functional.reduce import SumOfSquares
-from minigrad.parallel.threads import contained, run_in_order, usable_cores
+from minigrad.parallel.chain import own_part, rows_of_all_ranks, sum_over_ranks
+from minigrad.parallel.ranks import Communicator
+from minigrad.parallel.threads import contained, run_in_order
 
 # What the largest activation of one shard may take: about two level-2 caches of a core. In half of
 # it the arithmetic is no faster, and threads wait for the interpreter lock twice as often.
@@ -77,6 +85,7 @@ def shard_gradients(
     shard_size: int | None = None,
     workers: int | None = None,
     reduction: str = "mean",
+    ranks: Communicator | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Loss and gradients of a batch, the mean over its samples or their sum.
 
@@ -103,6 +112,9 @@ def shard_gradients(
         single bit of the result.
     reduction : str
         ``"mean"`` or ``"sum"``: which of the two the loss function gives.
+    ranks : Communicator, optional
+        The processes that share the work, from :func:`find_ranks`; by default this one does it
+        all. Does not change a single bit of the result on the CPU either.
 
     Returns
     -------
@@ -117,6 +129,8 @@ def shard_gradients(
         If there is no sample, the arrays differ in length, a number is not positive, the reduction
         is unknown, the loss is not a Tensor of one element, or the batch's loss does not follow
         from its shards'.
+    RankError
+        If another rank raised one of these.
 
     Examples
     --------
@@ -134,9 +148,12 @@ def shard_gradients(
     _require_counts(shard_size, workers)
     if reduction not in ("mean", "sum"):
         raise ValueError(f"shards: reduction must be 'mean' or 'sum', got {reduction!r:.60}")
+    ranks, device = ranks or Communicator(), device_of(arrays[0])
     if shard_size is None:
         shard_size = suggest_shard_size(loss_function, arrays)
     shards = shard_slices(count, shard_size)
+    if device != CPU and ranks.size > 1:
+        shards = _slices(count, min(ranks.size, count))
     generators = ShardGenerators(shards=len(shards))
 
     def run(index: int) -> Sequence[Tensor]:
@@ -156,10 +173,16 @@ def shard_gradients(
             # Read once, into the sum; so they may share memory with what backward computed.
             return (Tensor(loss.data * share), *borrowed_gradients(loss, parameters, start))
 
-    total = _Sum()
-    device = device_of(arrays[0])
+    def run_all(indices: range, use: Callable[[Sequence[Tensor]], None]) -> None:
+        count = len(indices)
+        threads = _workers(workers, device, count, ranks)
+        run_in_order(lambda number: run(indices[number]), count, threads, use)
+
     with use_device(device):
-        run_in_order(run, len(shards), _workers(workers, device, len(shards)), total.add)
+        if ranks.size > 1:
+            return sum_over_ranks(ranks, parameters, len(shards), run_all, generators, device)
+        total = _Sum()
+        run_all(range(len(shards)), total.add)
     loss, *gradients = total.values
     return loss, gradients
 
@@ -172,6 +195,7 @@ def map_shards(
     *,
     shard_size: int | None = None,
     workers: int | None = None,
+    ranks: Communicator | None = None,
 ) -> Array:
     """Apply a function to a batch, shard by shard, without recording; results are joined.
 
@@ -179,7 +203,7 @@ def map_shards(
     ----------
     function : callable
         From one tensor per array, holding a shard's samples, to a tensor with a row a sample.
-    arrays, shard_size, workers
+    arrays, shard_size, workers, ranks
         As for :func:`shard_gradients`.
 
     Returns
@@ -191,6 +215,8 @@ def map_shards(
     ------
     ValueError
         As for :func:`shard_gradients`; or if the function gives no row a sample.
+    RankError
+        If another rank raised one of these.
 
     Examples
     --------
@@ -200,7 +226,7 @@ def map_shards(
     """
     count = _batch_length(arrays)
     _require_counts(shard_size, workers)
-    device = device_of(arrays[0])
+    ranks, device = ranks or Communicator(), device_of(arrays[0])
     if shard_size is None:
         shard_size = suggest_shard_size(function, arrays) if device == CPU else GPU_ROWS
     shards = shard_slices(count, shard_size)
@@ -217,9 +243,21 @@ def map_shards(
             )
         return result.detach()
 
-    run_in_order(run, len(shards), _workers(workers, device, len(shards)), results.append)
+    own, error = own_part(ranks, len(shards)), None
+    threads = _workers(workers, device, len(own), ranks)
+    try:
+        run_in_order(lambda number: run(own[number]), len(own), threads, results.append)
+    except Exception as raised:
+        error = raised
+    ranks.require_all_well(error)
     with no_grad():
-        return cat(results).data
+        rows = cat(results).data if results else None
+    if rows is not None and ranks.size == 1:
+        return rows
+    ends = [own_part(ranks, len(shards), rank).stop for rank in range(ranks.size)]
+    mine = None if rows is None else to_numpy(rows)
+    joined = rows_of_all_ranks(ranks, mine, [shards[end - 1].stop for end in ends])
+    return to_device(joined, device)
 
 
 class _Sum:
@@ -240,9 +278,9 @@ class _Sum:
                 value.data += part.data
 
 
-def _workers(wanted: int | None, device: Device, shards: int) -> int:
+def _workers(wanted: int | None, device: Device, shards: int, ranks: Communicator) -> int:
     """How many threads work: on the CPU as many as wanted, or as there are cores to be used."""
-    return min(wanted or usable_cores(), shards) if device == CPU else 1
+    return max(1, min(wanted or ranks.cores, shards)) if device == CPU else 1
 
 
 def suggest_shard_size(
@@ -297,8 +335,13 @@ def shard_slices(count: int, shard_size: int) -> list[slice]:
     shards = -(-count // shard_size)
     if shards > 2:
         shards = min(-(-shards // SHARD_MULTIPLE) * SHARD_MULTIPLE, count)
-    size, larger = divmod(count, shards)
-    ends = [size * k + min(k, larger) for k in range(shards + 1)]
+    return _slices(count, shards)
+
+
+def _slices(count: int, parts: int) -> list[slice]:
+    """Cut into so many parts of nearly equal size."""
+    size, larger = divmod(count, parts)
+    ends = [size * k + min(k, larger) for k in range(parts + 1)]
     return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 

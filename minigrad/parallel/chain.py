@@ -1,0 +1,226 @@
+"""The sum over shards goes on over ranks: a pipelined chain, the same bits for any number of them.
+
+Rank r computes a contiguous range of the shards that one process would compute. The sum is made in
+chunks. For each, rank r receives the running sum from rank r - 1, adds the gradients of its own
+shards one by one, and sends it on to rank r + 1, while the next chunk is on its way. The last
+rank's sum is the result, and goes back down the chain in the same chunks. So every element sees
+exactly the additions of a single process, in their order, and no rank sends or receives more than
+twice the bytes of the parameters.
+
+A rank keeps the gradients of each of its shards until the running sum has come: to add its own up
+first would be another order. What it keeps is bounded by :data:`KEPT_BYTES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy
+
+from minigrad.backend import Array, Device, ShardGenerators, to_device, to_numpy
+from minigrad.engine import Tensor
+from minigrad.parallel.ranks import Communicator, Transfer
+
+# Numbers that travel at once. Fewer make more messages, more make the chain's ends wait longer.
+CHUNK = 32_000
+# The most that a rank keeps of its shards' gradients, but for one shard's. A rank with more shards
+# waits with those beyond it until the running sum has come: they are added at once then.
+KEPT_BYTES = 2**28
+
+Part = Sequence[Tensor]
+"""What a shard gives: its share of the loss, then of each parameter's gradient."""
+
+
+def own_part(ranks: Communicator, count: int, rank: int | None = None) -> range:
+    """Which of so many pieces of work are a rank's, by default this one's.
+
+    The first ranks have one more than the others, where they cannot all have the same.
+
+    Examples
+    --------
+    >>> own_part(Communicator(), 4)
+    range(0, 4)
+    """
+    size, larger = divmod(count, ranks.size)
+    first = ranks.rank if rank is None else rank
+    start, end = (size * each + min(each, larger) for each in (first, first + 1))
+    return range(start, end)
+
+
+def sum_over_ranks(
+    ranks: Communicator,
+    parameters: Sequence[Tensor],
+    shards: int,
+    run: Callable[[range, Callable[[Part], None]], None],
+    generators: ShardGenerators,
+    device: Device,
+) -> tuple[Tensor, list[Tensor]]:
+    """The loss and gradients of all ranks' shards together, on every rank.
+
+    ``run(indices, use)`` computes shards and calls ``use`` with what each gives, in their order.
+    A rank whose shard fails takes part to the end, so that no other waits for it; then it raises
+    its error, and the others a RankError.
+    """
+    before, after, last = ranks.rank - 1, ranks.rank + 1, ranks.size - 1
+    total, result = _Sum(parameters), _Sum(parameters)
+    count = len(total.chunks)
+    arriving = [ranks.receive(chunk, before) for chunk in total.chunks] if ranks.rank > 0 else []
+    returning = [ranks.receive(chunk, after) for chunk in result.chunks] if after <= last else []
+    leaving: list[Transfer] = []
+    kept: list[_Sum] = []
+    errors: list[Exception] = []
+
+    def compute(indices: range, use: Callable[[Part], None]) -> None:
+        if not errors:
+            try:
+                run(indices, use)
+            except Exception as error:
+                errors.append(error)
+
+    def complete(number: int) -> None:
+        arriving[number].wait()
+        for part in kept:
+            total.add_chunk(number, part)
+
+    own = own_part(ranks, shards)
+    most = max(1, KEPT_BYTES // total.nbytes)
+    all_are_kept = len(own_part(ranks, shards, rank=0)) <= most  # the same on every rank
+    if ranks.rank == 0:
+        most = 0  # what it computes is the beginning of the sum
+    compute(own[:most], lambda part: kept.append(_Sum(parameters, part)))
+    is_complete = len(own) > most or ranks.rank == 0
+    if len(own) > most:
+        for number in range(len(arriving)):
+            complete(number)
+        kept.clear()
+        compute(own[most:], total.add)
+
+    # A chunk's way to the last rank and back, in chunks. But all have to leave before any comes
+    # back, if a rank needs them all first.
+    lag = min(2 * (last - ranks.rank), count) if all_are_kept else count
+    for step in range(count + lag):
+        if step < count:
+            if not is_complete:
+                complete(step)
+            if step == 0:
+                total.note(has_drawn=generators.were_asked, has_failed=bool(errors))
+            if after <= last:
+                leaving.append(ranks.send(total.chunks[step], after))
+        if step >= lag:
+            if after <= last:
+                returning[step - lag].wait()
+            if ranks.rank > 0:
+                summed = result if after <= last else total
+                leaving.append(ranks.send(summed.chunks[step - lag], before))
+    for transfer in leaving:
+        transfer.wait()
+
+    summed = result if after <= last else total
+    if summed.has_failed:
+        ranks.require_all_well(errors[0] if errors else None)
+    if summed.has_drawn and not generators.were_asked:
+        generators.draw_seed()  # as the others did: the next random number is the same for all
+    return summed.values(device)
+
+
+class _Sum:
+    """The loss and gradients of some shards, flat: a small array about the loss, one a dtype."""
+
+    def __init__(self, parameters: Sequence[Tensor], part: Part | None = None) -> None:
+        self._parameters = parameters
+        # The loss, the bytes of its dtype (0: there is none yet), and what `note` is told.
+        self._head = numpy.zeros(4)
+        sizes: dict[numpy.dtype, int] = {}
+        for parameter in parameters:
+            sizes[parameter.dtype] = sizes.get(parameter.dtype, 0) + parameter.size
+        self._flat = {dtype: numpy.empty(size, dtype) for dtype, size in sizes.items()}
+        self.chunks = [
+            self._head,
+            *(
+                flat[start : start + CHUNK]
+                for flat in self._flat.values()
+                for start in range(0, len(flat), CHUNK)
+            ),
+        ]
+        self.nbytes = sum(chunk.nbytes for chunk in self.chunks)
+        if part is not None:
+            self.add(part)
+
+    @property
+    def has_drawn(self) -> bool:
+        """Whether a model drew random numbers."""
+        return bool(self._head[2])
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a shard failed: the numbers mean nothing."""
+        return bool(self._head[3])
+
+    def note(self, has_drawn: bool, has_failed: bool) -> None:
+        """Say what else the ranks up to this one have to say."""
+        self._head[2:] = numpy.maximum(self._head[2:], [has_drawn, has_failed])
+
+    def add(self, part: Part) -> None:
+        """Add a shard's loss and gradients, or begin with them."""
+        loss, *gradients = (to_numpy(tensor.data) for tensor in part)
+        is_begun = self._head[1] > 0
+        self._add_loss(loss.item(), loss.dtype.itemsize)
+        for target, gradient in zip(self._split(self._flat), gradients):
+            if is_begun:
+                target += gradient
+            else:
+                target[...] = gradient
+
+    def add_chunk(self, number: int, other: _Sum) -> None:
+        """Add one chunk of another sum."""
+        if number == 0:
+            self._add_loss(float(other._head[0]), int(other._head[1]))
+        else:
+            self.chunks[number] += other.chunks[number]
+
+    def values(self, device: Device) -> tuple[Tensor, list[Tensor]]:
+        """The loss and the gradients, on a device."""
+        loss = numpy.asarray(self._head[0], f"f{int(self._head[1])}")
+        flat = {dtype: to_device(array, device) for dtype, array in self._flat.items()}
+        return Tensor(to_device(loss, device)), [Tensor(array) for array in self._split(flat)]
+
+    def _add_loss(self, loss: float, itemsize: int) -> None:
+        """Add a number as numbers of its precision are added."""
+        if self._head[1] > 0:
+            as_given = numpy.dtype(f"f{itemsize}").type
+            loss = float(as_given(self._head[0]) + as_given(loss))
+        self._head[:2] = loss, itemsize
+
+    def _split(self, flat: dict[numpy.dtype, Array]) -> list[Array]:
+        """A view of each parameter's numbers, in its shape."""
+        ends = dict.fromkeys(flat, 0)
+        views = []
+        for parameter in self._parameters:
+            start = ends[parameter.dtype]
+            ends[parameter.dtype] += parameter.size
+            piece = flat[parameter.dtype][start : start + parameter.size]
+            views.append(piece.reshape(parameter.shape))
+        return views
+
+
+def rows_of_all_ranks(
+    ranks: Communicator, rows: numpy.ndarray | None, ends: Sequence[int]
+) -> numpy.ndarray:
+    """Each rank's rows, joined in the order of the ranks, on every rank.
+
+    ``ends`` says where in the whole each rank's rows end; ``rows`` is None where there are none.
+    They go round a ring: each rank passes on to the next what came from the one before.
+    """
+    described = ranks.gather(None if rows is None else [rows.dtype.str, rows.shape[1:]])
+    dtype, shape = next(each for each in described if each is not None)
+    whole = numpy.empty((ends[-1], *shape), dtype)
+    parts = [whole[start:end] for start, end in zip([0, *ends], ends)]
+    if rows is not None:
+        parts[ranks.rank][...] = rows
+    for step in range(1, ranks.size):
+        leaving = parts[(ranks.rank - step + 1) % ranks.size]
+        arriving = parts[(ranks.rank - step) % ranks.size]
+        sending = ranks.send(leaving, (ranks.rank + 1) % ranks.size)
+        ranks.receive(arriving, (ranks.rank - 1) % ranks.size).wait()
+        sending.wait()
+    return whole

@@ -1,0 +1,209 @@
+"""Runs CUDA C kernels without a graphics card: the same source, compiled by the C++ compiler.
+
+``cuda.h`` says what is emulated. A kernel is compiled once and kept, under a digest of its source
+and options, in a folder of the user's own among the temporary files.
+
+>>> import numpy
+>>> source = '''
+... extern "C" __global__ void doubled(const float* x, float* y, int count) {
+...     int e = blockIdx.x * blockDim.x + threadIdx.x;
+...     if (e < count) y[e] = 2 * x[e];
+... }'''
+>>> x, y = numpy.arange(3, dtype="f4"), numpy.empty(3, "f4")
+>>> if missing() is None:
+...     Kernel(source, "doubled").launch((1,), (32,), (x, y, 3))
+>>> y if missing() is None else 2 * x
+array([0., 2., 4.], dtype=float32)
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+HEADER = Path(__file__).with_name("cuda.h")
+# As much as the kernels' time is worth, and a value for every variable that the source gives none.
+OPTIONS = (
+    *("-std=c++17", "-O2", "-fPIC", "-shared", "-g1", "-w"),
+    *("-ffp-contract=off", "-ftrivial-auto-var-init=pattern"),
+)
+TYPES = {  # how a C++ compiler spells the parameters' types
+    "f": "float32", "d": "float64", "s": "int16", "i": "int32", "x": "int64",
+    "b": "bool", "h": "uint8", "j": "uint32", "y": "uint64", "l": "int64",
+}  # fmt: skip
+
+
+class EmulationError(Exception):
+    """A source that does not compile, arguments that do not fit, or a divergent barrier."""
+
+
+@functools.cache
+def missing() -> str | None:
+    """What keeps kernels from being emulated here, in words; None if nothing does."""
+    if not sys.platform.startswith("linux"):
+        return f"CUDA C is emulated on Linux only, not on {sys.platform}"
+    if compiler() is None:
+        return "there is no C++ compiler (g++ or clang++; or name one in the variable CXX)"
+    return None
+
+
+@functools.cache
+def compiler() -> str | None:
+    """The path of the C++ compiler."""
+    names = [os.environ.get("CXX", ""), "g++", "clang++", "c++"]
+    return next(filter(None, map(shutil.which, filter(None, names))), None)
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: a folder that only this user can write."""
+    folder = Path(tempfile.gettempdir()) / f"minigrad-emulation-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise EmulationError(f"{folder} can be written by others; remove it")
+    return folder
+
+
+def build(source: str, kernel: str, macros: Sequence[str] = (), flags: Sequence[str] = ()) -> Path:
+    """Compile a kernel; the file of its shared library.
+
+    ``macros`` are options such as ``-DREAL=float``; ``flags`` more options of the C++ compiler.
+    Several processes may compile the same at once: each writes a file of its own and renames it.
+    """
+    reason = missing()
+    if reason is not None:
+        raise EmulationError(reason)
+    text = f'#include "{HEADER}"\n#line 1 "kernel.cu"\n{source}\nEMULATE({kernel})\n'
+    command = [str(compiler()), *OPTIONS, *macros, *flags]
+    digest = hashlib.sha256(repr((command, text, HEADER.read_text())).encode()).hexdigest()
+    library = cache_folder() / f"{kernel}-{digest[:32]}.so"
+    if library.exists():
+        return library
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
+        source_file, built = Path(scratch, "kernel.cpp"), Path(scratch, "kernel.so")
+        source_file.write_text(text)
+        result = subprocess.run(
+            [*command, str(source_file), "-o", str(built)], capture_output=True, text=True
+        )
+        if result.returncode:
+            raise EmulationError(f"{kernel} does not compile:\n{result.stderr.strip()}")
+        built.replace(library)
+    return library
+
+
+class Kernel:
+    """A kernel of a source, ready to be launched as often as wanted.
+
+    Parameters
+    ----------
+    source : str
+        CUDA C, with ``extern "C" __global__ void`` before the kernel's name.
+    name : str
+        The kernel's name.
+    macros : sequence of str
+        Options such as ``-DREAL=float``.
+    flags : sequence of str
+        More options of the C++ compiler.
+
+    Attributes
+    ----------
+    types : list of str
+        The parameters' types: a NumPy dtype, behind ``*`` for a pointer and ``const *`` for one
+        that is only read.
+    """
+
+    def __init__(
+        self, source: str, name: str, macros: Sequence[str] = (), flags: Sequence[str] = ()
+    ) -> None:
+        self.name = name
+        self.library = ctypes.CDLL(str(build(source, name, macros, flags)))
+        self._launch = getattr(self.library, f"launch_{name}")
+        types = getattr(self.library, f"types_{name}")
+        self._launch.restype = types.restype = ctypes.c_char_p
+        self.types = [_type_in_words(code) for code in types().decode().split()]
+
+    def launch(
+        self,
+        grid: Sequence[int],
+        block: Sequence[int],
+        arguments: Sequence[Any],
+        shared_bytes: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """Run all blocks of a grid.
+
+        Parameters
+        ----------
+        grid, block : up to three int
+            Blocks of the grid and threads of a block along x, y and z.
+        arguments : sequence
+            Arrays, contiguous in some order of their axes, for pointers (None for a null pointer);
+            numbers for the rest. Arrays that are not read-only parameters are written.
+        shared_bytes : int
+            Of shared memory sized at the launch; only 0 is emulated.
+        seed : int
+            Of the order in which blocks and threads run.
+
+        Raises
+        ------
+        EmulationError
+            If the arguments do not fit the kernel's parameters, or threads of a block wait at
+            different barriers.
+        """
+        sizes = [(*given, 1, 1)[:3] for given in (grid, block)]
+        threads = sizes[1][0] * sizes[1][1] * sizes[1][2]
+        if min(*sizes[0], *sizes[1]) < 1 or threads > 1024 or max(sizes[0][1:]) > 65535:
+            raise EmulationError(f"{self.name}: no card runs grid {grid} of blocks {block}")
+        if shared_bytes:
+            raise EmulationError(f"{self.name}: shared memory sized at the launch is not emulated")
+        if len(arguments) != len(self.types):
+            raise EmulationError(
+                f"{self.name}: {len(arguments)} arguments for {len(self.types)} parameters"
+            )
+        boxes = [
+            self._box(place, argument, kind)
+            for place, (argument, kind) in enumerate(zip(arguments, self.types))
+        ]
+        pointers = (ctypes.c_void_p * len(boxes))(*(box.ctypes.data for box in boxes))
+        triples = [(ctypes.c_uint * 3)(*size) for size in sizes]
+        failure = self._launch(*triples, ctypes.c_uint(seed), pointers).decode()
+        if failure:
+            raise EmulationError(f"{self.name}: {failure}")
+
+    def _box(self, place: int, argument: Any, kind: str) -> numpy.ndarray:
+        """What a parameter is read from: one number, or the address of an array."""
+        dtype = kind.rpartition("*")[2]
+        if "*" not in kind:
+            box = numpy.array([argument]).astype(dtype)
+            whole = isinstance(argument, (int, numpy.integer))
+            if whole != (box.dtype.kind in "iu") or (whole and int(box[0]) != int(argument)):
+                raise EmulationError(
+                    f"{self.name}: argument {place}, {argument!r}, is no number of type {dtype}"
+                )
+            return box
+        if argument is None:
+            return numpy.zeros(1, "uintp")
+        if not isinstance(argument, numpy.ndarray) or argument.dtype != dtype:
+            given = getattr(argument, "dtype", type(argument).__name__)
+            raise EmulationError(
+                f"{self.name}: argument {place} should be an array of {dtype}, got {given}"
+            )
+        return numpy.array([argument.ctypes.data], "uintp")
+
+
+def _type_in_words(code: str) -> str:
+    """Such as ``const *float32``, for the C++ compiler's ``PKf``."""
+    pointer, code = ("*", code[1:]) if code.startswith("P") else ("", code)
+    read_only, code = ("const ", code[1:]) if code.startswith("K") else ("", code)
+    return read_only + pointer + TYPES[code]

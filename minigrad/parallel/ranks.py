@@ -40,6 +40,12 @@ _LONGEST_PAUSE = 2e-3
 class RankError(RuntimeError):
     """Another rank failed, or the ranks do not agree; the message names the rank.
 
+    Parameters
+    ----------
+    rank : int
+    problem : str
+        What is wrong there.
+
     Examples
     --------
     >>> raise RankError(2, "ZeroDivisionError: division by zero")
@@ -411,10 +417,9 @@ def find_ranks() -> Communicator:
     1
     """
     if not _found:
-        mpi = sys.modules.get("mpi4py.MPI")
-        if mpi is not None and mpi.Is_initialized() and mpi.COMM_WORLD.size > 1:
+        if "mpi4py.run" in sys.modules:  # that is what -m mpi4py runs
             _found.append(MpiCommunicator())
-        elif mpi is None and any(os.environ.get(name, "1") not in ("", "1") for name in _LAUNCHED):
+        elif any(os.environ.get(name, "1") not in ("", "1") for name in _LAUNCHED):
             raise RuntimeError(
                 "mpiexec started this program as one of several: start it by "
                 "'mpiexec -n R python -m mpi4py PROGRAM', after pip install 'minigrad[mpi]'"

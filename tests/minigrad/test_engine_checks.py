@@ -23,60 +23,8 @@ class MisbehavedDouble(Operation):
         return gradient * 2
 
 
-class MisbehavedShape(MisbehavedDouble):
-    def backward(self, gradient):
-        return gradient.reshape(3, 2)
-
-
-class MisbehavedTooSmall(MisbehavedDouble):
-    def backward(self, gradient):
-        return gradient.sum()
-
-
-class MisbehavedDtype(MisbehavedDouble):
-    def backward(self, gradient):
-        return gradient.to("float64")
-
-
-class MisbehavedCount(MisbehavedDouble):
-    def backward(self, gradient):
-        return gradient, gradient
-
-
-class MisbehavedArray(MisbehavedDouble):
-    def backward(self, gradient):
-        return gradient.data
-
-
 class ForeignArray(np.ndarray):
     """Stands for an array of another library."""
-
-
-class MisbehavedDevice(MisbehavedDouble):
-    def backward(self, gradient):
-        return Tensor._wrap(gradient.data.view(ForeignArray))
-
-
-class NotWritten(Operation):
-    pass
-
-
-@pytest.mark.parametrize(
-    ("operation", "error", "words"),
-    [
-        (MisbehavedShape, ValueError, r"misbehaved_shape: .*input 0 has shape \(3, 2\).*\(2, 3\)"),
-        (MisbehavedTooSmall, ValueError, r"misbehaved_too_small: .*shape \(\).*\(2, 3\)"),
-        (MisbehavedDtype, TypeError, "misbehaved_dtype: .*input 0 is float64, the input float32"),
-        (MisbehavedCount, RuntimeError, "misbehaved_count: backward gave 2 gradients for 1 input"),
-        (MisbehavedArray, TypeError, "misbehaved_array: backward gave a ndarray for input 0"),
-        (MisbehavedDevice, TypeError, "misbehaved_device: the gradient of input 0 is on"),
-    ],
-)
-def test_a_wrong_gradient_is_refused_and_the_operation_named(operation, error, words):
-    x = Tensor(np.ones((2, 3), "float32"), requires_grad=True)
-    y = operation()(x).sum()
-    with pytest.raises(error, match=words):
-        y.backward()
 
 
 NO_ARRAYS = {
@@ -117,6 +65,14 @@ def test_a_forward_may_give_a_numpy_scalar():
 
 
 WRONG_BACKWARDS = {  # what it does, the error, the words that follow the operation's name
+    "shape": (lambda self, g: F.cat([g, g]), ValueError, r".*input 0 has shape \(4,\).*\(2,\)"),
+    "too-small": (lambda self, g: g.sum(), ValueError, r".*input 0 has shape \(\).*\(2,\)"),
+    "dtype": (lambda self, g: g.to("float64"), TypeError, "input 0 is float64, the input float32"),
+    "device": (
+        lambda self, g: Tensor._wrap(g.data.view(ForeignArray)),
+        TypeError,
+        "the gradient of input 0 is on",
+    ),
     "ufunc": (lambda self, g: np.cos(self.saved[0]) * g, TypeError, "in its backward: .*ufuncs"),
     "ufunc-gradient": (lambda self, g: np.negative(g), TypeError, "in its backward: .*ufuncs"),
     "function": (lambda self, g: np.where(g.data > 0, g, 0), TypeError, "gave a ndarray"),
@@ -178,11 +134,6 @@ def test_asking_whether_something_has_an_attribute_raises_nothing():
         freed.grad_fn.saved  # noqa: B018
 
 
-def test_an_operation_without_methods_says_which():
-    with pytest.raises(NotImplementedError, match="not_written: forward is not written"):
-        NotWritten()(Tensor([1.0]))
-
-
 def test_the_engine_undoes_broadcasting_for_custom_operations():
     class BroadcastingProduct(Operation):
         def forward(self, a, b):
@@ -224,20 +175,9 @@ def test_an_operation_that_was_recorded_cannot_be_called_again():
 
 
 def test_names_are_snake_case_and_can_be_overridden():
-    class Conv3dLike(Operation):
-        pass
-
-    class Other(Operation):
-        name = "my_name"
-
-    assert Conv3dLike.name == "conv3d_like"
-    assert Operation.registry["my_name"] is Other
-
-
-def test_inputs_that_are_no_tensors_are_named():
-    for wrong in (1.0, np.ones(1), [1.0], None):
-        with pytest.raises(TypeError, match="misbehaved_double: input 0 is a"):
-            MisbehavedDouble()(wrong)
+    assert type("Conv3dLike", (Operation,), {}).name == "conv3d_like"
+    other = type("Other", (Operation,), {"name": "my_name"})
+    assert Operation.registry["my_name"] is other
 
 
 def test_a_tensor_behaves_as_a_python_object():
@@ -245,35 +185,10 @@ def test_a_tensor_behaves_as_a_python_object():
     assert len(x) == 2
     assert [row.numpy().tolist() for row in x] == [[1, 2], [3, 4]]
     assert (x.shape, x.ndim, x.size, str(x.device)) == ((2, 2), 2, 4, "cpu")
-    assert float(Tensor(2.5)) == 2.5
-    assert int(Tensor([7])) == 7
-    assert bool(Tensor([1.0]))
     assert not Tensor(0.0)
     assert x in {x: 1}
     _, b = x
     assert b.numpy().tolist() == [3, 4]
-
-
-def test_what_a_tensor_cannot_do_is_said_in_words():
-    x = Tensor([[1.0, 2.0]], requires_grad=True)
-    with pytest.raises(ValueError, match=r"item: expected one element, got shape \(1, 2\)"):
-        x.item()
-    with pytest.raises(ValueError, match=r"bool: shape \(1, 2\) is ambiguous"):
-        bool(x == x)
-    with pytest.raises(RuntimeError, match=r"detach\(\).numpy\(\)"):
-        x.numpy()
-    with pytest.raises(TypeError, match="len"):
-        len(Tensor(1.0))
-    with pytest.raises(TypeError, match="only floating point can require gradients, got int"):
-        Tensor([1, 2], requires_grad=True)
-    with pytest.raises(TypeError, match="no regular array"):
-        Tensor([[1.0], [1.0, 2.0]])
-    with pytest.raises(TypeError, match="expected numbers"):
-        Tensor(["a"])
-    with pytest.raises(TypeError, match="expected numbers"):
-        Tensor([1j])
-    with pytest.raises(ValueError, match="device"):
-        Tensor([1.0], device="tpu")
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])

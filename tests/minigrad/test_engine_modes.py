@@ -25,6 +25,17 @@ def recorded():
     return (Tensor([1.0], requires_grad=True) * 2.0).requires_grad
 
 
+def in_a_thread(*functions):
+    """What some functions give that run in threads of their own, all at once."""
+    seen = []
+    threads = [threading.Thread(target=lambda f=f: seen.append(f())) for f in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return seen
+
+
 def test_no_grad_records_nothing_and_modes_nest():
     assert recorded()
     with no_grad():
@@ -44,64 +55,27 @@ def test_the_mode_is_restored_after_an_exception():
     assert is_grad_enabled()
 
 
-def test_modes_decorate_functions():
-    @no_grad()
-    def quiet():
-        return recorded()
-
-    assert [quiet(), quiet(), recorded()] == [False, False, True]
-
-
-def test_no_grad_in_one_thread_leaves_another_alone():
-    inside, done = threading.Event(), threading.Event()
-    seen = []
-
-    def quiet():
-        with no_grad():
-            inside.set()
-            done.wait(10)
-            seen.append(recorded())
-
-    thread = threading.Thread(target=quiet)
-    thread.start()
-    assert inside.wait(10)
-    seen.append(recorded())
-    done.set()
-    thread.join()
-    assert seen == [True, False]
-
-
 def test_a_thread_started_inside_no_grad_records_unless_given_the_context():
-    seen = []
     with no_grad():
-        plain = threading.Thread(target=lambda: seen.append(recorded()))
-        plain.start()
-        plain.join()
+        assert in_a_thread(recorded) == [True]
         context = contextvars.copy_context()
-        inheriting = threading.Thread(target=lambda: seen.append(context.run(recorded)))
-        inheriting.start()
-        inheriting.join()
-    assert seen == [True, False]
+        assert in_a_thread(lambda: context.run(recorded)) == [False]
 
 
 def test_asynchronous_tasks_keep_their_own_mode():
     async def quiet(order):
         with no_grad():
-            await asyncio.sleep(0)
-            order.append(("quiet", recorded()))
-            await asyncio.sleep(0)
-            return recorded()
+            return await loud(order, "quiet")
 
-    async def loud(order):
+    async def loud(order, name="loud"):
         await asyncio.sleep(0)
-        order.append(("loud", recorded()))
+        order.append((name, recorded()))
         await asyncio.sleep(0)
         return recorded()
 
     async def both():
         order = []
-        results = await asyncio.gather(quiet(order), loud(order), quiet(order))
-        return results, order
+        return await asyncio.gather(quiet(order), loud(order), quiet(order)), order
 
     results, order = asyncio.run(both())
     assert results == [False, True, False]
@@ -120,26 +94,22 @@ def test_backward_inside_no_grad_still_works_and_grad_inside_it_records_on_deman
 
 def test_threads_build_and_walk_their_own_graphs_at_once():
     x = Tensor([2.0], requires_grad=True)
-    results = []
 
     def work():
+        results = set()
         for _ in range(50):
             y = x
             for _ in range(20):
                 y = y * 1.0 + 0.0
-            results.append(grad(y * x, x)[0].item())
+            results.add(grad(y * x, x)[0].item())
+        return results
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == [4.0] * 200
+    assert in_a_thread(*[work] * 4) == [{4.0}] * 4
     assert x.grad is None
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")
-def test_anomaly_mode_names_the_operation_and_the_line_of_a_bad_result():
+@pytest.mark.filterwarnings("ignore:invalid value", "ignore:divide by zero")
+def test_anomaly_mode_names_the_operation_and_the_line_and_outside_it_infinities_pass():
     x = Tensor([1.0, -1.0, 4.0], requires_grad=True)
     with detect_anomaly(), pytest.raises(FloatingPointError) as caught:
         x.sqrt()  # the line to be named
@@ -147,10 +117,6 @@ def test_anomaly_mode_names_the_operation_and_the_line_of_a_bad_result():
     assert message.startswith("sqrt: the result is not finite (first at index (1,): nan)")
     assert "the line to be named" in message
     assert "test_engine_modes.py" in message
-
-
-@pytest.mark.filterwarnings("ignore:divide by zero")
-def test_anomaly_mode_names_the_operation_and_the_line_of_a_bad_gradient():
     x = Tensor([1.0, 0.0], requires_grad=True)
     with detect_anomaly():
         y = x.sqrt()  # the gradient of this one
@@ -159,11 +125,6 @@ def test_anomaly_mode_names_the_operation_and_the_line_of_a_bad_gradient():
     message = str(caught.value)
     assert "sqrt: the gradient of input 0 is not finite (first at index (1,): inf)" in message
     assert "the gradient of this one" in message
-
-
-@pytest.mark.filterwarnings("ignore:divide by zero")
-def test_outside_anomaly_mode_infinities_pass():
-    x = Tensor([1.0, 0.0], requires_grad=True)
     x.sqrt().sum().backward()
     assert x.grad.numpy()[1] == float("inf")
 
@@ -209,20 +170,15 @@ def test_a_decorated_generator_is_quiet_at_each_step_and_its_caller_never(quiet)
     with pytest.raises(StopIteration) as stop:
         next(running)
     assert stop.value.value == ([False, "sent", ("thrown", False), None], False)
-    assert (closed, recorded()) == ([False], True)
-
-    running = steps("first")
-    next(running)
-    running.close()
-    assert (closed, recorded()) == ([False, False], True)
-    with pytest.raises(StopIteration):
+    for end in ("close", "throw"):
+        running = steps("first")
         next(running)
-
-    running = steps("first")
-    next(running)
-    with pytest.raises(ZeroDivisionError):
-        running.throw(ZeroDivisionError)
-    assert (closed, recorded()) == ([False] * 3, True)
+        with contextlib.suppress(ZeroDivisionError):
+            getattr(running, end)(*[ZeroDivisionError] * (end == "throw"))
+        assert recorded()
+        with pytest.raises(StopIteration):
+            next(running)
+    assert closed == [False] * 3
 
 
 def test_a_decorated_generator_that_will_not_close_says_so():
@@ -247,13 +203,10 @@ def test_a_generator_finds_its_own_mode_again_and_sees_its_callers():
             yield recorded()
         yield recorded()
 
-    assert [(seen, recorded()) for seen in steps()] == [(True, True), (True, True), (False, True)]
-    with no_grad():
-        assert [(seen, recorded()) for seen in steps()] == [
-            (True, False),
-            (True, False),
-            (False, False),
-        ]
+    for outside in (True, False):
+        with set_grad_enabled(outside):
+            seen = [(inside, recorded()) for inside in steps()]
+        assert seen == [(True, outside), (True, outside), (False, outside)]
 
     @enable_grad()
     def logarithms():
@@ -427,20 +380,16 @@ def test_set_grad_enabled_takes_effect_when_called_and_ends_with_its_block():
 
 def test_set_grad_enabled_of_one_thread_is_no_other_threads():
     block = set_grad_enabled(False)
-    seen = []
 
     def work():
-        seen.append(recorded())
+        seen = [recorded()]
         with block:
             seen.append(recorded())
-        seen.append(recorded())
+        return [*seen, recorded()]
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    seen.append(recorded())
+    assert in_a_thread(work) == [[True, False, True]]
+    assert not recorded()
     set_grad_enabled(True)
-    assert seen == [True, False, True, False]
 
 
 @pytest.mark.parametrize("make", [no_grad, lambda: set_grad_enabled(False)])
@@ -464,22 +413,22 @@ def test_one_object_is_entered_again_inside_itself_and_after_an_exception(make):
 
 
 def test_one_object_serves_two_threads_whose_blocks_overlap():
-    block, inside, left, seen = no_grad(), threading.Event(), threading.Event(), []
+    block, inside, left = no_grad(), threading.Event(), threading.Event()
 
-    def work():
+    def second():
         with enable_grad(), block:
             inside.set()
             assert left.wait(10)
-            seen.append(recorded())
-        seen.append(recorded())
+            seen = [recorded()]
+        return [*seen, recorded()]
 
-    thread = threading.Thread(target=work)
-    with no_grad(), block:
-        thread.start()
-        assert inside.wait(10)
-    left.set()
-    thread.join()
-    assert [*seen, recorded()] == [False, True, True]
+    def first():
+        with block:
+            assert inside.wait(10)
+        left.set()
+        return recorded()
+
+    assert sorted(in_a_thread(second, first), key=str) == [True, [False, True]]
 
 
 def test_an_undecorated_generator_closed_by_another_thread_leaves_that_one_alone():
@@ -488,26 +437,17 @@ def test_an_undecorated_generator_closed_by_another_thread_leaves_that_one_alone
             yield
 
     running = steps()
-    seen = []
-
-    def close():
-        running.close()
-        seen.append(recorded())
-
     contextvars.copy_context().run(next, running)
-    thread = threading.Thread(target=close)
-    thread.start()
-    thread.join()
-    assert [*seen, recorded()] == [True, True]
+    assert in_a_thread(lambda: (running.close(), recorded())) == [(None, True)]
+    assert recorded()
 
 
 def test_modes_agree_with_pytorch():
     torch = pytest.importorskip("torch")
 
     def answers(library, enabled):
-        seen = []
         block = library.set_grad_enabled(False)
-        seen.append(enabled())
+        seen = [enabled()]
         with block:
             seen.append(enabled())
         seen.append(enabled())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad import Tensor
+from minigrad import Operation, Tensor
 from minigrad import functional as F
 
 
@@ -197,6 +197,19 @@ CALLS = [
     ((TypeError, ValueError), "layer_norm: bias",
      lambda: F.layer_norm(t(2, 3), 3, bias=[1.0, 1.0])),
     # tensors and devices
+    (ValueError, r"item: expected one element, got shape \(1, 2\)", lambda: t(1, 2).item()),
+    (ValueError, r"bool: shape \(1, 2\) is ambiguous", lambda: bool(t(1, 2) == t(1, 2))),
+    (RuntimeError, r"detach\(\).numpy\(\)", lambda: Tensor([1.0], requires_grad=True).numpy()),
+    (TypeError, "len", lambda: len(t())),
+    (TypeError, "only floating point can require gradients, got int",
+     lambda: Tensor([1, 2], requires_grad=True)),
+    (TypeError, "no regular array", lambda: Tensor([[1.0], [1.0, 2.0]])),
+    (TypeError, "expected numbers", lambda: Tensor(["a"])),
+    (TypeError, "expected numbers", lambda: Tensor([1j])),
+    (NotImplementedError, "not_written: forward is not written",
+     lambda: type("NotWritten", (Operation,), {})()(t(1))),
+    *((TypeError, "exp: input 0 is a", lambda wrong=wrong: Operation.registry["exp"]()(wrong))
+      for wrong in (1.0, np.ones(1), [1.0], None)),
     (TypeError, "Tensor: expected numbers", lambda: Tensor("abc")),
     (TypeError, "Tensor: expected numbers", lambda: Tensor(1j)),
     (TypeError, "Tensor: .*nonsense", lambda: Tensor([1.0], dtype="nonsense")),

@@ -12,7 +12,8 @@ import functools
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -143,9 +144,7 @@ def train(
             started = time.monotonic() - state.seconds
             total_loss = state.running_loss  # becomes an array on the device: adding does not wait
             with progress.bar(epoch, done=state.step * settings.batch_size) as bar:
-                for step in range(state.step, learner.steps):
-                    indices = order[step * settings.batch_size :][: settings.batch_size]
-                    batch = learner.batch(epoch, step, indices)
+                for step, indices, batch in learner.batches(epoch, order):
                     loss, gradients = learner.gradients(batch)
                     position = f"epoch {epoch + 1}, step {step + 1}"
                     watch.require_finite_step(position, loss, gradients, batch)
@@ -206,7 +205,7 @@ class Learner:
         # Measured on the host: part of what a checkpoint is resumed by, whatever the device.
         model.to("cpu")
         self.device = device("cpu")
-        one = self.batch(0, 0, numpy.arange(1))
+        one = self.drawn(0, 0, numpy.arange(1))
         self.shard_size = suggest_shard_size(self.loss, one, settings.batch_size)
         self.device = device(settings.device)
         model.to(self.device)
@@ -227,15 +226,31 @@ class Learner:
             return self.own_loss(self.model, inputs, targets)
         return LOSSES[self.settings.loss](self.model(inputs), targets)
 
-    def batch(self, epoch: int, step: int, indices: numpy.ndarray) -> list[Array]:
-        """The inputs and targets of a step, on the device."""
+    def batches(
+        self, epoch: int, order: numpy.ndarray
+    ) -> Iterator[tuple[int, numpy.ndarray, list[Array]]]:
+        """The steps of an epoch that are left: number, indices, and :meth:`drawn` on the device.
+
+        A GPU takes less time for a step than the host for its noise: the next is drawn meanwhile.
+        """
+        size = self.settings.batch_size
+        steps = range(self.state.step, self.steps)
+        parts = [order[step * size :][:size] for step in steps]
+        map_in_order = map if self.device.type == "cpu" else map_one_ahead
+        drawn = map_in_order(functools.partial(self.drawn, epoch), steps, parts)
+        for step, indices, (inputs, targets) in zip(steps, parts, drawn):
+            moved = to_device(targets, self.device)
+            inputs = moved if inputs is targets else to_device(inputs, self.device)
+            yield step, indices, [inputs, moved]
+
+    def drawn(self, epoch: int, step: int, indices: numpy.ndarray) -> list[numpy.ndarray]:
+        """The inputs and targets of a step, on the host."""
         clean = self.samples[indices]
-        wanted = clean if self.targets is None else self.targets[indices]
-        targets = to_device(wanted, self.device)
-        if self.corruption is not None:
-            rng = random_generator(self.settings.seed, "corruption", epoch, step)
-            return [to_device(self.corruption(clean, rng), self.device), targets]
-        return [targets if wanted is clean else to_device(clean, self.device), targets]
+        targets = clean if self.targets is None else self.targets[indices]
+        if self.corruption is None:
+            return [clean, targets]
+        rng = random_generator(self.settings.seed, "corruption", epoch, step)
+        return [self.corruption(clean, rng), targets]
 
     def gradients(self, batch: list[Array]) -> tuple[Tensor, list[Tensor]]:
         """The loss of a batch, which may still be being computed, and each parameter's gradient."""
@@ -305,6 +320,25 @@ class Learner:
             steps=self.steps,
             epochs=self.settings.epochs,
         )
+
+
+def map_one_ahead(function: Callable[..., Any], *arguments: Iterable[Any]) -> Iterator[Any]:
+    """As ``map``, but a thread computes the next result while the last one is used.
+
+    Examples
+    --------
+    >>> list(map_one_ahead(pow, [2, 3], [4, 5]))
+    [16, 243]
+    """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        waiting: Future | None = None
+        for each in zip(*arguments):
+            following = thread.submit(function, *each)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()
 
 
 def name_of(loss: Loss) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import signal
+import threading
 
 import numpy
 import pytest
@@ -19,6 +20,7 @@ from autoencoder.training import (
     load_model,
     train,
 )
+from autoencoder.training.loop import Learner, map_one_ahead
 from minigrad import Tensor
 from minigrad import functional as F
 from minigrad.backend import device_of, to_device, to_numpy
@@ -39,25 +41,23 @@ def new_model():
 
 
 class Recorded(GaussianNoise):
-    """Noise that keeps what it was given and what it drew, and may stop the run."""
+    """Noise that keeps what it was given and what it drew."""
 
-    def __init__(self, std, stop_at=None):
+    def __init__(self, std):
         super().__init__(std)
-        self.seen, self.stop_at = [], stop_at
+        self.seen = []
 
     def __call__(self, images, rng):
         noisy = super().__call__(images, rng)
         self.seen += [images, noisy]
-        if self.stop_at == len(self.seen) // 2:
-            signal.raise_signal(signal.SIGINT)
         return noisy
 
     def __repr__(self):
         return repr(GaussianNoise(self.std))
 
 
-def trained(place, folder=None, resume=False, stop_at=None, **changes):
-    model, noise = new_model(), Recorded(0.1, stop_at)
+def trained(place, folder=None, resume=False, **changes):
+    model, noise = new_model(), Recorded(0.1)
     start = model.state_dict()
     rows = train(
         model,
@@ -86,10 +86,19 @@ def test_weights_shuffles_and_noise_are_the_cpus_and_the_result_close_to_it(gpu)
 
 
 @pytest.mark.parametrize("direction", ["cpu to gpu", "gpu to cpu"])
-def test_a_run_stopped_on_one_device_goes_on_on_the_other(gpu, direction, tmp_path):
+def test_a_run_stopped_on_one_device_goes_on_on_the_other(gpu, direction, tmp_path, monkeypatch):
     first, second = ("cpu", gpu) if direction == "cpu to gpu" else (gpu, "cpu")
+    update = Learner.update
+
+    def stopping_in_the_third_step(self, gradients):
+        update(self, gradients)
+        if self.state.step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Learner, "update", stopping_in_the_third_step)
     with pytest.raises(Interrupted):
-        trained(first, folder=tmp_path, stop_at=4, schedule="cosine")
+        trained(first, folder=tmp_path, schedule="cosine")
+    monkeypatch.setattr(Learner, "update", update)
     arrays, metadata = load_checkpoint(tmp_path / CHECKPOINT)
     assert (metadata["epoch"], metadata["step"]) == (0, 3)
     assert all(type(array) is numpy.ndarray for array in arrays.values())
@@ -100,6 +109,67 @@ def test_a_run_stopped_on_one_device_goes_on_on_the_other(gpu, direction, tmp_pa
     for name, value in expected.state_dict().items():
         numpy.testing.assert_allclose(model.state_dict()[name], value, rtol=1e-3, atol=1e-5)
     assert rows[-1]["train_loss"] == pytest.approx(expected_rows[-1]["train_loss"], rel=1e-4)
+
+
+def test_the_next_noise_is_drawn_in_a_thread_while_a_gpu_computes_and_only_then(gpu, monkeypatch):
+    """With the bits that a CPU's run draws: see the first test of this file."""
+    events = []
+    update, main_thread = Learner.update, threading.get_ident()
+
+    class Noise(GaussianNoise):
+        def __call__(self, images, rng):
+            events.append(("drawn", threading.get_ident() == main_thread))
+            return super().__call__(images, rng)
+
+    def updated(self, gradients):
+        update(self, gradients)
+        events.append(("updated", True))
+
+    monkeypatch.setattr(Learner, "update", updated)
+    train(new_model(), POINTS, on("cpu", epochs=1), corruption=Noise(0.1), quiet=True)
+    steps = [("drawn", True), ("updated", True)] * 5
+    assert events == [("drawn", True), *steps]  # the first only measures the size of a shard
+    events.clear()
+    train(new_model(), POINTS, on(gpu, epochs=1), corruption=Noise(0.1), quiet=True)
+    assert events[0] == ("drawn", True)
+    drawn = [i for i, (what, _) in enumerate(events[1:]) if what == "drawn"]
+    updated_at = [i for i, (what, _) in enumerate(events[1:]) if what == "updated"]
+    assert not any(is_main for what, is_main in events[1:] if what == "drawn")
+    assert len(drawn) == len(updated_at) == 5
+    assert all(later < step for later, step in zip(drawn[1:], updated_at[1:]))
+
+
+def test_a_noise_that_fails_in_its_thread_fails_at_its_own_step(gpu):
+    class Fails(GaussianNoise):
+        left = 4  # the first draw measures the size of a shard
+
+        def __call__(self, images, rng):
+            self.left -= 1
+            if not self.left:
+                raise ZeroDivisionError("no noise")
+            return super().__call__(images, rng)
+
+    steps = []
+    model = new_model()
+    forward = model.forward
+    model.forward = lambda x: steps.append(len(x)) or forward(x)
+    with pytest.raises(ZeroDivisionError, match="no noise"):
+        train(model, POINTS, on(gpu), corruption=Fails(0.1), quiet=True)
+    assert steps == [1, 20, 20]
+
+
+def test_a_map_one_ahead_is_a_map_and_never_two_ahead():
+    started = []
+
+    def square(n):
+        started.append(n)
+        return n * n
+
+    results = map_one_ahead(square, iter(range(5)))
+    for n in range(5):
+        assert next(results) == n * n
+        assert len(started) <= n + 2
+    assert list(results) == list(map_one_ahead(square, [])) == []
 
 
 def test_loading_weights_leaves_a_model_on_its_device(gpu, tmp_path):

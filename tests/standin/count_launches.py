@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy
 from cupy_standin import Counts, counters, installed
@@ -61,19 +62,22 @@ def count_parts() -> dict[str, Counts]:
     return costs
 
 
-class _Ticks(GaussianNoise):
-    """Noise that cuts a run's costs into steps: it is drawn once a step, at its beginning."""
+class _Ticks(AutoEncoder):
+    """The lecture's autoencoder, which cuts a run's costs into steps: it is applied once in each.
+
+    So a step ends with the copies of the next one's batch.
+    """
 
     def __init__(self) -> None:
-        super().__init__(0.5)
+        super().__init__(8)
         self.steps: list[Counts] = []
-        self.running = None
+        self.running: Any = None
 
-    def __call__(self, samples: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
+    def forward(self, x: minigrad.Tensor) -> minigrad.Tensor:
         self.finish()
         self.running = counters.measure()
         self.steps.append(self.running.__enter__())
-        return super().__call__(samples, rng)
+        return super().forward(x)
 
     def finish(self) -> None:
         """End the last step."""
@@ -85,15 +89,16 @@ class _Ticks(GaussianNoise):
 def count_training(steps: int, batch: int = BATCH) -> list[Counts]:
     """Each step of the training loop, the last (with the end of the epoch) left out."""
     minigrad.manual_seed(0)
-    ticks = _Ticks()
+    model = _Ticks()
     settings = TrainingSettings(
         epochs=1, batch_size=batch, device="cuda", log_steps=LOG_STEPS, save_seconds=3600
     )
     try:
-        train(AutoEncoder(8), images(steps * batch), settings, corruption=ticks, quiet=True)
+        samples = images(steps * batch)
+        train(model, samples, settings, corruption=GaussianNoise(0.5), quiet=True)
     finally:
-        ticks.finish()
-    return ticks.steps[1:-1]  # the first draw only measures the size of a shard
+        model.finish()
+    return model.steps[1:-1]  # the first only measures the size of a shard
 
 
 COLUMNS = ("launches", "waits", "host_to_device", "host_to_device_bytes", "device_to_host")

@@ -47,7 +47,7 @@ OBJECTS = public_objects()
 # Objects that need no section of their own where a function gives one: the first sentence says it.
 SAY_IT_ALL = (
     *("Dataset", "Device", "Figure", "GaussianMixture", "nn.Sequential", "Path", "TrainingState"),
-    *("numpy.random.Generator", "Iterator[None]"),
+    *("numpy.random.Generator", "Iterator[None]", "HostArray", "bool"),
 )
 
 
@@ -101,7 +101,7 @@ def missing(thing):
     if not docstring.splitlines()[0].rstrip().endswith((".", ":")) and "\n\n" in docstring:
         first = docstring.split("\n\n")[0].rstrip()
         lacks += [] if first.endswith((".", ":", "?")) else ["a first sentence"]
-    if ">>>" not in found.get("Examples", ""):
+    if ">>>" not in docstring:
         lacks.append("an example")
     names = parameters_of(thing)
     given = found.get("Parameters", "") + found.get("Attributes", "")

@@ -170,8 +170,6 @@ def as_array(
 
     Arrays are not copied without need and keep their precision; Python floats become float32.
 
-    Examples
-    --------
     >>> as_array([1, 2.5])
     array([1. , 2.5], dtype=float32)
     """
@@ -211,8 +209,6 @@ def _from_python(data: Any, wanted: Any, name: str) -> Array:
 def where_not_finite(array: Array) -> str:
     """The first index and value that is NaN or infinite, in words; empty if there is none.
 
-    Examples
-    --------
     >>> where_not_finite(numpy.array([1.0, float("nan")])), where_not_finite(numpy.ones(2))
     ('first at index (1,): nan', '')
     """
@@ -258,8 +254,6 @@ def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: 
     x, counted in memory, that the view starts at. NumPy refuses a view that reaches beyond such an
     x.
 
-    Examples
-    --------
     >>> strided_view(numpy.arange(5.0), (2, 3), (8, 8), first=1)
     array([[1., 2., 3.],
            [2., 3., 4.]])

@@ -22,8 +22,6 @@ _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 def cut(text: str, most: int = 200) -> str:
     """A text, or its beginning and how long it was.
 
-    Examples
-    --------
     >>> cut("short"), cut("a" * 1_000_000, 8)
     ('short', 'aaaaaaaa... (1,000,000 characters)')
     """
@@ -33,8 +31,6 @@ def cut(text: str, most: int = 200) -> str:
 def shown(value: Any, most: int = 200) -> str:
     """The ``repr`` of a value that came from outside, cut; whatever the value is.
 
-    Examples
-    --------
     >>> shown("mode"), shown("mode" * 1_000_000, 5), shown(10**5_000)
     ("'mode'", "'mode... (4,000,002 characters)", 'an int that cannot be shown')
     """
@@ -70,8 +66,6 @@ def require_number(
 ) -> None:
     """Raise unless a value is one real number, Python's or NumPy's, within its bounds.
 
-    Examples
-    --------
     >>> require_number("SGD", "lr", -0.1, minimum=0.0)
     Traceback (most recent call last):
         ...
@@ -90,8 +84,6 @@ def require_number(
 def whole_number(name: str, what: str, value: Any, minimum: int | None = 1) -> int:
     """A whole number of at least ``minimum`` as an int; no truth value, and no tensor.
 
-    Examples
-    --------
     >>> whole_number("Linear", "in_features", 0)
     Traceback (most recent call last):
         ...
@@ -111,8 +103,6 @@ def whole_number(name: str, what: str, value: Any, minimum: int | None = 1) -> i
 def whole_numbers(name: str, what: str, value: Any, minimum: int | None = 1) -> tuple[int, ...]:
     """A sequence of whole numbers as a tuple; a single one becomes a tuple of one.
 
-    Examples
-    --------
     >>> whole_numbers("LayerNorm", "normalized_shape", [3, 4])
     (3, 4)
     """
@@ -124,8 +114,6 @@ def whole_numbers(name: str, what: str, value: Any, minimum: int | None = 1) -> 
 def pair(name: str, what: str, value: Any, minimum: int | None = 1) -> tuple[int, int]:
     """One whole number for height and width, or one each, as a pair.
 
-    Examples
-    --------
     >>> pair("Conv2d", "stride", 2), pair("Conv2d", "stride", (2, 1))
     ((2, 2), (2, 1))
     """

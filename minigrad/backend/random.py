@@ -29,8 +29,6 @@ def manual_seed(seed: int) -> Generator:
 
     The seed is a whole number, not negative. The new default generator is returned.
 
-    Examples
-    --------
     >>> from minigrad import nn
     >>> seeded = manual_seed(1)
     >>> first = nn.Linear(2, 1).weight
@@ -76,8 +74,6 @@ class ShardGenerators:
     All are seeded by one number. Without a ``seed`` it is drawn from the default generator when
     the first of them is asked for: a model that draws nothing leaves the default generator alone.
 
-    Examples
-    --------
     >>> seeded = manual_seed(0)
     >>> generators = ShardGenerators()
     >>> with generators.use(3):

@@ -42,8 +42,6 @@ def run_inside(function: Function, variable: ContextVar[Any], inside: Inside) ->
 
     A generator or coroutine has it at each of its steps; a class while it makes an instance.
 
-    Examples
-    --------
     >>> level = ContextVar("level", default=1)
     >>> run_inside(level.get, level, lambda outer: outer + 1)(), level.get()
     (2, 1)

@@ -18,9 +18,8 @@ from operator import attrgetter
 from typing import Any, Literal, overload
 
 from minigrad.backend import Array, HostArray, array_module, as_host_array, device_of, use_device
-from minigrad.engine.checks import require_finite
 from minigrad.engine.modes import ModeBlock, current_mode
-from minigrad.engine.operation import Add, NotKept, Operation, Reshape, Sum
+from minigrad.engine.operation import Add, NotKept, Operation, Reshape, Sum, require_finite
 from minigrad.engine.tensor import MaybeNone, Tensor
 
 Node = Operation | Tensor  # a recorded operation, or a leaf

@@ -66,8 +66,6 @@ class ModeBlock:
 def set_grad_enabled(mode: bool) -> ModeBlock:
     """Record operations from now on, or not; inside a block or a decorated function, only there.
 
-    Examples
-    --------
     >>> with set_grad_enabled(False):
     ...     is_grad_enabled()
     False
@@ -92,8 +90,6 @@ def no_grad(function: Function | None = None) -> ModeBlock | Function:
     A decorated generator or coroutine runs in the mode at each of its steps, and whoever takes its
     values in his own; of a class, making an instance runs in it.
 
-    Examples
-    --------
     >>> from minigrad import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
     >>> with no_grad():
@@ -113,8 +109,6 @@ def enable_grad(function: Function) -> Function: ...
 def enable_grad(function: Function | None = None) -> ModeBlock | Function:
     """Record operations inside the block, also within :func:`no_grad`; a decorator like it.
 
-    Examples
-    --------
     >>> with no_grad(), enable_grad():
     ...     is_grad_enabled()
     True
@@ -126,8 +120,6 @@ def enable_grad(function: Function | None = None) -> ModeBlock | Function:
 def is_grad_enabled() -> bool:
     """Tell whether operations are being recorded in this thread.
 
-    Examples
-    --------
     >>> is_grad_enabled()
     True
     """
@@ -144,8 +136,6 @@ def detect_anomaly(function: Function | None = None) -> ModeBlock | Function:
     It raises a :class:`FloatingPointError` that names the operation and the line of user code that
     created it. Slow: for finding a fault.
 
-    Examples
-    --------
     >>> from minigrad import Tensor
     >>> with detect_anomaly():
     ...     Tensor([0.0]).log()

@@ -8,8 +8,9 @@ forward saw. Its gradient would be silently wrong, so backward stops there.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from minigrad.backend import (
     CPU,
@@ -18,9 +19,13 @@ from minigrad.backend import (
     HostScalar,
     array_module,
     as_host_array,
+    common_device,
+    is_array,
     strided_view,
+    use_device,
+    user_line,
+    where_not_finite,
 )
-from minigrad.engine.checks import an_array, forward_elsewhere, remember_line_and_check
 from minigrad.engine.modes import current_mode
 from minigrad.engine.tensor import MaybeNone, Tensor, next_number, version_of
 
@@ -215,6 +220,39 @@ class Operation:
         output.grad_fn = self
         output._version = self._output_version
         return output
+
+
+def forward_elsewhere(operation: Operation, inputs: Sequence[Tensor], arrays: list) -> Array:
+    """Refuse an input that is no Tensor; otherwise run forward on the GPU of the arrays."""
+    for i, tensor in enumerate(inputs):
+        if not isinstance(tensor, Tensor):
+            kind = type(tensor).__name__
+            raise TypeError(f"{operation.name}: input {i} is a {kind}, no Tensor")
+    with use_device(common_device(*arrays, name=operation.name)):
+        return an_array(operation, operation.forward(*arrays))
+
+
+def an_array(operation: Operation, data: Any) -> Array:
+    """What forward gave, if it is an array; NumPy gives a scalar for one without dimensions."""
+    if isinstance(data, HostScalar):
+        return as_host_array(data)
+    if not is_array(data):
+        raise TypeError(f"{operation.name}: forward gave a {type(data).__name__}, no array")
+    return data
+
+
+def remember_line_and_check(operation: Operation, data: Array) -> None:
+    """Inside ``detect_anomaly``: the result must be finite; backward will want to know the line."""
+    operation._created = user_line()
+    require_finite(operation, data, "the result")
+
+
+def require_finite(operation: Operation, array: Array, what: str) -> None:
+    """Raise a FloatingPointError if an array holds NaN or infinity. Waits for the device."""
+    problem = where_not_finite(array)
+    if problem:
+        what = f"{operation.name}: {what} is not finite ({problem})"
+        raise FloatingPointError(f"{what}, created at {getattr(operation, '_created', 'unknown')}")
 
 
 class Add(Operation):

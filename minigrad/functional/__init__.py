@@ -3,20 +3,25 @@
 Each stands with its operation, and the derivation of its gradient, in ``minigrad/functional/``.
 """
 
-from minigrad.functional.activation import (
+from minigrad.functional.arithmetic import add, div, eq, ge, gt, le, lt, mul, ne, neg, pow, sub
+from minigrad.functional.convolution import conv2d, conv_transpose2d
+from minigrad.functional.elementwise import (
+    abs,
+    clamp,
+    cos,
+    exp,
     leaky_relu,
-    log_softmax,
-    logsumexp,
+    log,
+    maximum,
+    minimum,
     relu,
     sigmoid,
-    softmax,
+    sin,
     softplus,
+    sqrt,
     tanh,
+    where,
 )
-from minigrad.functional.arithmetic import add, div, mul, neg, sub
-from minigrad.functional.convolution import conv2d, conv_transpose2d
-from minigrad.functional.elementwise import abs, cos, exp, log, pow, sin, sqrt
-from minigrad.functional.index import cat, pad, stack
 from minigrad.functional.linalg import linear, matmul
 from minigrad.functional.loss import (
     binary_cross_entropy_with_logits,
@@ -27,16 +32,28 @@ from minigrad.functional.loss import (
 )
 from minigrad.functional.methods import attach
 from minigrad.functional.pool import avg_pool2d, interpolate, max_pool2d
-from minigrad.functional.reduce import amax, amin, mean, std, sum, var
-from minigrad.functional.select import clamp, eq, ge, gt, le, lt, maximum, minimum, ne, where
-from minigrad.functional.shape import (
+from minigrad.functional.rearrange import (
+    cat,
     expand,
     flatten,
+    pad,
     permute,
     reshape,
     squeeze,
+    stack,
     transpose,
     unsqueeze,
+)
+from minigrad.functional.reduce import (
+    amax,
+    amin,
+    log_softmax,
+    logsumexp,
+    mean,
+    softmax,
+    std,
+    sum,
+    var,
 )
 
 __all__ = [

@@ -110,8 +110,6 @@ def cast_for_number(name: str, x: Tensor, number: float | int) -> Tensor:
 
     An OverflowError says that the tensor's whole numbers are too small a kind for the number.
 
-    Examples
-    --------
     >>> cast_for_number("add", Tensor([True]), 2).dtype
     dtype('int64')
     """
@@ -129,8 +127,6 @@ def cast_for_number(name: str, x: Tensor, number: float | int) -> Tensor:
 def require_in_range(name: str, number: float, dtype: Any) -> None:
     """Raise an OverflowError naming the operation unless the dtype has the number.
 
-    Examples
-    --------
     >>> require_in_range("add", 255, Tensor([1]).to("uint8").dtype)
     """
     if isinstance(number, float):
@@ -182,8 +178,6 @@ def number_like(name: str, number: Any, tensor: Tensor) -> Tensor:
 def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
     """Tensors cast to the precision their combination has.
 
-    Examples
-    --------
     >>> half, whole = Tensor([0.5]), Tensor([1, 2])
     >>> [str(tensor.dtype) for tensor in same_precision("add", half, whole)]
     ['float32', 'float32']
@@ -208,8 +202,6 @@ def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
 def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape several shapes broadcast to, or a ValueError that names operation and shapes.
 
-    Examples
-    --------
     >>> broadcast_shape("add", (4, 1), (3,))
     (4, 3)
     """
@@ -228,8 +220,6 @@ def number_or_pair(name: str, a: Any, b: Any, ready: Callable[..., Tensor] = as_
 
     A number stays on the side where it stood. ``ready`` makes a tensor of an argument.
 
-    Examples
-    --------
     >>> number_or_pair("div", 1, Tensor([4]), as_float)
     (1, Tensor([4.]))
     """

@@ -1,21 +1,35 @@
-"""Arithmetic, element by element: add, sub, mul, div, neg.
+"""Arithmetic, element by element: add, sub, mul, div, neg, pow; and comparisons.
 
 With ``y = f(a, b)`` and g the gradient arriving at y, the gradients are ``g * df/da`` and
 ``g * df/db``. A plain number is an option of the operation, not an input: it has no gradient, and
-on a GPU it travels with the launch instead of as an array.
+on a GPU it travels with the launch instead of as an array. Comparisons give booleans, which have no
+gradient: there is no operation to record.
 
-Backward passes are written with operators, ``gradient * b``. Those of this file are the exception:
-``Mul()(gradient, b)`` is the same without looking at its arguments again, half a microsecond less,
-and most of a backward pass comes here.
+Backward passes are written with operators, ``gradient * b``. The first ones of this file are the
+exception: ``Mul()(gradient, b)`` is the same without looking at its arguments again, half a
+microsecond less, and most of a backward pass comes here.
 """
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
-from minigrad.backend import Array
+from minigrad.backend import Array, array_module, common_device, use_device
 from minigrad.engine import Add, Operation, Tensor
-from minigrad.functional.arguments import as_float, as_tensor, number_like, number_or_pair
+from minigrad.functional.arguments import (
+    as_float,
+    as_tensor,
+    is_number,
+    number_like,
+    number_or_pair,
+    operands,
+    python_number,
+    require_in_range,
+    with_number,
+)
+from minigrad.functional.elementwise import Mask, Where, log
 
 
 class Shift(Operation):
@@ -128,8 +142,6 @@ def add(a: Any, b: Any) -> Tensor:
     that shapes do not broadcast together; an OverflowError, that a tensor of whole numbers is of
     too small a kind for the number. All that is said here holds for sub, mul, div and pow too.
 
-    Examples
-    --------
     >>> add(Tensor([1.0, 2.0]), 10)
     Tensor([11., 12.])
     """
@@ -144,8 +156,6 @@ def add(a: Any, b: Any) -> Tensor:
 def sub(a: Any, b: Any) -> Tensor:
     """Subtract two tensors, or a tensor and a number, with broadcasting; ``a - b``.
 
-    Examples
-    --------
     >>> sub(Tensor([1.0, 2.0]), Tensor([1.0, 1.0]))
     Tensor([0., 1.])
     """
@@ -169,8 +179,6 @@ def _not_boolean(name: str, x: Tensor) -> Tensor:
 def mul(a: Any, b: Any) -> Tensor:
     """Multiply two tensors, or a tensor and a number, with broadcasting; ``a * b``.
 
-    Examples
-    --------
     >>> mul(Tensor([1.0, 2.0]), Tensor([[3.0], [4.0]]))
     Tensor([[3., 6.],
             [4., 8.]])
@@ -188,8 +196,6 @@ def div(a: Any, b: Any) -> Tensor:
 
     Whole numbers give float32.
 
-    Examples
-    --------
     >>> div(Tensor([1.0, 2.0]), 4)
     Tensor([0.25, 0.5 ])
     >>> 1 / Tensor([4])
@@ -206,9 +212,152 @@ def div(a: Any, b: Any) -> Tensor:
 def neg(x: Any) -> Tensor:
     """Change the sign; ``-x``.
 
-    Examples
-    --------
     >>> neg(Tensor([1.0, -2.0]))
     Tensor([-1.,  2.])
     """
     return Neg()(_not_boolean("neg", as_tensor("neg", x)))
+
+
+class Power(Operation):
+    """``y = x^n`` for a number n: dy/dx = n x^(n-1), and 0 where n = 0."""
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+
+    def forward(self, x: Array) -> Array:
+        return x * x if self.exponent == 2 else x**self.exponent
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        n = self.exponent
+        if n == 0:
+            return Mask(array_module(x.data).zeros_like(x.data, dtype=bool))(gradient)
+        return gradient * (n * (x if n == 2 else x ** (n - 1)))
+
+
+class Pow(Operation):
+    """``y = a^b``: dy/da = b a^(b-1) (0 where b = 0), dy/db = y ln a (0 where a = 0 and b >= 0).
+
+    The exceptions are where the plain formulas are 0 times infinity: there the gradient is masked,
+    and numbers are put in that keep its own derivatives finite.
+    """
+
+    saves_output = True
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a**b
+
+    def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        a, b = self.saved
+        needs_a, needs_b = self.needs_input_grad
+        one = Tensor(array_module(a.data).ones((), a.dtype))
+        by_a = by_b = None
+        if needs_a:
+            flat = b.data == 0
+            power = Where(flat)(one, a) ** Where(flat)(one, b - 1)
+            by_a = Mask(~flat)(gradient) * (b * power)
+        if needs_b:
+            flat = (a.data == 0) & (b.data >= 0)
+            by_b = Mask(~flat)(gradient) * (self.output * log(Where(flat)(one, a)))
+        return by_a, by_b
+
+
+def pow(a: Any, b: Any) -> Tensor:
+    """Raise ``a`` to the power ``b``, tensors or numbers, with broadcasting; ``a ** b``.
+
+    A ValueError says that whole numbers have no negative powers.
+
+    >>> pow(Tensor([1.0, 2.0]), 3)
+    Tensor([1., 8.])
+    >>> 2 ** Tensor([1.0, 3.0])
+    Tensor([2., 8.])
+    """
+    if is_number(b):
+        number = python_number("pow", b)
+        x, number = with_number("pow", a if number >= 0 else as_float("pow", a), number)
+        return Power(number)(x)
+    a, b = operands("pow", a, b)
+    if b.data.dtype.kind == "i":
+        with use_device(b.device):
+            if (b.data < 0).any():
+                raise ValueError("pow: whole numbers have no negative powers; use to('float32')")
+    return Pow()(a, b)
+
+
+def _comparable(name: str, number: Any, dtype: Any) -> float | int:
+    """A number to compare with: infinite where it is beyond all that the tensor can hold."""
+    number = python_number(name, number)
+    try:
+        require_in_range(name, number, dtype)
+    except OverflowError:
+        return float("inf") if number > 0 else float("-inf")
+    return number
+
+
+def _compare(name: str, function: Callable[[Any, Any], Array], a: Any, b: Any) -> Tensor:
+    """A comparison of two tensors, or of one and a number, which is not rounded to its kind."""
+    if isinstance(a, Tensor) and is_number(b):
+        a, b = a.data, _comparable(name, b, a.dtype)
+        place = common_device(a)
+    elif isinstance(b, Tensor) and is_number(a):
+        a, b = _comparable(name, a, b.dtype), b.data
+        place = common_device(b)
+    else:
+        a, b = (tensor.data for tensor in operands(name, a, b))
+        place = common_device(a, b, name=name)
+    with use_device(place):
+        return Tensor(function(a, b))
+
+
+def eq(a: Any, b: Any) -> Tensor:
+    """``a == b`` as a tensor of booleans, with broadcasting; one of the two may be a number.
+
+    >>> eq(Tensor([1.0, 2.0]), 2)
+    Tensor([False,  True])
+    """
+    return _compare("eq", operator.eq, a, b)
+
+
+def ne(a: Any, b: Any) -> Tensor:
+    """``a != b``: see :func:`eq`.
+
+    >>> ne(Tensor([1.0, 2.0]), 2)
+    Tensor([ True, False])
+    """
+    return _compare("ne", operator.ne, a, b)
+
+
+def lt(a: Any, b: Any) -> Tensor:
+    """``a < b``: see :func:`eq`.
+
+    >>> lt(Tensor([1.0, 2.0]), 2)
+    Tensor([ True, False])
+    """
+    return _compare("lt", operator.lt, a, b)
+
+
+def le(a: Any, b: Any) -> Tensor:
+    """``a <= b``: see :func:`eq`.
+
+    >>> le(Tensor([1.0, 2.0]), 1)
+    Tensor([ True, False])
+    """
+    return _compare("le", operator.le, a, b)
+
+
+def gt(a: Any, b: Any) -> Tensor:
+    """``a > b``: see :func:`eq`.
+
+    >>> gt(Tensor([1.0, 2.0]), 1)
+    Tensor([False,  True])
+    """
+    return _compare("gt", operator.gt, a, b)
+
+
+def ge(a: Any, b: Any) -> Tensor:
+    """``a >= b``: see :func:`eq`.
+
+    >>> ge(Tensor([1.0, 2.0]), 2)
+    Tensor([False,  True])
+    """
+    return _compare("ge", operator.ge, a, b)

@@ -7,8 +7,8 @@ from typing import Any
 from minigrad.backend import Array
 from minigrad.engine import Operation, Reshape, Tensor
 from minigrad.functional.arguments import as_float, as_tensor, broadcast_shape, same_precision
+from minigrad.functional.rearrange import Permute
 from minigrad.functional.reduce import ChannelSum
-from minigrad.functional.shape import Permute
 from minigrad.kernels import product
 
 
@@ -86,8 +86,6 @@ def matmul(a: Any, b: Any) -> Tensor:
     column on the right, and that dimension is dropped again. A ValueError says that the inner
     lengths differ, that the rest does not broadcast, or that an argument is a number.
 
-    Examples
-    --------
     >>> matmul(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 1.0]))
     Tensor([3., 7.])
     """
@@ -116,8 +114,6 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
 
     ``weight`` is (out, in), ``bias`` (out,) or None. A ValueError says which shape does not fit.
 
-    Examples
-    --------
     >>> linear(Tensor([[1.0, 2.0]]), Tensor([[3.0, 4.0]]), Tensor([0.5]))
     Tensor([[11.5]])
     """

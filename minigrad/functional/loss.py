@@ -9,11 +9,9 @@ from typing import Any
 
 from minigrad.backend import CPU, Array, array_module, is_part_of_batch, shown
 from minigrad.engine import Operation, Tensor
-from minigrad.functional.activation import log_softmax, sigmoid
 from minigrad.functional.arguments import as_float, as_tensor, on_its_device, same_precision
-from minigrad.functional.elementwise import abs, sqrt
-from minigrad.functional.reduce import SumOfSquares, mean, sum
-from minigrad.functional.select import Mask
+from minigrad.functional.elementwise import Mask, abs, sigmoid, sqrt
+from minigrad.functional.reduce import SumOfSquares, log_softmax, mean, sum
 
 
 class BinaryCrossEntropy(Operation):
@@ -61,8 +59,6 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
 
     A ValueError says that the shapes differ (nothing is broadcast).
 
-    Examples
-    --------
     >>> mse_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
     Tensor(2.)
     """
@@ -76,8 +72,6 @@ def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
 def l1_loss(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     """The absolute error ``|x - target|``; ``target`` and ``reduction`` as for :func:`mse_loss`.
 
-    Examples
-    --------
     >>> l1_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
     Tensor(1.)
     """
@@ -92,8 +86,6 @@ def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean
     Nothing overflows, and small losses keep their precision in both tails. ``reduction`` and errors
     as for :func:`mse_loss`.
 
-    Examples
-    --------
     >>> binary_cross_entropy_with_logits(Tensor([0.0]), Tensor([1.0]))
     Tensor(0.6931472)
     """

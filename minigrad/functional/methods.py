@@ -12,16 +12,7 @@ from typing import Any
 
 from minigrad.backend import Array, Device, as_dtype, device, to_device
 from minigrad.engine import Operation, Tensor
-from minigrad.functional import (
-    activation,
-    arithmetic,
-    elementwise,
-    index,
-    linalg,
-    reduce,
-    select,
-    shape,
-)
+from minigrad.functional import arithmetic, elementwise, linalg, rearrange, reduce
 from minigrad.functional.arguments import cast
 
 
@@ -94,19 +85,19 @@ class TensorMethods:
     __mul__ = __rmul__ = mul = arithmetic.mul
     __truediv__ = div = arithmetic.div
     __rtruediv__ = _reflected(arithmetic.div)
-    __pow__ = pow = elementwise.pow
-    __rpow__ = _reflected(elementwise.pow)
+    __pow__ = pow = arithmetic.pow
+    __rpow__ = _reflected(arithmetic.pow)
     __neg__ = neg = arithmetic.neg
     __matmul__ = matmul = linalg.matmul
     __rmatmul__ = _reflected(linalg.matmul)
-    __getitem__ = index.getitem
+    __getitem__ = rearrange.getitem
 
-    eq = select.eq
-    ne = select.ne
-    __lt__ = lt = select.lt
-    __le__ = le = select.le
-    __gt__ = gt = select.gt
-    __ge__ = ge = select.ge
+    eq = arithmetic.eq
+    ne = arithmetic.ne
+    __lt__ = lt = arithmetic.lt
+    __le__ = le = arithmetic.le
+    __gt__ = gt = arithmetic.gt
+    __ge__ = ge = arithmetic.ge
     __abs__ = abs = elementwise.abs
 
     log = elementwise.log
@@ -114,14 +105,14 @@ class TensorMethods:
     sqrt = elementwise.sqrt
     sin = elementwise.sin
     cos = elementwise.cos
-    tanh = activation.tanh
-    sigmoid = activation.sigmoid
-    softplus = activation.softplus
-    relu = activation.relu
-    leaky_relu = activation.leaky_relu
-    maximum = select.maximum
-    minimum = select.minimum
-    clamp = select.clamp
+    tanh = elementwise.tanh
+    sigmoid = elementwise.sigmoid
+    softplus = elementwise.softplus
+    relu = elementwise.relu
+    leaky_relu = elementwise.leaky_relu
+    maximum = elementwise.maximum
+    minimum = elementwise.minimum
+    clamp = elementwise.clamp
 
     sum = reduce.sum
     mean = reduce.mean
@@ -129,36 +120,36 @@ class TensorMethods:
     amin = reduce.amin
     var = reduce.var
     std = reduce.std
-    logsumexp = activation.logsumexp
-    softmax = activation.softmax
-    log_softmax = activation.log_softmax
+    logsumexp = reduce.logsumexp
+    softmax = reduce.softmax
+    log_softmax = reduce.log_softmax
 
-    reshape = shape.reshape
-    permute = shape.permute
-    transpose = shape.transpose
-    flatten = shape.flatten
-    squeeze = shape.squeeze
-    unsqueeze = shape.unsqueeze
-    expand = shape.expand
+    reshape = rearrange.reshape
+    permute = rearrange.permute
+    transpose = rearrange.transpose
+    flatten = rearrange.flatten
+    squeeze = rearrange.squeeze
+    unsqueeze = rearrange.unsqueeze
+    expand = rearrange.expand
 
     to = to
 
     def __eq__(self: Any, other: Any) -> Tensor:  # type: ignore[override]
-        return select.eq(self, other)
+        return arithmetic.eq(self, other)
 
     def __ne__(self: Any, other: Any) -> Tensor:  # type: ignore[override]
-        return select.ne(self, other)
+        return arithmetic.ne(self, other)
 
     def where(self: Any, condition: Any, other: Any) -> Tensor:
         """This tensor where the condition holds, ``other`` elsewhere: see ``functional.where``."""
-        return select.where(condition, self, other)
+        return elementwise.where(condition, self, other)
 
     @property
     def T(self: Any) -> Tensor:
         """A matrix with rows and columns swapped."""
         if self.ndim != 2:
             raise AttributeError(f"T: expected a matrix, got shape {self.shape}; use permute")
-        return shape.transpose(self, 0, 1)
+        return rearrange.transpose(self, 0, 1)
 
     def cpu(self: Any) -> Tensor:
         """The tensor on the CPU: ``to("cpu")``."""

@@ -9,8 +9,8 @@ from minigrad.backend import array_module, pair, require_number, shown
 from minigrad.engine import Expand, Reshape, Sum, Tensor
 from minigrad.functional.arguments import as_float, as_tensor, on_its_device
 from minigrad.functional.convolution import Pair, batched, unbatched
-from minigrad.functional.index import Index, Pad, stack
-from minigrad.functional.select import Mask, Where
+from minigrad.functional.elementwise import Mask, Where
+from minigrad.functional.rearrange import Index, Pad, stack
 
 
 def _window_pixels(
@@ -139,8 +139,6 @@ def avg_pool2d(
     ``kernel_size``, ``stride``, ``padding``, ``ceil_mode``, result and errors as for
     :func:`max_pool2d`, the padding being zeros.
 
-    Examples
-    --------
     >>> avg_pool2d(Tensor([[[1.0, 2.0], [3.0, 4.0]]]), 2)
     Tensor([[[2.5]]])
     """

@@ -1,8 +1,12 @@
-"""Reductions: sum, mean, amax, amin, var, std.
+"""Reductions: sum, mean, amax, amin, var, std; logsumexp, softmax and log_softmax.
 
 ``dim`` is a dimension, several, or ``None`` for all; negative ones count from the end. A
 reduction's gradient has fewer dimensions than its input: it is reshaped to length-1 dimensions
 (``kept``) and left to broadcast.
+
+logsumexp, softmax and log_softmax are computed so that nothing overflows or is swallowed. The
+largest x is taken out first, ``ln sum e^x = m + ln sum e^(x - m)``, and its own 1 out of that sum:
+where one x dominates, the logarithm is of 1 and the little that the others add to it.
 """
 
 from __future__ import annotations
@@ -13,8 +17,7 @@ from minigrad.backend import Array, array_module, shown
 from minigrad.engine import Expand, Operation, Reshape, Sum, Tensor
 from minigrad.functional.arguments import as_float, as_tensor, cast, is_whole, on_its_device
 from minigrad.functional.arithmetic import Mul, Scale
-from minigrad.functional.elementwise import sqrt
-from minigrad.functional.select import Mask, Where
+from minigrad.functional.elementwise import Expm1, Mask, Where, exp, sqrt
 from minigrad.kernels import channel_sum, sum_of_squares
 
 Dims = int | tuple[int, ...] | list[int] | None
@@ -25,8 +28,6 @@ def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
 
     A tensor without dimensions takes 0 and -1, as in PyTorch, and has none of them: ``()``.
 
-    Examples
-    --------
     >>> normal_dims("sum", (-1, 0), 3)
     (0, 2)
     """
@@ -112,8 +113,6 @@ def sum(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     Negative dimensions count from the end. With ``keepdim`` they stay, with length 1. Whole numbers
     and booleans are summed, and counted, in int64.
 
-    Examples
-    --------
     >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
     Tensor([4., 6.])
     """
@@ -126,8 +125,6 @@ def sum(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The mean over all elements or over ``dim``, which ``keepdim`` keeps: see :func:`sum`.
 
-    Examples
-    --------
     >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=-1)
     Tensor([1.5, 3.5])
     """
@@ -154,8 +151,6 @@ def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
     ``dim`` and ``keepdim`` as for :func:`sum`. A ValueError says that there is nothing to compare.
 
-    Examples
-    --------
     >>> amax(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
     Tensor([2., 4.])
     """
@@ -170,8 +165,6 @@ def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
     ``dim`` and ``keepdim`` as for :func:`sum`. A ValueError says that there is nothing to compare.
 
-    Examples
-    --------
     >>> amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
     Tensor([1., 3.])
     """
@@ -188,8 +181,6 @@ def var(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
     With ``correction`` 1 it is the unbiased estimate, with 0 the mean squared deviation. It is NaN
     where ``n`` is not larger. ``dim`` and ``keepdim`` as for :func:`sum`.
 
-    Examples
-    --------
     >>> var(Tensor([1.0, 2.0, 3.0]))
     Tensor(1.)
     """
@@ -212,8 +203,6 @@ def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
 
     Where all elements are equal the gradient, which does not exist, is taken as 0.
 
-    Examples
-    --------
     >>> std(Tensor([1.0, 2.0, 3.0]))
     Tensor(1.)
     """
@@ -236,3 +225,106 @@ class ChannelSum(Operation):
     def backward(self, gradient: Tensor) -> Tensor:
         shape = self.inputs[0].shape
         return Expand(shape)(Reshape((1, shape[1], *(1 for _ in shape[2:])))(gradient))
+
+
+def _log_of_sum(shifted: Array, axes: tuple[int, ...]) -> Array:
+    """``ln sum e^s`` over axes kept, of numbers s whose largest is 0."""
+    xp = array_module(shifted)
+    largest = shifted == 0
+    others = (xp.exp(shifted) - largest).sum(axis=axes, keepdims=True)
+    return xp.log1p(others + (largest.sum(axis=axes, keepdims=True, dtype=shifted.dtype) - 1))
+
+
+class Logsumexp(Operation):
+    """``y = ln sum e^x`` over axes: dy/dx = e^x / sum e^x."""
+
+    def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
+        self.axes = axes
+        self.keepdim = keepdim
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        largest = x.max(axis=self.axes, keepdims=True)
+        largest = xp.where(xp.isfinite(largest), largest, xp.zeros_like(largest))
+        y = _log_of_sum(x - largest, self.axes) + largest
+        return y if self.keepdim else y.squeeze(self.axes)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        (x,) = self.saved
+        return kept(x, gradient, self.axes) * Softmax(self.axes)(x)
+
+
+class Softmax(Operation):
+    """``y_i = e^(x_i) / sum_j e^(x_j)``: dy_i/dx_k = y_i ([i = k] - y_k).
+
+    So the gradient of x_k is ``sum_i g_i y_i ([i = k] - y_k) = y_k (g_k - sum_i g_i y_i)``.
+    """
+
+    saves_output = forgets_inputs = True
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        self.axes = axes
+
+    def forward(self, x: Array) -> Array:
+        e = array_module(x).exp(x - x.max(axis=self.axes, keepdims=True))
+        return e / e.sum(axis=self.axes, keepdims=True)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        y = self.output
+        return y * (gradient - Sum(self.axes, keepdim=True)(gradient * y))
+
+
+class LogSoftmax(Operation):
+    """``y_i = x_i - ln sum_j e^(x_j)``: dy_i/dx_k = [i = k] - e^(y_k).
+
+    So the gradient of x_k is ``g_k - e^(y_k) sum_i g_i``. Of g_k that leaves ``1 - e^(y_k)``, which
+    is computed as such: a difference would lose it where k dominates.
+    """
+
+    saves_output = forgets_inputs = True
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        self.axes = axes
+
+    def forward(self, x: Array) -> Array:
+        shifted = x - x.max(axis=self.axes, keepdims=True)
+        return shifted - _log_of_sum(shifted, self.axes)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        y = self.output
+        others = Sum(self.axes, keepdim=True)(gradient) - gradient
+        return -(gradient * Expm1()(y) + others * exp(y))
+
+
+def logsumexp(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """``ln sum exp(x)``, without overflow; ``dim`` and ``keepdim`` as for :func:`sum`.
+
+    >>> logsumexp(Tensor([1000.0, 1000.0]), dim=0).item() > 1000.69
+    True
+    """
+    x = as_float("logsumexp", x)
+    axes = normal_dims("logsumexp", dim, x.ndim)
+    not_empty("logsumexp", x, axes)
+    return Logsumexp(axes, keepdim)(x)
+
+
+def softmax(x: Any, dim: int) -> Tensor:
+    """``exp(x) / sum exp(x)`` along dimension ``dim``: positive, and summing to 1.
+
+    >>> softmax(Tensor([0.0, 0.0]), dim=0)
+    Tensor([0.5, 0.5])
+    """
+    x = as_float("softmax", x)
+    axes = (one_dim("softmax", dim, x.ndim),)[: x.ndim]
+    return Softmax(axes)(x) if x.size else x
+
+
+def log_softmax(x: Any, dim: int) -> Tensor:
+    """The logarithm of :func:`softmax` along ``dim``, computed without under- or overflow.
+
+    >>> log_softmax(Tensor([0.0, 0.0]), dim=0)
+    Tensor([-0.6931472, -0.6931472])
+    """
+    x = as_float("log_softmax", x)
+    axes = (one_dim("log_softmax", dim, x.ndim),)[: x.ndim]
+    return LogSoftmax(axes)(x) if x.size else x

@@ -15,8 +15,14 @@ kinks at known points (relu, abs, clamp) with :func:`away_from`, and away from t
 max_pool2d) with :func:`distinct`.
 """
 
-from minigrad.gradcheck.check import GradcheckError, adjoint_check, gradcheck, gradgradcheck
-from minigrad.gradcheck.differences import away_from, distinct
+from minigrad.gradcheck.check import (
+    GradcheckError,
+    adjoint_check,
+    away_from,
+    distinct,
+    gradcheck,
+    gradgradcheck,
+)
 
 __all__ = [
     "GradcheckError",

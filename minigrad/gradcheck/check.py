@@ -1,28 +1,27 @@
 """The three checks: first and second derivatives against differences, linear maps by adjoints.
 
 Each check evaluates the function and its backward, makes sure that both behave, and compares the
-numbers. ``differences.py`` computes the slopes that :func:`gradcheck` compares with.
+numbers. :class:`Comparison` computes the slopes that :func:`gradcheck` compares with. It does so on
+host arrays in float64; only evaluating the function may run elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
 from minigrad.backend import HostArray, to_numpy
 from minigrad.engine import Tensor, grad
-from minigrad.gradcheck.differences import Comparison, Evaluate, Options
 
 Function = Callable[..., Tensor | Sequence[Tensor]]
+Evaluate = Callable[[HostArray], Sequence[HostArray]]
 
 
 class GradcheckError(AssertionError):
     """A gradient is wrong, or backward misbehaves. The message names the input and the values.
 
-    Examples
-    --------
     >>> raise GradcheckError("input 0 of shape (3,): index (2,): gradient 4, difference 12")
     Traceback (most recent call last):
         ...
@@ -42,7 +41,7 @@ def gradcheck(
     directions: int = 4,
     raise_exception: bool = True,
 ) -> bool:
-    """Check the gradients of ``f`` against central differences, in float64.
+    """Check the gradients of ``f`` against central differences, in float64; True if all is well.
 
     Checked are, for every input that requires gradients: each element's gradient, or the slope
     along random directions; its dtype, shape and device; that a second backward gives the same
@@ -68,11 +67,6 @@ def gradcheck(
     directions : int
     raise_exception : bool
         Raise on failure, or return ``False``.
-
-    Returns
-    -------
-    bool
-        ``True`` if all checks pass.
 
     Raises
     ------
@@ -110,11 +104,9 @@ def gradgradcheck(
     """Check second derivatives of ``f``: :func:`gradcheck` of its gradients.
 
     The function checked is ``(x, v) -> (df/dx)^T v`` with a random cotangent v, with respect to
-    x and to v. Parameters, result and errors are those of :func:`gradcheck`. First derivatives
-    are taken for granted: check them first.
+    x and to v. Parameters and errors are those of :func:`gradcheck`. First derivatives are taken
+    for granted: check them first.
 
-    Examples
-    --------
     >>> x = Tensor(numpy.array([0.5, 2.0]), requires_grad=True)
     >>> gradgradcheck(lambda x: x * x * x, x)
     True
@@ -154,6 +146,8 @@ def adjoint_check(
     exactly: there is no step size, so this holds to rounding, in float32 too. With conv2d this is
     ``<conv2d(x, w), y> = <x, conv_transpose2d(y, w)> = <w, weight_grad(x, y)>``.
 
+    Errors are those of :func:`gradcheck`; a GradcheckError gives both inner products.
+
     Parameters
     ----------
     f : callable
@@ -166,17 +160,7 @@ def adjoint_check(
     seed : int
         Fixes v and d.
     raise_exception : bool
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    GradcheckError
-        Naming the input and both inner products.
-    TypeError, ValueError
-        If the inputs cannot be checked, or f returns more than one Tensor.
+        Raise on failure, or return ``False``.
 
     Examples
     --------
@@ -266,7 +250,6 @@ def _require_kindred(name: str, tensor: Tensor, gradient: Tensor) -> None:
 
 def _as_function_of(f: Function, inputs: list[Tensor], i: int) -> Evaluate:
     """The outputs' values as a function of input i alone, the others held."""
-
     like = inputs[i]
 
     def evaluate(values: HostArray) -> list[HostArray]:
@@ -372,3 +355,144 @@ def _require_unchanged(
     for tensor, values, name in zip(tensors, before, names):
         if not _same(_host(tensor), values):
             raise GradcheckError(f"{name} of shape {tensor.shape} was changed by {who}")
+
+
+class Options(NamedTuple):
+    """How to compare; see :func:`minigrad.gradcheck.gradcheck`."""
+
+    step: float
+    atol: float
+    rtol: float
+    seed: int
+    max_elements: int
+    directions: int
+
+
+class Comparison(NamedTuple):
+    """A gradient beside the function it should belong to."""
+
+    evaluate: Evaluate  # from values of the input under test to the list of outputs
+    values: HostArray  # where to check
+    gradient: HostArray  # what to check, of the same shape
+    cotangents: Sequence[HostArray]  # one an output
+    options: Options
+
+    def failure(self, seed: int) -> str | None:
+        """Describe the worst disagreement, or ``None`` if there is none."""
+        if self.values.size <= self.options.max_elements:
+            excesses = [self._excess(self._unit(index)) for index in range(self.values.size)]
+            if all(excess <= 1 for excess in excesses):
+                return None
+            return self._describe(int(numpy.argmax(excesses)))
+        generator = numpy.random.default_rng(seed)
+        for _ in range(self.options.directions):
+            direction = generator.standard_normal(self.values.shape)
+            if self._excess(direction) > 1:
+                return self._describe(self._culprit(direction))
+        return None
+
+    def _slopes(self, direction: HostArray) -> tuple[float, float]:
+        """``<g, d>`` and ``<v, f(x + hd) - f(x - hd)> / 2h``, along a direction d."""
+        ahead, behind, width = self._around(direction)
+        # Subtract before summing over the outputs: less is lost to rounding.
+        change = sum(
+            float(numpy.vdot(v, a - b))
+            for v, a, b in zip(self.cotangents, self.evaluate(ahead), self.evaluate(behind))
+        )
+        return float(numpy.vdot(self.gradient, ahead - behind)) / width, change / width
+
+    def _excess(self, direction: HostArray) -> float:
+        """The disagreement in units of what is allowed: above 1 it is too much."""
+        gradient, difference = self._slopes(direction)
+        allowed = self.options.atol + self.options.rtol * abs(difference)
+        ratio = abs(gradient - difference) / allowed
+        return ratio if numpy.isfinite(ratio) else numpy.inf
+
+    def _around(self, direction: HostArray) -> tuple[HostArray, HostArray, float]:
+        size = numpy.abs(self.values[direction != 0]).max(initial=1.0)
+        h = self.options.step * float(size)
+        return self.values + h * direction, self.values - h * direction, 2 * h
+
+    def _unit(self, index: int) -> HostArray:
+        unit = numpy.zeros(self.values.shape)
+        unit.flat[index] = 1
+        return unit
+
+    def _culprit(self, direction: HostArray) -> int:
+        """Bisect: the half of the direction that disagrees more holds the worst element."""
+        indices = numpy.arange(self.values.size)
+
+        def excess_of(half: HostArray) -> float:
+            part = numpy.zeros(self.values.shape)
+            part.flat[half] = direction.flat[half]
+            return self._excess(part)
+
+        while len(indices) > 1:
+            indices = max(numpy.array_split(indices, 2), key=excess_of)
+        return int(indices[0])
+
+    def _describe(self, flat: int) -> str:
+        index = tuple(int(i) for i in numpy.unravel_index(flat, self.values.shape))
+        gradient, difference = self._slopes(self._unit(flat))
+        text = (
+            f"index {index}: gradient {gradient:.9g}, central difference {difference:.9g} "
+            f"(atol={self.options.atol}, rtol={self.options.rtol})"
+        )
+        right, left = self._one_sided(self._unit(flat))
+        if abs(right - left) > 0.01 * max(abs(right), abs(left)) + 100 * self.options.atol:
+            text += (
+                f"; the one-sided differences {left:.4g} and {right:.4g} disagree: is there a "
+                f"kink? See away_from and distinct"
+            )
+        return text
+
+    def _one_sided(self, direction: HostArray) -> tuple[float, float]:
+        ahead, behind, width = self._around(direction)
+        totals = []
+        for values in (ahead, self.values, behind):
+            outputs = self.evaluate(values)
+            totals.append(sum(float(numpy.vdot(v, y)) for v, y in zip(self.cotangents, outputs)))
+        return (totals[0] - totals[1]) * 2 / width, (totals[1] - totals[2]) * 2 / width
+
+
+def away_from(
+    values: HostArray, points: Sequence[float] = (0.0,), margin: float = 0.1
+) -> HostArray:
+    """Move values that are close to a kink out to ``margin`` from it; returns a new array.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+    points : sequence of float
+        Where the kinks are: 0 for relu and abs, both ends for clamp. At least twice ``margin``
+        apart.
+    margin : float
+        The distance to keep; far above the step of the difference.
+
+    Examples
+    --------
+    >>> away_from(numpy.array([-2.0, -0.01, 0.0, 0.5]))
+    array([-2. , -0.1,  0.1,  0.5])
+    """
+    values = numpy.array(values)
+    for point in points:
+        side = numpy.where(values < point, -1.0, 1.0)
+        values = numpy.where(numpy.abs(values - point) < margin, point + side * margin, values)
+    return values
+
+
+def distinct(shape: int | tuple[int, ...], seed: int = 0) -> HostArray:
+    """Values in [-1, 1] in random order, evenly apart, in float64: no two are near a tie.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    seed : int
+
+    Examples
+    --------
+    >>> sorted(distinct(3).tolist())
+    [-1.0, 0.0, 1.0]
+    """
+    evenly = numpy.linspace(-1, 1, int(numpy.prod(shape)))
+    return numpy.random.default_rng(seed).permutation(evenly).reshape(shape)

@@ -1,9 +1,15 @@
 """Convolution, ReLU and sums as functions on arrays: the definition in loops, and a fast form."""
 
+from minigrad.kernels.arithmetic import (
+    channel_sum,
+    keep_where,
+    product,
+    relu,
+    relu_grad,
+    sum_of_squares,
+)
 from minigrad.kernels.convolution import conv2d, conv2d_weight_grad, conv_transpose2d
-from minigrad.kernels.elementwise import channel_sum, keep_where, relu, relu_grad, sum_of_squares
 from minigrad.kernels.geometry import Geometry
-from minigrad.kernels.product import product
 from minigrad.kernels.reference import (
     conv2d_reference,
     conv2d_weight_grad_reference,

@@ -21,13 +21,13 @@ ordered (i, j, c), and let w and y be matrices with the columns o. Then T = sum 
 
 What is left is how to make A, and how to add, cheaply. There are three ways.
 
-- ``unfold.py``, on a CPU: A repeats x only kw times, its rows overlap in memory, and the additions
+- On a CPU (``unfold.py``): A repeats x only kw times, its rows overlap in memory, and the additions
   are of long runs.
-- ``winograd.py``, at stride 1 with channels enough: the sum over i is a product of polynomials,
+- At stride 1 with channels enough (``winograd.py``): the sum over i is a product of polynomials,
   which takes fewer multiplications.
-- ``whole.py``, on a GPU or with dilation: A is written out. The third map is then the first, of a
-  spread y and a flipped w. It takes few launches. If the kernel is as large as the image, A is x
-  itself, on every device.
+- On a GPU or with dilation (the end of ``unfold.py``): A is written out. The third map is then the
+  first, of a spread y and a flipped w. It takes few launches. If the kernel is as large as the
+  image, A is x itself, on every device.
 
 The three public functions check their arguments. The operations of ``minigrad.functional`` call
 ``correlate``, ``spread`` and ``weight_gradient`` below them: their arguments were checked when the
@@ -43,7 +43,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.backend import device_of
-from minigrad.kernels import unfold, whole, winograd
+from minigrad.kernels import unfold, winograd
 from minigrad.kernels.geometry import Geometry, check_arrays
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
@@ -54,8 +54,6 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> A
 
     A ValueError says which shape does not fit, a TypeError which dtypes differ.
 
-    Examples
-    --------
     >>> import numpy
     >>> x, weight = numpy.arange(4.0).reshape(1, 1, 1, 4), numpy.array([[[[1.0, 10.0]]]])
     >>> conv2d(x, weight, Geometry((1, 4), (1, 2), (1, 3)))
@@ -71,8 +69,6 @@ def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = 
     A bias (C,) is added to every pixel, also to those that no window reaches. Errors are those of
     :func:`conv2d`.
 
-    Examples
-    --------
     >>> import numpy
     >>> y, weight = numpy.array([[[[1.0, 2.0]]]]), numpy.array([[[[1.0, 10.0]]]])
     >>> conv_transpose2d(y, weight, Geometry((1, 3), (1, 2), (1, 2)))
@@ -87,8 +83,6 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
 
     Errors are those of :func:`conv2d`.
 
-    Examples
-    --------
     >>> import numpy
     >>> x, y = numpy.arange(4.0).reshape(1, 1, 1, 4), numpy.array([[[[1.0, 0.0, 10.0]]]])
     >>> conv2d_weight_grad(x, y, Geometry((1, 4), (1, 2), (1, 3)))
@@ -101,9 +95,9 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
 def correlate(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
     """:func:`conv2d` of arguments known to fit."""
     if geometry.is_covered:
-        return whole.multiply_image(x, weight, bias)
+        return unfold.multiply_image(x, weight, bias)
     if _copies_whole_windows(x, geometry):
-        return whole.correlate_windows(x, weight, geometry, bias)
+        return unfold.correlate_windows(x, weight, geometry, bias)
     if winograd.pays(geometry, x.shape[1], weight.shape[0]):
         return winograd.correlate_at_points(x, weight, geometry, bias)
     return unfold.correlate_unfolded(x, weight, geometry, bias)
@@ -112,9 +106,9 @@ def correlate(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -
 def spread(y: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
     """:func:`conv_transpose2d` of arguments known to fit."""
     if geometry.is_covered:
-        return whole.spread_image(y, weight, bias)
+        return unfold.spread_image(y, weight, bias)
     if _copies_whole_windows(y, geometry):
-        return whole.spread_windows(y, weight, geometry, bias)
+        return unfold.spread_windows(y, weight, geometry, bias)
     if winograd.pays(geometry, weight.shape[1], y.shape[1]):
         return winograd.spread_at_points(y, weight, geometry, bias)
     return unfold.spread_columns(y, weight, geometry, bias)
@@ -123,9 +117,9 @@ def spread(y: Array, weight: Array, geometry: Geometry, bias: Array | None) -> A
 def weight_gradient(x: Array, y: Array, geometry: Geometry) -> Array:
     """:func:`conv2d_weight_grad` of arguments known to fit."""
     if geometry.is_covered:
-        return whole.weight_gradient_of_image(x, y)
+        return unfold.weight_gradient_of_image(x, y)
     if _copies_whole_windows(x, geometry):
-        return whole.weight_gradient_of_windows(x, y, geometry)
+        return unfold.weight_gradient_of_windows(x, y, geometry)
     if winograd.pays(geometry, x.shape[1], y.shape[1]):
         return winograd.weight_gradient_at_points(x, y, geometry)
     return unfold.weight_gradient_unfolded(x, y, geometry)

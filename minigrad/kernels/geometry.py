@@ -88,8 +88,6 @@ class Geometry:
 
         It is below 1 where the kernel is larger than the padded input.
 
-        Examples
-        --------
         >>> Geometry.output((20, 9), (4, 3), stride=(2, 2))
         (9, 4)
         """
@@ -101,8 +99,6 @@ class Geometry:
     def read_size(self) -> Pair:
         """Height and width of what the windows read, from ``-padding`` on (0 without output).
 
-        Examples
-        --------
         >>> Geometry((9, 9), (3, 3), (4, 4), stride=(2, 2)).read_size
         (9, 9)
         """

@@ -60,8 +60,6 @@ def _terms(
 def conv2d_reference(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> Array:
     """dT/dy: see :func:`minigrad.kernels.conv2d`.
 
-    Examples
-    --------
     >>> import numpy
     >>> x, weight = numpy.arange(4.0).reshape(1, 1, 1, 4), numpy.array([[[[1.0, 10.0]]]])
     >>> conv2d_reference(x, weight, Geometry((1, 4), (1, 2), (1, 3)))
@@ -80,8 +78,6 @@ def conv_transpose2d_reference(
 ) -> Array:
     """dT/dx: see :func:`minigrad.kernels.conv_transpose2d`.
 
-    Examples
-    --------
     >>> import numpy
     >>> y, weight = numpy.array([[[[1.0, 2.0]]]]), numpy.array([[[[1.0, 10.0]]]])
     >>> conv_transpose2d_reference(y, weight, Geometry((1, 3), (1, 2), (1, 2)))
@@ -97,8 +93,6 @@ def conv_transpose2d_reference(
 def conv2d_weight_grad_reference(x: Array, y: Array, geometry: Geometry) -> Array:
     """dT/dw: see :func:`minigrad.kernels.conv2d_weight_grad`.
 
-    Examples
-    --------
     >>> import numpy
     >>> x, y = numpy.arange(4.0).reshape(1, 1, 1, 4), numpy.array([[[[1.0, 0.0, 10.0]]]])
     >>> conv2d_weight_grad_reference(x, y, Geometry((1, 4), (1, 2), (1, 3)))
@@ -114,8 +108,6 @@ def conv2d_weight_grad_reference(x: Array, y: Array, geometry: Geometry) -> Arra
 def relu_reference(x: Array) -> Array:
     """max(x, 0), element by element: see :func:`minigrad.kernels.elementwise`.
 
-    Examples
-    --------
     >>> import numpy
     >>> relu_reference(numpy.array([-1.0, 2.0]))
     array([0., 2.])
@@ -130,8 +122,6 @@ def relu_reference(x: Array) -> Array:
 def relu_grad_reference(y: Array, gradient: Array) -> Array:
     """The gradient where y > 0, else 0: see :func:`minigrad.kernels.relu_grad`.
 
-    Examples
-    --------
     >>> import numpy
     >>> relu_grad_reference(numpy.array([0.0, 2.0]), numpy.array([5.0, 6.0]))
     array([0., 6.])

@@ -49,8 +49,8 @@ from types import ModuleType
 from typing import Any
 
 from minigrad.backend import array_module, strided_view
+from minigrad.kernels.arithmetic import product_rows
 from minigrad.kernels.geometry import Geometry, padded
-from minigrad.kernels.product import product_rows
 from minigrad.kernels.unfold import some_images
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
@@ -75,8 +75,6 @@ def evaluation(coefficients: int) -> Matrix:
 
     There are 8 rows, one a point, of so many columns.
 
-    Examples
-    --------
     >>> evaluation(3)[3]  # at 2
     (1.0, 2.0, 4.0)
     """
@@ -96,8 +94,6 @@ def interpolation() -> Matrix:
 
     There are 8 rows, one a coefficient, the constant one first, of 8 columns.
 
-    Examples
-    --------
     >>> values = [sum(row[:2]) for row in evaluation(8)]  # of 1 + z
     >>> [round(sum(b * value for b, value in zip(row, values)), 9) + 0.0 for row in interpolation()]
     [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
@@ -136,8 +132,6 @@ def fits(geometry: Geometry) -> bool:
 def pays(geometry: Geometry, channels: int, out_channels: int) -> bool:
     """Whether that is also faster: two fifths of the multiplications saved, channels enough.
 
-    Examples
-    --------
     >>> pays(Geometry((24, 24), (5, 5), (20, 20)), 32, 32)
     True
     """

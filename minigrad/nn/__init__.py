@@ -1,9 +1,8 @@
 """Layers, and the modules made of them. Names, arguments, weights and ``repr`` are PyTorch's.
 
-Reading order: ``module.py``, ``initialisation.py``, then any layer; ``containers.py`` chains them.
+Reading order: ``module.py``, ``parameter.py``, then any layer.
 """
 
-from minigrad.nn.containers import Sequential
 from minigrad.nn.convolution import Conv2d, ConvTranspose2d
 from minigrad.nn.layers import (
     Flatten,
@@ -17,7 +16,8 @@ from minigrad.nn.layers import (
     Unflatten,
     Upsample,
 )
-from minigrad.nn.module import IncompatibleKeys, Module, Parameter
+from minigrad.nn.module import IncompatibleKeys, Module, Sequential
+from minigrad.nn.parameter import Parameter
 
 __all__ = [
     "Conv2d", "ConvTranspose2d", "Flatten", "IncompatibleKeys", "LayerNorm", "LeakyReLU",

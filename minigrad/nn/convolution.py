@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from minigrad import functional
 from minigrad.backend import Device, pair, shown, whole_number
 from minigrad.engine import Tensor
-from minigrad.nn.initialisation import fan_in_uniform
 from minigrad.nn.module import Module
+from minigrad.nn.parameter import fan_in_uniform
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -11,8 +11,8 @@ import numpy
 from minigrad import functional
 from minigrad.backend import Device, pair, shown, whole_number, whole_numbers
 from minigrad.engine import Tensor
-from minigrad.nn.initialisation import fan_in_uniform
-from minigrad.nn.module import Module, Parameter, parameter_dtype
+from minigrad.nn.module import Module
+from minigrad.nn.parameter import Parameter, fan_in_uniform, parameter_dtype
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -85,8 +85,6 @@ class Linear(Module):
 class ReLU(Module):
     """``max(x, 0)``.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> nn.ReLU()(Tensor([-1.0, 2.0]))
     Tensor([0., 2.])
@@ -129,8 +127,6 @@ class LeakyReLU(Module):
 class Sigmoid(Module):
     """``1 / (1 + exp(-x))``.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> nn.Sigmoid()(Tensor([0.0]))
     Tensor([0.5])
@@ -144,8 +140,6 @@ class Sigmoid(Module):
 class Tanh(Module):
     """The hyperbolic tangent.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> nn.Tanh()(Tensor([0.0]))
     Tensor([0.])
@@ -236,8 +230,6 @@ class MaxPool2d(Module):
     Parameters and errors are those of :func:`minigrad.functional.max_pool2d`; the errors are raised
     when the layer is made, where they can be.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> nn.MaxPool2d(2)(Tensor([[[1.0, 2.0], [3.0, 4.0]]]))
     Tensor([[[4.]]])
@@ -290,8 +282,6 @@ class Upsample(Module):
     Parameters and errors are those of :func:`minigrad.functional.interpolate`; the errors are
     raised when the layer is made, where they can be.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> nn.Upsample(scale_factor=2)(Tensor([[[[1.0, 2.0]]]]))
     Tensor([[[[1., 1., 2., 2.],
@@ -357,8 +347,6 @@ class Flatten(Module):
 
     Parameters are those of :func:`minigrad.functional.flatten`.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> nn.Flatten()(Tensor([[[1.0, 2.0], [3.0, 4.0]]])).shape
     (1, 4)

@@ -1,4 +1,4 @@
-"""Module: a function with parameters, made of other modules. Parameter: a tensor it learns.
+"""Module: a function with parameters, made of other modules. Sequential: one after the other.
 
 Saved parameters are checked against a module before any of them is taken over.
 """
@@ -7,60 +7,25 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy
 
 from minigrad.backend import (
     Device,
     HostArray,
-    as_dtype,
     cut,
     device,
     device_of,
     is_array,
+    shown,
     to_device,
     to_numpy,
     use_device,
+    whole_number,
 )
 from minigrad.engine import Tensor, mark_written
-
-
-class Parameter(Tensor):
-    """A tensor that belongs to a module and is to be learnt.
-
-    Assigned to an attribute of a :class:`Module`, it is found by ``parameters()`` and saved by
-    ``state_dict()``; a plain :class:`Tensor` there is a constant.
-
-    Parameters
-    ----------
-    data : array, Tensor, number or nested list
-        Arrays are shared, not copied.
-    requires_grad : bool
-        ``False`` for a parameter that is saved but held fixed.
-    dtype : numpy dtype, optional
-    device : str or Device, optional
-
-    Examples
-    --------
-    >>> Parameter([1.0, 2.0])
-    Parameter containing:
-    Tensor([1., 2.], requires_grad=True)
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self,
-        data: Any,
-        requires_grad: bool = True,
-        dtype: Any = None,
-        device: str | Device | None = None,
-    ) -> None:
-        super().__init__(data, requires_grad, dtype, device)
-
-    def __repr__(self) -> str:
-        return "Parameter containing:\n" + super().__repr__()
+from minigrad.nn.parameter import Parameter, parameter_dtype
 
 
 class IncompatibleKeys(NamedTuple):
@@ -220,8 +185,6 @@ class Module:
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and every module below it, each once, with its dotted path.
 
-        Examples
-        --------
         >>> from minigrad import nn
         >>> [path for path, module in nn.Sequential(nn.ReLU(), nn.Tanh()).named_modules()]
         ['', '0', '1']
@@ -244,8 +207,6 @@ class Module:
         ``prefix`` is put before every name, with a dot; ``recurse`` asks for those of the modules
         below too.
 
-        Examples
-        --------
         >>> from minigrad import nn
         >>> for name, parameter in nn.Sequential(nn.Linear(3, 2)).named_parameters():
         ...     print(name, parameter.shape)
@@ -261,8 +222,6 @@ class Module:
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters, each once even if shared: what an optimiser is given.
 
-        Examples
-        --------
         >>> from minigrad import nn
         >>> sum(parameter.size for parameter in nn.Linear(3, 2).parameters())
         8
@@ -272,8 +231,6 @@ class Module:
     def train(self: Self, mode: bool = True) -> Self:
         """Put the module and those below into training mode (or evaluation); returns itself.
 
-        Examples
-        --------
         >>> from minigrad import nn
         >>> nn.Sequential(nn.ReLU()).train(False)[0].training
         False
@@ -289,8 +246,6 @@ class Module:
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
         """Ask for the gradients of all parameters, or hold them fixed; returns the module.
 
-        Examples
-        --------
         >>> from minigrad import nn
         >>> nn.Linear(2, 1).requires_grad_(False).weight.requires_grad
         False
@@ -311,8 +266,6 @@ class Module:
         module itself; its parameters are the same objects with other arrays. A TypeError says that
         a target is neither or no floating point dtype, a RuntimeError why a device cannot be used.
 
-        Examples
-        --------
         >>> from minigrad import nn
         >>> nn.Linear(2, 1).to("cpu", "float64").weight.dtype
         dtype('float64')
@@ -342,8 +295,6 @@ class Module:
         ``network.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})``. Being
         copies, they do not change when training goes on.
 
-        Examples
-        --------
         >>> from minigrad import nn
         >>> {k: v.shape for k, v in nn.Sequential(nn.Linear(3, 2)).state_dict().items()}
         {'0.weight': (2, 3), '0.bias': (2,)}
@@ -450,9 +401,92 @@ def device_or_dtype(caller: str, target: Any) -> Device | numpy.dtype:
     return parameter_dtype(caller, target, "a device or a dtype")
 
 
-def parameter_dtype(caller: str, given: Any, expected: str = "a dtype") -> numpy.dtype:
-    """A floating point dtype, float32 for None."""
-    dtype = as_dtype(caller, "float32" if given is None else given, expected)
-    if dtype.kind != "f":
-        raise TypeError(f"{caller}: parameters are floating point, got {dtype}")
-    return dtype
+class Sequential(Module):
+    """Pass the input through one module after the other.
+
+    Parameters
+    ----------
+    *modules : Module
+        Named "0", "1", ...; or one dict of names to modules.
+
+    Raises
+    ------
+    TypeError
+        If something is no module.
+    ValueError
+        If a name has a dot or is taken.
+
+    Examples
+    --------
+    >>> from minigrad import nn
+    >>> model = nn.Sequential(nn.Linear(784, 32), nn.ReLU())
+    >>> model.append(nn.Linear(32, 784))
+    Sequential(
+      (0): Linear(in_features=784, out_features=32, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=32, out_features=784, bias=True)
+    )
+    >>> len(model), model[-1].out_features, len(model[:2])
+    (3, 784, 2)
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named = dict(modules[0])
+        else:
+            named = {str(index): module for index, module in enumerate(modules)}
+        for name, module in named.items():
+            self._add(name, module)
+
+    def _add(self, name: str, module: Module) -> None:
+        if not isinstance(module, Module):
+            raise TypeError(f"Sequential: expected modules, got {type(module).__name__}")
+        if not isinstance(name, str) or "." in name or not name or hasattr(self, name):
+            raise ValueError(f"Sequential: {shown(name)} cannot name a module, or is taken")
+        setattr(self, name, module)
+
+    def _modules(self) -> list[Module]:
+        return [module for _, module in self._attributes(Module)]
+
+    def forward(self, input: Any) -> Any:
+        """The last module's result."""
+        for module in self._modules():
+            input = module(input)
+        return input
+
+    def append(self, module: Module) -> Sequential:
+        """Add a module at the end; returns the container."""
+        number = len(self)
+        while hasattr(self, str(number)):  # a slice keeps its modules' names
+            number += 1
+        self._add(str(number), module)
+        return self
+
+    def __len__(self) -> int:
+        return len(self._modules())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules())
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Module | Sequential:
+        """One module, or a container of those in a slice, under the names they have here."""
+        if isinstance(index, slice):
+            return Sequential(dict(self._attributes(Module)[index]))
+        return self._modules()[self._position(index)]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        """Put another module in a place; it takes over the name."""
+        if not isinstance(module, Module):
+            raise TypeError(f"Sequential: expected a module, got {type(module).__name__}")
+        name, _ = self._attributes(Module)[self._position(index)]
+        setattr(self, name, module)
+
+    def _position(self, index: int) -> int:
+        position = whole_number("Sequential", "the index", index, minimum=None)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"Sequential: index {index} is out of range for {len(self)} modules")
+        return position

@@ -128,8 +128,6 @@ class Optimizer:
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add a group of parameters: a dict of ``"params"`` and any options.
 
-        Examples
-        --------
         >>> from minigrad import Tensor, optim
         >>> optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=0.1)
         >>> optimizer.add_param_group({"params": Tensor([2.0], requires_grad=True), "lr": 0.2})

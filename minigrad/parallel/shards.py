@@ -49,7 +49,7 @@ from minigrad.engine import (
     operations_behind,
 )
 from minigrad.functional.arithmetic import ScaleDown
-from minigrad.functional.index import cat
+from minigrad.functional.rearrange import cat
 from minigrad.functional.reduce import SumOfSquares
 from minigrad.parallel.chain import own_part, rows_of_all_ranks, sum_over_ranks
 from minigrad.parallel.ranks import Communicator

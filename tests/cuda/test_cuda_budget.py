@@ -53,13 +53,13 @@ def test_the_training_loop_waits_once_a_log_interval_and_copies_only_the_batch()
 
 
 def test_the_budget_notices_a_wait_and_a_copy_planted_in_the_step(monkeypatch):
-    forward = minigrad.functional.activation.Relu.forward
+    forward = minigrad.functional.elementwise.Relu.forward
 
     def waits(self, x):
         float(x.ravel()[0])
         return forward(self, x + to_device(numpy.zeros(1, "float32"), device_of(x)))
 
-    monkeypatch.setattr(minigrad.functional.activation.Relu, "forward", waits)
+    monkeypatch.setattr(minigrad.functional.elementwise.Relu, "forward", waits)
     with installed():
         (_, step) = count_training(3, 2)
     assert step.waits >= 8

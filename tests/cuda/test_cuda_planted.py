@@ -12,9 +12,9 @@ import minigrad
 from minigrad import functional as F
 from minigrad import nn, optim
 from minigrad.backend import array_module, to_device
-from minigrad.functional.activation import Relu
+from minigrad.functional.elementwise import Relu
 from minigrad.kernels import geometry as padding
-from minigrad.kernels import whole
+from minigrad.kernels import unfold
 from minigrad.parallel import shard_gradients
 
 IMAGES = numpy.random.default_rng(0).standard_normal((4, 2, 6, 7)).astype("float32")
@@ -61,7 +61,7 @@ def host_zeros(like, size):
 
 def stray_numpy_call_in_a_kernel(patch):
     patch.setattr(padding, "zero_images", host_zeros)
-    patch.setattr(whole, "zero_images", host_zeros)
+    patch.setattr(unfold, "zero_images", host_zeros)
 
 
 def stray_numpy_call_in_an_operation(patch):
@@ -83,14 +83,14 @@ def stray_numpy_call_in_an_optimiser(patch):
 
 
 def host_wait_in_a_kernel(patch):
-    weight_gradient = whole.weight_gradient_of_windows
+    weight_gradient = unfold.weight_gradient_of_windows
 
     def careful(x, y, geometry):
         if not bool(array_module(y).isfinite(y).all()):
             raise FloatingPointError
         return weight_gradient(x, y, geometry)
 
-    patch.setattr(whole, "weight_gradient_of_windows", careful)
+    patch.setattr(unfold, "weight_gradient_of_windows", careful)
 
 
 def host_wait_in_an_optimiser(patch):
@@ -122,7 +122,7 @@ def uninitialised_memory(patch):
         )
 
     patch.setattr(padding, "zero_images", images)
-    patch.setattr(whole, "zero_images", images)
+    patch.setattr(unfold, "zero_images", images)
 
 
 PLANTS = {

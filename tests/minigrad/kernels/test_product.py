@@ -1,13 +1,12 @@
 """The product of two matrices in pieces, against the whole."""
 
-import importlib
 import itertools
 
 import numpy
 import pytest
 
-from minigrad.kernels import product
-from minigrad.kernels.product import product_rows
+from minigrad.kernels import arithmetic, product
+from minigrad.kernels.arithmetic import product_rows
 
 SHAPES = {  # rows, inner, columns
     "small": (5, 7, 3),
@@ -39,8 +38,7 @@ def matrices(shape, dtype="float64"):
 @pytest.fixture(params=[True, False], ids=["in pieces", "whole"], autouse=True)
 def multiplies_small_in_place(request, monkeypatch):
     """What the processor at hand decides, both ways."""
-    module = importlib.import_module("minigrad.kernels.product")
-    monkeypatch.setattr(module, "multiplies_small_in_place", lambda: request.param)
+    monkeypatch.setattr(arithmetic, "multiplies_small_in_place", lambda: request.param)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

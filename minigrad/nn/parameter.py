@@ -1,4 +1,4 @@
-"""Initial weights, as PyTorch draws them by default."""
+"""Parameter: a tensor that a module learns. Initial weights, as PyTorch draws them by default."""
 
 from __future__ import annotations
 
@@ -7,12 +7,49 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from minigrad.backend import Device, default_generator
+from minigrad.backend import Device, as_dtype, default_generator
 from minigrad.backend import device as as_device
-from minigrad.nn.module import Parameter, parameter_dtype
+from minigrad.engine import Tensor
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+
+
+class Parameter(Tensor):
+    """A tensor that belongs to a module and is to be learnt.
+
+    Assigned to an attribute of a :class:`Module`, it is found by ``parameters()`` and saved by
+    ``state_dict()``; a plain :class:`Tensor` there is a constant.
+
+    Parameters
+    ----------
+    data : array, Tensor, number or nested list
+        Arrays are shared, not copied.
+    requires_grad : bool
+        ``False`` for a parameter that is saved but held fixed.
+    dtype : numpy dtype, optional
+    device : str or Device, optional
+
+    Examples
+    --------
+    >>> Parameter([1.0, 2.0])
+    Parameter containing:
+    Tensor([1., 2.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = True,
+        dtype: Any = None,
+        device: str | Device | None = None,
+    ) -> None:
+        super().__init__(data, requires_grad, dtype, device)
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
 
 
 def fan_in_uniform(
@@ -34,8 +71,6 @@ def fan_in_uniform(
 
     Source: He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015, section 2.2.
 
-    Examples
-    --------
     >>> weight = fan_in_uniform((10, 4), fan_in=4)
     >>> bool(abs(weight.data).max() <= 0.5)
     True
@@ -50,3 +85,11 @@ def fan_in_uniform(
     bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0
     values = generator.uniform(-bound, bound, shape).astype("float32")
     return Parameter(values, dtype=dtype, device=place)
+
+
+def parameter_dtype(caller: str, given: Any, expected: str = "a dtype") -> numpy.dtype:
+    """A floating point dtype, float32 for None."""
+    dtype = as_dtype(caller, "float32" if given is None else given, expected)
+    if dtype.kind != "f":
+        raise TypeError(f"{caller}: parameters are floating point, got {dtype}")
+    return dtype

@@ -31,7 +31,7 @@ def _part(model: nn.Module, name: str) -> Callable[[Tensor], Tensor]:
     return getattr(model, name)
 
 
-def _apply(
+def apply_model(
     function: Callable[[Tensor], Tensor],
     model: nn.Module,
     x: numpy.ndarray,
@@ -82,7 +82,9 @@ def reconstruct(model: nn.Module, x: numpy.ndarray, workers: int | None = None) 
     >>> reconstruct(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
     (3, 1, 28, 28)
     """
-    return _apply(model, model, x, workers, "reconstruct", getattr(model, "sample_shape", None))
+    return apply_model(
+        model, model, x, workers, "reconstruct", getattr(model, "sample_shape", None)
+    )
 
 
 def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
@@ -95,7 +97,7 @@ def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> nu
     (3, 2)
     """
     expected = getattr(model, "sample_shape", None)
-    return _apply(_part(model, "encode"), model, x, workers, "encode", expected)
+    return apply_model(_part(model, "encode"), model, x, workers, "encode", expected)
 
 
 def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
@@ -109,4 +111,4 @@ def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> nu
     """
     size = getattr(model, "latent_size", None)
     expected = None if size is None else (size,)
-    return _apply(_part(model, "decode"), model, z, workers, "decode", expected)
+    return apply_model(_part(model, "decode"), model, z, workers, "decode", expected)

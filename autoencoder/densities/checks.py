@@ -38,7 +38,8 @@ def finite_mean(x: Array, caller: str) -> Array:
     """The mean point (d,); ValueError if there is no point or one is not finite."""
     if not len(x):
         raise ValueError(f"{caller}: no points in {x.shape}")
-    mean = x[0] + (x - x[0]).mean(axis=0)  # exact where a coordinate is constant
+    with numpy.errstate(invalid="ignore"):  # said in words below
+        mean = x[0] + (x - x[0]).mean(axis=0)  # exact where a coordinate is constant
     if not numpy.isfinite(to_numpy(mean)).all():
         raise ValueError(f"{caller}: the points {x.shape} are not all finite")
     return mean

@@ -1,0 +1,190 @@
+"""A small network that names digits, by whose features generated digits are judged.
+
+`frechet_distance` and `precision_recall` compare sets of images by what a classifier sees in them
+(Heusel et al., 2017, take an Inception network; a digit does with less).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy
+
+from autoencoder.data.arrays import require_generator, require_shape, whole_number
+from autoencoder.inference import apply_model
+from autoencoder.storage.weights import load_weights
+from autoencoder.training import TrainingSettings, train
+from minigrad import Tensor, manual_seed, nn
+from minigrad import functional as F
+
+__all__ = [
+    "Classifier",
+    "Shift",
+    "classify",
+    "features",
+    "shipped_classifier",
+    "train_classifier",
+]
+
+WEIGHTS = Path(__file__).with_name("data") / "weights" / "classifier.npz"
+
+
+class Classifier(nn.Module):
+    """Two convolutions with stride 2, a layer of 64 features, and a score for each class.
+
+    Parameters
+    ----------
+    classes : int
+        From 2.
+
+    Examples
+    --------
+    >>> x = Tensor(numpy.zeros((5, 1, 28, 28), "float32"))
+    >>> model = Classifier()
+    >>> model.features(x).shape, model(x).shape
+    ((5, 64), (5, 10))
+    """
+
+    sample_shape: tuple[int, ...] = (1, 28, 28)
+
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__()
+        whole_number("Classifier", "classes", classes, minimum=2)
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 16, kernel_size=5, stride=2, padding=2),  # 28 to 14 pixels a side
+            nn.ReLU(),
+            nn.Conv2d(16, 32, kernel_size=5, stride=2, padding=2),  # to 7
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(32 * 7 * 7, 64),
+            nn.ReLU(),
+        )
+        self.head = nn.Linear(64, classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images (N, 1, 28, 28) to what the last layer sees of them (N, 64)."""
+        require_shape("Classifier", x, self.sample_shape)
+        return self.body(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, 1, 28, 28) to the classes' scores before softmax (N, classes)."""
+        return self.head(self.features(x))
+
+
+class Shift:
+    """Move each image by a few pixels, up to so many along each axis; what moves in is 0.
+
+    Parameters
+    ----------
+    pixels : int
+        From 0.
+
+    Examples
+    --------
+    >>> image = numpy.zeros((1, 1, 3, 3))
+    >>> image[0, 0, 1, 1] = 1
+    >>> Shift(1)(image, numpy.random.default_rng(0)).nonzero()[2:]
+    (array([0]), array([1]))
+    """
+
+    def __init__(self, pixels: int) -> None:
+        self.pixels = whole_number("Shift", "pixels", pixels, minimum=0)
+
+    def __call__(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
+        """Give a moved copy of images (N, C, H, W)."""
+        require_generator("Shift", rng)
+        most = self.pixels
+        height, width = images.shape[2:]
+        border = ((0, 0), (0, 0), (most, most), (most, most))
+        windows = numpy.lib.stride_tricks.sliding_window_view(
+            numpy.pad(images, border), (height, width), axis=(2, 3)
+        )  # (N, C, 2 most + 1, 2 most + 1, H, W)
+        down, right = rng.integers(2 * most + 1, size=(2, len(images)))
+        return windows[numpy.arange(len(images)), :, down, right].copy()
+
+    def __repr__(self) -> str:
+        return f"Shift({self.pixels})"
+
+
+def cross_entropy(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross-entropy of a model's scores."""
+    return F.cross_entropy(model(images), labels)
+
+
+def train_classifier(
+    images: numpy.ndarray, labels: numpy.ndarray, settings: TrainingSettings, *, quiet: bool = False
+) -> Classifier:
+    """A classifier trained on images (N, 1, 28, 28), each moved by up to 2 pixels.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        (N, 1, 28, 28) float32 in [0, 1].
+    labels : numpy.ndarray
+        (N,) whole numbers from 0 to 9.
+    settings : TrainingSettings
+    quiet : bool
+        Show no progress.
+
+    Examples
+    --------
+    >>> from autoencoder import load
+    >>> digits = load("mnist")
+    >>> x, labels = digits.images("train", 400), digits.labels("train")[:400]
+    >>> settings = TrainingSettings(epochs=5, batch_size=20)
+    >>> model = train_classifier(x, labels, settings, quiet=True)
+    >>> bool((classify(model, x) == labels).mean() > 0.7)
+    True
+    """
+    manual_seed(settings.seed)
+    model = Classifier()
+    wanted = labels.astype("int64")
+    train(
+        model,
+        images,
+        settings,
+        corruption=Shift(2),
+        targets=wanted,
+        loss=cross_entropy,
+        title="classifier",
+        quiet=quiet,
+    )
+    return model
+
+
+def classify(model: Classifier, images: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+    """The likeliest class of each image, (N,).
+
+    Examples
+    --------
+    >>> from autoencoder import load
+    >>> digits = load("mnist")
+    >>> classify(shipped_classifier(), digits.images("test", 5)), digits.labels("test")[:5]
+    (array([7, 2, 1, 0, 4]), array([7, 2, 1, 0, 4], dtype=uint8))
+    """
+    scores = apply_model(model, model, images, workers, "classify", model.sample_shape)
+    return scores.argmax(axis=1)
+
+
+def features(model: Classifier, images: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+    """What the classifier's last layer sees of images, (N, 64) float32.
+
+    Examples
+    --------
+    >>> features(Classifier(), numpy.zeros((3, 1, 28, 28))).shape
+    (3, 64)
+    """
+    return apply_model(model.features, model, images, workers, "features", model.sample_shape)
+
+
+def shipped_classifier() -> Classifier:
+    """The classifier that ships with the package; `python demos/train_weights.py` makes it again.
+
+    Examples
+    --------
+    >>> type(shipped_classifier()).__name__
+    'Classifier'
+    """
+    model = Classifier()
+    load_weights(WEIGHTS, model)
+    return model

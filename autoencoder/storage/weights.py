@@ -1,0 +1,74 @@
+"""Weights that ship with the package: half precision, with what made them and how good they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy
+
+from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from minigrad import nn
+
+__all__ = ["load_weights", "save_weights"]
+
+_KIND = "minigrad weights in half precision"
+
+
+def save_weights(path: str | os.PathLike[str], model: nn.Module, facts: Mapping[str, Any]) -> None:
+    """Write a model's weights, rounded to 11 significant bits, and facts about them.
+
+    Parameters
+    ----------
+    path : path-like
+    model : nn.Module
+    facts : mapping
+        Such as the command, the seed and a measure; anything JSON can hold.
+
+    Raises
+    ------
+    ValueError
+        If a weight is not finite in half precision, whose largest number is 65,504.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "weights.npz"
+    >>> save_weights(path, nn.Linear(2, 1), {"seed": 0})
+    >>> load_weights(path, nn.Linear(2, 1))
+    {'seed': 0}
+    """
+    with numpy.errstate(over="ignore"):  # said in words below
+        halves = {name: array.astype("float16") for name, array in model.state_dict().items()}
+    for name, array in halves.items():
+        if not numpy.isfinite(array).all():
+            raise ValueError(f"save_weights: {name} is not finite in half precision")
+    save_checkpoint(path, halves, {"kind": _KIND, "model": repr(model), "facts": dict(facts)})
+
+
+def load_weights(path: str | os.PathLike[str], model: nn.Module) -> dict[str, Any]:
+    """Read weights into the model they are of, and give the facts that stand beside them.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged, or of another model.
+    OSError
+        If it cannot be read at all.
+    """
+    shapes = {
+        name: numpy.broadcast_to(numpy.float16(0), array.shape)
+        for name, array in model.state_dict().items()
+    }
+    arrays, metadata = load_checkpoint(
+        path,
+        expected=shapes,
+        expected_metadata={"kind": _KIND, "model": repr(model)},
+        require_finite=True,
+    )
+    facts = metadata.get("facts")
+    if not isinstance(facts, dict):
+        raise CheckpointError(os.fspath(path), "metadata 'facts'", "are missing")
+    model.load_state_dict({name: array.astype("float32") for name, array in arrays.items()})
+    return facts

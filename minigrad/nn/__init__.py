@@ -16,11 +16,12 @@ from minigrad.nn.layers import (
     Unflatten,
     Upsample,
 )
+from minigrad.nn.mixture_density import MixtureDensity
 from minigrad.nn.module import IncompatibleKeys, Module, Sequential
 from minigrad.nn.parameter import Parameter
 
 __all__ = [
     "Conv2d", "ConvTranspose2d", "Flatten", "IncompatibleKeys", "LayerNorm", "LeakyReLU",
-    "Linear", "MaxPool2d", "Module", "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh",
-    "Unflatten", "Upsample",
+    "Linear", "MaxPool2d", "MixtureDensity", "Module", "Parameter", "ReLU", "Sequential",
+    "Sigmoid", "Tanh", "Unflatten", "Upsample",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ import numpy
 
 from autoencoder.data.arrays import require_generator, require_shape, whole_number
 from autoencoder.inference import apply_model
+from autoencoder.metrics import frechet_distance, precision_recall
 from autoencoder.storage.weights import load_weights
 from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor, manual_seed, nn
@@ -19,6 +20,7 @@ from minigrad import functional as F
 
 __all__ = [
     "Classifier",
+    "Judge",
     "Shift",
     "classify",
     "features",
@@ -175,6 +177,43 @@ def features(model: Classifier, images: numpy.ndarray, workers: int | None = Non
     (3, 64)
     """
     return apply_model(model.features, model, images, workers, "features", model.sample_shape)
+
+
+class Judge:
+    """Scores sets of images by how far their features are from those of real ones.
+
+    Parameters
+    ----------
+    real : numpy.ndarray
+        (N, 1, 28, 28) images to compare with, more than 3.
+    model : Classifier, optional
+        Whose features; by default the one that ships. Scores of two classifiers have two scales.
+    workers : int, optional
+        Threads on the CPU.
+
+    Examples
+    --------
+    >>> from autoencoder import load
+    >>> digits = load("mnist").images("test", 400)
+    >>> judge = Judge(digits[:200])
+    >>> blank = numpy.zeros((50, 1, 28, 28), "float32")
+    >>> judge.score(digits[200:])["frechet"] < judge.score(blank)["frechet"]
+    True
+    """
+
+    def __init__(
+        self, real: numpy.ndarray, model: Classifier | None = None, workers: int | None = None
+    ) -> None:
+        self.model = model or shipped_classifier()
+        self.workers = workers
+        self.real = features(self.model, real, workers)
+
+    def score(self, images: numpy.ndarray) -> dict[str, float]:
+        """The Fréchet distance, precision and recall (k = 3) of images (N, 1, 28, 28)."""
+        seen = features(self.model, images, self.workers)
+        precision, recall = precision_recall(seen, self.real)
+        distance = frechet_distance(seen, self.real)
+        return {"frechet": distance, "precision": precision, "recall": recall}
 
 
 def shipped_classifier() -> Classifier:

@@ -145,12 +145,12 @@ def train(
             total_loss = state.running_loss  # becomes an array on the device: adding does not wait
             with progress.bar(epoch, done=state.step * settings.batch_size) as bar:
                 for step, indices, batch in learner.batches(epoch, order):
-                    loss, gradients = learner.gradients(batch)
+                    batch_loss, gradients = learner.gradients(batch)
                     position = f"epoch {epoch + 1}, step {step + 1}"
-                    watch.require_finite_step(position, loss, gradients, batch)
+                    watch.require_finite_step(position, batch_loss, gradients, batch)
                     learner.update(gradients)
 
-                    total_loss = loss.data.astype("float64") * len(indices) + total_loss
+                    total_loss = batch_loss.data.astype("float64") * len(indices) + total_loss
                     state.step = step + 1
                     bar.update(len(indices))
                     position += f" of {learner.steps}"

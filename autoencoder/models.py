@@ -14,6 +14,7 @@ import numpy
 
 from autoencoder.data.arrays import require_shape, whole_number, whole_numbers
 from minigrad import Tensor, nn, no_grad
+from minigrad.backend import shown
 
 __all__ = [
     "AutoEncoder",
@@ -21,47 +22,69 @@ __all__ = [
     "Denoiser",
     "MLPAutoEncoder",
     "SmoothAutoEncoder",
+    "count_multiplications",
+    "count_parameters",
     "list_layers",
     "mlp",
 ]
 
+IMAGE_SIDES = (16, 128)
+"""The shortest and the longest side of an image that an AutoEncoder takes."""
+
 
 class AutoEncoder(nn.Module):
-    """The lecture's deep convolutional autoencoder, layer for layer.
+    """The lecture's deep convolutional autoencoder, layer for layer; for other images, its kin.
 
-    Five convolutions take an image of 28 x 28 pixels to d numbers, through the sizes 24, 20, 9, 4
-    and 1; five transposed convolutions take the same way back.
+    Five convolutions take an image to d numbers; five transposed convolutions take the same way
+    back. At 28 x 28 pixels the sizes are 24, 20, 9, 4 and 1. At another size the last kernel covers
+    what is left of the image (1 x 1 of 16, 13 x 13 of 64, 29 x 29 of 128), so d is d at any size.
+    Where a side is no multiple of four, ``output_padding`` adds the row that a stride left out.
 
     Parameters
     ----------
     latent_size : int
         d, the number of latent variables, from 1.
+    image_size : int or pair of int
+        Height and width of an image in pixels, from 16 to 128.
+    channels : int
+        Of an image: 1 grey, 3 colour.
 
     Raises
     ------
     ValueError
-        When called, for images of another size: the last kernel would not cover what is left of
-        them, and their latents would be more than d numbers.
+        If a size is out of its range; when called, for images of another shape.
 
     Examples
     --------
     >>> from minigrad import Tensor
     >>> model = AutoEncoder(latent_size=8)
-    >>> sum(parameter.size for parameter in model.parameters())
+    >>> count_parameters(model)
     112457
     >>> import numpy
     >>> x = Tensor(numpy.zeros((2, 1, 28, 28), "float32"))
     >>> model.encode(x).shape, model(x).shape
     ((2, 8), (2, 1, 28, 28))
+    >>> x = Tensor(numpy.zeros((2, 3, 33, 64), "float32"))
+    >>> AutoEncoder(8, image_size=(33, 64), channels=3)(x).shape
+    (2, 3, 33, 64)
     """
 
-    sample_shape: tuple[int, ...] = (1, 28, 28)
-
-    def __init__(self, latent_size: int = 8) -> None:
+    def __init__(
+        self, latent_size: int = 8, image_size: int | tuple[int, int] = 28, channels: int = 1
+    ) -> None:
         super().__init__()
         self.latent_size = latent_size = whole_number("AutoEncoder", "latent_size", latent_size)
+        channels = whole_number("AutoEncoder", "channels", channels)
+        sides = _sides(image_size)
+        self.sample_shape = (channels, *sides)
+        self.arguments = (latent_size, sides, channels)
+        height, width = sides
+        after = (height - 10) // 2, (width - 10) // 2  # sides after the layer with kernel 4
+        kernel = (after[0] - 1) // 2, (after[1] - 1) // 2
+        # The row or column that a stride of 2 leaves out.
+        first, second = ((after[0] + 1) % 2, (after[1] + 1) % 2), (height % 2, width % 2)
         self.encoder = nn.Sequential(
-            nn.Conv2d(1, 32, kernel_size=5),
+            nn.Conv2d(channels, 32, kernel_size=5),
             nn.ReLU(),
             nn.Conv2d(32, 32, kernel_size=5),
             nn.ReLU(),
@@ -69,45 +92,61 @@ class AutoEncoder(nn.Module):
             nn.ReLU(),
             nn.Conv2d(32, 32, kernel_size=3, stride=2),
             nn.ReLU(),
-            nn.Conv2d(32, latent_size, kernel_size=4),
+            nn.Conv2d(32, latent_size, kernel_size=kernel),
         )
         self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(latent_size, 32, kernel_size=4),
+            nn.ConvTranspose2d(latent_size, 32, kernel_size=kernel),
             nn.ReLU(),
-            nn.ConvTranspose2d(32, 32, kernel_size=3, stride=2),
+            nn.ConvTranspose2d(32, 32, kernel_size=3, stride=2, output_padding=first),
             nn.ReLU(),
-            nn.ConvTranspose2d(32, 32, kernel_size=4, stride=2),
+            nn.ConvTranspose2d(32, 32, kernel_size=4, stride=2, output_padding=second),
             nn.ReLU(),
             nn.ConvTranspose2d(32, 32, kernel_size=5),
             nn.ReLU(),
-            nn.ConvTranspose2d(32, 1, kernel_size=5),
+            nn.ConvTranspose2d(32, channels, kernel_size=5),
         )
 
     def encode(self, x: Tensor) -> Tensor:
-        """Images (N, 1, 28, 28) to latents (N, d)."""
+        """Images (N, C, H, W) to latents (N, d)."""
         require_shape("AutoEncoder.encode", x, self.sample_shape)
         return self.encoder(x).flatten(1)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Latents (N, d) to images (N, 1, 28, 28)."""
+        """Latents (N, d) to images (N, C, H, W)."""
         require_shape("AutoEncoder.decode", z, (self.latent_size,))
         return self.decoder(z.reshape(len(z), self.latent_size, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 1, 28, 28) to their reconstructions, of the same shape."""
+        """Images (N, C, H, W) to their reconstructions, of the same shape."""
         require_shape("AutoEncoder", x, self.sample_shape)
         return self.decoder(self.encoder(x))
+
+
+def _sides(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width, checked."""
+    given = (image_size, image_size) if isinstance(image_size, int) else image_size
+    sides = whole_numbers("AutoEncoder", "image_size", given)
+    low, high = IMAGE_SIDES
+    if len(sides) != 2 or not all(low <= side <= high for side in sides):
+        raise ValueError(
+            f"AutoEncoder: image_size must be from {low} to {high} pixels, one number or height "
+            f"and width, got {shown(image_size)}"
+        )
+    return sides[0], sides[1]
 
 
 class Denoiser(nn.Module):
     """A denoiser without a bottleneck: the autoencoder's first two and last two layers.
 
     The lecture notes that a denoiser may do without one, since copying its input would not help
-    it. The image shrinks from 28 to 20 pixels a side only by the borders of the convolutions.
+    it. An image shrinks by 8 pixels a side, by the borders of the convolutions, and grows again:
+    what was learnt on one size serves any, from 9 x 9.
 
     Parameters
     ----------
     channels : int
+        Of an image: 1 grey, 3 colour.
+    features : int
         Feature maps of the hidden layers.
 
     Examples
@@ -117,21 +156,24 @@ class Denoiser(nn.Module):
     (2, 1, 28, 28)
     """
 
-    def __init__(self, channels: int = 32) -> None:
+    def __init__(self, channels: int = 1, features: int = 32) -> None:
         super().__init__()
-        whole_number("Denoiser", "channels", channels)
+        channels = whole_number("Denoiser", "channels", channels)
+        features = whole_number("Denoiser", "features", features)
+        self.channels = channels
+        self.arguments = (channels, features)
         self.layers = nn.Sequential(
-            nn.Conv2d(1, channels, kernel_size=5),
+            nn.Conv2d(channels, features, kernel_size=5),
             nn.ReLU(),
-            nn.Conv2d(channels, channels, kernel_size=5),
+            nn.Conv2d(features, features, kernel_size=5),
             nn.ReLU(),
-            nn.ConvTranspose2d(channels, channels, kernel_size=5),
+            nn.ConvTranspose2d(features, features, kernel_size=5),
             nn.ReLU(),
-            nn.ConvTranspose2d(channels, 1, kernel_size=5),
+            nn.ConvTranspose2d(features, channels, kernel_size=5),
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Noisy images (N, 1, H, W) to clean ones, of the same shape."""
+        """Noisy images (N, C, H, W) to clean ones, of the same shape."""
         return self.layers(x)
 
 
@@ -184,6 +226,7 @@ class DenseAutoEncoder(_FlatAutoEncoder):
         super().__init__()
         self.latent_size = whole_number("DenseAutoEncoder", "latent_size", latent_size)
         self.sample_shape = whole_numbers("DenseAutoEncoder", "shape", shape)
+        self.arguments = (self.latent_size, self.sample_shape, bool(bias))
         features = math.prod(self.sample_shape)
         self.encoder = nn.Linear(features, latent_size, bias=bias)
         self.decoder = nn.Linear(latent_size, features, bias=bias)
@@ -211,6 +254,7 @@ class MLPAutoEncoder(_FlatAutoEncoder):
         super().__init__()
         self.encoder = mlp(*sizes)
         self.decoder = mlp(*reversed(sizes))
+        self.arguments = sizes
         self.sample_shape = sizes[:1]
         self.latent_size = sizes[-1]
 
@@ -242,6 +286,7 @@ class SmoothAutoEncoder(_FlatAutoEncoder):
         super().__init__()
         self.latent_size = whole_number("SmoothAutoEncoder", "latent_size", latent_size)
         self.sample_shape = whole_numbers("SmoothAutoEncoder", "shape", shape)
+        self.arguments = (self.latent_size, self.sample_shape, hidden)
         features = math.prod(shape)
         self.encoder = nn.Sequential(
             nn.Linear(features, hidden),
@@ -301,6 +346,35 @@ class Layer:
 def count_parameters(module: nn.Module) -> int:
     """How many numbers a module learns."""
     return sum(math.prod(parameter.shape) for parameter in module.parameters())
+
+
+def count_multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
+    """How many products of two numbers a forward pass of one sample takes.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Its layers take the sample one after another.
+    shape : tuple of int
+        Of one sample, without the batch.
+
+    Examples
+    --------
+    >>> count_multiplications(nn.Sequential(nn.Conv2d(1, 32, kernel_size=5)), (1, 28, 28))
+    460800
+    """
+    total = 0
+    x = Tensor(numpy.zeros((1, *shape), dtype="float32"))
+    with no_grad():
+        for layer in network.modules():
+            if any(True for _ in layer.children()):
+                continue
+            before, x = x, layer(x)
+            if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                # A weight meets each place of the output; of a transposed convolution, the input.
+                places = before if isinstance(layer, nn.ConvTranspose2d) else x
+                total += layer.weight.size * math.prod(places.shape[2:])
+    return total
 
 
 def list_layers(network: nn.Sequential, shape: tuple[int, ...]) -> list[Layer]:

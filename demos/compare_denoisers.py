@@ -20,7 +20,7 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import DataOptions, measure_psnr, table_of
 from autoencoder.metrics import psnr
-from autoencoder.models import AutoEncoder, Denoiser
+from autoencoder.models import Denoiser
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
@@ -57,10 +57,12 @@ def compute(run: Run[Options]) -> Results:
     for noise_std in TRAINING_NOISES:
         name = _name(f"d = {options.latent_size}", noise_std)
         models[name] = _trained(
-            run, "denoiser", lambda: AutoEncoder(options.latent_size), train, clean, noise_std
+            run, "denoiser", lambda: run.autoencoder(options.latent_size), train, clean, noise_std
         )
     without = _name("no bottleneck", MIDDLE)
-    models[without] = _trained(run, "denoiser-wide", Denoiser, train, clean, MIDDLE)
+    models[without] = _trained(
+        run, "denoiser-wide", lambda: Denoiser(train.shape[1]), train, clean, MIDDLE
+    )
 
     shown = {without: "wide", _name(f"d = {options.latent_size}", MIDDLE): "narrow"}
     arrays, rows = {"clean": clean[:DIGITS]}, []
@@ -125,7 +127,7 @@ def needs(options: Options, found: Results) -> Needs:
     names.append(_name("no bottleneck", MIDDLE))
     shown = [f"{way}/{n:g}" for way in ("noisy", "narrow", "wide") for n in SHOWN_NOISES]
     return Needs(
-        dict.fromkeys(["clean", *shown], f"{DIGITS} 1 H W"),
+        dict.fromkeys(["clean", *shown], f"{DIGITS} C H W"),
         {
             "names": names,
             "narrow": narrow,

@@ -149,11 +149,11 @@ def _explore(run: Run[Options], headless: bool) -> None:
     test = run.images("test", options.test_images)
     if model is None:
         name = f"explored-d{options.latent_size}"
-        model, _ = run.trained(name, lambda: AutoEncoder(options.latent_size), train)
+        model, _ = run.trained(name, lambda: run.autoencoder(options.latent_size), train)
     model.to(options.device)
     density = DiagonalGaussian().fit(encode(model, train, options.workers), jitter=1e-12)
     rng = random_generator(options.seed, "evaluation", 2)
-    labels = run.dataset.labels("test")[: len(test)]
+    labels = run.labels("test", len(test))
     if not headless:
         from matplotlib import pyplot  # chooses a backend, which only a window needs
 

@@ -105,7 +105,7 @@ def choose_pairs(labels: numpy.ndarray, count: int, rng: numpy.random.Generator)
 def check(run: Run[Options]) -> None:
     """A walk leads from one class to another."""
     run.require_images()
-    if len(numpy.unique(run.dataset.labels("test")[: run.options.test_images])) < 2:
+    if len(numpy.unique(run.labels("test", run.options.test_images))) < 2:
         raise OptionError(
             f"--test-images: the first {run.options.test_images} are of one class, a walk needs two"
         )
@@ -116,11 +116,11 @@ def compute(run: Run[Options]) -> Results:
     options = run.options
     train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
-    labels = run.dataset.labels("test")[: len(test)]
+    labels = run.labels("test", len(test))
     model, rows = trained_autoencoder(run, options.latent_size)
 
     def walk(pairs: numpy.ndarray, shares: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
-        """The images on the way in latent space and in pixel space, (N, S, 1, H, W)."""
+        """The images on the way in latent space and in pixel space, (N, S, C, H, W)."""
         start, end = (test[pairs[:, i]] for i in (0, 1))
         z, other = (encode(model, x, options.workers) for x in (end, start))
         latents = interpolate(other, z, shares)
@@ -159,7 +159,7 @@ def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     distances = ("pixels", "test_images", "reconstructions")
     return Needs(
-        dict.fromkeys(("by_latents", "by_pixels"), f"{options.pairs} {len(SHARES)} 1 H W"),
+        dict.fromkeys(("by_latents", "by_pixels"), f"{options.pairs} {len(SHARES)} C H W"),
         {
             "latent_size": options.latent_size,
             "epochs": options.epochs,

@@ -196,7 +196,7 @@ def needs(options: Options, found: Results) -> Needs:
             "latents": f"L {sizes[0]}",
             "mean": f"{sizes[0]}",
             "std": f"positive {sizes[0]}",
-            **{f"{way}/{size}": "N 1 H W" for size in sizes for way in ("samples", "nearest")},
+            **{f"{way}/{size}": "N C H W" for size in sizes for way in ("samples", "nearest")},
         },
         {
             **dict.fromkeys(("train_images", "test_images", "compared"), COUNT),

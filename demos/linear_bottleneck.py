@@ -54,7 +54,7 @@ def compute(run: Run[Options]) -> Results:
     )
     pca = PCA(size).fit(train)
     projected = pca.inverse_transform(pca.transform(test))
-    shown = one_of_each(run.dataset.labels("test")[: len(test)])
+    shown = one_of_each(run.labels("test", len(test)))
     arrays = {
         "originals": test[shown],
         "reconstructions": reconstruct(model, test[shown], options.workers),
@@ -75,7 +75,7 @@ def compute(run: Run[Options]) -> Results:
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     return Needs(
-        dict.fromkeys(("originals", "reconstructions", "pca"), "N 1 H W"),
+        dict.fromkeys(("originals", "reconstructions", "pca"), "N C H W"),
         {
             "latent_size": options.latent_size,
             "epochs": options.epochs,

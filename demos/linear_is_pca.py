@@ -218,7 +218,7 @@ def needs(options: Options, found: Results) -> Needs:
     return Needs(
         {
             **{f"{name}/history": "L 3" for name in sizes},
-            **dict.fromkeys(("components", "columns", "projected"), f"{SHOWN_SIZE} 1 H W"),
+            **dict.fromkeys(("components", "columns", "projected"), f"{SHOWN_SIZE} C H W"),
             **{f"minibatch/{seed}": f"{options.epochs} 2" for seed in seeds},
             **{f"uncentred/{name}": f"{UNCENTRED_SIZE}" for name in ("angles", "angles_to_pca")},
         },

@@ -19,9 +19,9 @@ from autoencoder.inference import reconstruct
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import tinted
+from autoencoder.lecture.shared import in_colour, tinted
 from autoencoder.metrics import mse_per_pixel, nearest_neighbours
-from autoencoder.models import AutoEncoder, mlp
+from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
@@ -211,16 +211,16 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     """Train with both losses; find, by their neighbours, the images most open to doubt."""
     options = run.options
     train = run.images("train", options.train_images)
-    labels = run.dataset.labels("train")[: len(train)]
+    labels = run.labels("train", len(train))
     test = run.images("test", options.test_images)
     results.numbers |= {"train_images": len(train), "test_images": len(test)}
-    mask = CORRUPTION.mask(test[:1])[0]  # (1, H, W), the same for every image
+    mask = CORRUPTION.mask(test[:1])[0]  # (C, H, W), the same for every image
     masked = CORRUPTION(test)
     answers = {}
     for loss, name in LOSSES.items():
         model, rows = run.trained(
             f"multimodal-digits-{name}",
-            lambda: AutoEncoder(options.latent_size),
+            lambda: run.autoencoder(options.latent_size),
             train,
             run.settings(loss=loss),
             corruption=CORRUPTION,
@@ -271,7 +271,7 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
 
 
 def _hidden_part(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
-    """The erased rows of images (N, 1, H, W)."""
+    """The erased rows of images (N, C, H, W)."""
     return images[:, :, mask[0].any(axis=1)]
 
 
@@ -285,6 +285,8 @@ def _entropy(labels: numpy.ndarray) -> float:
 def _candidates(near: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
     """The best match of each of the most frequent classes, then whatever matches best."""
     _, first, counts = numpy.unique(labels[near], return_index=True, return_counts=True)
+    if len(first) == len(near):  # no labels: the best matches
+        return near[:CANDIDATES]
     frequent = first[numpy.argsort(-counts, kind="stable")][:CANDIDATES]
     rest = [i for i in range(len(near)) if i not in frequent]
     return near[numpy.concatenate([frequent, rest])[:CANDIDATES].astype(int)]
@@ -300,9 +302,9 @@ def needs(options: Options, found: Results) -> Needs:
         {
             **{f"{_key(case)}/samples": "S 2" for case in CASES},
             **{f"{_key(case)}/{answer}": "2" for case in CASES for answer in answers},
-            **{f"digits/{name}": "N 1 H W" for name in images},
-            "digits/mask": "bool 1 H W",
-            "digits/candidates": "N C 1 H W",
+            **{f"digits/{name}": "N C H W" for name in images},
+            "digits/mask": "bool C H W",
+            "digits/candidates": "N K C H W",
         },
         {
             "epochs": options.epochs,
@@ -400,11 +402,11 @@ def _draw_digits(results: Results) -> Figure:
         "average": f"mean of the {numbers['neighbours']}\nbest matches",
     }
     for name, label in answers.items():
-        rows.append(numpy.repeat(arrays[f"digits/{name}"], 3, axis=1))
+        rows.append(in_colour(arrays[f"digits/{name}"]))
         titles.append(label)
-    candidates = arrays["digits/candidates"]  # (N, candidates, 1, H, W)
+    candidates = arrays["digits/candidates"]  # (N, candidates, C, H, W)
     for i in range(candidates.shape[1]):
-        rows.append(numpy.repeat(candidates[:, i], 3, axis=1))
+        rows.append(in_colour(candidates[:, i]))
         titles.append("training images\nthat match" if i == 0 else "")
     return rows_of_images(rows, titles)
 

@@ -23,7 +23,7 @@ from autoencoder.inference import reconstruct
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import DataOptions, table_of, tinted
+from autoencoder.lecture.shared import DataOptions, in_colour, table_of, tinted
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder
 from autoencoder.pca import PCA
@@ -117,7 +117,7 @@ def compute(run: Run[Options]) -> Results:
 
     model, _ = run.trained(
         "restorer",
-        lambda: AutoEncoder(options.latent_size),
+        lambda: run.autoencoder(options.latent_size),
         train,
         run.settings(),
         corruption=TRAINED_ON,
@@ -177,10 +177,10 @@ def needs(options: Options, found: Results) -> Needs:
     erased = [*KINDS, *(f"share {share:g}" for share in SHARES)]
     return Needs(
         {
-            "clean": "N 1 H W",
+            "clean": "N C H W",
             "shares": numpy.array(SHARES),
-            **{f"mask/{i}": "bool N 1 H W" for i in places},
-            **{f"{way}/{i}": "N 1 H W" for i in places for way in ("pca", "autoencoder")},
+            **{f"mask/{i}": "bool N C H W" for i in places},
+            **{f"{way}/{i}": "N C H W" for i in places for way in ("pca", "autoencoder")},
         },
         {
             "names": names,
@@ -208,14 +208,14 @@ def draw(results: Results) -> dict[str, Figure]:
     best_pca, autoencoder = names[-2], names[-1]
     figures = {}
     for figure, chosen in _figures(kinds).items():
-        rows, titles = [numpy.repeat(arrays["clean"], 3, axis=1)], ["original"]
+        rows, titles = [in_colour(arrays["clean"])], ["original"]
         for name in chosen:
             number = kinds.index(name)
             mask = arrays[f"mask/{number}"]
             rows.append(tinted(arrays["clean"], mask))
             titles.append(f"erased: {name}")
             for way, key in ((best_pca, "pca"), (autoencoder, "autoencoder")):
-                rows.append(numpy.repeat(arrays[f"{key}/{number}"], 3, axis=1))
+                rows.append(in_colour(arrays[f"{key}/{number}"]))
                 titles.append(f"{way}: {measured[name, way]:.1f} dB")
         figures[figure] = rows_of_images(rows, titles)
     shares = list(arrays["shares"])

@@ -78,8 +78,8 @@ def needs(options: Options, found: Results) -> Needs:
     sizes = [int(size) for size in options.latent_size.split(",")]
     return Needs(
         {
-            "test": "N 1 H W",
-            **{f"samples/{size}": f"{options.samples} 1 H W" for size in sizes},
+            "test": "N C H W",
+            **{f"samples/{size}": f"{options.samples} C H W" for size in sizes},
         },
         {
             "train_images": COUNT,

@@ -45,9 +45,6 @@ class Options(DeepOptions):
     )
 
 
-IMAGE = (1, 28, 28)
-
-
 def check(run: Run[Options]) -> None:
     """PCA is compared with, and must have as many components as the largest network has latents."""
     run.require_components(max(map(int, run.options.latent_size.split(","))))
@@ -58,15 +55,15 @@ def compute(run: Run[Options]) -> Results:
     options = run.options
     sizes = [int(size) for size in options.latent_size.split(",")]
     listed = 8 if 8 in sizes else sizes[0]
-    listing = repr(AutoEncoder(listed))
-    layers = layer_table(listed)
+    drawn = run.autoencoder(listed)
+    listing, layers = repr(drawn), layer_table(drawn)
     text = "\n".join(_as_lines(layers))
     atomic_write(run.folder / "model.txt", f"{listing}\n\n{text}\n")
 
     train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
     pixels = test[0].size
-    shown = one_of_each(run.dataset.labels("test")[: len(test)])
+    shown = one_of_each(run.labels("test", len(test)))
     all_components = PCA(max(sizes)).fit(train)
     arrays = {"originals": test[shown]}
     errors, rows = [], []
@@ -96,14 +93,14 @@ def compute(run: Run[Options]) -> Results:
     return Results(arrays, numbers, rows)
 
 
-def layer_table(latent_size: int) -> list[dict[str, Any]]:
+def layer_table(model: AutoEncoder) -> list[dict[str, Any]]:
     """The autoencoder's layers as rows of a table, found by passing an image through it.
 
     A layer without parameters that keeps the shape, an activation, shares its predecessor's row.
 
     Parameters
     ----------
-    latent_size : int
+    model : AutoEncoder
 
     Returns
     -------
@@ -112,12 +109,11 @@ def layer_table(latent_size: int) -> list[dict[str, Any]]:
 
     Examples
     --------
-    >>> layer_table(8)[1]["layer"]
+    >>> layer_table(AutoEncoder(8))[1]["layer"]
     'Conv2d(1, 32, kernel_size=(5, 5), stride=(1, 1)), ReLU'
     """
-    model = AutoEncoder(latent_size)
     rows: list[dict[str, Any]] = [
-        {"part": "input", "layer": "image", "shape": list(IMAGE), "parameters": 0}
+        {"part": "input", "layer": "image", "shape": list(model.sample_shape), "parameters": 0}
     ]
     for part, network in (("encoder", model.encoder), ("decoder", model.decoder)):
         layers: list[Layer] = list_layers(network, tuple(rows[-1]["shape"]))
@@ -176,8 +172,8 @@ def needs(options: Options, found: Results) -> Needs:
     layer = {"part": TEXT, "layer": TEXT, "shape": [COUNT, ...], "parameters": COUNT}
     return Needs(
         {
-            "originals": "N 1 H W",
-            **{f"{way}/{size}": "N 1 H W" for size in sizes for way in ("pca", "autoencoder")},
+            "originals": "N C H W",
+            **{f"{way}/{size}": "N C H W" for size in sizes for way in ("pca", "autoencoder")},
         },
         {
             **dict.fromkeys(("train_images", "test_images", "pixels"), COUNT),

@@ -8,18 +8,18 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import option, positive, positive_number
+from autoencoder.lecture.command_line import LARGEST, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import DataOptions, measure_psnr, one_of_each
 from autoencoder.metrics import psnr
-from autoencoder.models import AutoEncoder
+from autoencoder.models import Denoiser
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import random_generator
@@ -30,24 +30,52 @@ if TYPE_CHECKING:
 __all__ = ["section"]
 
 
+def positive_or_none(text: str) -> int:
+    """A bottleneck's size, or 0 for none."""
+    return 0 if text == "0" else positive(text)
+
+
+positive_or_none.__name__ = f"whole number from 0 to {LARGEST}"  # what argparse calls it
+
+
 @dataclass
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
     train_images: int = option(positive, "training images to use", smoke=1_000, default=60_000)
     test_images: int = option(positive, "test images to measure on", smoke=200, default=10_000)
-    latent_size: int = option(positive, "d, the size of the bottleneck", default=32)
-    noise_std: float = option(
-        positive_number, "standard deviation of the noise; pixels are in [0, 1]", default=0.5
+    latent_size: int | None = option(
+        positive_or_none,
+        "d, the size of the bottleneck; 0 for none, so that what was learnt serves any size "
+        "(default: 32, with --data 0)",
+        default=None,
+    )
+    noise_std: float | None = option(
+        positive_number,
+        "standard deviation of the noise; pixels are in [0, 1] (default: 0.5, with --data 0.1)",
+        default=None,
     )
 
 
 NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
+def check(run: Run[Options]) -> None:
+    """Other people's images are seldom digits: little noise, and no bottleneck to lose them in."""
+    options, is_mnist = run.options, run.options.data is None
+    if options.latent_size is None:
+        options.latent_size = 32 if is_mnist else 0
+    if options.noise_std is None:
+        options.noise_std = 0.5 if is_mnist else 0.1
+    run.require_images()
+
+
 def compute(run: Run[Options]) -> Results:
     """Train the denoiser, then measure it at the noise it was trained on and at others."""
     options = run.options
+    assert options.latent_size is not None
+    assert options.noise_std is not None
+    size = options.latent_size
     noise = GaussianNoise(options.noise_std)
     train = run.images("train", options.train_images)
     clean = run.images("test", options.test_images)
@@ -55,7 +83,7 @@ def compute(run: Run[Options]) -> Results:
     noisy = noise(clean, random_generator(options.seed, "evaluation"))
     model, rows = run.trained(
         "denoiser",
-        lambda: AutoEncoder(options.latent_size),
+        lambda: run.autoencoder(size) if size else Denoiser(train.shape[1]),
         train,
         corruption=noise,
         evaluate=measure_psnr(noisy, clean, options.workers),
@@ -65,7 +93,7 @@ def compute(run: Run[Options]) -> Results:
     for level in NOISE_LEVELS:
         drawn = GaussianNoise(level)(few, random_generator(options.seed, "evaluation", 1))
         measured.append((psnr(drawn, few), psnr(reconstruct(model, drawn, options.workers), few)))
-    shown = one_of_each(run.dataset.labels("test")[: len(clean)])
+    shown = one_of_each(run.labels("test", len(clean)))
     arrays = {
         "clean": clean[shown],
         "noisy": noisy[shown],
@@ -88,7 +116,7 @@ def compute(run: Run[Options]) -> Results:
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    images, levels = "N 1 H W", len(NOISE_LEVELS)
+    images, levels = "N C H W", len(NOISE_LEVELS)
     return Needs(
         {
             **dict.fromkeys(("clean", "noisy", "denoised"), images),
@@ -148,13 +176,18 @@ def summary(results: Results) -> list[str]:
         f"PSNR on {numbers['test_images']:,} test images: {numbers['noisy_psnr_db']:.2f} dB noisy, "
         f"{numbers['denoised_psnr_db']:.2f} dB denoised, trained on "
         f"{numbers['train_images']} images, {numbers['epochs']} times each (noise of standard "
-        f"deviation {numbers['noise_std']:g}, d = {numbers['latent_size']}): "
+        f"deviation {numbers['noise_std']:g}, {_bottleneck(numbers)}): "
         f"a gain of {gain:.2f} dB.",
         "digits: the strokes come back where the noise hid them, a little soft: squared loss "
         "gives the mean of all digits that could lie under the noise.",
         f"psnr_by_noise: {_against_the_input(results)} The noise it was trained on has standard "
         f"deviation {numbers['noise_std']:g}.",
     ]
+
+
+def _bottleneck(numbers: dict[str, Any]) -> str:
+    size = numbers["latent_size"]
+    return f"d = {size}" if size else "no bottleneck"
 
 
 def _against_the_input(results: Results) -> str:
@@ -182,5 +215,5 @@ section = Section(
     summary=summary,
     needs=needs,
     options=Options,
-    check=Run.require_images,
+    check=check,
 )

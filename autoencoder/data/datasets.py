@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy
 
@@ -37,9 +38,12 @@ class Dataset:
     name : str
         What the set is called.
     train_images, test_images : numpy.ndarray
-        uint8, shape (N, height, width), 0 to 255.
-    train_labels, test_labels : numpy.ndarray
-        Integers, shape (N,).
+        (N, height, width) or (N, channels, height, width), uint8 from 0 to 255 or float32 from 0
+        to 1.
+    train_labels, test_labels : numpy.ndarray or None
+        Integers (N,), or None where there are no labels.
+    classes : sequence of str
+        What the labels 0, 1, ... are called; empty where nobody said.
 
     Examples
     --------
@@ -50,40 +54,50 @@ class Dataset:
 
     name: str
     train_images: numpy.ndarray
-    train_labels: numpy.ndarray
+    train_labels: numpy.ndarray | None
     test_images: numpy.ndarray
-    test_labels: numpy.ndarray
+    test_labels: numpy.ndarray | None
+    classes: tuple[str, ...] = ()
 
     def images(self, split: str, count: int | None = None) -> numpy.ndarray:
         """Give the images of a split ("train" or "test") as a network takes them.
 
-        A new array (N, 1, height, width), float32 in [0, 1]; with ``count`` only the first so many.
+        A new array (N, C, height, width), float32 in [0, 1]; with ``count`` only the first so many.
         """
-        pixels = self._of(split, self.train_images, self.test_images)
-        images = pixels[:count, numpy.newaxis].astype(numpy.float32)  # (N, 1, H, W)
-        images /= numpy.float32(255)
+        pixels = self._of(split, self.train_images, self.test_images)[:count]
+        images = pixels.reshape(len(pixels), *self.image_shape).astype(numpy.float32)
+        if pixels.dtype == numpy.uint8:
+            images /= numpy.float32(255)
         return images
 
-    def labels(self, split: str) -> numpy.ndarray:
-        """Give the labels of a split ("train" or "test"): integers (N,)."""
+    def labels(self, split: str) -> numpy.ndarray | None:
+        """Give the labels of a split ("train" or "test"): integers (N,), or None without labels."""
         return self._of(split, self.train_labels, self.test_labels)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        *channels, height, width = self.train_images.shape[1:]
+        return (channels[0] if channels else 1), height, width
 
     @functools.cached_property
     def digest(self) -> str:
         """The SHA-256 of all images and labels: another for other data of the same shapes."""
-        return digest_of(self.train_images, self.train_labels, self.test_images, self.test_labels)
+        arrays = (self.train_images, self.train_labels, self.test_images, self.test_labels)
+        return digest_of(*(array for array in arrays if array is not None))
 
     @staticmethod
-    def _of(split: str, train: numpy.ndarray, test: numpy.ndarray) -> numpy.ndarray:
+    def _of(split: str, train: Any, test: Any) -> Any:
         if split not in ("train", "test"):
             raise ValueError(f"split must be 'train' or 'test', not {shown(split)}")
         return train if split == "train" else test
 
     def __repr__(self) -> str:
-        count, height, width = self.train_images.shape
+        channels, height, width = self.image_shape
         return (
-            f"Dataset({self.name!r}, {count} training and {len(self.test_images)} test images "
-            f"of {height} x {width})"
+            f"Dataset({self.name!r}, {len(self.train_images)} training and "
+            f"{len(self.test_images)} test images of {height} x {width}"
+            f"{'' if channels == 1 else f' x {channels}'})"
         )
 
 

@@ -264,11 +264,12 @@ def build_parser(
         if each.metadata:
             values = [str(value) for value in each.metadata["presets"].values()]
             shown = values[0] if len(set(values)) == 1 else " / ".join(values)
+            stated = "" if each.default is None else f" (default: {shown})"  # else help says it
             parser.add_argument(
                 f"--{each.name.replace('_', '-')}",
                 type=each.metadata["type"],
                 choices=each.metadata["choices"],
-                help=f"{each.metadata['help']} (default: {shown})",
+                help=each.metadata["help"] + stated,
             )
     parser.set_defaults(**{each.name: each.default for each in fields(options)})
     return parser

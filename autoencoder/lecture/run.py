@@ -18,7 +18,7 @@ import numpy
 from autoencoder.data import datasets
 from autoencoder.data.idx import IdxError
 from autoencoder.lecture.command_line import CommonOptions, OptionError
-from autoencoder.models import AutoEncoder
+from autoencoder.models import IMAGE_SIDES, AutoEncoder
 from autoencoder.storage.checkpoint import digest_of
 from autoencoder.storage.files import atomic_write, file_lock
 from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
@@ -208,8 +208,18 @@ class Run(Generic[_Options]):
         self._dataset = other.dataset
 
     def images(self, split: str, count: int | None = None) -> numpy.ndarray:
-        """The first ``count`` images of a split, (N, 1, H, W) float32 in [0, 1]."""
+        """The first ``count`` images of a split, (N, C, H, W) float32 in [0, 1]."""
         return self.dataset.images(split, count)
+
+    def labels(self, split: str, count: int) -> numpy.ndarray:
+        """The labels of the first ``count`` images; without labels each is a class of its own."""
+        labels = self.dataset.labels(split)
+        return numpy.arange(count) if labels is None else labels[:count]
+
+    def autoencoder(self, latent_size: int) -> AutoEncoder:
+        """The lecture's autoencoder, for images of the size and channels of the data."""
+        channels, height, width = self.dataset.image_shape
+        return AutoEncoder(latent_size, (height, width), channels)
 
     def settings(self, **changes: Any) -> TrainingSettings:
         """Training settings from the options, with changes."""
@@ -317,11 +327,12 @@ def _load_fitting(folder: str) -> datasets.Dataset:
     for name, images in (("training", dataset.train_images), ("test", dataset.test_images)):
         if not len(images):
             raise OptionError(f"--data: {folder} holds no {name} images")
-    size, expected = dataset.train_images.shape[1:], AutoEncoder.sample_shape[1:]
-    if size != expected:
+    _, *sides = dataset.image_shape
+    low, high = IMAGE_SIDES
+    if not all(low <= side <= high for side in sides):
         raise OptionError(
-            f"--data: the images in {folder} are {size[0]} x {size[1]}, the lecture's networks "
-            f"take {expected[0]} x {expected[1]}"
+            f"--data: the images in {folder} are {sides[0]} x {sides[1]}, the lecture's networks "
+            f"take {low} x {low} to {high} x {high}"
         )
     return dataset
 

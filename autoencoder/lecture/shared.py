@@ -21,6 +21,7 @@ __all__ = [
     "DataOptions",
     "DeepOptions",
     "epochs_for",
+    "in_colour",
     "latent_sizes",
     "measure_error",
     "measure_psnr",
@@ -117,7 +118,7 @@ def trained_autoencoder(run: Run[Any], latent_size: int) -> tuple[AutoEncoder, l
     test = run.images("test", options.test_images)
     model, rows = run.trained(
         f"autoencoder-d{latent_size}",
-        lambda: AutoEncoder(latent_size),
+        lambda: run.autoencoder(latent_size),
         run.images("train", options.train_images),
         run.settings(epochs=epochs_for(options, latent_size)),
         evaluate=measure_error(test, test, options.workers),
@@ -184,7 +185,7 @@ def table_of(results: Results, row: str, column: str, value: str) -> dict[tuple[
 
 
 def tinted(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
-    """Grey images (N, 1, H, W) in colour, erased pixels blue: nobody takes them for black ink.
+    """Images (N, C, H, W) in colour, erased pixels blue: nobody takes them for black ink.
 
     Examples
     --------
@@ -192,4 +193,15 @@ def tinted(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
     [[0.35, 0.0], [0.6, 0.0], [0.85, 0.0]]
     """
     colour = numpy.array(ERASED_COLOUR).reshape(3, 1, 1)
-    return numpy.where(mask, colour, numpy.repeat(images, 3, axis=1))
+    return numpy.where(mask, colour, in_colour(images))
+
+
+def in_colour(images: numpy.ndarray) -> numpy.ndarray:
+    """Images (N, 1 or 3, H, W) with three channels, to stand beside tinted ones.
+
+    Examples
+    --------
+    >>> in_colour(numpy.zeros((2, 1, 28, 28))).shape
+    (2, 3, 28, 28)
+    """
+    return numpy.broadcast_to(images, (len(images), 3, *images.shape[2:]))

@@ -13,10 +13,12 @@ from autoencoder.models import (
     DenseAutoEncoder,
     MLPAutoEncoder,
     SmoothAutoEncoder,
+    count_multiplications,
+    count_parameters,
     mlp,
 )
 from autoencoder.training import TrainingSettings, train
-from minigrad import Tensor
+from minigrad import Tensor, no_grad
 
 LISTING = """\
 AutoEncoder(
@@ -131,9 +133,61 @@ def test_trained_weights_move_to_pytorch_and_back_with_one_line(trained_denoiser
 
 
 def test_denoiser_without_bottleneck_keeps_the_size_of_any_image():
-    for size in (28, 35):
-        x = numpy.zeros((2, 1, size, size), "float32")
-        assert reconstruct(Denoiser(4), x).shape == x.shape
+    for channels, height, width in ((1, 28, 28), (1, 35, 35), (3, 9, 50)):
+        x = numpy.zeros((2, channels, height, width), "float32")
+        assert reconstruct(Denoiser(channels, features=4), x).shape == x.shape
+
+
+def test_the_bottleneck_is_d_numbers_at_every_size_from_16_to_128():
+    for size in range(16, 129):
+        channels = 1 + size % 4
+        model = AutoEncoder(3, size, channels)
+        x = Tensor(numpy.zeros((1, channels, size, size), "float32"))
+        with no_grad():
+            z = model.encoder(x)
+            assert z.shape == (1, 3, 1, 1)
+            assert model.decoder(z).shape == x.shape
+    kernels = {size: AutoEncoder(1, size).encoder[8].kernel_size[0] for size in (16, 28, 64, 128)}
+    assert kernels == {16: 1, 28: 4, 64: 13, 128: 29}
+
+
+def test_output_padding_is_printed_only_where_a_side_is_no_multiple_of_four():
+    for size in range(16, 129):
+        assert ("output_padding" in repr(AutoEncoder(1, size))) == (size % 4 != 0), size
+
+
+def test_a_network_of_128_pixels_learns_1_8_million_numbers_and_costs_39_times_one_of_28():
+    small, large = AutoEncoder(32), AutoEncoder(32, 128, channels=3)
+    # By hand: places of the output times kernel times maps, the decoder the same way back.
+    layers = [(24, 25, 1), (20, 25, 32), (9, 16, 32), (4, 9, 32), (1, 16, 32)]
+    assert count_multiplications(small, small.sample_shape) == 2 * sum(
+        side**2 * kernel * maps * 32 for side, kernel, maps in layers
+    )
+    ratio = count_multiplications(large, large.sample_shape) / 24_383_488
+    assert (round(count_parameters(large) / 1e6, 1), round(ratio)) == (1.8, 39)
+
+
+@pytest.mark.parametrize("size", [(17, 17), (30, 45), (64, 64)])
+def test_images_of_other_sizes_come_out_as_pytorch_computes_them(size):
+    torch = pytest.importorskip("torch")
+    minigrad.manual_seed(0)
+    model = AutoEncoder(5, size, channels=3)
+    names = {"Sequential": torch.nn.Sequential, "nn": torch.nn}
+    both = []
+    for part in (model.encoder, model.decoder):  # what is printed is the constructor's call
+        both.append(torch.nn.Sequential(*(eval(f"nn.{layer!r}", names) for layer in part)))
+    twin = torch.nn.ModuleDict({"encoder": both[0], "decoder": both[1]})
+    twin.load_state_dict({k: torch.from_numpy(v) for k, v in model.state_dict().items()})
+    x = numpy.random.default_rng(0).random((2, 3, *size), dtype="float32")
+    with torch.no_grad():
+        theirs = both[1](both[0](torch.from_numpy(x))).numpy()
+    numpy.testing.assert_allclose(reconstruct(model, x), theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [15, 129, (16, 200), (28, 28, 28), (), "28"])
+def test_sizes_no_autoencoder_has_are_refused(size):
+    with pytest.raises((TypeError, ValueError), match="AutoEncoder: image_size"):
+        AutoEncoder(8, size)
 
 
 MODELS = {

@@ -91,7 +91,7 @@ MODELS = [
     (TypeError, "shape .*'28'", lambda w: DenseAutoEncoder(2, shape="28")),
     (ValueError, "shape", lambda w: DenseAutoEncoder(2, shape=(0, 3))),
     (ValueError, "Denoiser: channels .*0", lambda w: Denoiser(0)),
-    (TypeError, "Denoiser: channels .*'a'", lambda w: Denoiser("a")),
+    (TypeError, "Denoiser: features .*'a'", lambda w: Denoiser(1, "a")),
     (ValueError, "mlp: expected at least", lambda w: mlp(2)),
     (ValueError, "out_features", lambda w: mlp(2, 0, 2)),
     (ValueError, "mlp: expected at least", lambda w: MLPAutoEncoder()),

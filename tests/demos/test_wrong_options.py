@@ -42,7 +42,7 @@ REFUSED = {
     "epochs in words": (["--epochs", "two"], "whole number from 1"),
     "no epochs": (["--epochs"], "expected one argument"),
     "an empty batch": (["--batch-size", "0"], "whole number from 1"),
-    "no latents": (["--latent-size", "0"], "whole number from 1"),
+    "no latents": (["--latent-size", "-1"], "whole number from 0"),
     "no images": (["--train-images", "0"], "whole number from 1"),
     "negative images": (["--test-images", "-1"], "whole number from 1"),
     "negative noise": (["--noise-std", "-1"], "positive number"),
@@ -95,7 +95,7 @@ REFUSED = {
     "an empty seed": (["--seed", ""], "invalid whole number from 0"),
     "a seed without end": (["--seed", "9" * 5_000], "invalid whole number from 0"),
     "epochs that are no number": (["--epochs", "nan"], "invalid whole number from 1"),
-    "a size no array has": (["--latent-size", str(10**30)], "invalid whole number from 1"),
+    "a size no array has": (["--latent-size", str(10**30)], "invalid whole number from 0"),
     "noise that overflows": (["--noise-std", "1e308"], "invalid positive number"),
     "a folder of two lines": (["--out", "a\nb"], "invalid folder value: 'a\\nb'"),
     "a folder of Unicode's two lines": (["--data", "a\u2028b"], "invalid folder value"),
@@ -212,9 +212,8 @@ def test_every_demo_refuses_in_the_same_way(name, arguments, words, place, capsy
 UNFIT = {
     "no training images": ((0, 20, (28, 28)), "holds no training images"),
     "no test images": ((20, 0, (28, 28)), "holds no test images"),
-    "narrow images": ((40, 40, (28, 20)), "are 28 x 20, the lecture's networks take 28 x 28"),
-    "32 pixels": ((40, 40, (32, 32)), "are 32 x 32, the lecture's networks take 28 x 28"),
-    "64 pixels": ((40, 40, (64, 64)), "are 64 x 64, the lecture's networks take 28 x 28"),
+    "low images": ((40, 40, (28, 15)), "are 28 x 15, the lecture's networks take 16 x 16 to 128"),
+    "200 pixels": ((40, 40, (200, 32)), "are 200 x 32, the lecture's networks take 16 x 16 to 128"),
 }
 
 

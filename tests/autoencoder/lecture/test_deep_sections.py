@@ -111,14 +111,14 @@ def test_the_default_presets_train_the_same_models_once():
 
 
 def test_the_table_of_layers_is_the_lectures():
-    layers = train_autoencoder.layer_table(8)
+    layers = train_autoencoder.layer_table(AutoEncoder(8))
     assert [row["shape"][1] for row in layers] == [28, 24, 20, 9, 4, 1, 4, 9, 20, 24, 28]
     assert [row["shape"][0] for row in layers] == [1, 32, 32, 32, 32, 8, 32, 32, 32, 32, 1]
     # out * in * height * width of each kernel, and a bias for each output channel
     expected = [0, 832, 25_632, 16_416, 9_248, 4_104, 4_128, 9_248, 16_416, 25_632, 801]
     assert [row["parameters"] for row in layers] == expected
     assert sum(expected) == 112_457
-    other = train_autoencoder.layer_table(2)
+    other = train_autoencoder.layer_table(AutoEncoder(2))
     changed = [i for i, (a, b) in enumerate(zip(layers, other)) if a != b]
     assert changed == [5, 6]
 

@@ -34,12 +34,13 @@ from autoencoder.training.state import (
     TrainingState,
     load_state,
     save_state,
+    share_state,
     write_rows,
 )
 from minigrad import Tensor, device, nn, optim
 from minigrad import functional as F
 from minigrad.backend import Array, one_blas_thread, to_device, use_device
-from minigrad.parallel import shard_gradients, suggest_shard_size
+from minigrad.parallel import Communicator, shard_gradients, suggest_shard_size
 
 __all__ = ["CHECKPOINT", "METRICS", "train"]
 
@@ -63,6 +64,7 @@ def train(
     resume: bool = False,
     title: str = "training",
     quiet: bool = False,
+    ranks: Communicator | None = None,
 ) -> list[Row]:
     """Train a model to give back clean samples, from the samples or from corrupted ones.
 
@@ -94,6 +96,11 @@ def train(
         What the progress bar says.
     quiet : bool
         Show no progress.
+    ranks : Communicator, optional
+        The processes that train this model together, from :func:`minigrad.parallel.find_ranks`;
+        by default this one alone. Each calls with the same arguments and ends with the same model,
+        which on the CPU is one process's to the bit. All start from rank 0's model. Rank 0 writes,
+        shows progress, and reads the checkpoint.
 
     Returns
     -------
@@ -118,6 +125,9 @@ def train(
         at the next interval.
     CheckpointError
         If resuming from a checkpoint that is damaged or of another run.
+    RankError
+        If another rank raised one of these, or the ranks train on other samples, or by other
+        settings, or have come to other weights.
 
     Examples
     --------
@@ -127,16 +137,18 @@ def train(
     >>> [row["epoch"] for row in rows], rows[2]["train_loss"] < rows[0]["train_loss"]
     ([1, 2, 3], True)
     """
-    _check_arguments(model, samples, settings, folder)
-    _check_targets(targets, samples)
+    ranks = ranks or Communicator()
+    with ranks.failing_together():
+        # The folder need not be on the other ranks' machines.
+        _check_arguments(model, samples, settings, folder if ranks.rank == 0 else None)
+        _check_targets(targets, samples)
     with stop_request() as stop, one_blas_thread(), use_device(device(settings.device)):
-        learner = Learner(model, samples, settings, corruption, targets, loss)
+        learner = Learner(model, samples, settings, corruption, targets, loss, ranks)
         checkpoint = None if folder is None else Path(folder) / CHECKPOINT
         watch = FiniteWatch(learner.loss, learner.parameters, learner.optimizer, checkpoint)
-        progress = Progress(title, settings, len(samples), quiet)
-        writer = StateWriter(learner.write, folder, settings.save_seconds, progress.warn)
-        if resume and checkpoint is not None and checkpoint.exists():
-            learner.load(checkpoint)
+        progress = Progress(title, settings, len(samples), quiet or ranks.rank > 0)
+        writer = StateWriter(learner.write, folder, settings.save_seconds, progress.warn, ranks)
+        learner.begin(checkpoint if resume else None)
         state = learner.state
 
         for epoch in range(state.epoch, settings.epochs):
@@ -155,31 +167,35 @@ def train(
                     bar.update(len(indices))
                     position += f" of {learner.steps}"
                     is_last = state.step == learner.steps
-                    is_stopping = bool(stop)  # asked once: the signal may come in between
-                    is_saving = is_stopping or writer.is_due()
+                    # Asked once: a signal may come in between. One rank's is every rank's.
+                    stopped_by, is_due = ranks.maximum(stop.signal_number, writer.is_due())
+                    is_saving = stopped_by or is_due
                     if is_last or is_saving or state.step % settings.log_steps == 0:
                         state.running_loss = watch.finite_loss(float(total_loss), position)
                         progress.show_loss(bar, state.running_loss, state.step)
                     state.seconds = time.monotonic() - started
                     if is_saving and not is_last:
                         watch.require_finite_state(position)
-                        writer.save(final=is_stopping)
-                    if is_stopping and not is_last:
-                        raise Interrupted(stop.signal_number, position)
+                        learner.require_same_weights(position)
+                        writer.save(final=bool(stopped_by))
+                    if stopped_by and not is_last:
+                        raise Interrupted(stopped_by, position)
 
             row = learner.finish_epoch()
             if evaluate is not None:
                 row.update(evaluate(model))
             position = f"the end of epoch {state.epoch}"
-            is_stopping = bool(stop)
+            (stopped_by,) = ranks.maximum(stop.signal_number)
             watch.require_finite_state(position)
-            writer.save(final=is_stopping or state.epoch == settings.epochs)
+            learner.require_same_weights(position)
+            writer.save(final=bool(stopped_by) or state.epoch == settings.epochs)
             progress.report(row)
-            if is_stopping:
-                raise Interrupted(stop.signal_number, position)
+            if stopped_by:
+                raise Interrupted(stopped_by, position)
 
-        if stop:  # in the last moment: whoever called is to stop too
-            raise Interrupted(stop.signal_number, "the end of training")
+        (stopped_by,) = ranks.maximum(stop.signal_number)
+        if stopped_by:  # in the last moment: whoever called is to stop too
+            raise Interrupted(stopped_by, "the end of training")
     return state.rows
 
 
@@ -194,7 +210,9 @@ class Learner:
         corruption: Corruption | None,
         targets: numpy.ndarray | None = None,
         loss: Loss | None = None,
+        ranks: Communicator | None = None,
     ) -> None:
+        self.ranks = ranks or Communicator()
         self.model = model
         self.samples = samples
         self.settings = settings
@@ -260,6 +278,7 @@ class Learner:
             batch,
             shard_size=self.shard_size if self.device.type == "cpu" else len(batch[0]),
             workers=self.settings.workers,
+            ranks=self.ranks,
         )
 
     def update(self, gradients: list[Tensor]) -> None:
@@ -309,6 +328,20 @@ class Learner:
         path = folder / CHECKPOINT
         save_state(path, self.state, self.model, self.optimizer, self.schedule, self.identity)
 
+    def begin(self, checkpoint: Path | None) -> None:
+        """Go on from a checkpoint of the same run, if it is there; all ranks from the same state.
+
+        Rank 0 reads it: the others may have no such file.
+        """
+        found = checkpoint is not None and self.ranks.decided(checkpoint.exists)
+        if found and checkpoint is not None:
+            self.ranks.decided(lambda: self.load(checkpoint))
+        if self.ranks.size > 1:
+            self.ranks.require_same("one of the settings", self.settings.decisive)
+            self.ranks.require_same("one of the samples", digest_of(self.samples))
+            parts = self.state, self.model, self.optimizer, self.schedule
+            self.state = share_state(self.ranks, *parts)
+
     def load(self, checkpoint: Path) -> None:
         """Go on from a checkpoint of the same run."""
         self.state = load_state(
@@ -320,6 +353,12 @@ class Learner:
             steps=self.steps,
             epochs=self.settings.epochs,
         )
+
+    def require_same_weights(self, position: str) -> None:
+        """Raise unless all ranks have the same weights, to the bit: on the CPU that is promised."""
+        if self.ranks.size > 1 and self.device.type == "cpu":
+            digests = [digest_of(parameter.data) for parameter in self.parameters.values()]
+            self.ranks.require_same(f"{position}: a weight, from the same steps,", digests)
 
 
 def map_one_ahead(function: Callable[..., Any], *arguments: Iterable[Any]) -> Iterator[Any]:

@@ -37,6 +37,7 @@ from autoencoder.storage.files import WriteError, atomic_write
 from autoencoder.storage.results import epoch_rows
 from minigrad import nn, optim
 from minigrad.backend import shown
+from minigrad.parallel import Communicator
 
 __all__ = [
     "CHECKPOINT",
@@ -125,7 +126,8 @@ class StateWriter:
     temporary folder instead, and the failure is an error.
 
     ``write`` writes the state into a folder; with the folder None nothing is written. ``seconds``
-    lie between two writes in the midst of an epoch. ``warn`` takes what is to be reported.
+    lie between two writes in the midst of an epoch. ``warn`` takes what is to be reported. Of
+    several ``ranks`` rank 0 writes; the others wait for it, and learn of its failure.
     """
 
     def __init__(
@@ -134,22 +136,25 @@ class StateWriter:
         folder: str | os.PathLike[str] | None,
         seconds: float,
         warn: Callable[[str], None],
+        ranks: Communicator,
     ) -> None:
         self.write = write
         self.folder = None if folder is None else Path(folder)
         self.seconds = seconds
         self.warn = warn
+        self.ranks = ranks
         self.saved_at = time.monotonic()
         self.failure: str | None = None  # of the last attempt
 
     def is_due(self) -> bool:
-        """Whether the last attempt to write lies as long ago as it should."""
-        return time.monotonic() - self.saved_at >= self.seconds
+        """Whether the last attempt to write lies as long ago as it should: by rank 0's clock."""
+        return self.ranks.rank == 0 and time.monotonic() - self.saved_at >= self.seconds
 
     def save(self, final: bool = False) -> None:
         """Write the state; a failure is reported, but raised as WriteError if it is ``final``."""
-        if self.folder is not None:
-            self._save(self.folder, final)
+        folder = self.folder
+        if folder is not None:
+            self.ranks.decided(lambda: self._save(folder, final))
         self.saved_at = time.monotonic()
 
     def _save(self, folder: Path, final: bool) -> None:
@@ -215,6 +220,39 @@ def save_state(
     >>> load_model(path, nn.Linear(2, 1))["epoch"]
     3
     """
+    save_checkpoint(path, *_packed(state, model, optimizer, schedule, identity))
+
+
+def share_state(
+    ranks: Communicator,
+    state: TrainingState,
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    schedule: Any,
+) -> TrainingState:
+    """Give every rank the state of rank 0: model, optimiser, schedule, and how far it has got."""
+    arrays, metadata = _packed(state, model, optimizer, schedule, {})
+    shapes = {name: [array.dtype.str, array.shape] for name, array in arrays.items()}
+    shapes, metadata = ranks.broadcast([shapes, metadata])
+    for name, (dtype, shape) in shapes.items():
+        array = numpy.ascontiguousarray(arrays[name]) if ranks.rank == 0 else None
+        arrays[name] = numpy.empty(shape, dtype) if array is None else array
+        ranks.copy_from_first(arrays[name])
+    if ranks.rank == 0:
+        return state
+    _load_optimizer(arrays, metadata, optimizer, schedule)
+    model.load_state_dict(_part(arrays, "model/"))
+    return _position(metadata, metadata["rows"])
+
+
+def _packed(
+    state: TrainingState,
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    schedule: Any,
+    identity: dict[str, Any],
+) -> tuple[dict[str, numpy.ndarray], dict[str, Any]]:
+    """A state as the arrays and the metadata of a checkpoint."""
     saved = optimizer.state_dict()
     arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
     plain: dict[str, Any] = {}
@@ -237,7 +275,7 @@ def save_state(
         "optimizer": {"state": plain, "param_groups": saved["param_groups"]},
         "schedule": None if schedule is None else schedule.state_dict(),
     }
-    save_checkpoint(path, arrays, metadata)
+    return arrays, metadata
 
 
 def load_state(
@@ -286,24 +324,40 @@ def load_state(
         _check_memories(metadata, arrays, optimizer, done, path)
         _check_options(metadata, optimizer, schedule, done, path)
     try:
-        memories = {
-            int(number): {**memory, **_part(arrays, f"optimizer/{number}/")}
-            for number, memory in metadata["optimizer"]["state"].items()
-        }
-        saved = {"state": memories, "param_groups": metadata["optimizer"]["param_groups"]}
-        optimizer.load_state_dict(saved)
-        if schedule is not None:
-            schedule.load_state_dict(metadata["schedule"])
+        _load_optimizer(arrays, metadata, optimizer, schedule)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         optimizer.load_state_dict(before)
         raise CheckpointError(os.fspath(path), "training state", f"does not fit: {error}") from None
     model.load_state_dict(weights)
+    rows = [_SavedRow(os.fspath(path), i, row) for i, row in enumerate(metadata["rows"])]
+    return _position(metadata, rows)
+
+
+def _load_optimizer(
+    arrays: dict[str, numpy.ndarray],
+    metadata: dict[str, Any],
+    optimizer: optim.Optimizer,
+    schedule: Any,
+) -> None:
+    """Give an optimiser and its schedule what a checkpoint says of them."""
+    memories = {
+        int(number): {**memory, **_part(arrays, f"optimizer/{number}/")}
+        for number, memory in metadata["optimizer"]["state"].items()
+    }
+    saved = {"state": memories, "param_groups": metadata["optimizer"]["param_groups"]}
+    optimizer.load_state_dict(saved)
+    if schedule is not None:
+        schedule.load_state_dict(metadata["schedule"])
+
+
+def _position(metadata: dict[str, Any], rows: Sequence[Row]) -> TrainingState:
+    """How far a run had got, by a checkpoint's metadata."""
     return TrainingState(
         epoch=metadata["epoch"],
         step=metadata["step"],
         running_loss=float(metadata["running_loss"]),
         seconds=float(metadata["seconds"]),
-        rows=[_SavedRow(os.fspath(path), i, row) for i, row in enumerate(metadata["rows"])],
+        rows=list(rows),
     )
 
 

@@ -11,6 +11,7 @@ follows from a clock or a file, rank 0 decides: :meth:`Communicator.broadcast` a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy
@@ -155,6 +156,16 @@ class Communicator:
         if problem is not None:
             raise RankError(0, problem)
         return result
+
+    @contextlib.contextmanager
+    def failing_together(self) -> Iterator[None]:
+        """A block at whose end every rank raises if any does: its own error, or RankError."""
+        try:
+            yield
+        except Exception as error:
+            self.require_all_well(error)
+        else:
+            self.require_all_well(None)
 
     def require_all_well(self, error: BaseException | None) -> None:
         """Raise if any rank comes with an error: its own there, :class:`RankError` elsewhere."""

@@ -243,13 +243,10 @@ def map_shards(
             )
         return result.detach()
 
-    own, error = own_part(ranks, len(shards)), None
+    own = own_part(ranks, len(shards))
     threads = _workers(workers, device, len(own), ranks)
-    try:
+    with ranks.failing_together():
         run_in_order(lambda number: run(own[number]), len(own), threads, results.append)
-    except Exception as raised:
-        error = raised
-    ranks.require_all_well(error)
     with no_grad():
         rows = cat(results).data if results else None
     if rows is not None and ranks.size == 1:

@@ -1,24 +1,163 @@
-"""What is compared: every case, its measurements, and what minigrad is to reach in each."""
+"""What is compared: the libraries, the table of cases, and who is measured in each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import dataclasses
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from .peers import MATMUL, MINIGRAD, Peer
 from .problems import Problem
 
-__all__ = ["CASES", "Comparison", "Entry", "Measurement", "measurements"]
 
-MATMUL_SIZE = 1024
+@dataclass(frozen=True)
+class Peer:
+    """A library, in one of its variants."""
+
+    label: str  # in tables
+    name: str  # for --peer
+    module: str  # that speaks its language
+    package: str  # that must be installed
+    variant: str = ""  # see Settings
+    lacks: frozenset[str] = frozenset()  # of what a problem needs, or "cuda"
+
+    @property
+    def is_installed(self) -> bool:
+        return importlib.util.find_spec(self.package) is not None
+
+
+def _peer(
+    package: str, lacks: str = "", label: str = "", name: str = "", variant: str = ""
+) -> Peer:
+    module = f"{__package__}.peers.with_{package}"
+    missing = frozenset(lacks.split())
+    return Peer(label or package, name or package, module, package, variant, missing)
+
+
+MINIGRAD = _peer("minigrad")
+MATMUL = Peer("matmul", "numpy", MINIGRAD.module, "numpy")  # what arithmetic could run at
+PEERS = (  # what a library lacks it cannot do, or not in reasonable time
+    _peer("torch"),
+    _peer("torch", "dense chain", "torch channels_last", variant="channels_last"),
+    _peer("torch", "chain", "torch.compile", "torch compiled", variant="compiled"),
+    _peer("jax", "large cuda"),
+    _peer("autograd", "convolution large cuda"),
+    _peer("tinygrad", "chain large cuda"),
+    # Against itself: what the method calls a difference where there is none.
+    _peer("minigrad", label="minigrad again"),
+)
+
+
+class Comparison(NamedTuple):
+    """A ratio of two values, and what it is to reach: at most ``limit``, or at least."""
+
+    label: str
+    over: str
+    under: str
+    limit: float | None = None
+    at_least: bool = False
+
+
+class Work(NamedTuple):
+    """A problem, on so many threads (0: as asked for), in each of so many processes at once."""
+
+    problem: Problem
+    threads: int = 0
+    processes: int = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table: what every library does, and what the ratios are to reach.
+
+    Attributes
+    ----------
+    name, title : str
+        What ``--case`` calls it, and what it is.
+    work : dict of str to Work
+        By what tells them apart: ``""`` where there is only one.
+    limits : dict of str to float
+        What minigrad's value over a library's is to be at most: by the library's name, and what
+        tells the work apart: ``"torch, batch 128"``.
+    within : sequence of Comparison
+        Ratios of two works of the same library; what is to be reached is minigrad's.
+    is_beside : bool
+        Whether minigrad is compared with the others at all.
+    quantity : str
+        ``"time"``, ``"memory"`` or ``"import"``.
+    unit : str
+        What an item is called.
+    """
+
+    name: str
+    title: str
+    work: dict[str, Work]
+    limits: dict[str, float] = field(default_factory=dict)
+    within: Sequence[Comparison] = ()
+    is_beside: bool = True
+    quantity: str = "time"
+    unit: str = "image"
+
+
+def _train(batch: int, size: int = 28) -> Work:
+    return Work(Problem("train", "autoencoder", batch, size))
+
+
+def _by_batch(*batches: int) -> dict[str, Work]:
+    return {f"batch {batch}": _train(batch) for batch in batches}
+
+
+FAST, SLOW = {"torch": 1.0}, {"jax": 0.125, "tinygrad": 0.125}
+FORWARD = Problem("forward", "autoencoder", 128)
+STEP = Problem("train", "autoencoder", 128)
+DENSE, MLP = Problem("train", "dense", 256), Problem("train", "mlp", 64)
+SCALARS = Problem("chain", operations=1000)
+ELEMENTS = Problem("chain", operations=1000, elements=1000)
+WORKERS = {
+    "1 worker": Work(STEP, threads=1),
+    "2 workers": Work(STEP, threads=2),
+    "2 processes": Work(STEP, threads=1, processes=2),  # all that the machine has to give
+}
+GAINS = (
+    Comparison("gain of a second worker", "1 worker", "2 workers", 1.8, at_least=True),
+    Comparison("gain of a second process", "1 worker", "2 processes"),
+)
+SIZES = {f"{size} x {size}": _train(32, size) for size in (28, 56, 112)}
+LARGEST = ("batch 4096 / batch 128", "batch 4096", "batch 128")
+BATCHES = _by_batch(32, 128, 512, 1024, 4096)
+CASES = (
+    Case("autoencoder", "train step, batch 32", {"": _train(32)}, SLOW),
+    Case("autoencoder", "train step, batch 128", {"": _train(128)}, {**FAST, **SLOW}),
+    Case("autoencoder", "train step, batch 1024", {"": _train(1024)}, {**FAST, **SLOW}),
+    Case("autoencoder", "forward, batch 128", {"": Work(FORWARD)}, FAST),
+    Case("dense", "784-32-784, train step, batch 256", {"": Work(DENSE)}, FAST),
+    # Work so small that what is timed is the engine.
+    Case("mlp", "2-100-100-2, train step, batch 64", {"": Work(MLP)}, FAST, unit="point"),
+    Case("ops", "1,000 operations on scalars", {"": Work(SCALARS)}, FAST, unit="operation"),
+    Case("ops", "1,000 operations on 1,000 elements", {"": Work(ELEMENTS)}, FAST, unit="operation"),
+    Case(
+        "memory",
+        "peak of the train step",
+        _by_batch(128, 4096),
+        {"torch, batch 128": 0.6, "torch, batch 4096": 0.1},
+        [Comparison(*LARGEST, limit=1.3)],
+        quantity="memory",
+    ),
+    # The first of its name: the process with one worker takes no part in the others.
+    Case("scaling", "workers, batch 128", WORKERS, within=GAINS, is_beside=False),
+    Case("scaling", "batch", BATCHES, within=[Comparison(*LARGEST, limit=1.05)]),
+    Case("scaling", "image size, batch 32", SIZES),
+    Case("import", "with bytecode cached", {"": Work(Problem("import"))}, quantity="import"),
+)
+NAMES = tuple(dict.fromkeys(case.name for case in CASES))
+ON_CPU_ONLY = ("memory", "scaling", "import")
+QUICK = 256 * 28**2  # pixels in a batch: quick cases have no more
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One participant of a measurement: a library, a problem, a number of threads.
-
-    With several ``processes`` each computes the problem, all at the same time.
-    """
+    """One participant of a measurement: a library, and its work."""
 
     label: str
     peer: Peer
@@ -28,197 +167,48 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The ratio ``over / under`` of two entries (their labels), item for item.
-
-    ``limit`` is what it is to reach: at most, or, with ``at_least``, at least.
-    """
-
-    label: str
-    over: str
-    under: str
-    limit: float | None = None
-    at_least: bool = False
-
-
-@dataclass(frozen=True)
 class Measurement:
-    """Entries measured in turn, and the ratios wanted of them.
+    """A case, for the libraries at hand: entries that take turns, and ratios by their labels."""
 
-    ``quantity`` is ``"time"``, ``"memory"`` or ``"import"``; ``unit`` is what an item is called.
-    """
-
-    case: str
-    name: str
-    quantity: str
-    unit: str
-    entries: tuple[Entry, ...]
-    comparisons: tuple[Comparison, ...]
+    case: Case
+    entries: Sequence[Entry]
+    comparisons: Sequence[Comparison]
 
 
-class _Builder:
-    """Measurements for the peers, threads and extent asked for: a method for each case."""
-
-    def __init__(self, peers: Sequence[Peer], threads: int, device: str, quick: bool) -> None:
-        self.peers = peers
-        self.threads = threads
-        self.device = device
-        self.quick = quick
-
-    def taking_part(self, problem: Problem) -> list[Peer]:
-        """The peers that can do a problem."""
-        return [peer for peer in self.peers if peer.takes_part(problem, self.device)]
-
-    def beside_peers(
-        self, case: str, name: str, problem: Problem, unit: str, limits: dict[str, float]
-    ) -> Measurement:
-        """One problem, every peer."""
-        peers = self.taking_part(problem)
-        entries = [Entry(peer.label, peer, problem, self.threads) for peer in (MINIGRAD, *peers)]
-        if problem.flops is not None:
-            product = Problem("matmul", size=MATMUL_SIZE)
-            entries.append(Entry(MATMUL.label, MATMUL, product, self.threads))
-        comparisons = [
-            Comparison(f"minigrad / {peer.label}", "minigrad", peer.label, limits.get(peer.name))
-            for peer in peers
-        ]
-        return Measurement(case, name, "time", unit, tuple(entries), tuple(comparisons))
-
-    def over_range(
-        self,
-        case: str,
-        name: str,
-        problems: dict[str, Problem],
-        limits: dict[str, float],
-        growth: float | None = None,
-    ) -> Measurement:
-        """Several problems, every peer.
-
-        ``limits`` are those beside PyTorch; ``growth`` is minigrad's own, of the last problem over
-        the one with 128 images.
-        """
-        entries, comparisons = [], []
-        for what, problem in problems.items():
-            for peer in (MINIGRAD, *self.taking_part(problem)):
-                label = f"{peer.label}, {what}"
-                entries.append(Entry(label, peer, problem, self.threads))
-                if peer is not MINIGRAD:
-                    limit = limits.get(what) if peer.name == "torch" else None
-                    comparison = f"minigrad / {peer.label}, {what}"
-                    comparisons.append(Comparison(comparison, f"minigrad, {what}", label, limit))
-        first, last = "batch 128", list(problems)[-1]
-        if growth is not None and first in problems and first != last:
-            for peer in (MINIGRAD, *self.taking_part(problems[last])):
-                pair = (f"{peer.label}, {last}", f"{peer.label}, {first}")
-                own = growth if peer is MINIGRAD else None
-                comparisons.append(Comparison(f"{peer.label}: {last} / {first}", *pair, own))
-        quantity, unit = ("memory", "") if case == "memory" else ("time", "image")
-        return Measurement(case, name, quantity, unit, tuple(entries), tuple(comparisons))
-
-    def autoencoder(self) -> list[Measurement]:
-        """The lecture's network: training steps, and forward alone."""
-        slow = {"jax": 0.125, "tinygrad": 0.125}
-        work = {}
-        for batch in (32, 128) if self.quick else (32, 128, 1024):
-            limits = slow if batch == 32 else {"torch": 1.0, **slow}
-            work[f"train step, batch {batch}"] = Problem("train", "autoencoder", batch), limits
-        work["forward, batch 128"] = Problem("forward", "autoencoder", 128), {"torch": 1.0}
-        return [
-            self.beside_peers("autoencoder", name, problem, "image", limits)
-            for name, (problem, limits) in work.items()
-        ]
-
-    def dense(self) -> list[Measurement]:
-        """One matrix product down, one up."""
-        problem, name = Problem("train", "dense", 256), "784-32-784, train step, batch 256"
-        return [self.beside_peers("dense", name, problem, "image", {"torch": 1.0})]
-
-    def mlp(self) -> list[Measurement]:
-        """Work so small that what is timed is the engine."""
-        problem, name = Problem("train", "mlp", 64), "2-100-100-2, train step, batch 64"
-        return [self.beside_peers("mlp", name, problem, "point", {"torch": 1.0})]
-
-    def ops(self) -> list[Measurement]:
-        """Chains of the smallest operations, forward and backward."""
-        found = []
-        length = 100 if self.quick else 1000
-        for what, elements in (("scalars", 0), ("1,000 elements", 1000)):
-            problem = Problem("chain", operations=length, elements=elements)
-            name = f"{length:,} operations on {what}"
-            found.append(self.beside_peers("ops", name, problem, "operation", {"torch": 1.0}))
-        return found
-
-    def memory(self) -> list[Measurement]:
-        """Peak resident memory of training steps."""
-        batches = (32, 128) if self.quick else (128, 4096)
-        limits = {"batch 128": 0.6, "batch 4096": 0.1}
-        name = "peak of the train step"
-        return [self.over_range("memory", name, _by_batch(batches), limits, growth=1.3)]
-
-    def scaling(self) -> list[Measurement]:
-        """Time against batch, workers and image size."""
-        batches = (32, 128) if self.quick else (32, 128, 512, 1024, 4096)
-        sizes = (28, 56) if self.quick else (28, 56, 112)
-        by_size = {f"{n} x {n}": Problem("train", "autoencoder", 32, n) for n in sizes}
-        return [
-            self.by_workers(),  # first: the process with one worker takes no part in the others
-            self.over_range("scaling", "batch", _by_batch(batches), {}, growth=1.05),
-            self.over_range("scaling", "image size, batch 32", by_size, {}),
-        ]
-
-    def by_workers(self) -> Measurement:
-        """One thread against two; and, what the machine has to give, one process against two."""
-        problem = Problem("train", "autoencoder", 128)
-        entries, comparisons = [], []
-        for peer in (MINIGRAD, *self.taking_part(problem)):
-            one, two, apart = (
-                f"{peer.label}, {n}" for n in ("1 worker", "2 workers", "2 processes")
-            )
-            entries.append(Entry(one, peer, problem, threads=1))
-            entries.append(Entry(two, peer, problem, threads=2))
-            entries.append(Entry(apart, peer, problem, threads=1, processes=2))
-            gain, limit = f"{peer.label}: gain of a second", 1.8 if peer is MINIGRAD else None
-            comparisons.append(Comparison(f"{gain} worker", one, two, limit, at_least=True))
-            comparisons.append(Comparison(f"{gain} process", one, apart))
-        name = "workers, batch 128"
-        return Measurement("scaling", name, "time", "image", tuple(entries), tuple(comparisons))
-
-    def imports(self) -> list[Measurement]:
-        """Import of each package into a fresh interpreter."""
-        numpy = Peer("numpy", "numpy", "", "numpy")
-        packages = {peer.package: peer for peer in (MINIGRAD, numpy, *self.peers)}
-        nothing = Problem("import")
-        entries = [Entry(name, peer, nothing, self.threads) for name, peer in packages.items()]
-        comparisons = [
-            Comparison(f"minigrad / {name}", "minigrad", name)
-            for name in packages
-            if name != "minigrad"
-        ]
-        name = "with bytecode cached"
-        return [Measurement("import", name, "import", "", tuple(entries), tuple(comparisons))]
-
-
-def _by_batch(batches: Sequence[int]) -> dict[str, Problem]:
-    return {f"batch {n}": Problem("train", "autoencoder", n) for n in batches}
-
-
-_BUILDERS: dict[str, Callable[[_Builder], list[Measurement]]] = {
-    "autoencoder": _Builder.autoencoder,
-    "dense": _Builder.dense,
-    "mlp": _Builder.mlp,
-    "ops": _Builder.ops,
-    "memory": _Builder.memory,
-    "scaling": _Builder.scaling,
-    "import": _Builder.imports,
-}
-CASES = tuple(_BUILDERS)
-_ON_CPU_ONLY = ("memory", "scaling", "import")
-
-
-def measurements(
-    case: str, peers: Sequence[Peer], threads: int, device: str, quick: bool
-) -> list[Measurement]:
-    """The measurements of a case; none, where the case says nothing about the device."""
-    if device != "cpu" and case in _ON_CPU_ONLY:
-        return []
-    return _BUILDERS[case](_Builder(peers, threads, device, quick))
+def measurement(
+    case: Case, peers: Sequence[Peer], threads: int, device: str, quick: bool
+) -> Measurement | None:
+    """Who is measured in a case; None where it says nothing about the device."""
+    if device != "cpu" and case.name in ON_CPU_ONLY:
+        return None
+    peers = [MINIGRAD, *peers]
+    if case.quantity == "import":
+        packages = {peer.package: peer for peer in [*peers[::-1], MATMUL, MINIGRAD]}
+        peers = [dataclasses.replace(peer, label=name) for name, peer in packages.items()][::-1]
+    entries: dict[str, Entry] = {}
+    comparisons = []
+    for what, (problem, its_threads, processes) in case.work.items():
+        if quick and problem.batch * problem.size**2 > QUICK:
+            continue
+        which = f", {what}" if what else ""
+        needs = problem.needs | ({"cuda"} if device != "cpu" else set())
+        for peer in peers:
+            if not peer.lacks & needs:
+                label = peer.label + which
+                entries[label] = Entry(label, peer, problem, its_threads or threads, processes)
+                if case.is_beside and peer != MINIGRAD:
+                    limit = case.limits.get(peer.name + which)
+                    pair = f"{MINIGRAD.label}{which}", label
+                    comparisons.append(Comparison(f"minigrad / {label}", *pair, limit))
+        if case.quantity == "time" and not what and problem.flops:
+            product = Problem("matmul", size=1024)
+            entries[MATMUL.label] = Entry(MATMUL.label, MATMUL, product, threads)
+    for peer in peers:
+        for label, over, under, limit, at_least in case.within:
+            over, under = f"{peer.label}, {over}", f"{peer.label}, {under}"
+            if over in entries and under in entries:
+                limit = limit if peer == MINIGRAD else None
+                comparisons.append(
+                    Comparison(f"{peer.label}: {label}", over, under, limit, at_least)
+                )
+    return Measurement(case, list(entries.values()), comparisons) if entries else None

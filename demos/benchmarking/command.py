@@ -25,19 +25,14 @@ from autoencoder.storage.files import atomic_write
 from minigrad import __version__
 from minigrad.parallel.threads import usable_cores
 
-from .cases import CASES, measurements
-from .peers import PEERS, Peer
+from .cases import CASES, NAMES, PEERS, Peer, measurement
 from .process import ProcessError
-from .report import save_figures, text
-from .results import Result, as_json
+from .report import ratios_by_case, save_figures, summary, text
 from .rounds import GRADIENT_TOLERANCE, TOLERANCE, Rounds
-
-__all__ = ["main"]
 
 ROUNDS, SECONDS = 15, 0.4
 QUICK_ROUNDS, QUICK_SECONDS = 3, 0.1
-_PRESET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-NAMES = tuple(dict.fromkeys(peer.name for peer in PEERS))
+LIBRARIES = tuple(dict.fromkeys(peer.name for peer in PEERS))
 
 
 @command
@@ -48,54 +43,56 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
     """
     parser = _parser()
     options = parser.parse_args(arguments)
-    peers = [*_peers(parser, options), *extra]
-    quick = options.quick
-    rounds = options.rounds or (QUICK_ROUNDS if quick else ROUNDS)
-    seconds = options.seconds or (QUICK_SECONDS if quick else SECONDS)
-    about = {
-        "machine": _describe(peers),
-        "settings": {
-            "threads": options.threads,
-            "device": options.device,
-            "rounds": rounds,
-            "seconds_a_turn": seconds,
-            "quick": quick,
-            "tolerance": TOLERANCE,
-            "gradient_tolerance": GRADIENT_TOLERANCE,
-        },
-    }
-    _introduce(about, options.threads)
+    # All that are installed, if none is asked for; minigrad beside itself only when asked for.
+    asked = options.peer or [name for name in LIBRARIES if name != "minigrad"]
+    peers = [peer for peer in PEERS if peer.name in asked]
+    for peer in peers:
+        if options.peer and not peer.is_installed:
+            parser.error(f"{peer.name} is not installed: pip install {peer.package}")
+    peers = [*(peer for peer in peers if peer.is_installed), *extra]
+    names, threads, device = options.case or NAMES, options.threads, options.device
     wanted = [
-        measurement
+        found
         for case in CASES
-        if not options.case or case in options.case
-        for measurement in measurements(case, peers, options.threads, options.device, quick)
+        if case.name in names
+        if (found := measurement(case, peers, threads, device, options.quick))
     ]
     if not wanted:
-        parser.error(f"nothing to measure on {options.device} in {', '.join(options.case)}")
-    results: list[Result] = []
+        parser.error(f"nothing to measure on {device} in {', '.join(names)}")
+    settings = {
+        "threads": threads,
+        "device": device,
+        "rounds": options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
+        "seconds_a_turn": options.seconds or (QUICK_SECONDS if options.quick else SECONDS),
+        "quick": options.quick,
+        "tolerance": TOLERANCE,
+        "gradient_tolerance": GRADIENT_TOLERANCE,
+    }
+    machine = _machine(peers)
+    _introduce(machine, threads)
+    summaries = []
     try:
         with (
             tempfile.TemporaryDirectory(prefix="minigrad-benchmark-") as folder,
-            Rounds(Path(folder), rounds, seconds, options.device) as turns,
+            Rounds(Path(folder), settings["rounds"], settings["seconds_a_turn"], device) as turns,
         ):
-            for measurement in wanted:
-                results.append(turns.measure(measurement))
-                print(f"\n{text(results[-1])}", flush=True)
+            for found in wanted:
+                summaries.append(summary(turns.measure(found)))
+                print(f"\n{text(summaries[-1])}", flush=True)
     except ProcessError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"\n{parser.prog}: interrupted", file=sys.stderr)
         return 130
-    folder = Path(options.out) if options.out else new_folder("benchmark")
-    paths = save_figures(results, folder)
+    paths = save_figures(summaries, Path(options.out) if options.out else new_folder("benchmark"))
     if options.json:
-        path = Path(options.json)
-        atomic_write(path, json.dumps(as_json(results, about), indent=1) + "\n")
-        paths.append(path)
+        content = {"machine": machine, "settings": settings, "ratios": ratios_by_case(summaries)}
+        content["measurements"] = summaries
+        paths.append(Path(options.json))
+        atomic_write(paths[-1], json.dumps(content, indent=1) + "\n")
     print("\n" + "\n".join(f"wrote {path}" for path in paths))
-    wrong = [text for result in results for text in result.disagreements]
+    wrong = [sentence for found in summaries for sentence in found["disagreements"]]
     for sentence in wrong:
         print(f"{parser.prog}: not the same as minigrad: {sentence}", file=sys.stderr)
     return 1 if wrong else 0
@@ -109,8 +106,8 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--case", action="append", choices=CASES, help="only this case; may be repeated")
-    add("--peer", action="append", choices=NAMES, help="only this library; may be repeated")
+    add("--case", action="append", choices=NAMES, help="only this case; may be repeated")
+    add("--peer", action="append", choices=LIBRARIES, help="only this library; may be repeated")
     add("--threads", type=positive, default=2, help="for every library")
     add("--rounds", type=positive, help=f"turns of everybody ({ROUNDS}; quick: {QUICK_ROUNDS})")
     add("--seconds", type=positive_number, help=f"a turn ({SECONDS}; quick: {QUICK_SECONDS})")
@@ -121,19 +118,30 @@ def _parser() -> Parser:
     return parser
 
 
-def _peers(parser: Parser, options: argparse.Namespace) -> list[Peer]:
-    """The peers asked for, or all others that are installed."""
-    if not options.peer:
-        return [peer for peer in PEERS if peer.name != "minigrad" and peer.is_installed]
-    chosen = [peer for peer in PEERS if peer.name in options.peer]
-    for peer in chosen:
-        if not peer.is_installed:
-            parser.error(f"{peer.name} is not installed: pip install {peer.package}")
-    return chosen
+def _machine(peers: Sequence[Peer]) -> dict[str, Any]:
+    """Processor, cores, and versions of everything that takes part."""
+    versions = {"minigrad": __version__, "numpy": numpy.__version__}
+    for peer in peers:
+        if peer.package not in versions:
+            versions[peer.package] = importlib.metadata.version(peer.package)
+    processor = platform.processor() or platform.machine()
+    if (information := Path("/proc/cpuinfo")).exists():
+        lines = information.read_text().splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        processor = next(iter(names), processor)
+    preset = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+    return {
+        "processor": processor,
+        "cores": usable_cores(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "preset": {name: os.environ[name] for name in preset if name in os.environ},
+    }
 
 
-def _introduce(about: dict, threads: int) -> None:
-    machine = about["machine"]
+def _introduce(machine: dict[str, Any], threads: int) -> None:
+    """What a reader must know before believing a number."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     print(f"{machine['processor']}, {machine['cores']} cores; Python {machine['python']}")
     print(f"{versions}; {threads} threads each")
@@ -142,51 +150,16 @@ def _introduce(about: dict, threads: int) -> None:
         f"gradients within {GRADIENT_TOLERANCE:g}"
     )
     print("median (quartiles); each ratio is the median of the ratios pair by pair")
-    for note in _notes(threads):
-        print(f"note: {note}")
-
-
-def _describe(peers: Sequence[Peer]) -> dict[str, Any]:
-    """Processor, cores, and versions of everything that takes part."""
-    versions = {"minigrad": __version__, "numpy": numpy.__version__}
-    for peer in peers:
-        if peer.package not in versions:
-            versions[peer.package] = importlib.metadata.version(peer.package)
-    return {
-        "processor": _processor(),
-        "cores": usable_cores(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": versions,
-        "preset": {name: os.environ[name] for name in _PRESET if name in os.environ},
-    }
-
-
-def _notes(threads: int) -> list[str]:
-    """What a reader must know before believing a number."""
-    found = []
-    preset = [name for name in _PRESET if name in os.environ]
-    if preset:
-        unset = " ".join(f"-u {name}" for name in preset)
-        found.append(
-            f"{' and '.join(preset)} preset: NumPy's matrix products do not run at their best; "
-            f"use `env {unset} python demos/benchmark.py`"
+    if machine["preset"]:
+        unset = " ".join(f"-u {name}" for name in machine["preset"])
+        print(
+            f"note: {' and '.join(machine['preset'])} preset: NumPy's matrix products do not run "
+            f"at their best; use `env {unset} python demos/benchmark.py`"
         )
-    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
-        found.append(
-            f"the machine is busy (load {os.getloadavg()[0]:.1f}): where threads wait for each "
-            "other at every operation, as in BLAS and PyTorch, that costs most; ratios are not to "
-            "be believed"
+    if hasattr(os, "getloadavg") and (load := os.getloadavg()[0]) > 0.5:
+        print(
+            f"note: the machine is busy (load {load:.1f}), which costs most where threads wait for "
+            "each other at every operation, as in BLAS and PyTorch; ratios are not to be believed"
         )
-    if threads > usable_cores():
-        found.append(f"{threads} threads on {usable_cores()} cores")
-    return found
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    if threads > machine["cores"]:
+        print(f"note: {threads} threads on {machine['cores']} cores")

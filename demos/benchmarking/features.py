@@ -2,7 +2,7 @@
 
 Each feature is tried in a process of its own: ``python -m benchmarking.features LIBRARY FEATURE``
 prints, as JSON, what came out. What only one library can be asked stands in its module of
-``peers/``, the rest here, in the words of ``peers/task.py``.
+``peers/``, the rest here, in the words of ``peers/__init__.py``.
 """
 
 from __future__ import annotations
@@ -25,18 +25,10 @@ import numpy
 from autoencoder.lecture.command_line import Parser
 from autoencoder.lecture.terminal import command
 
-from .peers.task import images, kernel
+from .peers import IMAGES, KERNEL
 from .process import child_environment
 
-__all__ = ["FEATURES", "SAME_BITS", "answer", "main", "size", "table", "tried"]
-
-LIBRARIES = {  # and the folders of site-packages that are theirs
-    "minigrad": ("minigrad",),
-    "torch": ("torch",),
-    "jax": ("jax", "jaxlib"),
-    "autograd": ("autograd",),
-    "tinygrad": ("tinygrad",),
-}
+LIBRARIES = ("minigrad", "torch", "jax", "autograd", "tinygrad")
 SAME_BITS = "gradient_bits"
 FEATURES = {  # the function's name, and what it means that it returns True
     "deep_chain": "a chain of 10,000 operations is differentiated",
@@ -53,44 +45,34 @@ TIME_LIMIT = 120.0  # seconds for one feature
 
 def deep_chain(library: Any) -> bool:
     """``x + x + x ...``: its derivative is DEPTH + 1."""
-
-    def summed(x: Any) -> Any:
-        y = x
-        for _ in range(DEPTH):
-            y = y + x
-        return y.sum()
-
+    summed = lambda x: functools.reduce(lambda y, _: y + x, range(DEPTH), x).sum()  # noqa: E731
     x = library.array(numpy.ones(1, "float32"))
     return bool(library.host(library.gradient(summed)(x))[0] == DEPTH + 1)
 
 
 def second_derivative(library: Any) -> bool:
-    x = library.array(images())
+    x = library.array(IMAGES)
     first = library.gradient(lambda weight: (library.conv2d(x, weight, stride=2) ** 3).sum())
     second = library.gradient(lambda weight: (first(weight) ** 2).sum())
-    return bool(numpy.isfinite(library.host(second(library.array(kernel())))).all())
+    return bool(numpy.isfinite(library.host(second(library.array(KERNEL)))).all())
 
 
 def transposed_convolution(library: Any) -> bool:
-    x, weight = library.array(images()), library.array(kernel()[:3])
+    x, weight = library.array(IMAGES), library.array(KERNEL[:3])
     found = library.gradient(lambda weight: library.conv_transpose2d(x, weight, stride=2).sum())
     return library.host(found(weight)).shape == (3, 3, 5, 5)
 
 
 def gradient_bits(library: Any) -> numpy.ndarray:
-    x = library.array(images())
+    x = library.array(IMAGES)
     found = library.gradient(lambda weight: (library.conv2d(x, weight) ** 2).mean())
-    return library.host(found(library.array(kernel())))
+    return library.host(found(library.array(KERNEL)))
 
 
 def answer(library: str, feature: str) -> object:
-    """Try a feature in this process.
+    """Try a feature in this process: whether it is there, or "no" with the error's name.
 
-    Returns
-    -------
-    bool or str
-        Whether it is there; of ``gradient_bits`` a digest; a string that begins with "no" where
-        the library raised.
+    Of ``gradient_bits`` a digest.
     """
     general = (deep_chain, second_derivative, transposed_convolution, gradient_bits)
     try:
@@ -152,7 +134,7 @@ def tried(library: str, feature: str, bytecode: str) -> str:
 def size(library: str) -> tuple[int, float]:
     """Lines of Python in a package's folders, and megabytes of compiled libraries."""
     lines, compiled = 0, 0
-    for package in LIBRARIES[library]:
+    for package in ("jax", "jaxlib") if library == "jax" else (library,):
         found: Any = importlib.util.find_spec(package)
         for folder in found.submodule_search_locations or []:
             for path in Path(folder).rglob("*"):

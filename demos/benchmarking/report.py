@@ -1,67 +1,119 @@
-"""Results as text, the ratios at a glance, and time against batch."""
+"""What came out: summed up, as text, and as figures."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy
 from matplotlib.figure import Figure
 
 from autoencoder.figures import COLOURS, CYCLE, house_style, line_chart, new_figure, save
 
-from .results import Ratio, Result
-
-__all__ = ["ratio_figure", "save_figures", "scaling_figure", "text"]
+from .rounds import Result
 
 _MARKERS = "osD^vP"
 
 
-def text(result: Result) -> str:
+def quartiles(values: Sequence[float]) -> dict[str, Any]:
+    """The middle and the spread of at least one value."""
+    low, middle, high = (float(q) for q in numpy.quantile(values, [0.25, 0.5, 0.75]))
+    spread = {"lower_quartile": low, "upper_quartile": high}
+    return {"median": middle, **spread, "minimum": min(values), "count": len(values)}
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """All that a measurement gave: its entries and ratios, each with its quartiles.
+
+    A ratio is made of each round's pair, item for item.
+    """
+    case = result.measurement.case
+    is_timed = case.quantity == "time"
+    entries: dict[str, dict[str, Any]] = {}
+    for entry in result.measurement.entries:
+        if entry.label not in result.values:
+            continue
+        values, problem = result.values[entry.label], entry.problem
+        found = entries[entry.label] = {
+            "peer": entry.peer.name,
+            "variant": entry.peer.variant,
+            "threads": entry.threads,
+            "processes": entry.processes,
+            "batch": problem.batch,
+            "items_a_call": problem.items if is_timed else 1,
+            **quartiles(values),
+            "difference": result.differences.get(entry.label),
+            "values": values,
+        }
+        if is_timed:
+            found["items_a_second"] = problem.items / found["median"]
+            found["gflops"] = problem.flops and problem.flops / found["median"] / 1e9
+    for found in entries.values():
+        if "matmul" in entries and found["gflops"]:
+            found["share_of_matmul"] = found["gflops"] / entries["matmul"]["gflops"]
+    ratios = []
+    for label, over, under, limit, at_least in result.measurement.comparisons:
+        if over in entries and under in entries:
+            per_item = entries[under]["items_a_call"] / entries[over]["items_a_call"]
+            pairs = zip(entries[over]["values"], entries[under]["values"])
+            values = quartiles([per_item * a / b for a, b in pairs])
+            found = {"label": label, "over": over, "under": under, "limit": limit, **values}
+            found["at_least"], found["is_reached"] = at_least, None
+            if limit is not None:
+                median = values["median"]
+                found["is_reached"] = median >= limit if at_least else median <= limit
+            ratios.append(found)
+    return {
+        "case": case.name,
+        "name": case.title,
+        "quantity": case.quantity,
+        "unit": case.unit,
+        "entries": entries,
+        "ratios": ratios,
+        "left_out": result.left_out,
+        "disagreements": result.disagreements,
+    }
+
+
+def ratios_by_case(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The median of every ratio, by case, measurement and label."""
+    found: dict[str, Any] = {}
+    for measured in summaries:
+        medians = {ratio["label"]: ratio["median"] for ratio in measured["ratios"]}
+        found.setdefault(measured["case"], {})[measured["name"]] = medians
+    return found
+
+
+def text(measured: dict[str, Any]) -> str:
     """A table of the entries, then a line for each ratio and for each entry left out."""
-    measurement = result.measurement
-    lines = [f"{measurement.case}: {measurement.name}"]
-    rows = [_row(result, label) for label in result.values]
-    width = max([len(label) for label in result.values], default=0)
-    for row in rows:
-        name, *cells = row
-        lines.append("  " + "  ".join([f"{name:{width}}", *cells]).rstrip())
-    lines += [f"  {_ratio(ratio)}" for ratio in result.ratios()]
-    lines += [f"  {label} left out: {reason}" for label, reason in result.left_out.items()]
+    lines = [f"{measured['case']}: {measured['name']}"]
+    show = _bytes if measured["quantity"] == "memory" else _seconds
+    width = max(map(len, measured["entries"]), default=0)
+    for label, entry in measured["entries"].items():
+        spread = f"({show(entry['lower_quartile'])} to {show(entry['upper_quartile'])})"
+        cells = [f"{label:{width}}", f"{show(entry['median']):>10}", f"{spread:<26}"]
+        if "items_a_second" in entry:
+            rate = f"{entry['items_a_second']:,.0f} {measured['unit']}s/s"
+            cells.append(f"{'' if label == 'matmul' else rate:>24}")
+        if entry.get("gflops"):
+            cells.append(f"{entry['gflops']:6.0f} GFLOP/s")
+        if label != "matmul" and "share_of_matmul" in entry:
+            cells.append(f"{entry['share_of_matmul']:4.0%} of matmul")
+        if entry["difference"] is not None:
+            cells.append(f"differs by {entry['difference']:.0e}")
+        lines.append("  " + "  ".join(cells).rstrip())
+    for ratio in measured["ratios"]:
+        spread = f"{ratio['lower_quartile']:.3g} to {ratio['upper_quartile']:.3g}"
+        line = f"  {ratio['label']}: {ratio['median']:.3g} ({spread}, {ratio['count']} pairs)"
+        if ratio["limit"] is not None:
+            bound = "at least" if ratio["at_least"] else "at most"
+            reached = "reached" if ratio["is_reached"] else "missed"
+            line += f"; target {bound} {ratio['limit']:g}: {reached}"
+        lines.append(line)
+    lines += [f"  {label} left out: {reason}" for label, reason in measured["left_out"].items()]
     return "\n".join(lines)
-
-
-def _row(result: Result, label: str) -> list[str]:
-    summary, quantity = result.summary(label), result.measurement.quantity
-    show = _bytes if quantity == "memory" else _seconds
-    spread = f"({show(summary.lower_quartile)} to {show(summary.upper_quartile)})"
-    cells = [label, f"{show(summary.median):>10}", f"{spread:<26}"]
-    if label == "matmul":
-        return [*cells, " " * 24, f"{result.gflops(label):6.0f} GFLOP/s"]
-    if quantity == "time":
-        rate = result.items(label) / summary.median
-        cells.append(f"{f'{rate:,.0f} {result.measurement.unit}s/s':>24}")
-        gflops, share = result.gflops(label), result.share_of_matmul(label)
-        if gflops is not None:
-            cells.append(f"{gflops:6.0f} GFLOP/s")
-        if share is not None:
-            cells.append(f"{share:4.0%} of matmul")
-    if label in result.differences:
-        cells.append(f"differs by {result.differences[label]:.0e}")
-    return cells
-
-
-def _ratio(ratio: Ratio) -> str:
-    comparison, summary = ratio.comparison, ratio.summary
-    line = (
-        f"{comparison.label}: {summary.median:.3g} "
-        f"({summary.lower_quartile:.3g} to {summary.upper_quartile:.3g}, {summary.count} pairs)"
-    )
-    if comparison.limit is not None:
-        bound = "at least" if comparison.at_least else "at most"
-        reached = "reached" if ratio.is_reached else "missed"
-        line += f"; target {bound} {comparison.limit:g}: {reached}"
-    return line
 
 
 def _seconds(value: float) -> str:
@@ -73,53 +125,47 @@ def _bytes(value: float) -> str:
     return f"{value / 2**20:.1f} MiB"
 
 
-def save_figures(results: Sequence[Result], folder: str | os.PathLike[str]) -> list[Path]:
+def save_figures(summaries: Sequence[dict[str, Any]], folder: str | os.PathLike[str]) -> list[Path]:
     """Draw what there is to draw; gives the PNG files."""
-    figures = {"benchmark": ratio_figure(results), "scaling": scaling_figure(results)}
+    figures = {"benchmark": ratio_figure(summaries), "scaling": scaling_figure(summaries)}
     return [save(figure, Path(folder) / name)[0] for name, figure in figures.items() if figure]
 
 
-def ratio_figure(results: Sequence[Result]) -> Figure | None:
+def ratio_figure(summaries: Sequence[dict[str, Any]]) -> Figure | None:
     """For each measurement minigrad's time (or memory) over each peer's, with quartiles."""
-    rows: list[tuple[str, list[tuple[str, Ratio]]]] = []
-    for result in results:
-        by_row: dict[str, list[tuple[str, Ratio]]] = {}
-        for ratio in result.ratios():
+    rows: list[str] = []
+    by_peer: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    for measured in summaries:
+        for ratio in measured["ratios"]:
             # "minigrad / torch, batch 32": the ratios to a peer, and no others
-            before, _, label = ratio.comparison.label.partition("minigrad / ")
+            before, _, label = ratio["label"].partition("minigrad / ")
             if label and not before:
                 peer, _, what = label.partition(", ")
-                row = f"{result.measurement.case}: {what or result.measurement.name}"
-                by_row.setdefault(row, []).append((peer, ratio))
-        rows += by_row.items()
+                row = f"{measured['case']}: {what or measured['name']}"
+                if row not in rows:
+                    rows.append(row)
+                by_peer.setdefault(peer, []).append((rows.index(row), ratio))
     if not rows:
         return None
-    peers = list(dict.fromkeys(peer for _, ratios in rows for peer, _ in ratios))
     with house_style():
         figure, axes = new_figure(width=14.0, height=1.6 + 0.55 * len(rows))
         plot = axes[0, 0]
-        for i, peer in enumerate(peers, start=1):  # the first colour is minigrad's elsewhere
-            offset = 0.5 * ((i - 0.5) / len(peers) - 0.5)
-            places, summaries = [], []
-            for row, (_, ratios) in enumerate(rows):
-                for name, ratio in ratios:
-                    if name == peer:
-                        places.append(row + offset)
-                        summaries.append(ratio.summary)
-            middle = [s.median for s in summaries]
-            below = [s.median - s.lower_quartile for s in summaries]
-            above = [s.upper_quartile - s.median for s in summaries]
+        for i, (peer, found) in enumerate(by_peer.items(), start=1):  # colour 0 is minigrad's
+            offset = 0.5 * ((i - 0.5) / len(by_peer) - 0.5)
             plot.errorbar(
-                middle,
-                places,
-                xerr=[below, above],
+                [ratio["median"] for _, ratio in found],
+                [row + offset for row, _ in found],
+                xerr=[
+                    [ratio["median"] - ratio["lower_quartile"] for _, ratio in found],
+                    [ratio["upper_quartile"] - ratio["median"] for _, ratio in found],
+                ],
                 fmt=_MARKERS[i % len(_MARKERS)],
                 color=CYCLE[i % len(CYCLE)],
                 label=peer,
             )
         plot.axvline(1.0, color=COLOURS["grey"], linewidth=2)
         plot.set_xscale("log")
-        plot.set_yticks(range(len(rows)), [row for row, _ in rows])
+        plot.set_yticks(range(len(rows)), rows)
         plot.set_ylim(len(rows) - 0.5, -0.5)
         plot.set_xlabel("minigrad / peer: left of 1, minigrad takes less")
         plot.xaxis.set_major_formatter("{x:g}")
@@ -127,17 +173,15 @@ def ratio_figure(results: Sequence[Result]) -> Figure | None:
     return figure
 
 
-def scaling_figure(results: Sequence[Result]) -> Figure | None:
+def scaling_figure(summaries: Sequence[dict[str, Any]]) -> Figure | None:
     """Time an image against the batch."""
     series: dict[str, tuple[list[int], list[float]]] = {}
-    for result in results:
-        if (result.measurement.case, result.measurement.name) != ("scaling", "batch"):
-            continue
-        for label in result.values:
-            entry = result.entry(label)
-            batches, times = series.setdefault(entry.peer.label, ([], []))
-            batches.append(entry.problem.batch)
-            times.append(1e3 * result.summary(label).median / entry.problem.items)
+    for measured in summaries:
+        if (measured["case"], measured["name"]) == ("scaling", "batch"):
+            for label, entry in measured["entries"].items():
+                batches, times = series.setdefault(label.partition(",")[0], ([], []))
+                batches.append(entry["batch"])
+                times.append(1e3 / entry["items_a_second"])
     if not series:
         return None
     batches = sorted({batch for xs, _ in series.values() for batch in xs})

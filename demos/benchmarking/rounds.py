@@ -5,23 +5,20 @@ Before anything is timed, all must have computed the same.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy
 
-from .cases import Entry, Measurement
-from .peers import MATMUL, MINIGRAD
+from .cases import MATMUL, MINIGRAD, Entry, Measurement
 from .problems import Settings
-from .process import Process, ProcessError, SideBySide, child_environment
-from .results import Result
-
-__all__ = ["GRADIENT_TOLERANCE", "TOLERANCE", "Disagreement", "Rounds", "largest_difference"]
+from .process import Process, ProcessError, child_environment, run_side_by_side
 
 PAUSE = 0.02  # seconds between turns: idle threads of the last library stop spinning
 FEW = 3  # rounds of an entry whose single call takes several turns
@@ -38,6 +35,22 @@ gradient by 1.3e-3 of its largest element; without one, libraries agree within 1
 
 class Disagreement(Exception):
     """Two libraries do not compute the same thing, so their times cannot be compared."""
+
+
+@dataclass
+class Result:
+    """What a measurement gave: seconds a call, or bytes, in each round of each entry.
+
+    ``differences`` says how far an entry's results are from those of the first entry of the same
+    problem; ``left_out``, which were not measured, and why. Those whose results differ too much
+    are also ``disagreements``.
+    """
+
+    measurement: Measurement
+    values: dict[str, list[float]] = field(default_factory=dict)
+    differences: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    disagreements: list[str] = field(default_factory=list)
 
 
 def largest_difference(
@@ -71,35 +84,39 @@ def largest_difference(
     return largest
 
 
+@contextlib.contextmanager
+def _left_out_if_it_fails(result: Result, entry: Entry) -> Iterator[None]:
+    """But minigrad must not fail."""
+    try:
+        yield
+    except (Disagreement, ProcessError) as error:
+        if entry.peer == MINIGRAD:
+            raise
+        result.left_out[entry.label] = str(error)
+        if isinstance(error, Disagreement):
+            result.disagreements.append(f"{entry.label}: {error}")
+
+
 class Rounds:
     """Measures measurements; keeps a process for each library and number of threads.
 
-    Parameters
-    ----------
-    folder : Path
-        For compiled modules and results to be compared; the caller's to remove.
-    rounds : int
-        How often everybody has a turn.
-    seconds : float
-        About how long a turn is.
-    device : str
+    Compiled modules go to ``folder``; everybody has ``rounds`` turns of about ``seconds``.
     """
 
     def __init__(self, folder: Path, rounds: int, seconds: float, device: str) -> None:
-        self.folder = folder
         self.bytecode = folder / "bytecode"
         self.rounds = rounds
         self.seconds = seconds
         self.device = device
-        self._processes: dict[tuple[str, int, int], Process] = {}
-        self._broken: dict[tuple[str, int, int], str] = {}
+        self._processes: dict[tuple[str, int, int], Process | str] = {}  # or why there is none
 
     def __enter__(self) -> Rounds:
         return self
 
     def __exit__(self, *exception: object) -> None:
         for process in self._processes.values():
-            process.close()
+            if isinstance(process, Process):
+                process.close()
 
     def measure(self, measurement: Measurement) -> Result:
         """All values of a measurement.
@@ -110,114 +127,90 @@ class Rounds:
             If minigrad fails; other libraries that do are left out, and the result says why.
         """
         result = Result(measurement)
-        measure = {"time": self._times, "memory": self._memory, "import": self._imports}
-        measure[measurement.quantity](result)
+        if measurement.case.quantity == "time":
+            self._times(result)
+        elif measurement.case.quantity == "memory":
+            self._in_fresh_processes(result, range(min(self.rounds, FEW)), self._memory)
+        else:  # the first time compiles the modules
+            self._in_fresh_processes(result, range(-1, self.rounds), self._import)
         return result
 
     def _times(self, result: Result) -> None:
-        with ExitStack() as prepared:
-            ready = list(self._ready(result, prepared))
-            for turn in range(self.rounds):
-                # A B, then B A: a machine that becomes slower favours neither.
-                for entry, processes, calls, rounds in ready if turn % 2 == 0 else ready[::-1]:
-                    if turn < rounds:
-                        time.sleep(PAUSE)
-                        value = processes.run(entry.label, calls)
-                        result.values.setdefault(entry.label, []).append(value)
-
-    def _ready(
-        self, result: Result, prepared: ExitStack
-    ) -> Iterator[tuple[Entry, SideBySide, int, int]]:
-        """Entries prepared, checked and warmed up; with calls a turn, and number of turns."""
+        for process in self._processes.values():
+            if isinstance(process, Process):
+                with contextlib.suppress(ProcessError):
+                    process.call("forget")
         reference: dict = {}
+        ready = []
         for entry in result.measurement.entries:
-            try:
-                processes = self._processes_of(entry)
-                processes.prepare(entry.label, entry.problem)
-                prepared.callback(processes.drop, entry.label)
-                if entry.peer is not MATMUL:
-                    self._compare(result, entry, processes, reference)
-                calls, rounds = self._warm_up(entry, processes)
-            except Disagreement as error:
-                result.left_out[entry.label] = str(error)
-                result.disagreements.append(f"{entry.label}: {error}")
-            except ProcessError as error:
-                if entry.peer is MINIGRAD:
-                    raise
-                result.left_out[entry.label] = str(error)
-            else:
-                yield entry, processes, calls, rounds
+            with _left_out_if_it_fails(result, entry):
+                numbers = range(entry.processes)
+                processes = [self._process(entry, number) for number in numbers]
+                for process in processes:
+                    process.call("prepare", entry.label, entry.problem)
+                if entry.peer != MATMUL:  # against minigrad's, the first of the same problem
+                    values = processes[0].call("check", entry.label)
+                    if entry.problem in reference:
+                        difference = largest_difference(reference[entry.problem], values)
+                        result.differences[entry.label] = difference
+                    reference.setdefault(entry.problem, values)
+                ready.append((entry.label, processes, *self._warm_up(entry.label, processes)))
+        for turn in range(self.rounds):
+            # A B, then B A: a machine that becomes slower favours neither.
+            for label, processes, calls, rounds in ready if turn % 2 == 0 else ready[::-1]:
+                if turn < rounds:
+                    time.sleep(PAUSE)
+                    value = run_side_by_side(processes, label, calls)
+                    result.values.setdefault(label, []).append(value)
 
-    def _compare(
-        self, result: Result, entry: Entry, processes: SideBySide, reference: dict
-    ) -> None:
-        """Against the first entry of the same problem, which is minigrad's."""
-        file = self.folder / "results.npz"
-        processes.check(entry.label, str(file))
-        with numpy.load(file, allow_pickle=False) as archive:
-            values = {name: archive[name] for name in archive.files}
-        if entry.problem in reference:
-            difference = largest_difference(reference[entry.problem], values)
-            result.differences[entry.label] = difference
-        else:
-            reference[entry.problem] = values
-
-    def _warm_up(self, entry: Entry, processes: SideBySide) -> tuple[int, int]:
+    def _warm_up(self, label: str, processes: list[Process]) -> tuple[int, int]:
         """Calls that fill a turn, and the number of turns."""
         calls, total = 1, 0.0
         while True:
-            seconds = processes.run(entry.label, calls)
+            seconds = run_side_by_side(processes, label, calls)
             total += seconds * calls
             if total >= self.seconds:
                 rounds = min(self.rounds, FEW) if seconds > 4 * self.seconds else self.rounds
                 return max(1, round(self.seconds / seconds)), rounds
             calls = max(1, min(2 * calls, round(self.seconds / seconds)))
 
-    def _processes_of(self, entry: Entry) -> SideBySide:
-        return SideBySide([self._process(entry, number) for number in range(entry.processes)])
-
     def _process(self, entry: Entry, number: int) -> Process:
         key = (entry.peer.label, entry.threads, number)
-        if key in self._broken:
-            raise ProcessError(self._broken[key])
         if key not in self._processes:
             try:
                 self._processes[key] = self._start(entry)
             except ProcessError as error:
-                self._broken[key] = str(error)
-                raise
-        return self._processes[key]
+                self._processes[key] = str(error)
+        process = self._processes[key]
+        if isinstance(process, str):
+            raise ProcessError(process)
+        return process
 
     def _start(self, entry: Entry) -> Process:
-        return Process(entry.peer, Settings(entry.threads, self.device), self.bytecode)
+        settings = Settings(entry.threads, self.device, entry.peer.variant)
+        return Process(entry.peer, settings, self.bytecode)
 
-    def _memory(self, result: Result) -> None:
-        for _ in range(min(self.rounds, FEW)):
+    def _in_fresh_processes(self, result: Result, turns: range, value: Callable) -> None:
+        """The value of each entry in each turn; a turn below 0 is not counted."""
+        for turn in turns:
             for entry in result.measurement.entries:
-                if entry.label in result.left_out:
-                    continue
-                try:
-                    process = self._start(entry)
-                    try:
-                        used = process.memory(entry.problem)
-                    finally:
-                        process.close()
-                except ProcessError as error:
-                    if entry.peer is MINIGRAD:
-                        raise
-                    result.left_out[entry.label] = str(error)
-                else:
-                    result.values.setdefault(entry.label, []).append(float(used))
+                if entry.label not in result.left_out:
+                    with _left_out_if_it_fails(result, entry):
+                        found = float(value(entry))
+                        if turn >= 0:
+                            result.values.setdefault(entry.label, []).append(found)
 
-    def _imports(self, result: Result) -> None:
-        """Each in a fresh interpreter; the first time, not counted, compiles the modules."""
-        for turn in range(-1, self.rounds):
-            for entry in result.measurement.entries:
-                environment = child_environment(entry.threads, self.bytecode)
-                command = [sys.executable, "-c", IMPORT.format(entry.peer.package)]
-                done = subprocess.run(command, env=environment, capture_output=True, text=True)
-                if done.returncode != 0:
-                    result.left_out[entry.label] = done.stderr.strip().rpartition("\n")[2]
-                elif turn >= 0:
-                    values = result.values.setdefault(entry.label, [])
-                    values.append(float(done.stdout.split()[-1]))
+    def _memory(self, entry: Entry) -> int:
+        process = self._start(entry)
+        try:
+            return process.call("memory", entry.problem)
+        finally:
+            process.close()
+
+    def _import(self, entry: Entry) -> float:
+        command = [sys.executable, "-c", IMPORT.format(entry.peer.package)]
+        environment = child_environment(entry.threads, self.bytecode)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise ProcessError(done.stderr.strip().rpartition("\n")[2])
+        return float(done.stdout.split()[-1])

@@ -15,12 +15,21 @@ DEMOS = Path(__file__).parents[2] / "demos"
 sys.path.insert(0, str(DEMOS))
 
 from benchmarking import rounds  # noqa: E402
-from benchmarking.cases import Comparison, Entry, Measurement, measurements  # noqa: E402
+from benchmarking.cases import (  # noqa: E402
+    CASES,
+    MINIGRAD,
+    PEERS,
+    Case,
+    Comparison,
+    Entry,
+    Measurement,
+    Peer,
+    measurement,
+)
 from benchmarking.command import main  # noqa: E402
-from benchmarking.peers import MINIGRAD, PEERS, Peer  # noqa: E402
 from benchmarking.problems import Problem  # noqa: E402
-from benchmarking.process import SideBySide, memory_status  # noqa: E402
-from benchmarking.results import Result  # noqa: E402
+from benchmarking.process import memory_status, run_side_by_side  # noqa: E402
+from benchmarking.report import summary  # noqa: E402
 
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp  # noqa: E402
 
@@ -162,20 +171,21 @@ def test_processes_side_by_side_run_at_the_same_time_and_share_the_seconds():
         def __init__(self, seconds):
             self.seconds = seconds
 
-        def run(self, key, calls):
+        def call(self, method, key, calls):
             both_are_running.wait()
             return self.seconds
 
-    assert SideBySide([Pretended(3.0), Pretended(4.0)]).run("problem", 5) == 2.0
+    assert run_side_by_side([Pretended(3.0), Pretended(4.0)], "problem", 5) == 2.0
 
 
 def test_an_entry_of_two_processes_runs_in_both(tmp_path, monkeypatch):
     ran = []
 
     class Watched(rounds.Process):
-        def run(self, key, calls):
-            ran.append((key, self))
-            return super().run(key, calls)
+        def call(self, method, *arguments):
+            if method == "run":
+                ran.append((arguments[0], self))
+            return super().call(method, *arguments)
 
     monkeypatch.setattr(rounds, "Process", Watched)
     problem = Problem("train", "mlp", 64)
@@ -183,9 +193,9 @@ def test_an_entry_of_two_processes_runs_in_both(tmp_path, monkeypatch):
         Entry("one", MINIGRAD, problem, threads=1),
         Entry("two", MINIGRAD, problem, threads=1, processes=2),
     )
-    measurement = Measurement("scaling", "workers", "time", "point", entries, ())
+    workers = Measurement(Case("scaling", "workers", {}), entries, ())
     with rounds.Rounds(tmp_path, rounds=2, seconds=0.001, device="cpu") as taking_turns:
-        result = taking_turns.measure(measurement)
+        result = taking_turns.measure(workers)
     assert len(result.values["two"]) == 2
     one, two = ({process for key, process in ran if key == name} for name in ("one", "two"))
     assert len(one) == 1
@@ -197,19 +207,18 @@ def test_ratios_are_medians_of_pairs_an_item():
     small, large = Problem("train", "mlp", 10), Problem("train", "mlp", 40)
     entries = (Entry("a", MINIGRAD, large, 1), Entry("b", MINIGRAD, small, 1))
     comparison = Comparison("a / b", "a", "b", limit=1.0)
-    measurement = Measurement("scaling", "batch", "time", "point", entries, (comparison,))
-    result = Result(measurement, values={"a": [4.0, 8.0, 4.0], "b": [1.0, 1.0, 4.0]})
-    (ratio,) = result.ratios()
-    assert ratio.summary.median == 1.0  # of 1, 2 and 0.25; the ratio of medians is 1 too by item
-    assert ratio.is_reached
+    batches = Measurement(Case("scaling", "batch", {}), entries, (comparison,))
+    result = rounds.Result(batches, values={"a": [4.0, 8.0, 4.0], "b": [1.0, 1.0, 4.0]})
+    (ratio,) = summary(result)["ratios"]
+    assert ratio["median"] == 1.0  # of 1, 2 and 0.25; the ratio of medians is 1 too by item
+    assert ratio["is_reached"]
 
 
 def test_every_target_of_the_table_has_its_comparison():
     limits = {
-        (measurement.case, comparison.label): comparison.limit
-        for case in ("autoencoder", "dense", "mlp", "ops", "memory", "scaling")
-        for measurement in measurements(case, PEERS, 2, "cpu", quick=False)
-        for comparison in measurement.comparisons
+        (case.name, comparison.label): comparison.limit
+        for case in CASES
+        for comparison in measurement(case, PEERS, 2, "cpu", quick=False).comparisons
         if comparison.limit is not None
     }
     assert limits["memory", "minigrad / torch channels_last, batch 4096"] == 0.1
@@ -236,7 +245,8 @@ def test_memory_is_what_a_few_calls_take_and_the_peak_before_them_is_forgotten(t
     problem = Problem("train", "dense", 256)
     with rounds.Rounds(tmp_path, rounds=1, seconds=0.001, device="cpu") as taking_turns:
         entries = (Entry("minigrad", MINIGRAD, problem, threads=1),)
-        result = taking_turns.measure(Measurement("memory", "peak", "memory", "", entries, ()))
+        peak = Measurement(Case("memory", "peak", {}, quantity="memory"), entries, ())
+        result = taking_turns.measure(peak)
     assert 0.1e6 < result.values["minigrad"][0] < 70e6
 
 

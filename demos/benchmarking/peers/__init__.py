@@ -1,88 +1,118 @@
-"""The libraries compared. Importing this imports none of them."""
+"""What every library's module offers, and what several of them share.
+
+``prepare(problem, settings)`` gives a :class:`Task`. For ``features.py`` there are ``array`` (from
+NumPy's), ``host`` (back), ``gradient`` (from a function to its gradient), two convolutions, and
+what only this library can be asked.
+"""
 
 from __future__ import annotations
 
-import importlib.util
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from ..problems import Problem
+import numpy
 
-__all__ = ["MATMUL", "MINIGRAD", "PEERS", "Peer"]
+from ..problems import LEARNING_RATE, Problem
+
+Arrays = dict[str, Any]  # of any library, by the names of a state dict
+FAULT = 1.001  # what a gradient is multiplied by that a check is to find wrong
+IMAGES = numpy.random.default_rng(0).random((32, 3, 28, 28), dtype="float32")
+KERNEL = numpy.random.default_rng(1).random((8, 3, 5, 5), dtype="float32") - numpy.float32(0.5)
 
 
-@dataclass(frozen=True)
-class Peer:
-    """A library, in one of its variants.
+class Task:
+    """A problem, ready to be computed again and again.
 
-    Parameters
-    ----------
-    label, name : str
-        What tables and what ``--peer`` call it.
-    module : str
-        The module that speaks its language.
-    package : str
-        What must be installed.
-    variant : str
-        See ``Settings``.
-    only_convolutions : bool
-        Whether the variant makes a difference nowhere else.
-    has_convolutions, has_chains, has_cuda : bool
-        Whether it can do these (a chain of 1,000 operations: in reasonable time).
-    is_slow : bool
-        On convolutions: left out where a step would take many seconds.
+    A library writes a method for each task it can do: ``train`` (one step) with
+    ``loss_and_gradients`` (at the weights of now, changing nothing), ``forward`` and ``chain``;
+    what the last two give is kept in ``result``.
     """
 
-    label: str
-    name: str
-    module: str
-    package: str
-    variant: str = ""
-    only_convolutions: bool = False
-    has_convolutions: bool = True
-    has_chains: bool = True
-    has_cuda: bool = False
-    is_slow: bool = False
+    result: Any = None
 
-    @property
-    def is_installed(self) -> bool:
-        """Whether its package can be found."""
-        return importlib.util.find_spec(self.package) is not None
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
 
-    def takes_part(self, problem: Problem, device: str) -> bool:
-        """Whether it can do a problem, and in reasonable time."""
-        if device != "cpu" and not self.has_cuda:
-            return False
-        if problem.task == "chain" and not self.has_chains:
-            return False
-        if not problem.is_convolutional:
-            return not self.only_convolutions
-        is_large = problem.batch * problem.size**2 > 128 * 28**2
-        return self.has_convolutions and not (self.is_slow and is_large)
+    def call(self) -> None:
+        """Compute it once; the result may still be on its way."""
+        getattr(self, self.problem.task)()
+
+    def wait(self) -> None:
+        """Return when everything called is computed."""
+
+    host: Callable[[Any], numpy.ndarray] = staticmethod(numpy.asarray)
+
+    def loss_and_gradients(self) -> tuple[Any, Arrays]:
+        raise NotImplementedError
+
+    def check(self) -> dict[str, numpy.ndarray]:
+        """Results by name, from the initial weights, to be compared between libraries.
+
+        Of training the loss, each gradient, and the loss after three steps: so Adam is compared
+        as well.
+        """
+        if self.problem.task == "train":
+            loss, gradients = self.loss_and_gradients()
+        else:
+            self.call()
+            if self.problem.task == "forward":
+                return {"output": self.host(self.result)}
+            loss, gradients = self.result[0], dict(zip("xab", self.result[1]))
+        results = {"loss": self.host(loss)}
+        for name, gradient in gradients.items():
+            results[f"gradient of {name}"] = numpy.array(self.host(gradient))  # a copy
+        if self.problem.task == "train":
+            for _ in range(3):
+                self.call()
+            results["loss after 3 steps"] = self.host(self.loss_and_gradients()[0])
+        return results
 
 
-def _peer(name: str, label: str = "", **traits: Any) -> Peer:
-    return Peer(label or name, name, f"{__name__}.with_{name}", name, **traits)
+def chain(x: Any, a: Any, b: Any, operations: int) -> Any:
+    """``x a + b``, again and again: one small operation after another."""
+    for _ in range(operations // 2):
+        x = x * a
+        x = x + b
+    return x.sum()
 
 
-MINIGRAD = _peer("minigrad", has_cuda=True)
-MATMUL = _peer("numpy", "matmul", has_cuda=True)
-LAST = {"variant": "channels_last", "only_convolutions": True}
-PEERS = [
-    _peer("torch", has_cuda=True),
-    _peer("torch", "torch channels_last", has_cuda=True, **LAST),
-    Peer(
-        "torch compiled",
-        "torch.compile",
-        f"{__name__}.with_torch",
-        "torch",
-        variant="compiled",
-        has_chains=False,  # compiles the network, not the loop
-        has_cuda=True,
-    ),
-    _peer("jax", is_slow=True),
-    _peer("autograd", has_convolutions=False),
-    _peer("tinygrad", has_chains=False, is_slow=True),
-    # Against itself: what the method calls a difference where there is none.
-    _peer("minigrad", "minigrad again", has_cuda=True),
-]
+def network(apply: Callable[..., Any], problem: Problem, weights: Arrays, x: Any) -> Any:
+    """All layers, one after another: ``apply(layer, x, weight, bias)``."""
+    for layer in problem.layers:
+        x = apply(layer, x, weights[f"{layer.name}.weight"], weights[f"{layer.name}.bias"])
+    return x
+
+
+def first_state(array: Callable[..., Any], problem: Problem, step: Any = 0.0) -> tuple:
+    """Adam's weights, both running means, and number of steps."""
+    kinds = (numpy.asarray, numpy.zeros_like, numpy.zeros_like)
+    weights = problem.weights.items()
+    return (*({name: array(kind(value)) for name, value in weights} for kind in kinds), step)
+
+
+def adam_step(sqrt: Callable[..., Any], state: tuple, gradients: Arrays) -> tuple:
+    """Adam for libraries that bring none: a new state.
+
+    Kingma and Ba's algorithm 1, in PyTorch's order of operations.
+    """
+    weights, means, squares, step = state
+    step = step + 1
+    rate = LEARNING_RATE / (1 - 0.9**step)
+    root = (1 - 0.999**step) ** 0.5
+    new: tuple[Arrays, Arrays, Arrays] = ({}, {}, {})
+    for name, gradient in gradients.items():
+        new[1][name] = 0.9 * means[name] + (1 - 0.9) * gradient
+        new[2][name] = 0.999 * squares[name] + (1 - 0.999) * gradient * gradient
+        denominator = sqrt(new[2][name]) / root + 1e-8
+        new[0][name] = weights[name] - rate * new[1][name] / denominator
+    return (*new, step)
+
+
+def is_caught(check: Callable[[Any], Any], wrong: Any, right: Any, error: type[Exception]) -> bool:
+    """Whether a gradient check raises for a wrong derivative, and not for a right one."""
+    try:
+        check(wrong)
+    except error:
+        check(right)
+        return True
+    return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from typing import Any
 
 import jax
@@ -13,9 +12,7 @@ from jax import lax
 from jax.test_util import check_grads
 
 from ..problems import Layer, Problem, Settings
-from .task import FAULT, Arrays, Task, adam_step, chain, first_state, network
-
-__all__ = ["prepare"]
+from . import FAULT, Arrays, Task, adam_step, chain, first_state, is_caught, network
 
 AXES = ("NCHW", "OIHW", "NCHW")
 
@@ -44,30 +41,24 @@ def apply(layer: Layer, x: Any, weight: Any, bias: Any) -> Any:
 
 
 class JaxTask(Task):
-    """Compiled: a step from state to state, the network, the chain.
-
-    JAX takes as many threads as the process may use cores.
-    """
+    """Compiled: a step from state to state, the network, the chain."""
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
         super().__init__(problem)
-        if hasattr(os, "sched_setaffinity"):
-            cores = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(0, cores[: settings.threads])
         self.inputs = jnp.asarray(problem.inputs)
         self.weights = {name: jnp.asarray(value) for name, value in problem.weights.items()}
 
         def loss(weights: Arrays, x: Any) -> Any:
-            return jnp.mean((network(apply, self, weights, x) - x) ** 2)
+            return jnp.mean((network(apply, problem, weights, x) - x) ** 2)
 
         def step(state: tuple, x: Any) -> tuple:
             return adam_step(jnp.sqrt, state, jax.grad(loss)(state[0], x))
 
         self.step = jax.jit(step)
         self.loss_and_grad = jax.jit(jax.value_and_grad(loss))
-        self.network = jax.jit(functools.partial(network, apply, self))
-        sums = jax.value_and_grad(functools.partial(chain, pairs=self.pairs), argnums=(0, 1, 2))
-        self.sums = jax.jit(sums)
+        self.network = jax.jit(functools.partial(network, apply, problem))
+        sums = functools.partial(chain, operations=problem.operations)
+        self.sums = jax.jit(jax.value_and_grad(sums, argnums=(0, 1, 2)))
         if problem.task == "train":
             self.result = first_state(jnp.asarray, problem)
 
@@ -123,9 +114,5 @@ _wrong.defvjp(lambda x: (x * x, x), lambda x, gradient: (gradient * x * (2 * FAU
 def gradient_check() -> bool:
     with jax.enable_x64(True):
         x = jnp.array([1.0, 2.0])
-        try:
-            check_grads(_wrong, (x,), order=1, modes=["rev"])
-        except AssertionError:
-            check_grads(lambda x: x * x, (x,), order=1, modes=["rev"])
-            return True
-    return False
+        check = lambda f: check_grads(f, (x,), order=1, modes=["rev"])  # noqa: E731
+        return is_caught(check, _wrong, lambda x: x * x, AssertionError)

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy
-from tinygrad import Tensor, TinyJit
+from tinygrad import Context, Tensor, TinyJit
 from tinygrad.device import Device
+from tinygrad.nn.optim import Adam
 
-from ..problems import Layer, Problem, Settings
-from .task import Arrays, Task, adam_step, first_state, network
-
-__all__ = ["prepare"]
+from ..problems import LEARNING_RATE, Layer, Problem, Settings
+from . import Arrays, Task, network
 
 
 def array(values: Any) -> Tensor:
@@ -32,34 +31,32 @@ def host(value: Tensor) -> numpy.ndarray:
 
 
 class TinygradTask(Task):
-    """Captured: a step that writes its state in place, the network."""
+    """Captured: a step, the network."""
+
+    host = staticmethod(host)
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
         super().__init__(problem)
         self.inputs = array(problem.inputs)
-        self.state = first_state(array, problem, array(numpy.zeros(1, "float32")))
-        self.weights = self.state[0]
+        self.weights = {name: array(value) for name, value in problem.weights.items()}
+        self.optimizer = Adam(list(self.weights.values()), lr=LEARNING_RATE)
         self.step = TinyJit(self._step)
-        self.network = TinyJit(self._network)
+        self.network = TinyJit(lambda: self.output().realize())
+
+    def output(self) -> Tensor:
+        return network(apply, self.problem, self.weights, self.inputs)
 
     def loss(self) -> Tensor:
-        """The mean squared error."""
-        output = network(apply, self, self.weights, self.inputs)
-        return (output - self.inputs).square().mean()
-
-    def _network(self) -> Tensor:
-        return network(apply, self, self.weights, self.inputs).realize()
+        return (self.output() - self.inputs).square().mean()
 
     def _step(self) -> None:
-        gradients = self.loss().gradient(*self.weights.values())
-        new = adam_step(Tensor.sqrt, self.state, dict(zip(self.weights, gradients)))
-        written = [self.state[3].assign(new[3])]
-        for i in range(3):
-            written += [self.state[i][name].assign(new[i][name]) for name in self.weights]
-        Tensor.realize(*written)
+        self.optimizer.zero_grad()
+        self.loss().backward()
+        self.optimizer.step()
 
     def train(self) -> None:
-        self.step()
+        with Context(TRAINING=1):
+            self.step()
 
     def loss_and_gradients(self) -> tuple[Any, Arrays]:
         loss = self.loss()
@@ -70,8 +67,6 @@ class TinygradTask(Task):
 
     def wait(self) -> None:
         Device[Device.DEFAULT].synchronize()
-
-    host = staticmethod(host)
 
 
 prepare = TinygradTask

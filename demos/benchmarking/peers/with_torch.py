@@ -8,21 +8,20 @@ from typing import Any
 import numpy
 import torch
 from torch import nn
-from torch.autograd.gradcheck import GradcheckError
+from torch.autograd.gradcheck import GradcheckError, gradcheck
 
 from ..problems import LEARNING_RATE, Layer, Problem, Settings
-from .task import FAULT, Arrays, Task, chain
-
-__all__ = ["prepare"]
-
-KINDS = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d}
+from . import FAULT, Arrays, Task, chain, is_caught
 
 
 def module(layer: Layer) -> nn.Module:
     """A layer, with PyTorch's own weights."""
+    first, second, *kernel = layer.shape
     if layer.kind == "linear":
-        return nn.Linear(layer.inputs, layer.outputs)
-    return KINDS[layer.kind](layer.inputs, layer.outputs, layer.kernel, layer.stride)
+        return nn.Linear(second, first)
+    if layer.kind == "conv2d":
+        return nn.Conv2d(second, first, kernel, layer.stride)
+    return nn.ConvTranspose2d(first, second, kernel, layer.stride)
 
 
 def host(value: torch.Tensor) -> numpy.ndarray:
@@ -31,6 +30,8 @@ def host(value: torch.Tensor) -> numpy.ndarray:
 
 class TorchTask(Task):
     """The loop of every PyTorch tutorial; inference mode; operators."""
+
+    host = staticmethod(host)
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
         super().__init__(problem)
@@ -47,7 +48,7 @@ class TorchTask(Task):
             self.leaves = [torch.from_numpy(v).to(self.place).requires_grad_() for v in values]
             return
         modules: list[nn.Module] = []
-        for layer in self.layers:
+        for layer in problem.layers:
             modules += [module(layer), nn.ReLU()] if layer.relu else [module(layer)]
         model = nn.Sequential(*modules)
         weights = map(torch.from_numpy, problem.weights.values())
@@ -77,14 +78,12 @@ class TorchTask(Task):
             self.result = self.model(self.inputs)
 
     def chain(self) -> None:
-        loss = chain(*self.leaves, self.pairs)  # type: ignore[call-arg]
+        loss = chain(*self.leaves, self.problem.operations)  # type: ignore[call-arg]
         self.result = loss, torch.autograd.grad(loss, self.leaves)
 
     def wait(self) -> None:
         if self.place.type == "cuda":
             torch.cuda.synchronize()
-
-    host = staticmethod(host)
 
 
 prepare = TorchTask
@@ -137,8 +136,5 @@ class _Wrong(torch.autograd.Function):
 
 def gradient_check() -> bool:
     x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
-    try:
-        torch.autograd.gradcheck(_Wrong.apply, [x], rtol=1e-5)
-    except GradcheckError:
-        return torch.autograd.gradcheck(lambda x: x * x, [x], rtol=1e-5)
-    return False
+    check = lambda f: gradcheck(f, [x], rtol=1e-5)  # noqa: E731
+    return is_caught(check, _Wrong.apply, lambda x: x * x, GradcheckError)

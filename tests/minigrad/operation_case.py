@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,15 @@ class Case:
     inputs: tuple[np.ndarray, ...]
     torch: bool = True
     step: float = 1e-6
+
+
+@contextlib.contextmanager
+def naming(case):
+    """Name the case of a loop that fails."""
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"in the case {case}") from error
 
 
 class Functions:

@@ -2,6 +2,7 @@
 
 import operation_cases as cases
 import operation_cases_images as image_cases
+import pytest
 
 GROUPS = [
     cases.elementwise,
@@ -16,3 +17,6 @@ GROUPS = [
     image_cases.moves,
 ]
 CASES = [case for group in GROUPS for case in group()]
+
+
+each_group = pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)

@@ -16,76 +16,23 @@ class PlantedCube(Operation):
         return gradient * 3 * x * x
 
 
-class PlantedOffByLittle(PlantedCube):
-    def backward(self, gradient):
-        return super().backward(gradient) * 1.001
-
-
-class PlantedOneElementOff(PlantedCube):
-    def backward(self, gradient):
-        (x,) = self.saved
-        factor = np.ones(x.shape)
-        factor.flat[x.size // 3] = 1.001
-        return super().backward(gradient) * Tensor(factor)
-
-
-class PlantedZero(PlantedCube):
-    def backward(self, gradient):
-        return gradient * 0.0
-
-
-class PlantedNone(PlantedCube):
-    def backward(self, gradient):
-        return None
-
-
-class PlantedNan(PlantedCube):
-    def backward(self, gradient):
-        return super().backward(gradient) * float("nan")
-
-
-class PlantedOnlyForOnes(PlantedCube):
-    """Right when the cotangent is all ones, the mistake that tests ending in .sum() never see."""
-
-    def backward(self, gradient):
-        (x,) = self.saved
-        return Tensor(np.broadcast_to(gradient.data.mean(), x.shape).copy()) * 3 * x * x
-
-
-class PlantedNotDifferentiableAgain(PlantedCube):
-    """The first derivative is right; written outside the graph, the second is 0."""
-
-    def backward(self, gradient):
-        (x,) = self.saved
-        return gradient * Tensor(3 * x.data**2)
-
-
-class PlantedWrongSecond(PlantedCube):
-    """The first derivative is right, the second 0.1 % off."""
-
-    def backward(self, gradient):
-        (x,) = self.saved
-        return gradient * (PlantedSquare()(x) * 3)
+class PlantedNoBackward(Operation):
+    def forward(self, x):
+        return 3 * x**2
 
 
 class PlantedSquare(Operation):
+    """y = x^2, its derivative 0.1 % off."""
+
     def forward(self, x):
         return x**2
 
     def backward(self, gradient):
-        (x,) = self.saved
-        return gradient * x * 2.002
+        return gradient * self.saved[0] * 2.002
 
 
-class PlantedSecondRaises(PlantedCube):
-    def backward(self, gradient):
-        (x,) = self.saved
-        return gradient * PlantedNoBackward()(x)
-
-
-class PlantedNoBackward(Operation):
-    def forward(self, x):
-        return 3 * x**2
+class ElsewhereArray(np.ndarray):
+    """Stands for an array of another library."""
 
 
 class PlantedWritesInputForward(PlantedCube):
@@ -93,56 +40,6 @@ class PlantedWritesInputForward(PlantedCube):
         y = x**3
         x += 1e-3
         return y
-
-
-class PlantedWritesInputBackward(PlantedCube):
-    def backward(self, gradient):
-        result = super().backward(gradient)
-        self.inputs[0].data[...] += 1e-3
-        return result
-
-
-class PlantedWritesCotangent(PlantedCube):
-    def backward(self, gradient):
-        (x,) = self.saved
-        gradient.data *= 3 * x.data**2
-        return gradient
-
-
-class PlantedDifferentTheSecondTime(PlantedCube):
-    """Right at first; what was saved is spoilt for a second backward."""
-
-    spoilt = 1.0
-
-    def backward(self, gradient):
-        result = super().backward(gradient) * self.spoilt
-        self.spoilt = 1 + 1e-15
-        return result
-
-
-class PlantedWrongDtype(PlantedCube):
-    def backward(self, gradient):
-        result = super().backward(gradient)
-        return Tensor(result.data.astype("float32"))
-
-
-class PlantedWrongShape(PlantedCube):
-    def backward(self, gradient):
-        return super().backward(gradient).reshape(-1)
-
-
-class ElsewhereArray(np.ndarray):
-    """Stands for an array of another library."""
-
-
-class PlantedWrongDevice(PlantedCube):
-    def backward(self, gradient):
-        return Tensor._wrap(super().backward(gradient).data.view(ElsewhereArray))
-
-
-class PlantedNoTensor(PlantedCube):
-    def backward(self, gradient):
-        return super().backward(gradient).data
 
 
 class PlantedLosesPrecision(PlantedCube):
@@ -184,22 +81,71 @@ class PlantedKink(Operation):
         return gradient * Tensor(np.sign(x.data))
 
 
+def one_element_off(self, gradient, right):
+    factor = np.ones(right.shape)
+    factor.flat[right.size // 3] = 1.001
+    return right * Tensor(factor)
+
+
+def only_for_ones(self, gradient, right):
+    """Right when the cotangent is all ones, the mistake that tests ending in .sum() never see."""
+    (x,) = self.saved
+    return Tensor(np.broadcast_to(gradient.data.mean(), x.shape).copy()) * 3 * x * x
+
+
+def writes_input(self, gradient, right):
+    self.inputs[0].data[...] += 1e-3
+    return right
+
+
+def writes_cotangent(self, gradient, right):
+    gradient.data *= 3 * self.saved[0].data ** 2
+    return gradient
+
+
+def different_the_second_time(self, gradient, right):
+    """Right at first; what was saved is spoilt for a second backward."""
+    result = right * getattr(self, "spoilt", 1.0)
+    self.spoilt = 1 + 1e-15
+    return result
+
+
+def cube(name, wrong):
+    """The cube with a backward that is given the operation, the gradient and the right result."""
+
+    def backward(self, gradient):
+        return wrong(self, gradient, PlantedCube.backward(self, gradient))
+
+    return type(f"Planted{name}", (PlantedCube,), {"backward": backward})
+
+
+PlantedOffByLittle = cube("OffByLittle", lambda self, gradient, right: right * 1.001)
+PlantedZero = cube("Zero", lambda self, gradient, right: gradient * 0.0)
+PlantedNone = cube("None", lambda self, gradient, right: None)
+PlantedOnlyForOnes = cube("OnlyForOnes", only_for_ones)
+
 FIRST_ORDER = [
     PlantedOffByLittle,
-    PlantedOneElementOff,
     PlantedZero,
     PlantedNone,
-    PlantedNan,
     PlantedOnlyForOnes,
     PlantedTransposed,
     PlantedWritesInputForward,
-    PlantedWritesInputBackward,
-    PlantedWritesCotangent,
-    PlantedDifferentTheSecondTime,
-    PlantedWrongDtype,
-    PlantedWrongShape,
-    PlantedWrongDevice,
-    PlantedNoTensor,
     PlantedLosesPrecision,
     PlantedNoBackward,
+    cube("OneElementOff", one_element_off),
+    cube("Nan", lambda self, gradient, right: right * float("nan")),
+    cube("WritesInputBackward", writes_input),
+    cube("WritesCotangent", writes_cotangent),
+    cube("DifferentTheSecondTime", different_the_second_time),
+    cube("WrongDtype", lambda self, g, right: Tensor(right.data.astype("float32"))),
+    cube("WrongShape", lambda self, gradient, right: right.reshape(-1)),
+    cube("WrongDevice", lambda self, g, right: Tensor._wrap(right.data.view(ElsewhereArray))),
+    cube("NoTensor", lambda self, gradient, right: right.data),
+]
+SECOND_ORDER = [  # the first derivative is right
+    # Written outside the graph, the second derivative is 0.
+    cube("NotDifferentiableAgain", lambda self, g, right: g * Tensor(3 * self.saved[0].data ** 2)),
+    cube("WrongSecond", lambda self, g, right: g * (PlantedSquare()(self.saved[0]) * 3)),
+    cube("SecondRaises", lambda self, g, right: g * PlantedNoBackward()(self.saved[0])),
 ]

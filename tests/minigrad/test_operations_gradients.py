@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-from operation_case import Functions
-from operation_table import CASES
+from operation_case import Functions, naming
+from operation_table import CASES, each_group
 
 import minigrad
 from minigrad import Operation, Tensor, grad
@@ -38,35 +38,39 @@ def strided(array):
     ],
     indirect=["device"],
 )
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_first_and_second_derivatives(case, layout, device):
+@each_group
+def test_first_and_second_derivatives(group, layout, device):
     functions = Functions(device)
-    with use_device(device):
-        arrays = [layout(to_device(values, device)) for values in case.inputs]
-    inputs = [Tensor(array, requires_grad=True) for array in arrays]
-
-    def f(*tensors):
-        return case.function(functions, *tensors)
-
     elements = 40 if device.type == "cpu" else 6  # an element costs launches; the rest: directions
-    assert gradcheck(f, inputs, step=case.step, max_elements=elements, directions=2)
-    assert gradgradcheck(f, inputs, step=case.step, max_elements=elements // 2, directions=2)
+    for case in group():
+        with use_device(device):
+            arrays = [layout(to_device(values, device)) for values in case.inputs]
+        inputs = [Tensor(array, requires_grad=True) for array in arrays]
+
+        def f(*tensors, case=case):
+            return case.function(functions, *tensors)
+
+        options = {"step": case.step, "directions": 2}
+        with naming(case.name):
+            assert gradcheck(f, inputs, max_elements=elements, **options)
+            assert gradgradcheck(f, inputs, max_elements=elements // 2, **options)
 
 
-LINEAR = [
-    case
-    for case in CASES
-    if case.name.startswith(("conv", "matmul", "sum", "index", "permute", "avg_pool", "unindex"))
-    and not case.name.endswith(("-bias", "-single", "-empty-batch"))
-    and "output_padding" not in case.name
-]
+def is_linear(case):
+    return (
+        case.name.startswith(("conv", "matmul", "sum", "index", "permute", "avg_pool", "unindex"))
+        and not case.name.endswith(("-bias", "-single", "-empty-batch"))
+        and "output_padding" not in case.name
+    )
 
 
-@pytest.mark.parametrize("case", LINEAR, ids=lambda case: case.name)
-def test_linear_maps_and_their_gradients_are_adjoint_in_float32(case, device, tensor):
+@each_group
+def test_linear_maps_and_their_gradients_are_adjoint_in_float32(group, device, tensor):
     functions = Functions(device)
-    inputs = [tensor(values, requires_grad=True, dtype="float32") for values in case.inputs]
-    assert adjoint_check(lambda *tensors: case.function(functions, *tensors), inputs)
+    for case in filter(is_linear, group()):
+        inputs = [tensor(values, requires_grad=True, dtype="float32") for values in case.inputs]
+        with naming(case.name):
+            assert adjoint_check(lambda *x, case=case: case.function(functions, *x), inputs)
 
 
 def operations_behind(*outputs):
@@ -102,11 +106,20 @@ def cases_by_operation():
     return found
 
 
-def test_every_registered_operation_has_a_first_and_second_order_check():
-    shipped = shipped_operations()
+def test_every_registered_operation_has_a_first_and_second_order_check(monkeypatch):
+    shipped, checked = shipped_operations(), cases_by_operation()
     assert len(shipped) > 30
-    missing = shipped - cases_by_operation().keys()
+    missing = shipped - checked.keys()
     assert not missing, f"operations in no case of operation_cases: {sorted(missing)}"
+    module = minigrad.engine.operation.__name__  # one without a case would be noticed
+    forgotten = type(
+        "Forgotten", (Operation,), {"forward": lambda self, x: x, "__module__": module}
+    )
+    monkeypatch.setattr(minigrad.engine.operation, "Forgotten", forgotten, raising=False)
+    try:
+        assert shipped_operations() - checked.keys() == {"forgotten"}
+    finally:
+        del Operation.registry["forgotten"]
 
 
 def off_by_little(gradient):
@@ -117,53 +130,35 @@ def cut_off(gradient):
     return gradient.detach()
 
 
-@pytest.mark.parametrize("device", ["cpu"], indirect=True)
 @pytest.mark.parametrize(("check", "plant"), [(gradcheck, off_by_little), (gradgradcheck, cut_off)])
-def test_the_cases_of_each_operation_notice_a_planted_mistake(check, plant, monkeypatch, device):
-    functions = Functions(device)
+def test_the_cases_of_each_operation_notice_a_planted_mistake(check, plant, monkeypatch):
+    functions = Functions(minigrad.device("cpu"))
     by_operation = cases_by_operation()
+
+    def planted(backward):
+        def wrong(operation, gradient):
+            found = backward(operation, gradient)
+            found = found if isinstance(found, tuple) else (found,)
+            return tuple(None if one is None else plant(one) for one in found)
+
+        return wrong
+
+    def passes(case):
+        inputs = [Tensor(values, requires_grad=True) for values in case.inputs]
+        options = {"max_elements": 0, "directions": 1, "raise_exception": False}
+        return check(lambda *x: case.function(functions, *x), inputs, step=case.step, **options)
+
     unnoticed = []
     for name in sorted(shipped_operations()):
         cls = Operation.registry[name]
         with monkeypatch.context() as patch:
-            patch.setattr(cls, "backward", planted(cls.backward, plant))
-            if all(passes(check, functions, case) for case in by_operation[name]):
+            patch.setattr(cls, "backward", planted(cls.backward))
+            if all(map(passes, by_operation[name])):
                 unnoticed.append(name)
     assert not unnoticed
 
 
-def planted(backward, plant):
-    def wrong(operation, gradient):
-        found = backward(operation, gradient)
-        found = found if isinstance(found, tuple) else (found,)
-        return tuple(None if one is None else plant(one) for one in found)
-
-    return wrong
-
-
-def passes(check, functions, case):
-    inputs = [Tensor(values, requires_grad=True, device=functions.device) for values in case.inputs]
-
-    def f(*tensors):
-        return case.function(functions, *tensors)
-
-    return check(f, inputs, step=case.step, max_elements=0, directions=1, raise_exception=False)
-
-
-def test_an_operation_registered_without_a_case_would_be_noticed(monkeypatch):
-    class Forgotten(Operation):
-        def forward(self, x):
-            return x
-
-    monkeypatch.setattr(minigrad.engine.operation, "Forgotten", Forgotten, raising=False)
-    Forgotten.__module__ = "minigrad.engine.operation"
-    try:
-        assert shipped_operations() - cases_by_operation().keys() == {"forgotten"}
-    finally:
-        del Operation.registry["forgotten"]
-
-
-def test_every_public_function_is_in_some_case():
+def test_every_public_function_is_in_some_case_and_names_of_cases_are_unique():
     used = set()
 
     class Watching(Functions):
@@ -173,16 +168,11 @@ def test_every_public_function_is_in_some_case():
 
     functions = Watching(minigrad.device("cpu"))
     for case in CASES:
-        inputs = [minigrad.Tensor(values) for values in case.inputs]
-        case.function(functions, *inputs)
+        case.function(functions, *map(Tensor, case.inputs))
     without_gradient = {"eq", "ne", "lt", "le", "gt", "ge"}
     by_operator = {"add", "sub", "mul", "div"}
     assert set(minigrad.functional.__all__) - used == without_gradient | by_operator
-
-
-def test_case_names_are_unique():
-    names = [case.name for case in CASES]
-    assert len(names) == len(set(names))
+    assert len({case.name for case in CASES}) == len(CASES)
 
 
 # A function, its input, and which elements the result does not depend on.
@@ -222,21 +212,20 @@ MASKING = {
 
 
 @pytest.mark.parametrize("arriving", [np.inf, -np.inf, np.nan])
-@pytest.mark.parametrize("name", MASKING)
-def test_a_masked_element_has_gradient_0_even_of_what_is_not_finite(name, arriving, device, tensor):
-    function, values, masked = MASKING[name]
-    x = tensor(np.array(values), requires_grad=True)
-    with np.errstate(divide="ignore"):
-        y = function(x)
-    seed = tensor(np.full(y.shape, arriving), requires_grad=True)
-    with np.errstate(invalid="raise"):
-        (first,) = grad(y, x, seed, create_graph=True)
-    found = first.detach().to("cpu").numpy()
-    np.testing.assert_array_equal(found == 0, np.array(masked, bool))
-    (second,) = grad(
-        first, seed, tensor(np.array(masked, float))
-    )  # linear in the seed, which masked ones ignore
-    np.testing.assert_array_equal(second.to("cpu").numpy(), np.zeros(y.shape))
+def test_a_masked_element_has_gradient_0_even_of_what_is_not_finite(arriving, device, tensor):
+    for name, (function, values, masked) in MASKING.items():
+        with naming(name):
+            x = tensor(np.array(values), requires_grad=True)
+            with np.errstate(divide="ignore"):
+                y = function(x)
+            seed = tensor(np.full(y.shape, arriving), requires_grad=True)
+            with np.errstate(invalid="raise"):
+                (first,) = grad(y, x, seed, create_graph=True)
+            found = first.detach().to("cpu").numpy()
+            np.testing.assert_array_equal(found == 0, np.array(masked, bool))
+            # linear in the seed, which masked ones ignore
+            (second,) = grad(first, seed, tensor(np.array(masked, float)))
+            np.testing.assert_array_equal(second.to("cpu").numpy(), np.zeros(y.shape))
 
 
 @pytest.mark.parametrize(

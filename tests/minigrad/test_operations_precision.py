@@ -6,14 +6,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from operation_case import Functions
-from operation_table import GROUPS
+from operation_table import each_group
 
 import minigrad
 from minigrad import Tensor, grad
 from minigrad import functional as F
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
+@each_group
 def test_precision_is_kept_forward_and_through_two_backwards(group, device, tensor):
     functions = Functions(device)
     for case in group():

@@ -33,107 +33,43 @@ def random_cases(count):
             stride=pair(1, 4),
             padding=pair(0, 4),
             dilation=pair(1, 4),
-            groups=int(rng.integers(1, 4)),
         )
-        fitting = Geometry.output(
-            *(
-                options[key]
-                for key in ("input_size", "kernel_size", "stride", "padding", "dilation")
-            )
-        )
-        change = rng.integers(-1, 3, 2)
-        options["output_size"] = tuple(
-            int(max(n + d, 0)) for n, d in zip(fitting, change, strict=True)
-        )
+        groups = int(rng.integers(1, 4))
+        sizes = zip(Geometry.output(*options.values()), rng.integers(-1, 3, 2), strict=True)
+        options |= dict(output_size=tuple(int(max(n + d, 0)) for n, d in sizes), groups=groups)
         channels = [int(rng.choice((1, 2, 3, 40), p=(0.4, 0.3, 0.2, 0.1))) for _ in range(2)]
         yield int(rng.integers(0, 4)), *channels, options
 
 
+def sizes(input_size, kernel_size, output_size, **options):
+    return dict(input_size=input_size, kernel_size=kernel_size, output_size=output_size, **options)
+
+
 def named_cases():
-    size = dict(input_size=(6, 7), kernel_size=(3, 2), output_size=(4, 6))
-    return {
+    size = sizes((6, 7), (3, 2), (4, 6))
+    return {  # images, channels of a group that come in and go out, geometry
         "plain": (2, 3, 4, size),
         "one image, one channel": (1, 1, 1, size),
         "wide channels": (2, 33, 5, size),
         "empty batch": (0, 3, 4, size),
         "stride leaves a remainder": (2, 2, 3, size | dict(stride=(2, 3), output_size=(2, 2))),
-        "kernel larger than the input": (
-            2,
-            2,
-            3,
-            dict(input_size=(2, 3), kernel_size=(5, 5), output_size=(2, 3), padding=(2, 2)),
-        ),
-        "outputs that see only padding": (
-            2,
-            2,
-            3,
-            dict(input_size=(3, 3), kernel_size=(2, 2), output_size=(9, 8), padding=(4, 3)),
-        ),
-        "inputs no output touches": (
-            2,
-            2,
-            3,
-            dict(input_size=(9, 9), kernel_size=(2, 1), output_size=(2, 3), stride=(4, 3)),
-        ),
+        "kernel larger than the input": (2, 2, 3, sizes((2, 3), (5, 5), (2, 3), padding=(2, 2))),
+        "outputs that see only padding": (2, 2, 3, sizes((3, 3), (2, 2), (9, 8), padding=(4, 3))),
+        "inputs no output touches": (2, 2, 3, sizes((9, 9), (2, 1), (2, 3), stride=(4, 3))),
         "no output": (2, 2, 3, size | dict(output_size=(0, 6))),
-        "no input": (
-            2,
-            2,
-            3,
-            dict(input_size=(0, 2), kernel_size=(1, 1), output_size=(2, 2), padding=(1, 0)),
-        ),
-        "padding beyond the kernel's reach": (
-            2,
-            40,
-            3,
-            size | dict(padding=(5, 4), output_size=(8, 9)),
-        ),
+        "no input": (2, 2, 3, sizes((0, 2), (1, 1), (2, 2), padding=(1, 0))),
+        "padding out of reach": (2, 40, 3, size | dict(padding=(5, 4), output_size=(8, 9))),
         "depthwise": (2, 1, 1, size | dict(groups=4)),
         "groups, many channels": (2, 17, 16, size | dict(groups=2)),
         "dilated rows": (2, 33, 2, size | dict(dilation=(2, 1), output_size=(2, 6))),
         "dilated columns": (2, 33, 2, size | dict(dilation=(1, 3), output_size=(4, 4))),
-        "asymmetric same padding": (
-            2,
-            3,
-            4,
-            dict(input_size=(5, 6), kernel_size=(4, 2), output_size=(5, 6), padding=(1, 0)),
-        ),
-        "a tile and a half, seven rows": (
-            2,
-            2,
-            3,
-            dict(input_size=(9, 5), kernel_size=(7, 2), output_size=(3, 7), padding=(0, 1)),
-        ),
-        "a tile that reaches beyond its next neighbour": (
-            2,
-            2,
-            3,
-            dict(input_size=(15, 5), kernel_size=(7, 2), output_size=(9, 4)),
-        ),
-        "several tiles, channels enough to pay": (
-            2,
-            16,
-            17,
-            dict(input_size=(14, 6), kernel_size=(5, 5), output_size=(12, 3), padding=(1, 1)),
-        ),
-        "input rows above and below all tiles": (
-            2,
-            2,
-            3,
-            dict(input_size=(23, 5), kernel_size=(3, 2), output_size=(15, 5), padding=(5, 1)),
-        ),
-        "tiles above and below the input": (
-            2,
-            2,
-            3,
-            dict(input_size=(4, 4), kernel_size=(3, 3), output_size=(25, 4), padding=(9, 1)),
-        ),
-        "window covers the input": (
-            3,
-            8,
-            4,
-            dict(input_size=(4, 4), kernel_size=(4, 4), output_size=(1, 1)),
-        ),
+        "asymmetric same padding": (2, 3, 4, sizes((5, 6), (4, 2), (5, 6), padding=(1, 0))),
+        "one tile and a half": (2, 2, 3, sizes((9, 5), (7, 2), (3, 7), padding=(0, 1))),
+        "a tile that reaches beyond its next": (2, 2, 3, sizes((15, 5), (7, 2), (9, 4))),
+        "several tiles": (2, 16, 17, sizes((14, 6), (5, 5), (12, 3), padding=(1, 1))),
+        "rows beyond all tiles": (2, 2, 3, sizes((23, 5), (3, 2), (15, 5), padding=(5, 1))),
+        "tiles beyond the input": (2, 2, 3, sizes((4, 4), (3, 3), (25, 4), padding=(9, 1))),
+        "window covers the input": (3, 8, 4, sizes((4, 4), (4, 4), (1, 1))),
     }
 
 

@@ -22,7 +22,9 @@ import ctypes
 import functools
 import hashlib
 import os
+import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -33,11 +35,9 @@ from typing import Any
 import numpy
 
 HEADER = Path(__file__).with_name("cuda.h")
-# As much as the kernels' time is worth, and a value for every variable that the source gives none.
-OPTIONS = (
-    *("-std=c++17", "-O2", "-fPIC", "-shared", "-g1", "-w"),
-    *("-ffp-contract=off", "-ftrivial-auto-var-init=pattern"),
-)
+OPTIONS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-g1", "-w", "-ffp-contract=off")
+FILL = "-ftrivial-auto-var-init=pattern"  # a large number in every variable not yet set
+KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^()]*\)\s+)?(\w+)\s*\(")
 TYPES = {  # how a C++ compiler spells the parameters' types
     "f": "float32", "d": "float64", "s": "int16", "i": "int32", "x": "int64",
     "b": "bool", "h": "uint8", "j": "uint32", "y": "uint64", "l": "int64",
@@ -65,18 +65,25 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, filter(None, names))), None)
 
 
+@functools.cache
+def fills_variables() -> bool:
+    """Whether the compiler can fill variables that a source leaves unset; older ones cannot."""
+    command = [str(compiler()), FILL, "-x", "c++", "-fsyntax-only", os.devnull]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
 def cache_folder() -> Path:
     """Where compiled kernels are kept: a folder that only this user can write."""
     folder = Path(tempfile.gettempdir()) / f"minigrad-emulation-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.stat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise EmulationError(f"{folder} can be written by others; remove it")
     return folder
 
 
-def build(source: str, kernel: str, macros: Sequence[str] = (), flags: Sequence[str] = ()) -> Path:
-    """Compile a kernel; the file of its shared library.
+def build(source: str, macros: Sequence[str] = (), flags: Sequence[str] = ()) -> Path:
+    """Compile a source with all its kernels; the file of its shared library.
 
     ``macros`` are options such as ``-DREAL=float``; ``flags`` more options of the C++ compiler.
     Several processes may compile the same at once: each writes a file of its own and renames it.
@@ -84,10 +91,12 @@ def build(source: str, kernel: str, macros: Sequence[str] = (), flags: Sequence[
     reason = missing()
     if reason is not None:
         raise EmulationError(reason)
-    text = f'#include "{HEADER}"\n#line 1 "kernel.cu"\n{source}\nEMULATE({kernel})\n'
-    command = [str(compiler()), *OPTIONS, *macros, *flags]
+    kernels = "".join(f"EMULATE({name})\n" for name in KERNEL.findall(source))
+    text = f'#include "{HEADER}"\n#line 1 "kernel.cu"\n{source}\n{kernels}'
+    fill = (FILL,) if fills_variables() else ()
+    command = [str(compiler()), *OPTIONS, *fill, *macros, *flags]
     digest = hashlib.sha256(repr((command, text, HEADER.read_text())).encode()).hexdigest()
-    library = cache_folder() / f"{kernel}-{digest[:32]}.so"
+    library = cache_folder() / f"{digest[:32]}.so"
     if library.exists():
         return library
     with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
@@ -97,7 +106,7 @@ def build(source: str, kernel: str, macros: Sequence[str] = (), flags: Sequence[
             [*command, str(source_file), "-o", str(built)], capture_output=True, text=True
         )
         if result.returncode:
-            raise EmulationError(f"{kernel} does not compile:\n{result.stderr.strip()}")
+            raise EmulationError(f"the source does not compile:\n{result.stderr.strip()}")
         built.replace(library)
     return library
 
@@ -127,7 +136,8 @@ class Kernel:
         self, source: str, name: str, macros: Sequence[str] = (), flags: Sequence[str] = ()
     ) -> None:
         self.name = name
-        self.library = ctypes.CDLL(str(build(source, name, macros, flags)))
+        # PyDLL keeps the interpreter's lock: an emulation's state is not for two threads at once.
+        self.library = ctypes.PyDLL(str(build(source, macros, flags)))
         self._launch = getattr(self.library, f"launch_{name}")
         types = getattr(self.library, f"types_{name}")
         self._launch.restype = types.restype = ctypes.c_char_p

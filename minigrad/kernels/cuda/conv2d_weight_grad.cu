@@ -75,7 +75,7 @@ conv2d_weight_grad(const REAL* __restrict__ x, const REAL* __restrict__ y,
         #pragma unroll
         for (int l = t / ROWS; l < DEPTH; l += THREADS / ROWS) {
             const INDEX h = first_h[l] + to_h, v = first_v[l] + to_v;
-            const bool inside = row < rows && 0 <= h && h < H && 0 <= v && v < W;
+            const bool inside = 0 <= h && h < H && 0 <= v && v < W;
             a[l][t % ROWS] = inside ? x[first[l] + to] : 0;
         }
         #pragma unroll

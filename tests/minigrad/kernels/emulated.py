@@ -18,27 +18,24 @@ def emulated_kernel(source, name, options, flags):
 class Emulated:
     """The maps of ``minigrad.kernels`` by the CUDA sources.
 
-    ``edit`` changes a kernel's source before it is compiled; ``least_bits`` is that of the index
-    type; ``tile`` is taken in place of the one that the sizes ask for.
+    ``least_bits`` is that of the index type; ``flags`` are more options of the C++ compiler;
+    ``seed`` is of the order of threads and blocks.
     """
 
-    def __init__(self, edit=None, least_bits=32, tile=None, flags=(), seed=0):
-        self.edit, self.bits, self.tile = edit, least_bits, tile
-        self.flags, self.seed = flags, seed
+    def __init__(self, least_bits=32, flags=(), seed=0):
+        self.bits, self.flags, self.seed = least_bits, flags, seed
 
     def run(self, launch, *arrays, numbers=()):
         if 0 in launch.grid:
             return
         dtype = next(array.dtype for array in arrays if array is not None)
-        source = cuda.source(launch.kernel)
-        kernel = emulated_kernel(
-            source if self.edit is None else self.edit(source),
-            launch.kernel,
-            launch.options(dtype),
-            self.flags,
-        )
         arguments = (*arrays, *launch.typed_sizes, *numbers)
+        kernel = self.emulated(launch, dtype)
         kernel.launch(launch.grid, launch.block, arguments, seed=self.seed)
+
+    def emulated(self, launch, dtype):
+        source = cuda.source(launch.kernel)
+        return emulated_kernel(source, launch.kernel, launch.options(dtype), self.flags)
 
     def conv2d(self, x, weight, geometry, bias=None):
         y = empty((len(x), *geometry.output_size, len(weight)), x.dtype)

@@ -42,7 +42,7 @@ PEERS = (  # what a library lacks it cannot do, or not in reasonable time
     _peer("torch", "dense chain", "torch channels_last", variant="channels_last"),
     _peer("torch", "chain", "torch.compile", "torch compiled", variant="compiled"),
     _peer("jax", "large cuda"),
-    _peer("autograd", "convolution large cuda"),
+    _peer("autograd", "dense convolution cuda"),
     _peer("tinygrad", "chain large cuda"),
     # Against itself: what the method calls a difference where there is none.
     _peer("minigrad", label="minigrad again"),
@@ -168,11 +168,20 @@ class Entry:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A case, for the libraries at hand: entries that take turns, and ratios by their labels."""
+    """A case for the libraries at hand: entries that take turns, and ratios by their labels.
+
+    By the entries' labels: ``values`` in each round (seconds a call, or bytes); ``differences`` of
+    results from those of the first entry of the same problem; who was ``left_out``, and why.
+    ``disagreements`` are of those whose results differ too much: also left out.
+    """
 
     case: Case
     entries: Sequence[Entry]
     comparisons: Sequence[Comparison]
+    values: dict[str, list[float]] = field(default_factory=dict)
+    differences: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    disagreements: list[str] = field(default_factory=list)
 
 
 def measurement(

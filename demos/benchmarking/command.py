@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy
 
+from autoencoder.figures import save
 from autoencoder.lecture.command_line import Parser, positive, positive_number
 from autoencoder.lecture.run import new_folder
 from autoencoder.lecture.terminal import command
@@ -27,7 +28,7 @@ from minigrad.parallel.threads import usable_cores
 
 from .cases import CASES, NAMES, PEERS, Peer, measurement
 from .process import ProcessError
-from .report import ratios_by_case, save_figures, summary, text
+from .report import ratio_figure, ratios_by_case, summary, text
 from .rounds import GRADIENT_TOLERANCE, TOLERANCE, Rounds
 
 ROUNDS, SECONDS = 15, 0.4
@@ -85,7 +86,10 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
     except KeyboardInterrupt:
         print(f"\n{parser.prog}: interrupted", file=sys.stderr)
         return 130
-    paths = save_figures(summaries, Path(options.out) if options.out else new_folder("benchmark"))
+    paths = []
+    if figure := ratio_figure(summaries):
+        folder = Path(options.out) if options.out else new_folder("benchmark")
+        paths += save(figure, folder / "benchmark")[:1]
     if options.json:
         content = {"machine": machine, "settings": settings, "ratios": ratios_by_case(summaries)}
         content["measurements"] = summaries

@@ -1,18 +1,16 @@
-"""What came out: summed up, as text, and as figures."""
+"""What came out: summed up, as text, and as a figure."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy
 from matplotlib.figure import Figure
 
-from autoencoder.figures import COLOURS, CYCLE, house_style, line_chart, new_figure, save
+from autoencoder.figures import COLOURS, CYCLE, house_style, new_figure
 
-from .rounds import Result
+from .cases import MATMUL, Measurement
 
 _MARKERS = "osD^vP"
 
@@ -24,37 +22,35 @@ def quartiles(values: Sequence[float]) -> dict[str, Any]:
     return {"median": middle, **spread, "minimum": min(values), "count": len(values)}
 
 
-def summary(result: Result) -> dict[str, Any]:
+def summary(measurement: Measurement) -> dict[str, Any]:
     """All that a measurement gave: its entries and ratios, each with its quartiles.
 
     A ratio is made of each round's pair, item for item.
     """
-    case = result.measurement.case
+    case = measurement.case
     is_timed = case.quantity == "time"
     entries: dict[str, dict[str, Any]] = {}
-    for entry in result.measurement.entries:
-        if entry.label not in result.values:
-            continue
-        values, problem = result.values[entry.label], entry.problem
-        found = entries[entry.label] = {
-            "peer": entry.peer.name,
-            "variant": entry.peer.variant,
-            "threads": entry.threads,
-            "processes": entry.processes,
-            "batch": problem.batch,
-            "items_a_call": problem.items if is_timed else 1,
-            **quartiles(values),
-            "difference": result.differences.get(entry.label),
-            "values": values,
-        }
-        if is_timed:
-            found["items_a_second"] = problem.items / found["median"]
-            found["gflops"] = problem.flops and problem.flops / found["median"] / 1e9
+    for entry in measurement.entries:
+        if entry.label in measurement.values:
+            values, problem = measurement.values[entry.label], entry.problem
+            found = entries[entry.label] = {
+                "peer": entry.peer.name,
+                "variant": entry.peer.variant,
+                "threads": entry.threads,
+                "processes": entry.processes,
+                "items_a_call": problem.items if is_timed else 1,
+                **quartiles(values),
+                "difference": measurement.differences.get(entry.label),
+                "values": values,
+            }
+            if is_timed:
+                found["items_a_second"] = problem.items / found["median"]
+                found["gflops"] = problem.flops and problem.flops / found["median"] / 1e9
     for found in entries.values():
-        if "matmul" in entries and found["gflops"]:
-            found["share_of_matmul"] = found["gflops"] / entries["matmul"]["gflops"]
+        if MATMUL.label in entries and found["gflops"]:
+            found["share_of_matmul"] = found["gflops"] / entries[MATMUL.label]["gflops"]
     ratios = []
-    for label, over, under, limit, at_least in result.measurement.comparisons:
+    for label, over, under, limit, at_least in measurement.comparisons:
         if over in entries and under in entries:
             per_item = entries[under]["items_a_call"] / entries[over]["items_a_call"]
             pairs = zip(entries[over]["values"], entries[under]["values"])
@@ -72,8 +68,8 @@ def summary(result: Result) -> dict[str, Any]:
         "unit": case.unit,
         "entries": entries,
         "ratios": ratios,
-        "left_out": result.left_out,
-        "disagreements": result.disagreements,
+        "left_out": measurement.left_out,
+        "disagreements": measurement.disagreements,
     }
 
 
@@ -125,12 +121,6 @@ def _bytes(value: float) -> str:
     return f"{value / 2**20:.1f} MiB"
 
 
-def save_figures(summaries: Sequence[dict[str, Any]], folder: str | os.PathLike[str]) -> list[Path]:
-    """Draw what there is to draw; gives the PNG files."""
-    figures = {"benchmark": ratio_figure(summaries), "scaling": scaling_figure(summaries)}
-    return [save(figure, Path(folder) / name)[0] for name, figure in figures.items() if figure]
-
-
 def ratio_figure(summaries: Sequence[dict[str, Any]]) -> Figure | None:
     """For each measurement minigrad's time (or memory) over each peer's, with quartiles."""
     rows: list[str] = []
@@ -170,21 +160,4 @@ def ratio_figure(summaries: Sequence[dict[str, Any]]) -> Figure | None:
         plot.set_xlabel("minigrad / peer: left of 1, minigrad takes less")
         plot.xaxis.set_major_formatter("{x:g}")
         plot.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
-    return figure
-
-
-def scaling_figure(summaries: Sequence[dict[str, Any]]) -> Figure | None:
-    """Time an image against the batch."""
-    series: dict[str, tuple[list[int], list[float]]] = {}
-    for measured in summaries:
-        if (measured["case"], measured["name"]) == ("scaling", "batch"):
-            for label, entry in measured["entries"].items():
-                batches, times = series.setdefault(label.partition(",")[0], ([], []))
-                batches.append(entry["batch"])
-                times.append(1e3 / entry["items_a_second"])
-    if not series:
-        return None
-    batches = sorted({batch for xs, _ in series.values() for batch in xs})
-    figure = line_chart(series, "batch", "time an image (ms)", log_x=True, x_ticks=batches)
-    figure.axes[0].set_ylim(bottom=0)
     return figure

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy
@@ -35,22 +34,6 @@ gradient by 1.3e-3 of its largest element; without one, libraries agree within 1
 
 class Disagreement(Exception):
     """Two libraries do not compute the same thing, so their times cannot be compared."""
-
-
-@dataclass
-class Result:
-    """What a measurement gave: seconds a call, or bytes, in each round of each entry.
-
-    ``differences`` says how far an entry's results are from those of the first entry of the same
-    problem; ``left_out``, which were not measured, and why. Those whose results differ too much
-    are also ``disagreements``.
-    """
-
-    measurement: Measurement
-    values: dict[str, list[float]] = field(default_factory=dict)
-    differences: dict[str, float] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    disagreements: list[str] = field(default_factory=list)
 
 
 def largest_difference(
@@ -85,16 +68,16 @@ def largest_difference(
 
 
 @contextlib.contextmanager
-def _left_out_if_it_fails(result: Result, entry: Entry) -> Iterator[None]:
+def _left_out_if_it_fails(entry: Entry, measurement: Measurement) -> Iterator[None]:
     """But minigrad must not fail."""
     try:
         yield
     except (Disagreement, ProcessError) as error:
         if entry.peer == MINIGRAD:
             raise
-        result.left_out[entry.label] = str(error)
+        measurement.left_out[entry.label] = str(error)
         if isinstance(error, Disagreement):
-            result.disagreements.append(f"{entry.label}: {error}")
+            measurement.disagreements.append(f"{entry.label}: {error}")
 
 
 class Rounds:
@@ -108,60 +91,57 @@ class Rounds:
         self.rounds = rounds
         self.seconds = seconds
         self.device = device
-        self._processes: dict[tuple[str, int, int], Process | str] = {}  # or why there is none
+        self._processes: dict[tuple[str, int, int], Process] = {}
 
     def __enter__(self) -> Rounds:
         return self
 
     def __exit__(self, *exception: object) -> None:
         for process in self._processes.values():
-            if isinstance(process, Process):
-                process.close()
+            process.close()
 
-    def measure(self, measurement: Measurement) -> Result:
-        """All values of a measurement.
+    def measure(self, measurement: Measurement) -> Measurement:
+        """Fill in what a measurement gives.
 
         Raises
         ------
         ProcessError
-            If minigrad fails; other libraries that do are left out, and the result says why.
+            If minigrad fails; other libraries that do are left out.
         """
-        result = Result(measurement)
         if measurement.case.quantity == "time":
-            self._times(result)
+            self._take_turns(measurement)
         elif measurement.case.quantity == "memory":
-            self._in_fresh_processes(result, range(min(self.rounds, FEW)), self._memory)
-        else:  # the first time compiles the modules
-            self._in_fresh_processes(result, range(-1, self.rounds), self._import)
-        return result
+            self._in_fresh_processes(measurement, range(min(self.rounds, FEW)), self._memory)
+        else:  # the first time, not counted, compiles the modules
+            self._in_fresh_processes(measurement, range(-1, self.rounds), self._import)
+        return measurement
 
-    def _times(self, result: Result) -> None:
+    def _take_turns(self, measurement: Measurement) -> None:
         for process in self._processes.values():
-            if isinstance(process, Process):
-                with contextlib.suppress(ProcessError):
-                    process.call("forget")
+            with contextlib.suppress(ProcessError):
+                process.call("forget")
         reference: dict = {}
         ready = []
-        for entry in result.measurement.entries:
-            with _left_out_if_it_fails(result, entry):
-                numbers = range(entry.processes)
-                processes = [self._process(entry, number) for number in numbers]
+        for entry in measurement.entries:
+            with _left_out_if_it_fails(entry, measurement):
+                processes = [self._process(entry, number) for number in range(entry.processes)]
                 for process in processes:
                     process.call("prepare", entry.label, entry.problem)
                 if entry.peer != MATMUL:  # against minigrad's, the first of the same problem
                     values = processes[0].call("check", entry.label)
                     if entry.problem in reference:
                         difference = largest_difference(reference[entry.problem], values)
-                        result.differences[entry.label] = difference
+                        measurement.differences[entry.label] = difference
                     reference.setdefault(entry.problem, values)
-                ready.append((entry.label, processes, *self._warm_up(entry.label, processes)))
+                ready.append((entry, processes, *self._warm_up(entry.label, processes)))
         for turn in range(self.rounds):
             # A B, then B A: a machine that becomes slower favours neither.
-            for label, processes, calls, rounds in ready if turn % 2 == 0 else ready[::-1]:
-                if turn < rounds:
+            for entry, processes, calls, rounds in ready if turn % 2 == 0 else ready[::-1]:
+                if turn < rounds and entry.label not in measurement.left_out:
                     time.sleep(PAUSE)
-                    value = run_side_by_side(processes, label, calls)
-                    result.values.setdefault(label, []).append(value)
+                    with _left_out_if_it_fails(entry, measurement):
+                        seconds = run_side_by_side(processes, entry.label, calls)
+                        measurement.values.setdefault(entry.label, []).append(seconds)
 
     def _warm_up(self, label: str, processes: list[Process]) -> tuple[int, int]:
         """Calls that fill a turn, and the number of turns."""
@@ -177,30 +157,25 @@ class Rounds:
     def _process(self, entry: Entry, number: int) -> Process:
         key = (entry.peer.label, entry.threads, number)
         if key not in self._processes:
-            try:
-                self._processes[key] = self._start(entry)
-            except ProcessError as error:
-                self._processes[key] = str(error)
-        process = self._processes[key]
-        if isinstance(process, str):
-            raise ProcessError(process)
-        return process
+            self._processes[key] = self._start(entry)
+        return self._processes[key]
 
     def _start(self, entry: Entry) -> Process:
         settings = Settings(entry.threads, self.device, entry.peer.variant)
         return Process(entry.peer, settings, self.bytecode)
 
-    def _in_fresh_processes(self, result: Result, turns: range, value: Callable) -> None:
-        """The value of each entry in each turn; a turn below 0 is not counted."""
+    def _in_fresh_processes(
+        self, measurement: Measurement, turns: range, value: Callable[[Entry], float]
+    ) -> None:
         for turn in turns:
-            for entry in result.measurement.entries:
-                if entry.label not in result.left_out:
-                    with _left_out_if_it_fails(result, entry):
+            for entry in measurement.entries:
+                if entry.label not in measurement.left_out:
+                    with _left_out_if_it_fails(entry, measurement):
                         found = float(value(entry))
                         if turn >= 0:
-                            result.values.setdefault(entry.label, []).append(found)
+                            measurement.values.setdefault(entry.label, []).append(found)
 
-    def _memory(self, entry: Entry) -> int:
+    def _memory(self, entry: Entry) -> float:
         process = self._start(entry)
         try:
             return process.call("memory", entry.problem)

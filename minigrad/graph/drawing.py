@@ -266,12 +266,8 @@ def _prefix(name: str) -> Prefix:
 
 def _common(prefixes: Sequence[Prefix]) -> Prefix:
     """The parts that all prefixes begin with."""
-    shared = []
-    for parts in zip(*prefixes):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return tuple(shared)
+    same = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*prefixes))
+    return tuple(part for part, *_ in same)
 
 
 def _boxes_of(

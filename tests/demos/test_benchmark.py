@@ -208,8 +208,8 @@ def test_ratios_are_medians_of_pairs_an_item():
     entries = (Entry("a", MINIGRAD, large, 1), Entry("b", MINIGRAD, small, 1))
     comparison = Comparison("a / b", "a", "b", limit=1.0)
     batches = Measurement(Case("scaling", "batch", {}), entries, (comparison,))
-    result = rounds.Result(batches, values={"a": [4.0, 8.0, 4.0], "b": [1.0, 1.0, 4.0]})
-    (ratio,) = summary(result)["ratios"]
+    batches.values.update(a=[4.0, 8.0, 4.0], b=[1.0, 1.0, 4.0])
+    (ratio,) = summary(batches)["ratios"]
     assert ratio["median"] == 1.0  # of 1, 2 and 0.25; the ratio of medians is 1 too by item
     assert ratio["is_reached"]
 

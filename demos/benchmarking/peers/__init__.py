@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from ..problems import LEARNING_RATE, Problem
+from ..problems import Problem
 
 Arrays = dict[str, Any]  # of any library, by the names of a state dict
 FAULT = 1.001  # what a gradient is multiplied by that a check is to find wrong
@@ -81,31 +81,6 @@ def network(apply: Callable[..., Any], problem: Problem, weights: Arrays, x: Any
     for layer in problem.layers:
         x = apply(layer, x, weights[f"{layer.name}.weight"], weights[f"{layer.name}.bias"])
     return x
-
-
-def first_state(array: Callable[..., Any], problem: Problem, step: Any = 0.0) -> tuple:
-    """Adam's weights, both running means, and number of steps."""
-    kinds = (numpy.asarray, numpy.zeros_like, numpy.zeros_like)
-    weights = problem.weights.items()
-    return (*({name: array(kind(value)) for name, value in weights} for kind in kinds), step)
-
-
-def adam_step(sqrt: Callable[..., Any], state: tuple, gradients: Arrays) -> tuple:
-    """Adam for libraries that bring none: a new state.
-
-    Kingma and Ba's algorithm 1, in PyTorch's order of operations.
-    """
-    weights, means, squares, step = state
-    step = step + 1
-    rate = LEARNING_RATE / (1 - 0.9**step)
-    root = (1 - 0.999**step) ** 0.5
-    new: tuple[Arrays, Arrays, Arrays] = ({}, {}, {})
-    for name, gradient in gradients.items():
-        new[1][name] = 0.9 * means[name] + (1 - 0.9) * gradient
-        new[2][name] = 0.999 * squares[name] + (1 - 0.999) * gradient * gradient
-        denominator = sqrt(new[2][name]) / root + 1e-8
-        new[0][name] = weights[name] - rate * new[1][name] / denominator
-    return (*new, step)
 
 
 def is_caught(check: Callable[[Any], Any], wrong: Any, right: Any, error: type[Exception]) -> bool:

@@ -11,40 +11,21 @@ from autograd.extend import defvjp, primitive
 from autograd.scipy.signal import convolve
 from autograd.test_util import check_grads
 
-from ..problems import Layer, Problem, Settings
-from . import FAULT, Arrays, Task, adam_step, chain, first_state, is_caught, network
-
-
-def apply(layer: Layer, x: Any, weight: Any, bias: Any) -> Any:
-    y = anp.dot(x, weight.T) + bias
-    return anp.maximum(y, 0) if layer.relu else y
+from ..problems import Problem, Settings
+from . import FAULT, Task, chain, is_caught
 
 
 class AutogradTask(Task):
-    """``value_and_grad`` and Adam."""
+    """Chains only: its convolution has no stride, and it brings no optimiser to step with."""
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
         super().__init__(problem)
-
-        def loss(weights: Arrays) -> Any:
-            output = network(apply, problem, weights, problem.inputs)
-            return anp.mean((output - problem.inputs) ** 2)
-
-        def sums(leaves: tuple) -> Any:
-            x, a, b = leaves
-            return chain(x, a, b, problem.operations)
-
-        self.loss_and_grad = autograd.value_and_grad(loss)
-        self.sums = autograd.value_and_grad(sums)
         self.leaves = (problem.inputs, *problem.weights.values())
-        self.state = first_state(numpy.asarray, problem)
+        self.sums = autograd.value_and_grad(self.sum)
 
-    def train(self) -> None:
-        _, gradients = self.loss_and_grad(self.state[0])
-        self.state = adam_step(numpy.sqrt, self.state, gradients)
-
-    def loss_and_gradients(self) -> tuple[Any, Arrays]:
-        return self.loss_and_grad(self.state[0])
+    def sum(self, leaves: tuple) -> Any:
+        x, a, b = leaves
+        return chain(x, a, b, self.problem.operations)
 
     def chain(self) -> None:
         self.result = self.sums(self.leaves)

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy
 from jax import lax
+from jax.example_libraries.optimizers import adam
 from jax.test_util import check_grads
 
-from ..problems import Layer, Problem, Settings
-from . import FAULT, Arrays, Task, adam_step, chain, first_state, is_caught, network
+from ..problems import LEARNING_RATE, Layer, Problem, Settings
+from . import FAULT, Arrays, Task, chain, is_caught, network
 
 AXES = ("NCHW", "OIHW", "NCHW")
 
@@ -51,22 +52,26 @@ class JaxTask(Task):
         def loss(weights: Arrays, x: Any) -> Any:
             return jnp.mean((network(apply, problem, weights, x) - x) ** 2)
 
-        def step(state: tuple, x: Any) -> tuple:
-            return adam_step(jnp.sqrt, state, jax.grad(loss)(state[0], x))
+        def step(number: int, state: Any, x: Any) -> Any:
+            return update(number, jax.grad(loss)(weights_of(state), x), state)
 
+        first, update, weights_of = adam(LEARNING_RATE)
+        self.weights_of = weights_of
         self.step = jax.jit(step)
+        self.steps = 0
         self.loss_and_grad = jax.jit(jax.value_and_grad(loss))
         self.network = jax.jit(functools.partial(network, apply, problem))
         sums = functools.partial(chain, operations=problem.operations)
         self.sums = jax.jit(jax.value_and_grad(sums, argnums=(0, 1, 2)))
         if problem.task == "train":
-            self.result = first_state(jnp.asarray, problem)
+            self.result = first(self.weights)
 
     def train(self) -> None:
-        self.result = self.step(self.result, self.inputs)
+        self.result = self.step(self.steps, self.result, self.inputs)
+        self.steps += 1
 
     def loss_and_gradients(self) -> tuple[Any, Arrays]:
-        return self.loss_and_grad(self.result[0], self.inputs)
+        return self.loss_and_grad(self.weights_of(self.result), self.inputs)
 
     def forward(self) -> None:
         self.result = self.network(self.weights, self.inputs)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Literal, overload
+from typing import Any
 
 from minigrad.backend import Array, HostArray, array_module, as_host_array, device_of, use_device
 from minigrad.engine.modes import ModeBlock, current_mode
@@ -262,28 +262,6 @@ def backward(
         land_on_leaves(arrived, create_graph)
 
 
-@overload
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = ...,
-    retain_graph: bool | None = ...,
-    create_graph: bool = ...,
-    allow_unused: Literal[False] = ...,
-) -> tuple[Tensor, ...]: ...
-
-
-@overload
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = ...,
-    retain_graph: bool | None = ...,
-    create_graph: bool = ...,
-    allow_unused: bool = ...,
-) -> tuple[Tensor | None, ...]: ...
-
-
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
@@ -291,7 +269,7 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Tensor, ...]:
     """The gradients of outputs with respect to inputs, as a result: no ``.grad`` is touched.
 
     Parameters
@@ -328,13 +306,13 @@ def grad(
     options = retain_graph, create_graph, allow_unused
     found = borrowed_gradients(outputs, inputs, grad_outputs, *options)
     with ModeBlock(recording=bool(create_graph)):
-        return tuple(None if one is None else landed(one, create_graph) for one in found)
+        return tuple(one if one is None else landed(one, create_graph) for one in found)
 
 
 def borrowed_gradients(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool = False,

@@ -65,6 +65,25 @@ def _check_shapes(
         )
 
 
+def check_named_padding(name: str, padding: str, stride: Two) -> None:
+    """Refuse a word for the padding that conv2d does not know, or not at this stride."""
+    if padding not in ("same", "valid"):
+        raise ValueError(
+            f"{name}: padding must be numbers, 'same' or 'valid', got {shown(padding)}"
+        )
+    if padding == "same" and stride != (1, 1):
+        raise ValueError(f"{name}: padding 'same' needs stride 1, got {stride}")
+
+
+def check_output_padding(name: str, output_padding: Two, stride: Two, dilation: Two) -> None:
+    """Refuse more rows or columns at the end than leave conv2d's result as it is."""
+    if any(e >= max(s, d) for e, s, d in zip(output_padding, stride, dilation)):
+        raise ValueError(
+            f"{name}: output_padding {output_padding} must be less than the stride {stride} or "
+            f"the dilation {dilation}"
+        )
+
+
 @lru_cache(maxsize=1024, typed=True)
 def conv2d_geometry(
     x: Shape,
@@ -81,12 +100,7 @@ def conv2d_geometry(
     kernel, size = weight[2:], x[-2:]
     reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel))
     if isinstance(padding, str):
-        if padding not in ("same", "valid"):
-            raise ValueError(
-                f"{name}: padding must be numbers, 'same' or 'valid', got {shown(padding)}"
-            )
-        if padding == "same" and stride != (1, 1):
-            raise ValueError(f"{name}: padding 'same' needs stride 1, got {stride}")
+        check_named_padding(name, padding, stride)
         total = reach if padding == "same" else (0, 0)
         before = tuple(extra // 2 for extra in total)  # what is odd goes after, as in PyTorch
     else:
@@ -117,11 +131,7 @@ def conv_transpose2d_geometry(
     name = "conv_transpose2d"
     _check_shapes(name, x, weight, bias, groups, is_transposed=True)
     kernel, size = weight[2:], x[-2:]
-    if any(e >= max(s, d) for e, s, d in zip(output_padding, stride, dilation)):
-        raise ValueError(
-            f"{name}: output_padding {output_padding} must be less than stride {stride} or "
-            f"dilation {dilation}"
-        )
+    check_output_padding(name, output_padding, stride, dilation)
     result = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + e + 1
         for n, s, p, d, k, e in zip(size, stride, padding, dilation, kernel, output_padding)

@@ -2,75 +2,69 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
-from typing import Any
+from typing import Any, NamedTuple
 
 from minigrad.backend import array_module, pair, require_number, shown
 from minigrad.engine import Expand, Reshape, Sum, Tensor
 from minigrad.functional.arguments import as_float, as_tensor, on_its_device
-from minigrad.functional.convolution import Pair, batched, unbatched
+from minigrad.functional.convolution import Pair, Two, batched, unbatched
 from minigrad.functional.elementwise import Mask, Where
 from minigrad.functional.rearrange import Index, Pad, stack
 
 
-def _window_pixels(
-    x: Tensor,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    output: tuple[int, int],
-    dilation: tuple[int, int] = (1, 1),
-) -> Tensor:
-    """Every pixel of every window, (kernel_height * kernel_width, N, C, P, Q): a strided slice
-    for each place in the kernel."""
-    slices = []
-    for i in range(kernel[0]):
-        for j in range(kernel[1]):
+class Windows(NamedTuple):
+    """Where the windows of a pooling lie, in pixels: pairs of (height, width)."""
+
+    kernel: Two
+    stride: Two
+    padding: Two
+    dilation: Two
+
+    @classmethod
+    def checked(cls, name: str, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Windows:
+        """From what a caller gives: numbers or pairs; without a stride windows touch."""
+        kernel = pair(name, "kernel_size", kernel)
+        stride = kernel if stride is None else pair(name, "stride", stride)
+        padding = pair(name, "padding", padding, minimum=0)
+        if any(2 * p > k for p, k in zip(padding, kernel)):
+            raise ValueError(
+                f"{name}: padding {padding} must be at most half the kernel_size {kernel}"
+            )
+        return cls(kernel, stride, padding, pair(name, "dilation", dilation))
+
+    def count(self, name: str, shape: tuple[int, ...], ceil_mode: bool) -> Two:
+        """How many fit into an image; with ``ceil_mode`` also one that hangs over the end."""
+        output = []
+        for n, k, s, p, d in zip(shape[2:], *self):
+            room = n + 2 * p - d * (k - 1) - 1
+            count = -(-room // s) + 1 if ceil_mode else room // s + 1
+            if ceil_mode and (count - 1) * s >= n + p:
+                count -= 1  # a window must start inside the image or its left padding
+            if count < 1:
+                raise ValueError(f"{name}: kernel {self.kernel} is larger than input {shape}")
+            output.append(count)
+        return output[0], output[1]
+
+    def pixels(self, x: Tensor, output: Two, value: float) -> Tensor:
+        """Every pixel of every window, (kernel_height * kernel_width, N, C, P, Q).
+
+        That is a strided slice for each place in the kernel, of x with a value around it.
+        """
+        widths = [(0, 0), (0, 0)]
+        for n, m, k, s, p, d in zip(x.shape[2:], output, *self):
+            widths.append((p, max((m - 1) * s + d * (k - 1) + 1 - n - p, 0)))
+        if any(map(any, widths)):
+            x = Pad(tuple(widths), value)(x)
+        slices = []
+        for place in itertools.product(*map(range, self.kernel)):
             rows, columns = (
-                slice(first * d, first * d + s * (n - 1) + 1, s)
-                for first, d, s, n in zip((i, j), dilation, stride, output)
+                slice(i * d, i * d + s * (m - 1) + 1, s)
+                for i, d, s, m in zip(place, self.dilation, self.stride, output)
             )
             slices.append(Index((slice(None), slice(None), rows, columns))(x))
-    return stack(slices)
-
-
-def _output_size(
-    name: str,
-    x: Tensor,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    dilation: tuple[int, int],
-    ceil_mode: bool,
-) -> tuple[int, int]:
-    """How many windows fit; with ``ceil_mode`` also one that hangs over the end."""
-    if any(2 * p > k for p, k in zip(padding, kernel)):
-        raise ValueError(f"{name}: padding {padding} is more than half the kernel {kernel}")
-    output = []
-    for n, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation):
-        room = n + 2 * p - d * (k - 1) - 1
-        count = -(-room // s) + 1 if ceil_mode else room // s + 1
-        if ceil_mode and (count - 1) * s >= n + p:
-            count -= 1  # a window must start inside the image or its left padding
-        if count < 1:
-            raise ValueError(f"{name}: kernel {kernel} is larger than input {x.shape}")
-        output.append(count)
-    return output[0], output[1]
-
-
-def _padded(
-    x: Tensor,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    dilation: tuple[int, int],
-    output: tuple[int, int],
-    value: float,
-) -> Tensor:
-    """The image with room for every window."""
-    widths = [(0, 0), (0, 0)]
-    for n, k, s, p, d, count in zip(x.shape[2:], kernel, stride, padding, dilation, output):
-        widths.append((p, max((count - 1) * s + d * (k - 1) + 1 - n - p, 0)))
-    return Pad(tuple(widths), value)(x) if any(map(any, widths)) else x
+        return stack(slices)
 
 
 @on_its_device
@@ -111,18 +105,13 @@ def max_pool2d(
     """
     name = "max_pool2d"
     x, is_single = batched(name, as_float(name, x))
-    kernel = pair(name, "kernel_size", kernel_size)
-    stride = kernel if stride is None else pair(name, "stride", stride)
-    padding = pair(name, "padding", padding, minimum=0)
-    dilation = pair(name, "dilation", dilation)
-    output = _output_size(name, x, kernel, stride, padding, dilation, ceil_mode)
-    x = _padded(x, kernel, stride, padding, dilation, output, float("-inf"))
-    windows = _window_pixels(x, kernel, stride, output, dilation)
-    xp = array_module(windows.data)
-    places = xp.arange(len(windows)).reshape(-1, 1, 1, 1, 1)
-    is_first_largest = places == windows.data.argmax(axis=0)
-    zero = Tensor(xp.zeros((), windows.dtype))
-    return unbatched(Sum((0,))(Where(is_first_largest)(windows, zero)), is_single)
+    windows = Windows.checked(name, kernel_size, stride, padding, dilation)
+    pixels = windows.pixels(x, windows.count(name, x.shape, ceil_mode), float("-inf"))
+    xp = array_module(pixels.data)
+    places = xp.arange(len(pixels)).reshape(-1, 1, 1, 1, 1)
+    is_first_largest = places == pixels.data.argmax(axis=0)
+    zero = Tensor(xp.zeros((), pixels.dtype))
+    return unbatched(Sum((0,))(Where(is_first_largest)(pixels, zero)), is_single)
 
 
 @on_its_device
@@ -144,15 +133,12 @@ def avg_pool2d(
     """
     name = "avg_pool2d"
     x, is_single = batched(name, as_float(name, x))
-    kernel = pair(name, "kernel_size", kernel_size)
-    stride = kernel if stride is None else pair(name, "stride", stride)
-    padding = pair(name, "padding", padding, minimum=0)
-    output = _output_size(name, x, kernel, stride, padding, (1, 1), ceil_mode)
-    padded = _padded(x, kernel, stride, padding, (1, 1), output, 0.0)
-    total = Sum((0,))(_window_pixels(padded, kernel, stride, output))
+    windows = Windows.checked(name, kernel_size, stride, padding, dilation=1)
+    output = windows.count(name, x.shape, ceil_mode)
+    total = Sum((0,))(windows.pixels(x, output, 0.0))
     counts = [
-        _window_counts(n, k, s, p, count, count_include_pad)
-        for n, k, s, p, count in zip(x.shape[2:], kernel, stride, padding, output)
+        _pixels_counted(n, k, s, p, m, count_include_pad)
+        for n, m, k, s, p, _ in zip(x.shape[2:], output, *windows)
     ]
     if all(len(set(count)) == 1 for count in counts):
         return unbatched(total / (counts[0][0] * counts[1][0]), is_single)
@@ -161,7 +147,7 @@ def avg_pool2d(
     return unbatched(Mask(1 / (rows[:, None] * columns))(total), is_single)
 
 
-def _window_counts(
+def _pixels_counted(
     size: int, kernel: int, stride: int, padding: int, output: int, with_padding: bool
 ) -> list[int]:
     """How many pixels of each window count, along one direction."""
@@ -210,30 +196,16 @@ def interpolate(
              [1., 1., 2., 2.]]])
     """
     name = "interpolate"
-    if mode != "nearest":
-        raise ValueError(f"{name}: mode must be 'nearest', got {shown(mode)}")
-    if (size is None) == (scale_factor is None):
-        raise ValueError(f"{name}: give either size or scale_factor")
+    fixed, factors = resizing(name, size, scale_factor, mode)
     if recompute_scale_factor and scale_factor is None:
         raise ValueError(f"{name}: recompute_scale_factor needs a scale_factor")
     x, is_single = batched(name, as_tensor(name, x))
     old = x.shape[2:]
-    factors: tuple[Any, ...]
-    if size is not None:
-        new, factors = pair(name, "size", size), (None, None)
-    else:
-        pairs = isinstance(scale_factor, (tuple, list))
-        factors = tuple(scale_factor) if pairs else (scale_factor, scale_factor)
-        for factor in factors:
-            require_number(name, "scale_factor", factor)
-        if len(factors) != 2 or not all(0 < factor < float("inf") for factor in factors):
-            raise ValueError(f"{name}: scale_factor must be positive, got {shown(scale_factor)}")
-        new = tuple(int(n * factor) for n, factor in zip(old, factors))
-        if recompute_scale_factor:
-            factors = (None, None)
+    new = fixed or tuple(int(n * factor) for n, factor in zip(old, factors))
     if min(new) < 1 or min(old) < 1:
         raise ValueError(f"{name}: input {x.shape} cannot be resized to {new}")
-    rows, columns = (_sources(*lengths) for lengths in zip(old, new, factors))
+    steps = (None, None) if fixed or recompute_scale_factor else factors
+    rows, columns = (_sources(*lengths) for lengths in zip(old, new, steps))
     times = tuple(m // n for n, m in zip(old, new))
     if all(
         n * t == m and source == [k // t for k in range(m)]
@@ -244,6 +216,28 @@ def interpolate(
     y = Index((slice(None), slice(None), xp.asarray(rows)))(x)
     y = Index((slice(None), slice(None), slice(None), xp.asarray(columns)))(y)
     return unbatched(y, is_single)
+
+
+def resizing(
+    name: str, size: Any, scale_factor: Any, mode: str
+) -> tuple[Two | None, tuple[float, ...]]:
+    """The new size, or None and two factors, from what a caller gives."""
+    if mode != "nearest":
+        raise ValueError(f"{name}: mode must be 'nearest', got {shown(mode)}")
+    if (size is None) == (scale_factor is None):
+        raise ValueError(
+            f"{name}: give either size or scale_factor, and not both, "
+            f"got size={size} and scale_factor={scale_factor}"
+        )
+    if size is not None:
+        return pair(name, "size", size), ()
+    is_pair = isinstance(scale_factor, (tuple, list))
+    factors = tuple(scale_factor) if is_pair else (scale_factor, scale_factor)
+    for factor in factors:
+        require_number(name, "scale_factor", factor)
+    if len(factors) != 2 or not all(0 < factor < float("inf") for factor in factors):
+        raise ValueError(f"{name}: scale_factor must be positive, got {shown(scale_factor)}")
+    return None, factors
 
 
 def _sources(old: int, new: int, factor: float | None) -> list[int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minigrad import functional
 from minigrad.backend import Device, pair, shown, whole_number
 from minigrad.engine import Tensor
+from minigrad.functional.convolution import check_named_padding, check_output_padding
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import fan_in_uniform
 
@@ -136,14 +137,10 @@ class Conv2d(_Convolution):
         self._set_options(
             in_channels, out_channels, kernel_size, stride, dilation, groups, padding_mode
         )
+        self.padding: tuple[int, int] | str
         if isinstance(padding, str):
-            if padding not in ("same", "valid"):
-                raise ValueError(
-                    f"Conv2d: padding must be numbers, 'same' or 'valid', got {shown(padding)}"
-                )
-            if padding == "same" and self.stride != (1, 1):
-                raise ValueError(f"Conv2d: padding 'same' needs stride 1, got {self.stride}")
-            self.padding: tuple[int, int] | str = padding
+            check_named_padding("Conv2d", padding, self.stride)
+            self.padding = padding
         else:
             self.padding = pair("Conv2d", "padding", padding, minimum=0)
         self._draw((self.out_channels, self.in_channels), bias, generator, dtype, device)
@@ -207,14 +204,10 @@ class ConvTranspose2d(_Convolution):
         self._set_options(
             in_channels, out_channels, kernel_size, stride, dilation, groups, padding_mode
         )
-        self.padding = pair("ConvTranspose2d", "padding", padding, minimum=0)
-        self.output_padding = pair("ConvTranspose2d", "output_padding", output_padding, minimum=0)
-        limits = tuple(map(max, self.stride, self.dilation))
-        if any(extra >= limit for extra, limit in zip(self.output_padding, limits)):
-            raise ValueError(
-                f"ConvTranspose2d: output_padding {self.output_padding} must be less than "
-                f"the stride {self.stride} or the dilation {self.dilation}"
-            )
+        layer = "ConvTranspose2d"
+        self.padding = pair(layer, "padding", padding, minimum=0)
+        self.output_padding = pair(layer, "output_padding", output_padding, minimum=0)
+        check_output_padding(layer, self.output_padding, self.stride, self.dilation)
         self._draw((self.in_channels, self.out_channels), bias, generator, dtype, device)
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:

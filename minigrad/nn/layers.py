@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from minigrad import functional
-from minigrad.backend import Device, pair, shown, whole_number, whole_numbers
+from minigrad.backend import Device, require_number, shown, whole_number, whole_numbers
 from minigrad.engine import Tensor
+from minigrad.functional.pool import Windows, resizing
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, fan_in_uniform, parameter_dtype
 
@@ -110,10 +111,7 @@ class LeakyReLU(Module):
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        if isinstance(negative_slope, bool) or not isinstance(negative_slope, (int, float)):
-            raise TypeError(
-                f"LeakyReLU: negative_slope must be a number, got {shown(negative_slope)}"
-            )
+        require_number("LeakyReLU", "negative_slope", negative_slope)
         self.negative_slope = negative_slope
 
     def forward(self, input: Tensor) -> Tensor:
@@ -204,8 +202,7 @@ class LayerNorm(Module):
         self.normalized_shape = whole_numbers("LayerNorm", "normalized_shape", normalized_shape)
         if not self.normalized_shape:
             raise ValueError("LayerNorm: normalized_shape must name at least one dimension")
-        if not isinstance(eps, (int, float)) or isinstance(eps, bool):
-            raise TypeError(f"LayerNorm: eps must be a number, got {shown(eps)}")
+        require_number("LayerNorm", "eps", eps)
         self.eps = eps
         self.elementwise_affine = bool(elementwise_affine)
         ones = numpy.ones(self.normalized_shape, parameter_dtype("LayerNorm", dtype))
@@ -249,14 +246,7 @@ class MaxPool2d(Module):
         self.padding = padding
         self.dilation = dilation
         self.ceil_mode = bool(ceil_mode)
-        window = pair("MaxPool2d", "kernel_size", kernel_size)
-        pair("MaxPool2d", "stride", self.stride)
-        pair("MaxPool2d", "dilation", dilation)
-        margin = pair("MaxPool2d", "padding", padding, minimum=0)
-        if any(2 * pad > length for pad, length in zip(margin, window)):
-            raise ValueError(
-                f"MaxPool2d: padding {padding} must be at most half the kernel_size {kernel_size}"
-            )
+        Windows.checked("MaxPool2d", kernel_size, stride, padding, dilation)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W), or one image without N, to (N, C, P, Q)."""
@@ -296,17 +286,12 @@ class Upsample(Module):
         *,
         recompute_scale_factor: bool | None = None,
     ) -> None:
-        if (size is None) == (scale_factor is None):
-            raise ValueError(
-                f"Upsample: give size or scale_factor, and not both, "
-                f"got size={size} and scale_factor={scale_factor}"
-            )
-        if mode != "nearest":
-            raise ValueError(f"Upsample: mode must be 'nearest', got {shown(mode)}")
-        if size is not None:
-            pair("Upsample", "size", size)
+        _, factors = resizing("Upsample", size, scale_factor, mode)
         self.size = size
-        self.scale_factor = None if scale_factor is None else _factors(scale_factor)
+        is_pair = isinstance(scale_factor, (tuple, list))
+        self.scale_factor: Any = None
+        if scale_factor is not None:  # as floats, which repr shows
+            self.scale_factor = tuple(map(float, factors)) if is_pair else float(scale_factor)
         self.mode = mode
         self.recompute_scale_factor = recompute_scale_factor
 
@@ -324,22 +309,6 @@ class Upsample(Module):
         if self.scale_factor is not None:
             return f"scale_factor={self.scale_factor}, mode={self.mode!r}"
         return f"size={self.size}, mode={self.mode!r}"
-
-
-def _factors(value: Any) -> float | tuple[float, float]:
-    """A factor, or a pair of them, as floats."""
-    several = isinstance(value, (tuple, list))
-    factors: tuple[Any, ...] = tuple(value) if several else (value,)
-    for factor in factors:
-        if isinstance(factor, bool) or not isinstance(factor, (int, float)):
-            raise TypeError(
-                f"Upsample: scale_factor must be a number or a pair, got {shown(value)}"
-            )
-        if not 0 < factor < float("inf"):
-            raise ValueError(f"Upsample: scale_factor must be positive, got {shown(value)}")
-    if several and len(factors) != 2:
-        raise ValueError(f"Upsample: scale_factor must be a number or a pair, got {shown(value)}")
-    return (float(factors[0]), float(factors[1])) if several else float(value)
 
 
 class Flatten(Module):

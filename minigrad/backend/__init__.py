@@ -24,6 +24,7 @@ from minigrad.backend.array_switch import (
 from minigrad.backend.blas import multiplies_small_in_place, one_blas_thread, with_one_blas_thread
 from minigrad.backend.numbers import (
     cut,
+    is_whole,
     pair,
     require_number,
     shown,
@@ -57,6 +58,7 @@ __all__ = [
     "device_of",
     "is_array",
     "is_part_of_batch",
+    "is_whole",
     "keep_memory",
     "manual_seed",
     "multiplies_small_in_place",

@@ -81,6 +81,19 @@ def require_number(
         raise ValueError(f"{name}: {what} must be finite, got {shown(value)}")
 
 
+def is_whole(value: Any) -> bool:
+    """Something that counts, Python's or NumPy's: no truth value, no tensor, nothing to round."""
+    if type(value) is int:
+        return True
+    if isinstance(value, bool) or hasattr(value, "requires_grad"):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
+
+
 def whole_number(name: str, what: str, value: Any, minimum: int | None = 1) -> int:
     """A whole number of at least ``minimum`` as an int; no truth value, and no tensor.
 
@@ -89,12 +102,9 @@ def whole_number(name: str, what: str, value: Any, minimum: int | None = 1) -> i
         ...
     ValueError: Linear: in_features must be at least 1, got 0
     """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or hasattr(value, "requires_grad"):
+    if not is_whole(value):
         raise TypeError(f"{name}: {what} must be a whole number, got {shown(value)}")
+    number = operator.index(value)
     if minimum is not None and number < minimum:
         raise ValueError(f"{name}: {what} must be at least {minimum}, got {shown(number)}")
     return number

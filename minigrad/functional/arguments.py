@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import functools
 import numbers
-import operator
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
-from minigrad.backend import CPU, array_module, as_dtype, as_host_array, is_array, shown, use_device
+from minigrad.backend import (
+    CPU,
+    array_module,
+    as_dtype,
+    as_host_array,
+    is_array,
+    shown,
+    use_device,
+    whole_number,
+    whole_numbers,
+)
 from minigrad.engine import Operation, Tensor
 
 DEFAULT_FLOAT = "float32"
 Parameters = ParamSpec("Parameters")
+Dims = int | tuple[int, ...] | list[int] | None
 
 
 def on_its_device(function: Callable[Parameters, Tensor]) -> Callable[Parameters, Tensor]:
@@ -67,19 +77,6 @@ def is_number(value: object) -> bool:
     if type(value) in (float, int):
         return True
     return isinstance(value, numbers.Real) or (hasattr(value, "dtype") and not is_array(value))
-
-
-def is_whole(value: Any) -> bool:
-    """Something that counts, Python's or NumPy's: no truth value, no tensor, nothing to round."""
-    if type(value) is int:
-        return True
-    if isinstance(value, (bool, Tensor)):
-        return False
-    try:
-        operator.index(value)
-    except TypeError:
-        return False
-    return True
 
 
 def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
@@ -256,3 +253,35 @@ def operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
         if n != m and n != 1 and m != 1:
             broadcast_shape(name, a.data.shape, b.data.shape)  # raises an error in words
     return a, b
+
+
+def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
+    """``dim`` as a sorted tuple of dimensions that are not negative.
+
+    A tensor without dimensions takes 0 and -1, as in PyTorch, and has none of them: ``()``.
+
+    >>> normal_dims("sum", (-1, 0), 3)
+    (0, 2)
+    """
+    if dim is None:
+        return tuple(range(ndim))
+    dims = whole_numbers(name, "dim", dim, minimum=None)
+    length = max(ndim, 1)
+    for one in dims:
+        if not -length <= one < length:
+            raise IndexError(f"{name}: dim {one} is out of range for {ndim} dimensions")
+    normal = tuple(sorted(one % length for one in dims))
+    if len(set(normal)) < len(normal):
+        raise ValueError(f"{name}: dim {dim} names a dimension twice")
+    return normal if ndim else ()
+
+
+def one_dim(name: str, dim: int, ndim: int) -> int:
+    """A single dimension that is not negative: see :func:`normal_dims`; 0 where there is none."""
+    return (normal_dims(name, whole_number(name, "dim", dim, minimum=None), ndim) or (0,))[0]
+
+
+def one_tuple(name: str, what: str, values: tuple) -> tuple[int, ...]:
+    """``f(x, 2, 3)`` and ``f(x, (2, 3))`` as the same tuple of whole numbers."""
+    is_one = len(values) == 1 and isinstance(values[0], (tuple, list))
+    return whole_numbers(name, what, values[0] if is_one else values, minimum=None)

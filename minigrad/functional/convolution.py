@@ -22,9 +22,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from minigrad.backend import Array, pair, shown
+from minigrad.backend import Array, pair, shown, whole_number
 from minigrad.engine import Operation, Reshape, Tensor
-from minigrad.functional.arguments import as_float, is_whole, same_precision
+from minigrad.functional.arguments import as_float, same_precision
 from minigrad.functional.reduce import ChannelSum
 from minigrad.kernels import Geometry
 from minigrad.kernels.convolution import correlate, spread, weight_gradient
@@ -44,8 +44,7 @@ def _check_shapes(
         raise ValueError(f"{name}: weight must have 4 dimensions, got shape {weight}")
     if 0 in weight:
         raise ValueError(f"{name}: weight {weight} has a dimension of length 0")
-    if not is_whole(groups) or groups < 1:
-        raise ValueError(f"{name}: groups must be a whole number from 1, got {shown(groups)}")
+    groups = whole_number(name, "groups", groups)
     if weight[0] % groups:
         raise ValueError(
             f"{name}: {groups} groups do not divide the {weight[0]} channels of weight {weight}"

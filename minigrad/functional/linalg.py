@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minigrad.backend import Array
@@ -134,8 +135,6 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     x, *parameters = same_precision("linear", x, *parameters)
     if x.ndim == 2:
         return Linear()(x, *parameters)
-    rows = 1
-    for length in x.shape[:-1]:
-        rows *= length
+    rows = math.prod(x.shape[:-1])
     y = Linear()(Reshape((rows, x.shape[-1]))(x), *parameters)
     return Reshape((*x.shape[:-1], weight.shape[0]))(y)

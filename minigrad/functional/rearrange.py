@@ -6,6 +6,7 @@ An index is made of integers, slices, ``None``, ``...``, and integer or boolean 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,14 +16,22 @@ from minigrad.backend import (
     array_module,
     device_of,
     is_array,
+    is_whole,
     require_number,
     shown,
     to_device,
     use_device,
+    whole_numbers,
 )
 from minigrad.engine import Expand, Operation, Reshape, Tensor
-from minigrad.functional.arguments import as_tensor, is_whole, same_precision, with_number
-from minigrad.functional.reduce import normal_dims, one_dim
+from minigrad.functional.arguments import (
+    as_tensor,
+    normal_dims,
+    one_dim,
+    one_tuple,
+    same_precision,
+    with_number,
+)
 
 
 class Permute(Operation):
@@ -41,16 +50,6 @@ class Permute(Operation):
         return Permute(tuple(inverse))(gradient)
 
 
-def one_tuple(values: tuple, name: str) -> tuple[int, ...]:
-    """``f(x, 2, 3)`` and ``f(x, (2, 3))`` as the same tuple."""
-    if len(values) == 1 and isinstance(values[0], (tuple, list)):
-        values = tuple(values[0])
-    for value in values:
-        if not is_whole(value):
-            raise TypeError(f"{name}: expected whole numbers, got {values!r:.80}")
-    return tuple(int(value) for value in values)
-
-
 def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
     """The same elements, in order, in another ``shape``; one length may be -1, which is worked out.
 
@@ -61,18 +60,15 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Tensor:
     (2, 2)
     """
     x = as_tensor("reshape", x)
-    wanted = one_tuple(shape, "reshape")
-    known = 1
-    for length in wanted:
-        known *= length if length != -1 else 1
+    given = wanted = one_tuple("reshape", "a length", shape)
+    known = math.prod(length for length in given if length != -1)
     fits = known == x.size
-    if wanted.count(-1) == 1:
+    if given.count(-1) == 1:
         fits = known > 0 and x.size % known == 0
-        wanted = tuple(x.size // max(known, 1) if n == -1 else n for n in wanted)
+        wanted = tuple(x.size // max(known, 1) if n == -1 else n for n in given)
     if not fits or any(length < 0 for length in wanted):
         raise ValueError(
-            f"reshape: shape {x.shape} has {x.size} elements and cannot become "
-            f"{one_tuple(shape, 'reshape')}"
+            f"reshape: shape {x.shape} has {x.size} elements and cannot become {given}"
         )
     return x if wanted == x.shape else Reshape(wanted)(x)
 
@@ -93,9 +89,7 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     if start == end:
         return x
-    merged = 1
-    for length in x.shape[start : end + 1]:
-        merged *= length
+    merged = math.prod(x.shape[start : end + 1])
     return Reshape((*x.shape[:start], merged, *x.shape[end + 1 :]))(x)
 
 
@@ -108,7 +102,7 @@ def permute(x: Any, *dims: int | Sequence[int]) -> Tensor:
     (3, 1)
     """
     x = as_tensor("permute", x)
-    order = one_tuple(dims, "permute")
+    order = one_tuple("permute", "a dimension", dims)
     if len(order) != x.ndim:
         raise ValueError(f"permute: {len(order)} dimensions given for shape {x.shape}")
     normal_dims("permute", order, x.ndim)
@@ -167,7 +161,7 @@ def expand(x: Any, *shape: int | Sequence[int]) -> Tensor:
     (2, 3)
     """
     x = as_tensor("expand", x)
-    wanted = one_tuple(shape, "expand")
+    wanted = one_tuple("expand", "a length", shape)
     extra = len(wanted) - x.ndim
     old = (1,) * extra + x.shape
     reached = tuple(
@@ -398,7 +392,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
         x, value = with_number("pad", x, value)
     if not isinstance(pad, (tuple, list)):
         raise TypeError(f"pad: expected pairs of whole numbers, got {shown(pad)}")
-    amounts = one_tuple((tuple(pad),), "pad")
+    amounts = whole_numbers("pad", "an amount", pad, minimum=None)
     if mode != "constant":
         raise ValueError(f"pad: mode must be 'constant', got {shown(mode)}")
     if len(amounts) % 2 or len(amounts) > 2 * x.ndim:

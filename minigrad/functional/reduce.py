@@ -11,46 +11,23 @@ where one x dominates, the logarithm is of 1 and the little that the others add 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from minigrad.backend import Array, array_module, shown
+from minigrad.backend import Array, array_module
 from minigrad.engine import Expand, Operation, Reshape, Sum, Tensor
-from minigrad.functional.arguments import as_float, as_tensor, cast, is_whole, on_its_device
+from minigrad.functional.arguments import (
+    Dims,
+    as_float,
+    as_tensor,
+    cast,
+    normal_dims,
+    on_its_device,
+    one_dim,
+)
 from minigrad.functional.arithmetic import Mul, Scale
 from minigrad.functional.elementwise import Expm1, Mask, Where, exp, sqrt
 from minigrad.kernels import channel_sum, sum_of_squares
-
-Dims = int | tuple[int, ...] | list[int] | None
-
-
-def normal_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
-    """``dim`` as a sorted tuple of dimensions that are not negative.
-
-    A tensor without dimensions takes 0 and -1, as in PyTorch, and has none of them: ``()``.
-
-    >>> normal_dims("sum", (-1, 0), 3)
-    (0, 2)
-    """
-    if dim is None:
-        return tuple(range(ndim))
-    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
-    length = max(ndim, 1)
-    for one in dims:
-        if not is_whole(one):
-            raise TypeError(f"{name}: dim must be an int or several, got {shown(dim)}")
-        if not -length <= one < length:
-            raise IndexError(f"{name}: dim {one} is out of range for {ndim} dimensions")
-    normal = tuple(sorted(int(one) % length for one in dims))
-    if len(set(normal)) < len(normal):
-        raise ValueError(f"{name}: dim {dim} names a dimension twice")
-    return normal if ndim else ()
-
-
-def one_dim(name: str, dim: int, ndim: int) -> int:
-    """A single dimension that is not negative: see :func:`normal_dims`; 0 where there is none."""
-    if not is_whole(dim):
-        raise TypeError(f"{name}: dim must be an int, got {dim!r:.80}")
-    return (normal_dims(name, dim, ndim) or (0,))[0]
 
 
 def kept(x: Tensor, reduced: Tensor, axes: tuple[int, ...]) -> Tensor:
@@ -135,15 +112,15 @@ def mean(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 def _count(x: Tensor, axes: tuple[int, ...]) -> int:
     """How many elements are reduced to one."""
-    count = 1
-    for axis in axes:
-        count *= x.shape[axis]
-    return count
+    return math.prod(x.shape[axis] for axis in axes)
 
 
-def not_empty(name: str, x: Tensor, axes: tuple[int, ...]) -> None:
+def axes_of_some(name: str, x: Tensor, dim: Dims) -> tuple[int, ...]:
+    """The dimensions to reduce, where there must be something to reduce."""
+    axes = normal_dims(name, dim, x.ndim)
     if _count(x, axes) == 0:
         raise ValueError(f"{name}: nothing to reduce in shape {x.shape} over dimensions {axes}")
+    return axes
 
 
 def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -155,8 +132,7 @@ def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     Tensor([2., 4.])
     """
     x = as_tensor("amax", x)
-    axes = normal_dims("amax", dim, x.ndim)
-    not_empty("amax", x, axes)
+    axes = axes_of_some("amax", x, dim)
     return Amax(axes, keepdim)(x)
 
 
@@ -169,8 +145,7 @@ def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     Tensor([1., 3.])
     """
     x = as_tensor("amin", x)
-    axes = normal_dims("amin", dim, x.ndim)
-    not_empty("amin", x, axes)
+    axes = axes_of_some("amin", x, dim)
     return Amin(axes, keepdim)(x)
 
 
@@ -303,8 +278,7 @@ def logsumexp(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     True
     """
     x = as_float("logsumexp", x)
-    axes = normal_dims("logsumexp", dim, x.ndim)
-    not_empty("logsumexp", x, axes)
+    axes = axes_of_some("logsumexp", x, dim)
     return Logsumexp(axes, keepdim)(x)
 
 

@@ -140,7 +140,7 @@ def test_other_dimensions_of_a_tensor_without_any_are_refused(name):
             function(x, (0, -1))
     else:
         for several in ((0,), (), None):
-            with pytest.raises(TypeError, match=f"{name}: dim must be an int"):
+            with pytest.raises(TypeError, match=f"{name}: dim must be a whole number"):
                 getattr(F, name)([x] if name == "stack" else x, several, *[0] * ("transp" in name))
 
 

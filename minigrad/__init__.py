@@ -27,26 +27,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Device",
-    "Operation",
-    "Tensor",
-    "__version__",
-    "detect_anomaly",
-    "device",
-    "enable_grad",
-    "functional",
-    "grad",
-    "gradcheck",
-    "graph",
-    "is_grad_enabled",
-    "manual_seed",
-    "nn",
-    "no_grad",
-    "optim",
-    "parallel",
-    "set_grad_enabled",
-    "trace_backward",
-]
+    "Device", "Operation", "Tensor", "__version__", "detect_anomaly", "device", "enable_grad",
+    "functional", "grad", "gradcheck", "graph", "is_grad_enabled", "manual_seed", "nn",
+    "no_grad", "optim", "parallel", "set_grad_enabled", "trace_backward",
+]  # fmt: skip
 
 _MODULES = ("gradcheck", "graph", "nn", "optim", "parallel")  # imported when first named
 

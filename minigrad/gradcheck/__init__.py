@@ -25,10 +25,5 @@ from minigrad.gradcheck.check import (
 )
 
 __all__ = [
-    "GradcheckError",
-    "adjoint_check",
-    "away_from",
-    "distinct",
-    "gradcheck",
-    "gradgradcheck",
-]
+    "GradcheckError", "adjoint_check", "away_from", "distinct", "gradcheck", "gradgradcheck",
+]  # fmt: skip

@@ -117,58 +117,38 @@ class Geometry:
         )
 
 
-def check_arrays(
-    name: str,
-    geometry: Geometry,
-    x: Array = None,
-    weight: Array = None,
-    y: Array = None,
-    bias: Array = None,
-) -> None:
+def check_arrays(name: str, geometry: Geometry, bias: Array = None, **arrays: Array) -> None:
     """Refuse arrays that do not fit the geometry or each other, or differ in dtype.
 
     Two of x (N, C, H, W), weight (O, C / G, kh, kw) and y (N, O, P, Q) are given; a bias is that
-    of the third. The message names the kernel, the array and what was expected.
+    of the third. The message names the kernel, and the arrays with their shapes.
     """
     groups = geometry.groups
-    for letter, array, size, axis in (
-        ("x", x, geometry.input_size, 1),
-        ("weight", weight, geometry.kernel_size, 0),
-        ("y", y, geometry.output_size, 1),
-    ):
-        if array is None:
-            continue
-        shape = array.shape
-        if len(shape) != 4 or shape[2:] != size:
-            raise ValueError(f"{name}: {letter} {shape} should have 4 axes, the last two {size}")
-        if shape[axis] % groups:
-            raise ValueError(
-                f"{name}: {shape[axis]} channels of {letter} {shape} "
-                f"do not divide into {groups} groups"
-            )
-    if x is None:
-        expected = groups * weight.shape[1]
-        if y.shape[1] != weight.shape[0]:
-            raise ValueError(
-                f"{name}: y {y.shape} has {y.shape[1]} channels, "
-                f"weight {weight.shape} expects {weight.shape[0]}"
-            )
-    elif y is None:
-        expected = weight.shape[0]
-        if x.shape[1] != groups * weight.shape[1]:
-            raise ValueError(
-                f"{name}: x {x.shape} has {x.shape[1]} channels, "
-                f"weight {weight.shape} in {groups} groups expects {groups * weight.shape[1]}"
-            )
-    elif x.shape[0] != y.shape[0]:
-        raise ValueError(f"{name}: x {x.shape} and y {y.shape} differ in the number of images")
-    if bias is not None and bias.shape != (expected,):
-        raise ValueError(f"{name}: bias {bias.shape} should have shape ({expected},)")
-    named = {"x": x, "weight": weight, "y": y, "bias": bias}
-    dtypes = {letter: array.dtype for letter, array in named.items() if array is not None}
-    if len(set(dtypes.values())) > 1:
-        given = ", ".join(f"{letter} {dtype}" for letter, dtype in dtypes.items())
-        raise TypeError(f"{name}: arrays should share one dtype, got {given}")
+    last = {"x": geometry.input_size, "weight": geometry.kernel_size, "y": geometry.output_size}
+    images, channels, out_channels = set(), set(), set()  # as each array has them
+    for letter, array in arrays.items():
+        if array.ndim != 4 or array.shape[2:] != last[letter]:
+            wanted = f"should have 4 axes, the last two {last[letter]}"
+            raise ValueError(f"{name}: {letter} {array.shape} {wanted}")
+        first, second = array.shape[:2]
+        if letter == "weight":
+            out_channels.add(first)
+            channels.add(second * groups)
+        else:
+            images.add(first)
+            (channels if letter == "x" else out_channels).add(second)
+    if bias is not None:
+        (out_channels if "x" in arrays else channels).add(len(bias) if bias.ndim == 1 else None)
+        arrays["bias"] = bias
+    given = ", ".join(f"{letter} {array.shape}" for letter, array in arrays.items())
+    for what, found in (("images", images), ("channels", channels), ("channels", out_channels)):
+        if len(found) > 1:
+            raise ValueError(f"{name}: {given} in {groups} groups do not agree on their {what}")
+        if what == "channels" and any(n % groups for n in found):
+            raise ValueError(f"{name}: {given}: {groups} groups do not divide the channels")
+    if len({array.dtype for array in arrays.values()}) > 1:
+        dtypes = ", ".join(f"{letter} {array.dtype}" for letter, array in arrays.items())
+        raise TypeError(f"{name}: arrays should share one dtype, got {dtypes}")
 
 
 def padded(x: Array, geometry: Geometry) -> Array:

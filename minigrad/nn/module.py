@@ -95,8 +95,7 @@ def checked_values(
 
 def as_numpy(value: Any) -> HostArray:
     """The values of an array or a tensor, also another library's, on the host."""
-    if isinstance(value, Tensor):
-        return to_numpy(value.data)
+    value = value.data if isinstance(value, Tensor) else value
     if is_array(value):
         return to_numpy(value)
     for step in ("detach", "cpu"):  # PyTorch's: off the graph, off the GPU; then it converts
@@ -117,6 +116,16 @@ def _suggestion(name: str, candidates: Iterable[str]) -> str:
 
 
 Self = TypeVar("Self", bound="Module")
+Named = TypeVar("Named", bound="Module | Parameter")
+
+
+def each_once(pairs: Iterable[tuple[str, Named]]) -> Iterator[tuple[str, Named]]:
+    """Names and what they name, without those that had another name before."""
+    seen = set()
+    for name, value in pairs:
+        if value not in seen:
+            seen.add(value)
+            yield name, value
 
 
 class Module:
@@ -172,11 +181,7 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules assigned to attributes, each once, with the attribute's name."""
-        seen = set()
-        for name, value in self._attributes(Module):
-            if value not in seen:
-                seen.add(value)
-                yield name, value
+        return each_once(self._attributes(Module))
 
     def children(self) -> Iterator[Module]:
         """The modules assigned to attributes, each once."""
@@ -189,11 +194,7 @@ class Module:
         >>> [path for path, module in nn.Sequential(nn.ReLU(), nn.Tanh()).named_modules()]
         ['', '0', '1']
         """
-        seen = set()
-        for path, module in self._walk(prefix):
-            if module not in seen:
-                seen.add(module)
-                yield path, module
+        return each_once(self._walk(prefix))
 
     def modules(self) -> Iterator[Module]:
         """This module and every module below it, each once."""
@@ -213,11 +214,7 @@ class Module:
         0.weight (2, 3)
         0.bias (2,)
         """
-        seen = set()
-        for name, parameter in self._all_parameters(prefix, recurse):
-            if parameter not in seen:
-                seen.add(parameter)
-                yield name, parameter
+        return each_once(self._all_parameters(prefix, recurse))
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters, each once even if shared: what an optimiser is given.

@@ -19,14 +19,19 @@ def x():
     return numpy.random.default_rng(0).normal(size=(50, 3)) * 3
 
 
-def test_diagonal_log_prob_agrees_with_scipy(x):
-    expected = multivariate_normal(MEAN, numpy.diag(STD**2)).logpdf(x)
-    numpy.testing.assert_allclose(DiagonalGaussian(MEAN, STD).log_prob(x), expected, rtol=1e-12)
+DENSITIES = [
+    (DiagonalGaussian(MEAN, STD), numpy.diag(STD**2)),
+    (FullGaussian(MEAN, COVARIANCE), COVARIANCE),
+]
 
 
-def test_full_log_prob_agrees_with_scipy(x):
-    expected = multivariate_normal(MEAN, COVARIANCE).logpdf(x)
-    numpy.testing.assert_allclose(FullGaussian(MEAN, COVARIANCE).log_prob(x), expected, rtol=1e-10)
+@pytest.mark.parametrize(("density", "covariance"), DENSITIES)
+def test_log_prob_and_marginals_agree_with_scipy(density, covariance, x):
+    expected = multivariate_normal(MEAN, covariance).logpdf(x)
+    numpy.testing.assert_allclose(density.log_prob(x), expected, rtol=1e-10)
+    kept = [2, 0]
+    expected = multivariate_normal(MEAN[kept], covariance[numpy.ix_(kept, kept)]).logpdf(x[:, kept])
+    numpy.testing.assert_allclose(density.marginal(kept).log_prob(x[:, kept]), expected)
 
 
 def test_fits_are_the_moments_divided_by_n(x):
@@ -56,32 +61,14 @@ def test_full_fit_is_at_least_as_likely_as_the_diagonal_one(x):
     assert full.log_prob(y).mean() > diagonal.log_prob(y).mean() + 0.1
 
 
-@pytest.mark.parametrize(
-    ("density", "covariance"),
-    [
-        (DiagonalGaussian(MEAN, STD), numpy.diag(STD**2)),
-        (FullGaussian(MEAN, COVARIANCE), COVARIANCE),
-    ],
-)
+@pytest.mark.parametrize(("density", "covariance"), DENSITIES)
 def test_samples_have_the_mean_and_covariance_and_follow_the_seed(density, covariance):
     samples = density.sample(200_000, numpy.random.default_rng(1))
     assert samples.dtype == "float32"
     numpy.testing.assert_allclose(samples.mean(axis=0), MEAN, atol=0.02)
     numpy.testing.assert_allclose(numpy.cov(samples.T), covariance, atol=0.05)
-    first = density.sample(5, numpy.random.default_rng(7), dtype="float64")
-    second = density.sample(5, numpy.random.default_rng(7), dtype="float64")
+    first, second = (density.sample(5, numpy.random.default_rng(7), "float64") for _ in range(2))
     numpy.testing.assert_array_equal(first, second)
-
-
-def test_marginals_agree_with_scipy_on_the_kept_coordinates(x):
-    kept = [2, 0]
-    y = x[:, kept]
-    full = FullGaussian(MEAN, COVARIANCE).marginal(kept)
-    expected = multivariate_normal(MEAN[kept], COVARIANCE[numpy.ix_(kept, kept)]).logpdf(y)
-    numpy.testing.assert_allclose(full.log_prob(y), expected)
-    diagonal = DiagonalGaussian(MEAN, STD).marginal(kept)
-    expected = multivariate_normal(MEAN[kept], numpy.diag(STD[kept] ** 2)).logpdf(y)
-    numpy.testing.assert_allclose(diagonal.log_prob(y), expected)
 
 
 def test_latents_in_float32_are_accumulated_in_float64():
@@ -103,17 +90,17 @@ def test_a_constant_coordinate_is_refused_until_jitter_is_added(x):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3, -7.0, 123.4, 1e6])
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 1000, 60_001])
-def test_a_constant_is_refused_whatever_its_value_precision_and_count(value, dtype, count):
+def test_a_constant_is_refused_whatever_its_value_precision_and_count(dtype, count):
     points = numpy.random.default_rng(0).normal(size=(count, 3)).astype(dtype)
-    points[:, 1] = min(value, 6e4)  # float16 ends there
-    with pytest.raises(ValueError, match=r"coordinates \[(0, )?1"):
-        DiagonalGaussian().fit(points)
-    with pytest.raises(ValueError, match="not positive definite"):
-        FullGaussian().fit(points)
-    fit = DiagonalGaussian().fit(points, jitter=0.04)
-    assert (fit.mean[1], fit.std[1]) == (points[0, 1], pytest.approx(0.2))
+    for value in (0.0, 0.1, 1 / 3, -7.0, 123.4, 1e6):
+        points[:, 1] = min(value, 6e4)  # float16 ends there
+        with pytest.raises(ValueError, match=r"coordinates \[(0, )?1"):
+            DiagonalGaussian().fit(points)
+        with pytest.raises(ValueError, match="not positive definite"):
+            FullGaussian().fit(points)
+        fit = DiagonalGaussian().fit(points, jitter=0.04)
+        assert (fit.mean[1], fit.std[1]) == (points[0, 1], pytest.approx(0.2)), value
 
 
 def test_a_coordinate_that_only_its_rounding_moves_is_constant():
@@ -204,13 +191,6 @@ def test_a_given_covariance_is_judged_by_its_correlations():
         numpy.testing.assert_allclose(scaled, expected - numpy.log(scales).sum(), rtol=1e-9)
 
 
-@pytest.mark.parametrize("kind", [DiagonalGaussian, FullGaussian])
-@pytest.mark.parametrize("jitter", [-1e-3, math.nan, math.inf])
-def test_a_jitter_that_is_no_variance_is_refused(kind, jitter, x):
-    with pytest.raises(ValueError, match=rf"{kind.__name__}.fit: jitter must be finite"):
-        kind().fit(x, jitter=jitter)
-
-
 def test_a_jitter_below_rounding_does_not_help(x):
     x[:, 2] = x[:, 0] + x[:, 1]
     with pytest.raises(ValueError, match="not positive definite"):
@@ -222,33 +202,3 @@ def test_the_error_for_many_constants_is_short():
     with pytest.raises(ValueError, match="and more") as caught:
         DiagonalGaussian().fit(numpy.full((5, 5000), 0.1))
     assert len(str(caught.value)) < 500
-
-
-@pytest.mark.parametrize("kind", [DiagonalGaussian, FullGaussian])
-def test_bad_use_is_named(kind, x):
-    density = kind().fit(x)
-    with pytest.raises(RuntimeError, match="call fit first"):
-        kind().log_prob(x)
-    with pytest.raises(RuntimeError, match="call fit first"):
-        kind().sample(1, numpy.random.default_rng(0))
-    with pytest.raises(ValueError, match=rf"{kind.__name__}.log_prob: .*\(N, 3\), got \(50, 2\)"):
-        density.log_prob(x[:, :2])
-    with pytest.raises(ValueError, match=r"\(N, d\), got \(3,\)"):
-        kind().fit(x[0])
-    with pytest.raises(ValueError, match="no points"):
-        kind().fit(x[:0])
-    with pytest.raises(ValueError, match="finite"):
-        kind().fit(numpy.where(x > 3, numpy.inf, x))
-    with pytest.raises(TypeError, match="Generator"):
-        density.sample(3, 0)
-    with pytest.raises(ValueError, match="negative"):
-        density.sample(-1, numpy.random.default_rng(0))
-    for indices in ([3], [0, 0], [], [-1]):
-        with pytest.raises(ValueError, match="distinct coordinates"):
-            density.marginal(indices)
-    with pytest.raises(ValueError, match="or neither"):
-        kind(MEAN)
-    with pytest.raises(ValueError, match="mean"):
-        kind(MEAN, numpy.ones((2, 2)))
-    with pytest.raises(ValueError, match="not symmetric"):
-        FullGaussian([0, 0], [[1, 0.5], [0, 1]])

@@ -171,33 +171,6 @@ def test_filling_stays_bounded_when_almost_nothing_is_visible(points):
         assert numpy.abs(filled).max() < 10 * numpy.abs(points).max()
 
 
-def test_errors_name_the_operation_and_the_shapes(points):
-    pca = PCA(2).fit(points)
-    with pytest.raises(ValueError, match=r"n_components must be at least 1, got 0"):
-        PCA(0)
-    with pytest.raises(ValueError, match=r"PCA.fit: 8 components .* \(300, 7\)"):
-        PCA(8).fit(points)
-    with pytest.raises(ValueError, match=r"PCA.fit: expected at least 2 samples .* \(1, 7\)"):
-        PCA(1).fit(points[:1])
-    with pytest.raises(ValueError, match=r"PCA.fit: .* not finite"):
-        PCA(1).fit(numpy.where(points > 5, numpy.nan, points))
-    with pytest.raises(ValueError, match=r"PCA.transform: fitted on samples \(7,\), got \(3, 6\)"):
-        pca.transform(numpy.zeros((3, 6)))
-    with pytest.raises(ValueError, match=r"expected latents \(N, 2\), got \(3, 3\)"):
-        pca.inverse_transform(numpy.zeros((3, 3)))
-    with pytest.raises(RuntimeError, match="call fit first"):
-        PCA(2).transform(points)
-    with pytest.raises(ValueError, match="truncate"):
-        pca.truncate(8)
-    with pytest.raises(TypeError, match="must be boolean, got float64"):
-        pca.fill_missing(points, numpy.zeros((300, 7)))
-    for shape in ((300, 6), (5, 7)):
-        with pytest.raises(ValueError, match="mask"):
-            pca.fill_missing(points, numpy.zeros(shape, dtype=bool))
-    with pytest.raises(ValueError, match="noise variance"):
-        pca.fill_missing(points, numpy.zeros(7, dtype=bool), noise_variance=-1.0)
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
 @pytest.mark.parametrize("value", [0.0, 0.1, 7.0, 200.0])
 @pytest.mark.parametrize("count", [2, 5, 10_001])

@@ -59,48 +59,6 @@ def test_seed_fixes_the_weights_to_the_bit(finished, tmp_path):
     assert {k: v.tobytes() for k, v in first.items()} == {k: v.tobytes() for k, v in again.items()}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--epoch", "3"], "did you mean --epochs?"),
-        (["--preset", "smoek"], "did you mean smoke?"),
-        (["--epochs", "0"], "whole number from 1"),
-        (["--epochs", "two"], "whole number from 1"),
-        (["--noise-std", "-1"], "positive number"),
-        (["--batch-size", "1.5"], "whole number from 1"),
-        (["--seed", "-1"], "whole number from 0"),
-        (["--device", "gpu"], "expected 'cpu', 'cuda' or 'cuda:N'"),
-        (["--data", "/no/such/folder"], "does not exist"),
-        (["--resume", "--replot"], "not allowed with"),
-        (["--resume", "--out", "/no/such/run"], "no earlier run"),
-        (["extra"], "unrecognized arguments"),
-    ],
-)
-def test_mistakes_on_the_command_line_are_one_line_and_status_2(arguments, message, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(section, arguments)
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-
-
-def test_folder_of_an_earlier_run_is_not_overwritten(finished, capsys):
-    before = {path: path.read_bytes() for path in finished.iterdir() if path.is_file()}
-    with pytest.raises(SystemExit) as caught:
-        main(section, [*SMALL, "--out", str(finished)])
-    assert caught.value.code == 2
-    assert "holds an earlier run" in capsys.readouterr().err
-    assert before == {path: path.read_bytes() for path in finished.iterdir() if path.is_file()}
-
-
-def test_resume_refuses_options_that_contradict_the_run(finished, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(section, ["--resume", "--out", str(finished), "--latent-size", "8"])
-    assert caught.value.code == 2
-    assert "--latent-size was 32" in capsys.readouterr().err
-
-
 def test_cuda_without_a_gpu_is_one_clear_line_and_status_2(capsys):
     pytest.importorskip("minigrad")
     if "cupy" in sys.modules:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # for editors and type checkers
         ErasePixels,
         GaussianNoise,
     )
-    from autoencoder.data.datasets import Dataset, load, load_folder
+    from autoencoder.data.datasets import Dataset, load
     from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
     from autoencoder.inference import decode, encode, reconstruct
     from autoencoder.metrics import (
@@ -79,7 +79,6 @@ __all__ = [
     "energy_distance",
     "frechet_distance",
     "load",
-    "load_folder",
     "load_model",
     "mlp",
     "mse_per_pixel",

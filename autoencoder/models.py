@@ -344,7 +344,13 @@ class Layer:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers a module learns."""
+    """How many numbers a module learns.
+
+    Examples
+    --------
+    >>> count_parameters(nn.Linear(2, 3))
+    9
+    """
     return sum(math.prod(parameter.shape) for parameter in module.parameters())
 
 
@@ -357,6 +363,10 @@ def count_multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
         Its layers take the sample one after another.
     shape : tuple of int
         Of one sample, without the batch.
+
+    Returns
+    -------
+    int
 
     Examples
     --------

@@ -187,8 +187,9 @@ def _common_arguments(run: Run[Any], with_device: bool) -> list[str]:
     arguments = ["--preset", options.preset]
     if options.seed or with_device:
         arguments += ["--seed", str(options.seed)]
-    if options.data is not None:
-        arguments += ["--data", str(options.data)]
+    for name in ("data", "size"):
+        if vars(options)[name] is not None:
+            arguments += [f"--{name}", str(vars(options)[name])]
     return arguments + (["--device", options.device] if with_device else [])
 
 

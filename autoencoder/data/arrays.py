@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,13 +14,39 @@ from numpy.typing import ArrayLike
 from minigrad.backend import shown, whole_number, whole_numbers
 
 __all__ = [
+    "DataError",
     "array_of_numbers",
     "known_name",
     "require_generator",
+    "require_memory",
     "require_shape",
     "whole_number",
     "whole_numbers",
 ]
+
+
+class DataError(ValueError):
+    """A file or folder of data is not what it should be; the message names it, and what is wrong.
+
+    >>> from autoencoder import load
+    >>> load("no/such/folder")
+    Traceback (most recent call last):
+        ...
+    autoencoder.data.arrays.DataError: unknown data set 'no/such/folder': ...
+    """
+
+
+def require_memory(what: str, shape: Sequence[int], itemsize: int = 1) -> None:
+    """Raise DataError if an array needs more memory than the machine has."""
+    needed = math.prod(shape) * itemsize
+    try:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows
+        there = 2**36
+    if needed > there:
+        raise DataError(
+            f"{what}: {needed / 2**30:,.1f} GiB, and the machine has {there / 2**30:,.1f}"
+        )
 
 
 def known_name(caller: str, name: str, value: Any, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Sets of small grey images with labels: MNIST, which comes with the package, and its relatives.
+"""Sets of small images: MNIST, which comes with the package, its relatives, and your own.
 
 >>> digits = load("mnist")
 >>> digits.train_images.shape, digits.train_images.dtype
@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import functools
 import os
 from pathlib import Path
@@ -18,13 +19,17 @@ from typing import Any
 
 import numpy
 
+from autoencoder.data.array_files import as_images, as_labels, numbered, read_npy, read_npz
+from autoencoder.data.arrays import DataError
 from autoencoder.data.download import fetch
 from autoencoder.data.idx import IdxError, read_idx
-from autoencoder.data.published import FILES, Source, find_source, read_published
+from autoencoder.data.image_files import SUFFIXES, class_names, find_images, read_images, resize
+from autoencoder.data.published import FILES, SOURCES, Source, find_source, read_published
 from autoencoder.storage.checkpoint import digest_of
-from minigrad.backend import shown
+from autoencoder.storage.files import open_regular
+from minigrad.backend import require_number, shown, whole_number
 
-__all__ = ["Dataset", "load", "load_folder"]
+__all__ = ["Dataset", "load"]
 
 _PACKAGED = Path(__file__).parent
 
@@ -70,9 +75,17 @@ class Dataset:
             images /= numpy.float32(255)
         return images
 
-    def labels(self, split: str) -> numpy.ndarray | None:
-        """Give the labels of a split ("train" or "test"): integers (N,), or None without labels."""
-        return self._of(split, self.train_labels, self.test_labels)
+    def labels(self, split: str) -> numpy.ndarray:
+        """Give the labels of a split ("train" or "test"): integers (N,); DataError without any."""
+        labels = self._of(split, self.train_labels, self.test_labels)
+        if labels is None:
+            raise DataError(f"{self.name}: the {split} images have no labels")
+        return labels
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether training and test images have labels."""
+        return self.train_labels is not None and self.test_labels is not None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -102,28 +115,48 @@ class Dataset:
 
 
 def load(
-    name: str = "mnist",
+    data: str | os.PathLike[str] = "mnist",
     folder: str | os.PathLike[str] | None = None,
     *,
+    size: int | None = None,
+    test_share: float = 0.1,
+    seed: int = 0,
     offline: bool | None = None,
 ) -> Dataset:
-    """Load a published set; its files' digests are checked every time.
+    """Load a published set, or images of your own.
 
     Parameters
     ----------
-    name : {"mnist", "fashion-mnist", "kmnist"}
-        MNIST comes with the package. The others are downloaded at first use and kept; see
-        `autoencoder.data.download`.
+    data : {"mnist", "fashion-mnist", "kmnist"} or path-like
+        MNIST comes with the package. The others are downloaded at first use and kept; their files'
+        digests are checked every time. See `autoencoder.data.download`.
+
+        A folder holds images in files that Pillow reads (PNG, JPEG, ...), or MNIST's four IDX files
+        (plain or with ``.gz``; labels and test images may be missing). The names of sub-folders are
+        labels; sub-folders ``train`` and ``test`` are the two splits.
+
+        A file is an ``.npy`` or ``.npz`` of (N, H, W), (N, H, W, C) or (N, C, H, W), uint8 or
+        floats in [0, 1], or an IDX file. In an ``.npz`` the arrays are called ``images`` and
+        ``labels``, or ``train_images``, ``train_labels``, ``test_images``, ``test_labels``; for
+        other names that are understood see `autoencoder.data.array_files`.
     folder : path-like, optional
-        Where the four IDX files are, plain or with ``.gz``; nothing is downloaded then. KMNIST
-        needs the published ``.gz`` files, since only their digests are known.
+        Where the four files of a published set are; nothing is downloaded then. KMNIST needs the
+        published ``.gz`` files, since only their digests are known.
+    size : int, optional
+        Crop each image to its middle square, and scale it to this many pixels a side. Without it,
+        images in files must all have one size.
+    test_share : float
+        The share of the images, drawn at random, kept for testing where the data do not say.
+    seed : int
+        Of that draw, and of the order of images in files.
     offline : bool, optional
         Do not download; by default what the environment variable ``MINIGRAD_OFFLINE`` says.
 
     Raises
     ------
-    ValueError
-        If the name is unknown (with a suggestion), or a file is not the published one (IdxError).
+    DataError
+        If the data are unknown (with a suggestion), or a file is damaged, not what it should be, or
+        does not fit the others; it is named. It is a ValueError.
     FileNotFoundError
         If a file is missing from `folder`.
     DownloadError
@@ -133,69 +166,211 @@ def load(
     --------
     >>> load("mnist")
     Dataset('mnist', 60000 training and 10000 test images of 28 x 28)
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "colours.npy"
+    >>> numpy.save(path, numpy.zeros((20, 40, 30, 3)))
+    >>> load(path, size=32)
+    Dataset('colours', 18 training and 2 test images of 32 x 32 x 3)
     """
-    source = find_source(name)
+    if size is not None:
+        whole_number("load", "size", size)
+    require_number("load", "test_share", test_share, finite=True)
+    if not 0 < test_share < 1:
+        raise ValueError(f"load: test_share must lie between 0 and 1, not {test_share}")
+    is_name = isinstance(data, str) and data in SOURCES
+    if isinstance(data, os.PathLike):
+        data = os.fspath(data)
+    elif not isinstance(data, str):
+        find_source(data)  # says so
+    if is_name or folder is not None or not os.path.lexists(data):
+        dataset = _load_published(find_source(data), folder, offline)
+    else:
+        path = Path(data)
+        name = path.resolve().name if path.is_dir() else path.name.partition(".")[0]
+        try:
+            dataset = _load_path(path, name, size, _Split(name, test_share, seed))
+        except OSError as error:
+            raise DataError(f"{error.filename or path}: {error.strerror or error}") from None
+    if size is not None and dataset.image_shape[1:] != (size, size):
+        images = (resize(each, size) for each in (dataset.train_images, dataset.test_images))
+        train, test = images
+        dataset = dataclasses.replace(dataset, train_images=train, test_images=test)
+    return dataset
+
+
+@dataclasses.dataclass(frozen=True)
+class _Split:
+    """Divides images that nobody has divided."""
+
+    name: str
+    test_share: float
+    seed: int
+
+    def order(self, count: int) -> tuple[numpy.ndarray, int]:
+        """A random order of so many images, and how many of them, the first, are for testing."""
+        if count < 2:
+            raise DataError(
+                f"{self.name}: there is {count} image; at least 2 are needed, one of them for "
+                "testing"
+            )
+        tested = min(max(1, round(self.test_share * count)), count - 1)
+        return numpy.random.default_rng([self.seed, count]).permutation(count), tested
+
+    def divide(
+        self, images: numpy.ndarray, labels: numpy.ndarray | None, classes: tuple[str, ...] = ()
+    ) -> Dataset:
+        """Training and test images at random."""
+        order, tested = self.order(len(images))
+        images = images[order]
+        labels = None if labels is None else labels[order]
+        return self.cut(images, labels, classes, tested)
+
+    def cut(
+        self,
+        images: numpy.ndarray,
+        labels: numpy.ndarray | None,
+        classes: tuple[str, ...],
+        tested: int,
+    ) -> Dataset:
+        """The first images are for testing."""
+        few, many = (None, None) if labels is None else (labels[:tested], labels[tested:])
+        return Dataset(self.name, images[tested:], many, images[:tested], few, classes)
+
+
+def _load_path(path: Path, name: str, size: int | None, split: _Split) -> Dataset:
+    """Whatever it is that a path leads to."""
+    if path.is_dir():
+        if {each.name.removesuffix(".gz") for each in path.iterdir()} & set(FILES):
+            return _load_idx(path, name, split)
+        return _load_images(path, size, split)
+    with open_regular(path) as file:
+        start = file.read(4)
+    if start == b"\x93NUM":
+        return split.divide(as_images(read_npy(path), str(path)), None)
+    if start == b"PK\x03\x04":
+        return _load_npz(path, split)
+    if start[:2] in (b"\0\0", b"\x1f\x8b"):
+        images = read_idx(path)
+        _check_form(path, images, images=True)
+        return split.divide(images, None)
+    one = "is one image; give the folder it lies in" if path.suffix.lower() in SUFFIXES else ""
+    raise DataError(f"{path}: {one or 'is neither a folder nor an .npy, .npz or IDX file'}")
+
+
+def _load_images(folder: Path, size: int | None, split: _Split) -> Dataset:
+    """A folder of image files."""
+    paths = find_images(folder)
+    tops = {path.relative_to(folder).parts[0] for path in paths}
+    tests = tops & {"test", "val", "valid", "validation"}
+    if len(tops) == 2 and "train" in tops and tests:
+        return _load_split_images(folder, paths, tests.pop(), size, split.name)
+    names = class_names(paths, folder)
+    labels, classes = (None, ()) if names is None else numbered(names)
+    order, tested = split.order(len(paths))
+    places = numpy.argsort(order)  # read into place: the images need no second memory
+    images = read_images(paths, size, places)
+    return split.cut(images, None if labels is None else labels[order], classes, tested)
+
+
+def _load_split_images(
+    folder: Path, paths: list[Path], test: str, size: int | None, name: str
+) -> Dataset:
+    """Image files in the sub-folders train and test, in the order of their names."""
+    is_train = [path.relative_to(folder).parts[0] == "train" for path in paths]
+    train_paths = [path for path, here in zip(paths, is_train, strict=True) if here]
+    test_paths = [path for path, here in zip(paths, is_train, strict=True) if not here]
+    images = read_images([*train_paths, *test_paths], size)
+    count = len(train_paths)
+    names = class_names(train_paths, folder / "train"), class_names(test_paths, folder / test)
+    labels, classes = (None, ()) if None in names else numbered([*names[0], *names[1]])  # type: ignore[misc]
+    first, second = (None, None) if labels is None else (labels[:count], labels[count:])
+    return Dataset(name, images[:count], first, images[count:], second, classes)
+
+
+def _load_npz(path: Path, split: _Split) -> Dataset:
+    arrays = read_npz(path)
+
+    def labelled(kind: str) -> tuple[numpy.ndarray, numpy.ndarray | None, tuple[str, ...]]:
+        images = as_images(arrays[f"{kind}images"], f"{path}: {kind}images")
+        found = as_labels(arrays.get(f"{kind}labels"), len(images), f"{path}: {kind}labels")
+        return images, *found
+
+    if "images" in arrays:
+        return split.divide(*labelled(""))
+    train, labels, classes = labelled("train_")
+    if "test_images" not in arrays:
+        return split.divide(train, labels, classes)
+    test, test_labels, test_classes = labelled("test_")
+    if train.shape[1:] != test.shape[1:]:
+        raise DataError(
+            f"{path}: training images are {shown(train.shape[1:])}, test images "
+            f"{shown(test.shape[1:])}"
+        )
+    if classes != test_classes:
+        raise DataError(f"{path}: training and test labels name different classes")
+    return Dataset(split.name, train, labels, test, test_labels, classes)
+
+
+def _load_published(
+    source: Source, folder: str | os.PathLike[str] | None, offline: bool | None
+) -> Dataset:
     if folder is None:
         packaged = _PACKAGED / source.name
         folder = packaged if packaged.is_dir() else fetch(source.name, offline=offline)
-    return _load(Path(folder), source.name, source)
+    return _load_idx(Path(folder), source.name, source)
 
 
-def load_folder(folder: str | os.PathLike[str]) -> Dataset:
-    """Load any set of four IDX files, checked for their form only, and name it after its folder.
-
-    Parameters
-    ----------
-    folder : path-like
-        Holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``
-        and ``t10k-labels-idx1-ubyte``, each plain or with ``.gz``.
-
-    Raises
-    ------
-    IdxError
-        If a file is damaged, is not images (uint8, three dimensions) or labels (integers, one
-        dimension), or the files do not belong together.
-    FileNotFoundError
-        If a file is missing.
-
-    Examples
-    --------
-    >>> load_folder(_PACKAGED / "mnist").name
-    'mnist'
-    """
-    folder = Path(folder)
-    return _load(folder, folder.resolve().name, None)
-
-
-def _load(folder: Path, name: str, source: Source | None) -> Dataset:
-    arrays, paths = [], []
+def _load_idx(folder: Path, name: str, source: Source | _Split) -> Dataset:
+    """The four IDX files of a folder; all but the first may be missing, if it is not published."""
+    arrays: list[numpy.ndarray | None] = []
+    paths: list[Path] = []
     for file in FILES:
-        path = _find(folder, file, archive_only=source is not None and bool(source.archive_md5))
-        array = read_idx(path) if source is None else read_published(path, file, source)
+        path = _find(folder, file, source)
+        paths.append(path)
+        if isinstance(source, _Split):
+            if file != FILES[0] and not path.exists():
+                arrays.append(None)
+                continue
+            array = read_idx(path)
+        else:
+            array = read_published(path, file, source)
         _check_form(path, array, images="images" in file)
         arrays.append(array)
-        paths.append(path)
-    for images, labels, path in ((0, 1, paths[1]), (2, 3, paths[3])):
-        if len(arrays[images]) != len(arrays[labels]):
-            raise IdxError(
-                f"{path}: dimensions: {len(arrays[labels])} labels for {len(arrays[images])} images"
-            )
-    if arrays[0].shape[1:] != arrays[2].shape[1:]:
+    train, labels, test, test_labels = arrays
+    assert train is not None
+    if test is None:
+        assert isinstance(source, _Split)
+        _check_labels(train, labels, paths[1])
+        return source.divide(train, labels)
+    for images, found, path in ((train, labels, paths[1]), (test, test_labels, paths[3])):
+        _check_labels(images, found, path)
+    if train.shape[1:] != test.shape[1:]:
         raise IdxError(
-            f"{paths[2]}: dimensions: test images are {arrays[2].shape[1:]}, "
-            f"training images {arrays[0].shape[1:]}"
+            f"{paths[2]}: dimensions: test images are {test.shape[1:]}, "
+            f"training images {train.shape[1:]}"
         )
-    return Dataset(name, *arrays)
+    return Dataset(name, train, labels, test, test_labels)
 
 
-def _find(folder: Path, file: str, archive_only: bool) -> Path:
+def _check_labels(images: numpy.ndarray, labels: numpy.ndarray | None, path: Path) -> None:
+    if labels is not None and len(images) != len(labels):
+        raise IdxError(f"{path}: dimensions: {len(labels)} labels for {len(images)} images")
+
+
+def _find(folder: Path, file: str, source: Source | _Split) -> Path:
+    """Where a file is; one that may be missing can turn out not to be there."""
+    is_free = isinstance(source, _Split)
     if not folder.is_dir():
         raise FileNotFoundError(f"the folder {str(folder)!r} with the IDX files does not exist")
-    candidates = [f"{file}.gz"] if archive_only else [f"{file}.gz", file]
+    candidates = [f"{file}.gz", file]
+    if not is_free and source.archive_md5:
+        candidates.pop()
     for candidate in candidates:
         if (folder / candidate).exists():  # what is no file is refused when it is read
             return folder / candidate
-    raise FileNotFoundError(f"the folder {str(folder)!r} holds no {' or '.join(candidates)}")
+    if is_free and file != FILES[0]:
+        return folder / file
+    raise FileNotFoundError(errno.ENOENT, f"holds no {' or '.join(candidates)}", str(folder))
 
 
 def _check_form(path: Path, array: numpy.ndarray, images: bool) -> None:

@@ -25,6 +25,7 @@ from typing import BinaryIO
 
 import numpy
 
+from autoencoder.data.arrays import DataError
 from autoencoder.storage.files import atomic_writer, open_regular
 
 __all__ = ["MAX_BYTES", "IdxError", "read_idx", "write_idx"]
@@ -39,7 +40,7 @@ _MAX_EXPANSION = 1032
 _CHUNK = 1 << 20
 
 
-class IdxError(ValueError):
+class IdxError(DataError):
     """An IDX file is not what it should be; the message names the file and the field.
 
     Examples

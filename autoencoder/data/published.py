@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy
 
+from autoencoder.data.arrays import DataError
 from autoencoder.data.idx import IdxError, read_idx
 from autoencoder.storage.files import open_regular
 from minigrad.backend import shown
@@ -96,22 +97,22 @@ KMNIST = Source(
 SOURCES = {source.name: source for source in (MNIST, FASHION_MNIST, KMNIST)}
 
 
-def find_source(name: str) -> Source:
-    """Look a data set up by its name; ValueError suggests the nearest one.
+def find_source(name: object) -> Source:
+    """Look a data set up by its name; DataError suggests the nearest one.
 
     >>> find_source("fashon_mnist")
     Traceback (most recent call last):
         ...
-    ValueError: unknown data set 'fashon_mnist': did you mean 'fashion-mnist'? Known: mnist, \
-    fashion-mnist, kmnist
+    autoencoder.data.arrays.DataError: unknown data set 'fashon_mnist': did you mean
+    'fashion-mnist'? Known: mnist, fashion-mnist, kmnist
     """
     if not isinstance(name, str):
         raise TypeError(f"the name of a data set must be a str, not {type(name).__name__}")
     if name in SOURCES:
         return SOURCES[name]
     near = difflib.get_close_matches(name[:100].lower().replace("_", "-"), SOURCES, n=1)
-    suggestion = f" did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"unknown data set {shown(name)}:{suggestion} Known: {', '.join(SOURCES)}")
+    suggestion = f" did you mean {near[0]!r}?" if near else " no file or folder has that name."
+    raise DataError(f"unknown data set {shown(name)}:{suggestion} Known: {', '.join(SOURCES)}")
 
 
 def read_published(path: str | os.PathLike[str], file: str, source: Source) -> numpy.ndarray:

@@ -86,6 +86,7 @@ class CommonOptions:
     workers: int | None = None
     save_seconds: float = 30.0
     data: str | None = None
+    size: int | None = None
     out: str | None = None
     resume: bool = False
     replot: bool = False
@@ -245,9 +246,15 @@ def build_parser(
     )
     add(
         "--data",
-        metavar="FOLDER",
         type=folder,
-        help="folder of four IDX files to use in place of MNIST",
+        help="images to use in place of MNIST: fashion-mnist or kmnist; a folder of pictures, "
+        "its sub-folders are labels; an .npy or .npz file; IDX files",
+    )
+    add(
+        "--size",
+        type=positive,
+        metavar="PIXELS",
+        help="crop these images to squares, and scale them to so many pixels a side",
     )
     add(
         "--out",

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import numpy
 
 from autoencoder.data import datasets
-from autoencoder.data.idx import IdxError
+from autoencoder.data.arrays import DataError
 from autoencoder.lecture.command_line import CommonOptions, OptionError
 from autoencoder.models import IMAGE_SIDES, AutoEncoder
 from autoencoder.storage.checkpoint import digest_of
@@ -124,22 +124,24 @@ class Run(Generic[_Options]):
 
     @property
     def dataset(self) -> datasets.Dataset:
-        """MNIST, or the set in ``--data``.
+        """MNIST, or what ``--data`` names.
 
         Raises
         ------
-        IdxError
+        DataError
             If it is not there or not what it should be.
         OptionError
-            If a split of the set in ``--data`` is empty, or its images are not of the size that the
-            lecture's networks take.
+            If a split of it is empty, or its images are not of a size that the lecture's networks
+            take.
         """
         if self._dataset is None:
-            data = self.options.data
+            options = self.options
             try:
-                self._dataset = datasets.load() if data is None else _load_fitting(data)
+                found = datasets.load(options.data or "mnist", size=options.size, seed=options.seed)
             except OSError as error:
-                raise IdxError(str(error)) from error
+                raise DataError(str(error)) from error
+            _require_fitting(found, options.data or "mnist")
+            self._dataset = found
         return self._dataset
 
     def limit(self, key: str, most: int) -> None:
@@ -213,8 +215,9 @@ class Run(Generic[_Options]):
 
     def labels(self, split: str, count: int) -> numpy.ndarray:
         """The labels of the first ``count`` images; without labels each is a class of its own."""
-        labels = self.dataset.labels(split)
-        return numpy.arange(count) if labels is None else labels[:count]
+        if not self.dataset.has_labels:
+            return numpy.arange(count)
+        return self.dataset.labels(split)[:count]
 
     def autoencoder(self, latent_size: int) -> AutoEncoder:
         """The lecture's autoencoder, for images of the size and channels of the data."""
@@ -321,20 +324,18 @@ class Run(Generic[_Options]):
         return model, rows
 
 
-def _load_fitting(folder: str) -> datasets.Dataset:
-    """The set in a folder, if the lecture's networks can be trained and tested on it."""
-    dataset = datasets.load_folder(folder)
+def _require_fitting(dataset: datasets.Dataset, data: str) -> None:
+    """Refuse data that the lecture's networks cannot be trained and tested on."""
     for name, images in (("training", dataset.train_images), ("test", dataset.test_images)):
         if not len(images):
-            raise OptionError(f"--data: {folder} holds no {name} images")
+            raise OptionError(f"--data: {data} holds no {name} images")
     _, *sides = dataset.image_shape
     low, high = IMAGE_SIDES
     if not all(low <= side <= high for side in sides):
         raise OptionError(
-            f"--data: the images in {folder} are {sides[0]} x {sides[1]}, the lecture's networks "
-            f"take {low} x {low} to {high} x {high}"
+            f"--data: the images in {data} are {sides[0]} x {sides[1]}, the lecture's networks "
+            f"take {low} x {low} to {high} x {high}: --size 32, or another, crops and scales them"
         )
-    return dataset
 
 
 def models_folder(folder: str | os.PathLike[str], root: str | os.PathLike[str] = "runs") -> Path:

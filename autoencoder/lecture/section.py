@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autoencoder.data.arrays import DataError
 from autoencoder.data.download import DownloadError
-from autoencoder.data.idx import IdxError
 from autoencoder.lecture.command_line import (
     PRESETS,
     CommonOptions,
@@ -57,7 +57,7 @@ __all__ = [
 
 # What may go wrong without anything being wrong with the program, beside a full memory and what the
 # operating system refuses. Every other exception is a bug, and shows its traceback.
-REFUSALS = (OptionError, IdxError, DownloadError, CheckpointError, WriteError, TrainingDiverged)
+REFUSALS = (OptionError, DataError, DownloadError, CheckpointError, WriteError, TrainingDiverged)
 _LARGEST_CONFIGURATION = 2**20
 RESULTS = "results.npz"
 SUMMARY = "summary.txt"
@@ -220,7 +220,7 @@ def prepare_run(
     OptionError
         For options that conflict, a device that cannot be used, a folder in use, data that are too
         few for what is computed.
-    IdxError
+    DataError
         For data that cannot be read.
     OSError
         For a folder that cannot be written.
@@ -267,7 +267,7 @@ def fit_to_data(run: Run[Any], check: Callable[[Run[Any]], None] | None) -> None
 
     Raises
     ------
-    OptionError, IdxError
+    OptionError, DataError
         If the data cannot be read, or are too few or of another size than what is computed needs.
     """
     options = vars(run.options)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import autoencoder.data.datasets
-from autoencoder.data.datasets import load, load_folder
+from autoencoder.data.arrays import DataError
+from autoencoder.data.datasets import load
 from autoencoder.data.idx import IdxError, write_idx
 from autoencoder.data.published import FILES, SOURCES
 
@@ -52,7 +53,7 @@ def test_the_licence_and_attribution_stand_beside_the_data():
 
 
 def test_images_are_float32_in_the_unit_interval_and_exact(small_set):
-    dataset = load_folder(small_set)
+    dataset = load(small_set)
     for split, pixels in (("train", dataset.train_images), ("test", dataset.test_images)):
         images = dataset.images(split)
         assert images.shape == (len(pixels), 1, 5, 7)
@@ -82,9 +83,21 @@ def test_nonsense_names_and_types_are_refused():
 def test_a_missing_folder_and_a_missing_file_say_which(small_set):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         load("mnist", folder=small_set / "nowhere")
+    (small_set / f"{IMAGES}.gz").unlink()
+    with pytest.raises(DataError, match=rf"tiny.*{IMAGES}.gz or {IMAGES}"):
+        load(small_set)
+
+
+def test_labels_and_test_images_of_a_folder_of_idx_files_may_be_missing(small_set):
     (small_set / LABELS).unlink()
-    with pytest.raises(FileNotFoundError, match=rf"tiny.*{LABELS}.gz or {LABELS}"):
-        load_folder(small_set)
+    dataset = load(small_set)
+    assert not dataset.has_labels
+    assert len(dataset.test_images) == 4
+    with pytest.raises(DataError, match="tiny: the train images have no labels"):
+        dataset.labels("train")
+    (small_set / f"{TEST_IMAGES}.gz").unlink()
+    dataset = load(small_set)
+    assert (len(dataset.train_images), len(dataset.test_images)) == (5, 1)
 
 
 @pytest.mark.parametrize("name", list(SOURCES))
@@ -124,4 +137,4 @@ def test_files_that_do_not_fit_together_are_refused(small_set, file, array, word
         path.unlink()
     write_idx(small_set / file, array)
     with pytest.raises(IdxError, match=words):
-        load_folder(small_set)
+        load(small_set)

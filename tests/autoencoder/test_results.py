@@ -157,7 +157,7 @@ def test_replot_of_another_demos_or_forged_results_is_one_line_that_names_file_a
     assert main(section, [*arguments, "--replot"]) == 0
     path = folder / "results.npz"
     own = {key: value for key, value in vars(options).items() if key in section.presets["smoke"]}
-    own = {"demo": section.name, "preset": "smoke", "seed": 0, "data": None, **own}
+    own = {"demo": section.name, "preset": "smoke", "seed": 0, "data": None, "size": None, **own}
     forged = {
         "'demo'": (good, {**own, "demo": "restore"}),
         "'latent_size'": (good, {**own, "latent_size": 7}),

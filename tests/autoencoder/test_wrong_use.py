@@ -14,6 +14,7 @@ import pytest
 import minigrad
 from autoencoder import metrics
 from autoencoder.data import corruption, curves, datasets, faces
+from autoencoder.data.arrays import DataError
 from autoencoder.data.download import Limits, fetch, transfer
 from autoencoder.data.idx import IdxError, read_idx
 from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
@@ -225,8 +226,8 @@ DATA = [
     (ValueError, "did you mean 'fashion-mn", lambda w: datasets.load("fasion-mnist")),
     (TypeError, "name of a data set", lambda w: datasets.load(3)),
     (ValueError, "'train' or 'test'", lambda w: datasets.load().images("tset")),
-    (FileNotFoundError, "does not exist", lambda w: datasets.load_folder(w.folder / "none")),
-    (FileNotFoundError, "holds no train-im", lambda w: datasets.load_folder(w.folder)),
+    (DataError, "unknown data set .*none", lambda w: datasets.load(w.folder / "none")),
+    (DataError, "holds no images", lambda w: datasets.load(w.folder)),
     (FileNotFoundError, "none", lambda w: read_idx(w.folder / "none")),
     (IdxError, "text", lambda w: read_idx(w.folder / "text")),
     ((IdxError, OSError), "folder|directory|regular", lambda w: read_idx(w.folder)),

@@ -69,9 +69,9 @@ REFUSED = {
     "results under a file": (["--out", "file/run"], "file"),
     "results where nobody writes": (["--out", "/proc/minigrad"], "/proc/minigrad"),
     "results over an earlier run": (["--out", "run"], "run holds an earlier run"),
-    "no data": (["--data", "none"], "the folder 'none' with the IDX files does not exist"),
-    "data in a file": (["--data", "file"], "the folder 'file'"),
-    "empty data": (["--data", "empty"], "holds no train-images-idx3-ubyte.gz"),
+    "no data": (["--data", "none"], "'none': no file or folder has that name"),
+    "data in a file": (["--data", "file"], "file: is neither a folder nor"),
+    "empty data": (["--data", "empty"], "empty: holds no images"),
     "damaged data": (["--data", "damaged"], "train-images-idx3-ubyte"),
     "another size resumed": (["--resume", "--out", "run", "--latent-size", "8"], "was 32"),
     "another seed resumed": (["--resume", "--out", "run", "--seed", "7"], "--seed was 0"),
@@ -122,7 +122,9 @@ def place(tmp_path, monkeypatch):
     """A folder to work in, with earlier runs, good and bad."""
     monkeypatch.chdir(tmp_path)
     good = {"demo": "train_denoiser", "preset": "smoke", "seed": 0, "data": None, "epochs": 1}
-    good.update(batch_size=100, train_images=20, test_images=10, latent_size=32, noise_std=0.5)
+    good.update(
+        size=None, batch_size=100, train_images=20, test_images=10, latent_size=32, noise_std=0.5
+    )
     files = {
         "run": good,
         "other": {**good, "demo": "manifold"},
@@ -396,10 +398,10 @@ def test_a_bug_in_what_is_drawn_and_said_keeps_its_traceback_too(where, place):
 
 
 def test_a_bug_while_a_demo_prepares_keeps_its_traceback(place, monkeypatch):
-    def fail(folder):
+    def fail(data, **options):
         raise ValueError("planted")
 
-    monkeypatch.setattr("autoencoder.data.datasets.load_folder", fail)
+    monkeypatch.setattr("autoencoder.data.datasets.load", fail)
     with pytest.raises(ValueError, match="planted"):
         main(section, ["--data", "empty", "--out", "new"])
     assert not (place / "new").exists()

@@ -11,7 +11,7 @@ from autoencoder.lecture.sections import SECTIONS, load_section
 from autoencoder.storage.checkpoint import CheckpointError, Kind, save_checkpoint
 from autoencoder.storage.results import Results
 
-SIZES = {"N": 3, "M": 5, "L": 6, "S": 4, "C": 3, "H": 28, "W": 28}
+SIZES = {"N": 3, "M": 5, "L": 6, "S": 4, "C": 3, "H": 28, "W": 28, "K": 3}
 NOT_FINITE = [float("nan"), float("inf"), 10**400, 1e300]
 WRONG = {
     "a finite number": [None, "1", [], {}, True, *NOT_FINITE],
@@ -48,6 +48,8 @@ def setting(name):
     """A section, its smoke options, what it needs and results with that and nothing else."""
     section = load_section(name)
     options, _ = parse(section.parser(), section.options, ["--preset", "smoke"])
+    if name == "train_denoiser":  # what its check fills in
+        options.latent_size, options.noise_std = 32, 0.5
     names = ["training mean", "PCA, d = 32", "text", "autoencoder"]  # of restore
     needs = section.needs(options, Results(numbers={"names": names}))
     arrays = {key: made_up_array(shape) for key, shape in needs.arrays.items()}

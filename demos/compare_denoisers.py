@@ -15,10 +15,11 @@ import numpy
 
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import DataOptions, measure_psnr, table_of
+from autoencoder.lecture.shared import DataOptions, measure_psnr, spelled_epochs, table_of
 from autoencoder.metrics import psnr
 from autoencoder.models import Denoiser
 from autoencoder.storage.checkpoint import COUNT, NUMBER
@@ -180,41 +181,55 @@ def _side_by_side(groups: list[numpy.ndarray]) -> numpy.ndarray:
     return numpy.concatenate(parts[:-1])
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
     numbers = results.numbers
     measured = table_of(results, "denoiser", "test_noise_std", "test_psnr_db")
-    names = numbers["names"]
+    names, parameters = numbers["names"], numbers["parameters"]
     narrow, wide = names[TRAINING_NOISES.index(MIDDLE)], names[-1]
-    at = [
-        f"{measured[narrow, noise]:.2f} and {measured[wide, noise]:.2f} dB at σ = {noise:g} "
-        f"(noisy input {measured[INPUT, noise]:.2f})"
-        for noise in SHOWN_NOISES
-    ]
     gain = measured[wide, MIDDLE] - measured[narrow, MIDDLE]
-    better = "better" if gain > 0 else "worse"
-    best = {noise: max(names[:-1], key=lambda n: measured[n, noise]) for noise in TRAINING_NOISES}
-    matched = [noise for i, noise in enumerate(TRAINING_NOISES) if best[noise] == names[i]]
-    worse_than_input = [
-        f"{name} at {', '.join(f'{noise:g}' for noise in losing)}"
+    is_best_at_its_own = all(
+        measured[own, noise] == max(measured[name, noise] for name in names[:-1])
+        for own, noise in zip(names, TRAINING_NOISES, strict=False)
+    )
+    losing = {
+        name: [f"{n:g}" for n in TEST_NOISES if measured[name, n] < measured[INPUT, n]]
         for name in names
-        if (losing := [n for n in TEST_NOISES if measured[name, n] < measured[INPUT, n]])
-    ]
-    return [
-        f"digits: trained on σ = {MIDDLE:g}, {numbers['train_images']:,} images, "
-        f"epochs: {numbers['epochs']}, measured on {numbers['test_images']:,} test images: "
-        f"{numbers['narrow']} and no bottleneck reach {'; '.join(at)}. At the noise of the "
-        f"training the denoiser without a bottleneck is {abs(gain):.2f} dB {better}, with "
-        f"{numbers['parameters'][wide]:,} parameters to {numbers['parameters'][narrow]:,}.",
-        f"psnr_by_noise: of the denoisers with {numbers['narrow']}, the one trained on the noise "
-        f"it is tested with is the best at {len(matched)} of {len(TRAINING_NOISES)} noises"
-        + (f" (σ = {', '.join(f'{n:g}' for n in matched)})." if matched else ".")
-        + (
-            f" Below the noisy input itself: {'; '.join(worse_than_input)}."
-            if worse_than_input
-            else " None is anywhere below the noisy input itself."
+    }
+    worse = [f"{name}, at {', '.join(noises)}" for name, noises in losing.items() if noises]
+    return {
+        "digits": Caption(
+            f"Trained on σ = {MIDDLE:g}, with the bottleneck ({numbers['narrow']}) and without: a "
+            "denoiser may do without one, as copying its input would not help it. "
+            f"{numbers['train_images']:,} training images, {spelled_epochs(numbers['epochs'])}.",
+            {
+                f"At the noise of the training the one without is {gain:.2f} dB better.": gain > 0,
+                f"At the noise of the training the one without is {-gain:.2f} dB worse.": gain < 0,
+            },
+            [
+                f"PSNR in dB, {numbers['test_images']:,} test images",
+                *(f"σ = {noise:g}" for noise in SHOWN_NOISES),
+                "parameters",
+            ],
+            [
+                [
+                    name,
+                    *(f"{measured[name, noise]:.2f}" for noise in SHOWN_NOISES),
+                    parameters.get(name, ""),
+                ]
+                for name in [INPUT, *names]
+            ],
         ),
-    ]
+        "psnr_by_noise": Caption(
+            "Every denoiser at every noise.",
+            {
+                f"Of those with {numbers['narrow']}, each is the best at the noise it was trained "
+                "on.": is_best_at_its_own,
+                f"Worse than the noisy input itself: {'; '.join(worse)}.": bool(worse),
+                "None is anywhere worse than the noisy input itself.": not worse,
+            },
+        ),
+    }
 
 
 section = Section(
@@ -227,7 +242,7 @@ section = Section(
     "input would not help it.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=Run.require_images,

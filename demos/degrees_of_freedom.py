@@ -16,9 +16,11 @@ import numpy
 
 from autoencoder.data.faces import FACTORS, sample_faces
 from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import spelled_epochs
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import SmoothAutoEncoder
 from autoencoder.pca import PCA
@@ -225,44 +227,61 @@ def draw(results: Results) -> dict[str, Figure]:
     return figures
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
-    numbers = results.numbers
-    size = numbers["image_size"]
-    lines = [
-        f"Faces of {size} × {size} pixels in colour, {numbers['train_images']:,} for training; the "
-        f"deep autoencoder has {numbers['hidden']} tanh units in each of two hidden layers on "
-        f"either side (epochs: {numbers['epochs']}). Error on new faces, a pixel.",
-    ]
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
+    numbers, size = results.numbers, results.numbers["image_size"]
+    error = {(row["factors"], row["model"], row["d"]): row["test_mse"] for row in results.rows}
+    fall = {
+        (count, model): drops(results.rows, count, model)
+        for count in COUNTS
+        for model in ("deep", "PCA")
+    }
+
+    def has_elbow(count: int) -> bool:
+        before, after = fall[count, "deep"]
+        is_better = error[count, "deep", count] < error[count, "PCA", count]
+        return is_better and before >= 3 * after
+
+    said = {
+        "error_by_latent_size": Caption(
+            f"Faces of {size} × {size} pixels in colour, {numbers['train_images']:,} for training "
+            f"({spelled_epochs(numbers['epochs'])}); the deep autoencoder has "
+            f"{numbers['hidden']} tanh units in each of two hidden layers on either side. Error on "
+            "new faces.",
+            {
+                "The deep autoencoder's error has an elbow at d = K: it falls steeply until there "
+                "are as many latents as factors, and hardly beyond.": all(map(has_elbow, COUNTS)),
+                "There is no clear elbow.": not any(map(has_elbow, COUNTS)),
+            },
+            ["error falls by a factor of", "from d = K - 1 to K", "from K to K + 1"],
+            [
+                [
+                    f"{'PCA' if model == 'PCA' else 'deep autoencoder'}, K = {count}",
+                    *(f"{math.exp(drop):.2f}" for drop in fall[count, model]),
+                ]
+                for count in COUNTS
+                for model in ("deep", "PCA")
+            ],
+        )
+    }
     for count in COUNTS:
-        deep, linear = (drops(results.rows, count, model) for model in ("deep", "PCA"))
-        errors = {
-            row["model"]: row["test_mse"]
-            for row in results.rows
-            if row["factors"] == count and row["d"] == count
-        }
-        has_elbow = errors["deep"] < errors["PCA"] and deep[0] >= 3 * deep[1]
-        lines.append(
-            f"error_by_latent_size: K = {count}: from d = {count - 1} to {count} the deep "
-            f"autoencoder's error falls by a factor of {math.exp(deep[0]):.2f}, from {count} to "
-            f"{count + 1} by {math.exp(deep[1]):.2f}: "
-            f"{'an elbow' if has_elbow else 'no clear elbow'} at d = K. PCA's falls by "
-            f"{math.exp(linear[0]):.2f} and {math.exp(linear[1]):.2f}."
+        said[f"faces_{count}_factors"] = Caption(
+            f"Faces of K = {count} factors, and what comes back through d = {count} numbers.",
+            header=["error a pixel", "PCA", "deep"],
+            rows=[[f"d = {count}", *(error[count, model, count] for model in ("PCA", "deep"))]],
         )
-        lines.append(
-            f"faces_{count}_factors: with d = K = {count}, mean squared error a pixel "
-            f"{errors['PCA']:.2e} for PCA and {errors['deep']:.2e} for the deep autoencoder."
-        )
+    for count in COUNTS:
         explained = numbers[f"explained/{count}"]
-        worst = min(explained, key=lambda name: explained[name])
-        lines.append(
-            f"traversals_{count}_factors: along each principal axis of the latents, the others in "
-            f"the middle. The factors that vary: {', '.join(explained).replace('_', ' ')}. A "
-            f"linear map of the latents explains between {100 * explained[worst]:.0f} % "
-            f"({worst.replace('_', ' ')}) and {100 * max(explained.values()):.0f} % of a factor's "
-            "variance; nothing in the loss asks for one factor a latent."
+        said[f"traversals_{count}_factors"] = Caption(
+            "Along each principal axis of the latents, the others in the middle. Nothing in the "
+            "loss asks for one factor a latent.",
+            header=["a linear map of the latents explains", "of the variance"],
+            rows=[
+                [name.replace("_", " "), f"{100 * share:.0f} %"]
+                for name, share in explained.items()
+            ],
         )
-    return lines
+    return said
 
 
 section = Section(
@@ -274,7 +293,7 @@ section = Section(
     "deep autoencoder's error shows K, that of PCA does not.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=check,

@@ -7,7 +7,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,11 @@ import numpy
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.data.curves import circle, mixture_ring, spiral, two_moons
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import measure_error
+from autoencoder.lecture.shared import measure_error, spelled_epochs
 from autoencoder.metrics import mse_per_pixel, sum_per_sample
 from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import FINITE, POSITIVE
@@ -52,6 +52,7 @@ class Options(CommonOptions):
 
 
 CURVES = (circle, spiral, two_moons)
+NAMED_CURVES = [curve.name.replace("_", " ") for curve in CURVES]
 MIXTURE = mixture_ring(6, std=0.15)
 SHOWN = 220  # arrows
 GRID = numpy.linspace(-1.9, 1.9, 19)
@@ -164,6 +165,7 @@ def needs(options: Options, found: Results) -> Needs:
             "noise_std": options.noise_std,
             "mixture_noise_std": options.mixture_noise_std,
             "epochs": options.epochs,
+            "train_points": options.train_points,
             **{name: dict.fromkeys((*losses, "noisy_loss"), FINITE) for name in curves},
             "mixture": {
                 **dict.fromkeys((*errors, *losses, "least_loss"), FINITE),
@@ -171,9 +173,12 @@ def needs(options: Options, found: Results) -> Needs:
                 "rms_score": POSITIVE,
             },
         },
-        itertools.chain.from_iterable(
-            epoch_rows(options.epochs, data=name, test_loss=FINITE, test_loss_per_sample=FINITE)
+        (
+            row
             for name in (*curves, "mixture")
+            for row in epoch_rows(
+                options.epochs, data=name, test_loss=FINITE, test_loss_per_sample=FINITE
+            )
         ),
     )
 
@@ -205,8 +210,7 @@ def _draw_arrows(results: Results) -> Figure:
         shared_legend,
     )
 
-    titles = [curve.name.replace("_", " ") for curve in CURVES]
-    figure, axes = plane_figure(titles, 2.0)
+    figure, axes = plane_figure(NAMED_CURVES, 2.0)
     for ax, curve in zip(axes, CURVES, strict=True):
         noisy = results.arrays[f"{curve.name}/noisy"][:SHOWN]
         denoised = results.arrays[f"{curve.name}/denoised"][:SHOWN]
@@ -239,31 +243,50 @@ def _draw_fields(results: Results, titles: list[str], is_score: bool) -> Figure:
     return figure
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
-    numbers = results.numbers
-    m = numbers["mixture"]
-    curves = "; ".join(
-        f"{curve.name.replace('_', ' ')}: {numbers[curve.name]['loss']:.4f} a component "
-        f"({numbers[curve.name]['loss_per_sample']:.4f} a sample, the lecture's sum)"
-        for curve in CURVES
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
+    numbers, mixture = results.numbers, results.numbers["mixture"]
+    curves = [numbers[curve.name] for curve in CURVES]
+    off, score_off = (
+        mixture["rms_error"] / mixture["rms_step"],
+        mixture["rms_score_error"] / mixture["rms_score"],
     )
-    noisy = numpy.mean([numbers[curve.name]["noisy_loss"] for curve in CURVES])
-    return [
-        f"arrows: noise of standard deviation {numbers['noise_std']:g}, from each noisy point an "
-        f"arrow to the learnt answer. Loss on test points: {curves}; {noisy:.4f} a component if "
-        "nothing is done.",
-        f"posterior_mean: six Gaussians on a ring, noise {numbers['mixture_noise_std']:g}. The "
-        f"learnt answer is {m['rms_error']:.4f} from the exact E[x | noisy x] (root mean square "
-        f"over test points), {m['rms_error'] / m['rms_step']:.1%} of the distance the exact answer "
-        f"moves a point, {m['rms_step']:.4f}. Loss {m['loss']:.5f} a component "
-        f"({m['loss_per_sample']:.5f} a sample); the exact answer leaves {m['least_loss']:.5f}, "
-        "below which no denoiser can come on average.",
-        f"score: (answer - noisy x) / noise variance against the exact gradient of the noised log "
-        f"density: root mean square difference {m['rms_score_error']:.4f}, the score itself "
-        f"{m['rms_score']:.4f}, so {m['rms_score_error'] / m['rms_score']:.1%}. Fields are drawn "
-        f"where the noised density holds {MASS:.0%} of its mass.",
-    ]
+    return {
+        "arrows": Caption(
+            f"Noise of standard deviation {numbers['noise_std']:g}. From each noisy point an arrow "
+            f"leads to the learnt answer ({numbers['train_points']:,} training points, "
+            f"{spelled_epochs(numbers['epochs'])}).",
+            {
+                "The answers are nearer to the clean points than the noisy ones are.": all(
+                    curve["loss"] < curve["noisy_loss"] for curve in curves
+                )
+            },
+            ["squared error", "noisy, a component", "denoised, a component", "denoised, a sample"],
+            [
+                [name, curve["noisy_loss"], curve["loss"], curve["loss_per_sample"]]
+                for name, curve in zip(NAMED_CURVES, curves, strict=True)
+            ],
+        ),
+        "posterior_mean": Caption(
+            f"Six Gaussians on a ring, noise {numbers['mixture_noise_std']:g}: there the mean of "
+            "all clean points that fit, E[x | x~], is known in closed form. No denoiser can have a "
+            "smaller loss.",
+            {f"The learnt answer misses it by {off:.1%} of the way it moves a point.": off < 0.25},
+            ["on test points", "learnt", "exact"],
+            [
+                ["loss a component", mixture["loss"], mixture["least_loss"]],
+                ["moves a point by, root mean square", "", mixture["rms_step"]],
+                ["is off by, root mean square", mixture["rms_error"], ""],
+            ],
+        ),
+        "score": Caption(
+            "The way to the answer, divided by the variance of the noise, is the gradient of the "
+            f"noised log density. Drawn where that density holds {MASS:.0%} of its mass.",
+            {f"The learnt one is off by {score_off:.1%}.": score_off < 0.25},
+            ["on test points", "root mean square"],
+            [["score", mixture["rms_score"]], ["learnt less exact", mixture["rms_score_error"]]],
+        ),
+    }
 
 
 section = Section(
@@ -274,7 +297,7 @@ section = Section(
     description="Trains denoisers of points in the plane and compares one with the exact answer.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import OptionError, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
@@ -206,24 +207,33 @@ def draw(results: Results) -> dict[str, Figure]:
     return {"walks": walks, "distances": distances}
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
     numbers = results.numbers
     latents, pixels = numbers["distance_latents"], numbers["distance_pixels"]
-    plain, decoded = numbers["distance_test_images"], numbers["distance_reconstructions"]
-    return [
-        f"walks: between two test digits of different classes (d = {numbers['latent_size']}, "
-        f"{spelled_epochs(numbers['epochs'])}). In pixel space one digit fades out while the "
-        "other fades in; in latent space what is between is decoded as an image of its own. "
-        "The ends of each row in latent space are the reconstructions.",
-        f"Half-way between {numbers['measured_pairs']:,} such pairs, the mean Euclidean distance "
-        f"to the nearest of {numbers['train_images']:,} training images is {latents:.2f} in "
-        f"latent space and {pixels:.2f} in pixel space, {pixels / latents:.2f} times as far.",
-        f"To compare with: {plain:.2f} for test images as they are, {decoded:.2f} for their "
-        "reconstructions. What a decoder gives is smooth, which alone changes this distance: so "
-        f"the walk costs {latents - decoded:+.2f} in latent space (against reconstructions) and "
-        f"{pixels - plain:+.2f} in pixel space (against test images).",
-    ]
+    images, decoded = numbers["distance_test_images"], numbers["distance_reconstructions"]
+    return {
+        "walks": Caption(
+            f"Between two test digits of different classes (d = {numbers['latent_size']}, "
+            f"{spelled_epochs(numbers['epochs'])} on {numbers['train_images']:,} images). In pixel "
+            "space one digit fades out while the other fades in. In latent space each step is "
+            "decoded as an image of its own; the ends of the row are the reconstructions."
+        ),
+        "distances": Caption(
+            f"How far {numbers['measured_pairs']:,} such images are from the nearest of the "
+            "training images. What a decoder gives is smooth, and that alone changes the distance: "
+            "so half-way in latent space is compared with reconstructions.",
+            {
+                "The walk leads away from the digits less in latent space than in pixel "
+                "space.": latents - decoded < pixels - images,
+            },
+            ["mean distance", "at the ends", "half-way", "difference"],
+            [
+                ["latent space", decoded, latents, f"{latents - decoded:+.2f}"],
+                ["pixel space", images, pixels, f"{pixels - images:+.2f}"],
+            ],
+        ),
+    }
 
 
 section = Section(
@@ -233,7 +243,7 @@ section = Section(
     description="Walks from one digit to another in latent space, and in pixel space beneath.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=check,

@@ -14,13 +14,13 @@ import numpy
 
 from autoencoder.densities import DiagonalGaussian, FullGaussian
 from autoencoder.inference import decode, encode
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
     DeepOptions,
     epochs_for,
-    latent_sizes,
     spelled_epochs,
     trained_autoencoder,
 )
@@ -40,7 +40,6 @@ __all__ = ["pair_divergences", "section"]
 class Options(DeepOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    latent_size: str = option(latent_sizes, "d, or several such as 8,16", default="8,16")
     compared: int = option(
         positive,
         "images on each side of the energy distance",
@@ -60,7 +59,7 @@ SHOWN_LATENTS = 10_000
 def check(run: Run[Options]) -> None:
     """A full covariance needs more images than latents, a distance two images on either side."""
     options = run.options
-    size = max(map(int, options.latent_size.split(",")))
+    size = max(options.sizes)
     run.require_images(train=size + 1, reason=f"a Gaussian of {size} latents")
     run.require_images(test=2, reason="an energy distance")
     run.limit("compared", min(options.train_images, options.test_images))
@@ -71,7 +70,6 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """At each latent size: fit two Gaussians, and measure them on latents and on images."""
     options = run.options
-    sizes = [int(size) for size in options.latent_size.split(",")]
     train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
     n = options.compared
@@ -81,7 +79,7 @@ def compute(run: Run[Options]) -> Results:
 
     arrays: dict[str, numpy.ndarray] = {}
     measured, rows = [], []
-    for size in sizes:
+    for size in options.sizes:
         model, epochs = trained_autoencoder(run, size)
         rows += [{"latent_size": size, **row} for row in epochs]
         numbers, found = _measure(run, model, train, test, few_train, few_test)
@@ -185,7 +183,7 @@ def pair_divergences(latents: numpy.ndarray, density: DiagonalGaussian) -> numpy
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    sizes = [int(size) for size in options.latent_size.split(",")]
+    sizes = options.sizes
     measured = (
         *(f"energy_{name}" for name in ("diagonal", "full", "reconstructions")),
         *("log_likelihood_diagonal", "log_likelihood_full"),
@@ -257,35 +255,72 @@ def draw(results: Results) -> dict[str, Figure]:
     return figures
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
-    numbers = results.numbers
-    n = f"{numbers['compared']:,}"
-    lines = [
-        "latent_pairs, latent_marginals: dots and histograms are latents of test images, lines "
-        "the diagonal Gaussian fitted to those of the training images; the pairs are of the "
-        "latents that differ most from it. Where lines enclose a place without dots, samples fall "
-        "where no digit is.",
-        f"Energy distance from {n} test images to {n} training images: "
-        f"{numbers['energy_train']:.3f}. With training images reconstructed it is what samples "
-        "would reach if the density of the latents were exact; what lies above is the density's.",
-    ]
-    for size in numbers["sizes"]:
-        diagonal, full = size["log_likelihood_diagonal"], size["log_likelihood_full"]
-        lines += [
-            f"d = {size['latent_size']}, {spelled_epochs(size['epochs'])}: energy distance "
-            f"{size['energy_reconstructions']:.3f} for reconstructions, {size['energy_full']:.3f} "
-            f"for samples of a Gaussian with full covariance, {size['energy_diagonal']:.3f} of the "
-            f"diagonal one. Mean distance to the nearest training image: "
-            f"{size['nearest_distance']:.2f} from {size['nearest']} samples, "
-            f"{size['nearest_distance_reconstructions']:.2f} from as many reconstructions of "
-            "test images.",
-            f"Log-likelihood of the latents of {numbers['test_images']:,} test images, in nats a "
-            f"latent vector: {diagonal:.2f} under the diagonal Gaussian, {full:.2f} under the "
-            f"full one ({full - diagonal:+.2f}); the largest correlation of two latents is "
-            f"{size['largest_correlation']:.2f}.",
-        ]
-    return lines
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
+    numbers, sizes = results.numbers, results.numbers["sizes"]
+    said = {
+        "latent_pairs": Caption(
+            "Dots and histograms are latents of test images, lines the diagonal Gaussian fitted to "
+            "the latents of the training images. Shown are the latents that differ most from it. "
+            "Where lines enclose a place without dots, samples fall where no digit is."
+        ),
+        "latent_marginals": Caption(
+            "Each latent alone. How likely the latents of "
+            f"{numbers['test_images']:,} test images are, in nats a vector, says which density "
+            f"fits; both were fitted to {numbers['train_images']:,} training images.",
+            {
+                "The full covariance fits better: the latents are correlated.": all(
+                    size["log_likelihood_full"] > size["log_likelihood_diagonal"] for size in sizes
+                )
+            },
+            ["d", "training", "diagonal Gaussian", "full Gaussian", "largest correlation"],
+            [
+                [
+                    str(size["latent_size"]),
+                    spelled_epochs(size["epochs"]),
+                    f"{size['log_likelihood_diagonal']:.2f}",
+                    f"{size['log_likelihood_full']:.2f}",
+                    f"{size['largest_correlation']:.2f}",
+                ]
+                for size in sizes
+            ],
+        ),
+        "nearest": Caption(
+            "Below each sample stands the training image nearest to it.",
+            {
+                "Samples are farther from the training images than reconstructions are.": all(
+                    size["nearest_distance"] > 1.02 * size["nearest_distance_reconstructions"]
+                    for size in sizes
+                )
+            },
+            ["d", "images", "distance of samples", "of reconstructed test images"],
+            [
+                [
+                    str(size["latent_size"]),
+                    size["nearest"],
+                    f"{size['nearest_distance']:.2f}",
+                    f"{size['nearest_distance_reconstructions']:.2f}",
+                ]
+                for size in sizes
+            ],
+        ),
+        "energy_distance": Caption(
+            "Reconstructed training images are what samples would reach if the density of the "
+            "latents were exact. What lies above is the density's.",
+            {
+                "A full covariance brings the samples nearer to the digits, and not to the "
+                "reconstructions: the density is too simple.": all(
+                    1.1 * size["energy_reconstructions"]
+                    < size["energy_full"]
+                    < size["energy_diagonal"]
+                    for size in sizes
+                )
+            },
+        ),
+    }
+    if sizes[0]["latent_size"] == 1:  # there is no pair
+        del said["latent_pairs"]
+    return said
 
 
 section = Section(
@@ -296,7 +331,7 @@ section = Section(
     description="Compares the fitted density with the latents, and samples with test images.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=check,

@@ -174,7 +174,7 @@ def _section_text(section: Section, run: Run[Any], results: Results, figures: li
         section.description,
         equation_svg(section.equation),
         figures,
-        section.summary(results),
+        section.captions(results),
         shlex.join(command),
         f"demos/{section.name}.py",
         settings,

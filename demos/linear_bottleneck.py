@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
@@ -89,7 +90,7 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> dict[str, Figure]:
     """Originals above, reconstructions below, PCA's beside them; the error after each epoch."""
-    from autoencoder.figures import line_chart, rows_of_images
+    from autoencoder.figures import epoch_chart, rows_of_images
 
     arrays, numbers = results.arrays, results.numbers
     pixels, size = numbers["pixels"], numbers["latent_size"]
@@ -102,31 +103,44 @@ def draw(results: Results) -> dict[str, Figure]:
         ],
         title=f"A linear bottleneck of {size} (mean squared error a pixel, test images)",
     )
-    epochs = [row["epoch"] for row in results.rows]
-    by_epoch = line_chart(
-        {"gradient descent": (epochs, [row["test_mse"] for row in results.rows])},
-        "epoch",
+    by_epoch = epoch_chart(
+        {"gradient descent": results.rows},
+        "test_mse",
         "mean squared error a pixel",
         levels={f"PCA, d = {size}": numbers["pca_mse"]},
         title=f"Linear {pixels}–{size}–{pixels}: error on {numbers['test_images']:,} test images",
-        x_ticks=epochs if len(epochs) <= 12 else None,
     )
     return {"digits": digits, "error_by_epoch": by_epoch}
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
     numbers = results.numbers
     linear, pca, pixels = numbers["linear_mse"], numbers["pca_mse"], numbers["pixels"]
-    return [
-        f"Mean squared error a pixel on {numbers['test_images']:,} test images (sum a sample in "
-        f"brackets): {linear:.5f} ({linear * pixels:.2f}) for the linear network after "
-        f"{spelled_epochs(numbers['epochs'])} on {numbers['train_images']:,} images, {pca:.5f} "
-        f"({pca * pixels:.2f}) for PCA with as many components: a ratio of {linear / pca:.3f}.",
-        "digits: originals above, what comes back through "
-        f"{numbers['latent_size']} numbers below. No linear network of this size can beat PCA on "
-        "the images it is trained on; how far gradient descent still is, the ratio says.",
-    ]
+    return {
+        "digits": Caption(
+            f"Originals above; below, what comes back through {numbers['latent_size']} numbers. No "
+            "linear network of this size can beat PCA on the images it is trained on.",
+            {
+                "Gradient descent has not reached PCA yet.": linear > 1.02 * pca,
+                "Gradient descent has come within 2 % of PCA.": 0.98 * pca < linear <= 1.02 * pca,
+            },
+            [f"error on {numbers['test_images']:,} test images", "a pixel", "a sample"],
+            [
+                [
+                    f"linear network, {spelled_epochs(numbers['epochs'])} on "
+                    f"{numbers['train_images']:,} images",
+                    linear,
+                    linear * pixels,
+                ],
+                ["PCA", pca, pca * pixels],
+                ["ratio", linear / pca, ""],
+            ],
+        ),
+        "error_by_epoch": Caption(
+            "The linear network's error on test images after each epoch, and PCA's."
+        ),
+    }
 
 
 section = Section(
@@ -136,7 +150,7 @@ section = Section(
     description="Trains two dense layers, 784 to 32 and back, without a non-linearity.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=check,

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy
 
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import spelled_epochs
 from autoencoder.metrics import mse_per_pixel, principal_angles
 from autoencoder.models import DenseAutoEncoder
 from autoencoder.pca import PCA
@@ -248,29 +250,27 @@ def draw(results: Results) -> dict[str, Figure]:
 
 
 def _draw_descent(results: Results) -> Figure:
-    from autoencoder.figures import COLOURS, CYCLE, house_style, line_chart, new_figure
+    from autoencoder.figures import COLOURS, CYCLE, line_chart, new_figure
 
-    with house_style():
-        figure, grid = new_figure(1, 2, width=14.0, height=6.0)
-        left, right = grid[0]
-        losses, angles = {}, {}
-        for d in LATENT_SIZES:
-            step, loss, angle = results.arrays[f"d{d}/history"].T
-            losses[f"d = {d}"] = (step, loss)
-            angles[f"d = {d}"] = (step, angle)
-        line_chart(losses, "step", "loss a pixel, training set", log_x=True, log_y=True, axes=left)
-        for d, colour in zip(LATENT_SIZES, CYCLE, strict=False):
-            floor = results.numbers[f"d{d}"]["floor"]
-            left.axhline(floor, color=colour, linestyle=":", linewidth=2.0)
-        left.plot([], [], ":", color=COLOURS["grey"], label="PCA's loss")
-        lowest = min(results.numbers[f"d{d}"]["floor"] for d in LATENT_SIZES)
-        left.set_ylim(bottom=0.4 * lowest)  # room for the legend
-        left.legend(loc="lower left")
-        line_chart(
-            angles, "step", "largest principal angle (degrees)", log_x=True, log_y=True, axes=right
-        )
-        right.axhline(1.0, color=COLOURS["grey"], linestyle="--", linewidth=2.0, label="1 degree")
-        right.legend(loc="lower left")
+    figure, ((left, right),) = new_figure(1, 2, width=14.0, height=6.0)
+    losses, angles = {}, {}
+    for d in LATENT_SIZES:
+        step, loss, angle = results.arrays[f"d{d}/history"].T
+        losses[f"d = {d}"] = (step, loss)
+        angles[f"d = {d}"] = (step, angle)
+    line_chart(losses, "step", "loss a pixel, training set", log_x=True, log_y=True, axes=left)
+    for d, colour in zip(LATENT_SIZES, CYCLE, strict=False):
+        floor = results.numbers[f"d{d}"]["floor"]
+        left.axhline(floor, color=colour, linestyle=":", linewidth=2.0)
+    left.plot([], [], ":", color=COLOURS["grey"], label="PCA's loss")
+    lowest = min(results.numbers[f"d{d}"]["floor"] for d in LATENT_SIZES)
+    left.set_ylim(bottom=0.4 * lowest)  # room for the legend
+    left.legend(loc="lower left")
+    line_chart(
+        angles, "step", "largest principal angle (degrees)", log_x=True, log_y=True, axes=right
+    )
+    right.axhline(1.0, color=COLOURS["grey"], linestyle="--", linewidth=2.0, label="1 degree")
+    right.legend(loc="lower left")
     return figure
 
 
@@ -292,47 +292,45 @@ def _draw_columns(results: Results) -> Figure:
 def _draw_failures(results: Results) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
-    from autoencoder.figures import COLOURS, house_style, line_chart, new_figure
+    from autoencoder.figures import COLOURS, line_chart, new_figure
 
     arrays, numbers = results.arrays, results.numbers
-    with house_style():
-        figure, grid = new_figure(1, 2, width=14.0, height=6.0)
-        left, right = grid[0]
-        series = {}
-        for n in numbers["minibatch"]:
-            name = f"seed {n['seed']}: loss {n['ratio']:.4f} times PCA's"
-            series[name] = tuple(arrays[f"minibatch/{n['seed']}"].T)
-        line_chart(series, "epoch", "largest angle to PCA (degrees)", axes=left)
-        left.axhline(
-            numbers[f"d{MINIBATCH_SIZE}"]["angle"],
-            color=COLOURS["grey"],
-            linestyle="--",
-            linewidth=2.0,
-            label="descent on the whole set",
-        )
-        left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        left.set(ylim=(-4, 150), yticks=[0, 30, 60, 90])
-        left.set_title(f"Steps on minibatches, d = {MINIBATCH_SIZE}")
-        left.legend(loc="upper right")
-        pairs = [
-            ("to PCA", arrays["uncentred/angles_to_pca"], COLOURS["vermilion"]),
-            ("to the uncentred SVD", arrays["uncentred/angles"], COLOURS["blue"]),
-        ]
-        width = 0.38
-        places = numpy.arange(UNCENTRED_SIZE)
-        for i, (label, angles, colour) in enumerate(pairs):
-            bars = right.bar(places + (i - 0.5) * width, angles, width, color=colour, label=label)
-            right.bar_label(bars, [f"{angle:.2f}\N{DEGREE SIGN}" for angle in angles], fontsize=15)
-        right.set_xticks(places, [f"angle {i + 1}" for i in places])
-        right.set(ylabel="degrees", ylim=(0, 115), yticks=[0, 30, 60, 90])
-        right.set_title(f"Without centring, d = {UNCENTRED_SIZE}")
-        right.grid(False, axis="x")
-        right.legend(loc="upper right")
+    figure, ((left, right),) = new_figure(1, 2, width=14.0, height=6.0)
+    series = {}
+    for n in numbers["minibatch"]:
+        name = f"seed {n['seed']}: loss {n['ratio']:.4f} times PCA's"
+        series[name] = tuple(arrays[f"minibatch/{n['seed']}"].T)
+    line_chart(series, "epoch", "largest angle to PCA (degrees)", axes=left)
+    left.axhline(
+        numbers[f"d{MINIBATCH_SIZE}"]["angle"],
+        color=COLOURS["grey"],
+        linestyle="--",
+        linewidth=2.0,
+        label="descent on the whole set",
+    )
+    left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    left.set(ylim=(-4, 150), yticks=[0, 30, 60, 90])
+    left.set_title(f"Steps on minibatches, d = {MINIBATCH_SIZE}")
+    left.legend(loc="upper right")
+    pairs = [
+        ("to PCA", arrays["uncentred/angles_to_pca"], COLOURS["vermilion"]),
+        ("to the uncentred SVD", arrays["uncentred/angles"], COLOURS["blue"]),
+    ]
+    width = 0.38
+    places = numpy.arange(UNCENTRED_SIZE)
+    for i, (label, angles, colour) in enumerate(pairs):
+        bars = right.bar(places + (i - 0.5) * width, angles, width, color=colour, label=label)
+        right.bar_label(bars, [f"{angle:.2f}\N{DEGREE SIGN}" for angle in angles], fontsize=15)
+    right.set_xticks(places, [f"angle {i + 1}" for i in places])
+    right.set(ylabel="degrees", ylim=(0, 115), yticks=[0, 30, 60, 90])
+    right.set_title(f"Without centring, d = {UNCENTRED_SIZE}")
+    right.grid(False, axis="x")
+    right.legend(loc="upper right")
     return figure
 
 
 def _draw_pca_error(results: Results) -> Figure:
-    from autoencoder.figures import house_style, line_chart
+    from autoencoder.figures import line_chart
 
     table = results.numbers["pca_test_loss"]
     sizes, losses = [int(d) for d in table], list(table.values())
@@ -345,48 +343,80 @@ def _draw_pca_error(results: Results) -> Figure:
         x_ticks=sizes,
     )
     axes = figure.axes[0]
-    with house_style():
-        for d, loss in zip(sizes, losses, strict=True):
-            axes.annotate(
-                f"{loss:.5f}", (d, loss), xytext=(6, 10), textcoords="offset points", fontsize=15
-            )
-        axes.set_xlim(sizes[0] / 1.15, sizes[-1] * 1.4)
-        axes.set_ylim(top=1.15 * max(losses))
+    for d, loss in zip(sizes, losses, strict=True):
+        axes.annotate(
+            f"{loss:.5f}", (d, loss), xytext=(6, 10), textcoords="offset points", fontsize=15
+        )
+    axes.set_xlim(sizes[0] / 1.15, sizes[-1] * 1.4)
+    axes.set_ylim(top=1.15 * max(losses))
     return figure
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
     numbers = results.numbers
     sizes = [numbers[f"d{d}"] for d in LATENT_SIZES]
-    each = "; ".join(
-        f"d = {n['latent_size']}: {n['loss']:.5f} a pixel ({n['loss_per_sample']:.3f} a sample, "
-        f"the lecture's sum), {n['ratio'] - 1:.1e} of PCA's loss above it, largest angle "
-        f"{n['angle']:.3f} degrees"
-        for n in sizes
-    )
-    raw = numbers["uncentred"]
-    minibatches = "; ".join(
-        f"seed {n['seed']}: loss {n['ratio']:.4f} times PCA's, largest angle "
-        f"{n['angle']:.1f} degrees"
-        for n in numbers["minibatch"]
-    )
-    to_pca = results.arrays["uncentred/angles_to_pca"][0]
-    table = ", ".join(f"{loss:.5f} (d = {d})" for d, loss in numbers["pca_test_loss"].items())
-    return [
-        f"PCA, mean squared error a pixel on test images: {table}.",
-        f"descent: {numbers['steps']} steps on the exact gradient of {numbers['train_images']} "
-        f"centred images. Training loss: {each}.",
-        "columns: the decoder's columns are another basis than the principal components. "
-        "Projecting the components onto their span turns each by no more than the largest angle, "
-        f"{numbers[f'd{SHOWN_SIZE}']['angle']:.3f} degrees.",
-        f"failures, left: steps on minibatches ({numbers['epochs']} epochs, d = {MINIBATCH_SIZE}): "
-        f"{minibatches}. The next eigenvalue is only {numbers['eigenvalue_gap']:.1%} below the "
-        "last one kept: exchanging their directions costs next to nothing.",
-        f"failures, right: inputs not centred, no biases, d = {UNCENTRED_SIZE}: largest angle "
-        f"{to_pca:.1f} degrees to PCA's subspace, {raw['angle']:.2f} degrees to the uncentred "
-        "singular value decomposition's.",
-    ]
+    shown, minibatches = numbers[f"d{SHOWN_SIZE}"], numbers["minibatch"]
+    to_svd = numbers["uncentred"]["angle"]
+    to_pca = float(results.arrays["uncentred/angles_to_pca"][0])
+    return {
+        "descent": Caption(
+            f"{numbers['steps']:,} steps on the exact gradient of {numbers['train_images']:,} "
+            "centred images.",
+            {
+                "The loss comes down to PCA's, and the decoder's columns span PCA's subspace.": all(
+                    size["ratio"] < 1.001 and size["angle"] < 1 for size in sizes
+                )
+            },
+            ["d", "loss a pixel", "loss a sample", "above PCA's by", "largest angle"],
+            [
+                [
+                    str(size["latent_size"]),
+                    size["loss"],
+                    size["loss_per_sample"],
+                    f"{size['ratio'] - 1:.1e}",
+                    f"{size['angle']:.3f}°",
+                ]
+                for size in sizes
+            ],
+        ),
+        "columns": Caption(
+            "The decoder's columns are another basis than the principal components. Projecting the "
+            "components onto the span of the columns turns each by no more than the largest angle, "
+            f"{shown['angle']:.3f}°.",
+            {"It is the same subspace.": shown["angle"] < 1},
+        ),
+        "failures": Caption(
+            f"Left: steps on minibatches, {spelled_epochs(numbers['epochs'])}. Right: inputs that "
+            "are not centred, no biases.",
+            {
+                "Minibatches reach PCA's loss and miss its subspace: the next eigenvalue is only "
+                f"{numbers['eigenvalue_gap']:.1%} below the last one kept, so exchanging their "
+                "directions costs next to nothing.": all(n["ratio"] < 1.01 for n in minibatches)
+                and any(n["angle"] > 5 for n in minibatches),
+                "Without centring the descent finds another subspace, that of the uncentred "
+                "singular value decomposition.": to_svd < 1 < to_pca,
+            },
+            ["", "loss / least possible", "largest angle"],
+            [
+                *(
+                    [
+                        f"minibatches, d = {MINIBATCH_SIZE}, seed {n['seed']}",
+                        f"{n['ratio']:.4f}",
+                        f"{n['angle']:.1f}°",
+                    ]
+                    for n in minibatches
+                ),
+                [f"not centred, d = {UNCENTRED_SIZE}, to PCA", "", f"{to_pca:.2f}°"],
+                [
+                    f"not centred, d = {UNCENTRED_SIZE}, to the uncentred SVD",
+                    f"{numbers['uncentred']['ratio']:.4f}",
+                    f"{to_svd:.2f}°",
+                ],
+            ],
+        ),
+        "pca_error": Caption("What PCA leaves of test images: the error that others have to beat."),
+    }
 
 
 section = Section(
@@ -397,7 +427,7 @@ section = Section(
     description="Trains a linear autoencoder by gradient descent and compares it with PCA.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     # One more than the components need: the error they leave is what a training is measured by.

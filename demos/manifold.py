@@ -7,18 +7,18 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy
 
 from autoencoder.data.curves import Curve, circle, s_curve
 from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import measure_error
+from autoencoder.lecture.shared import measure_error, spelled_epochs
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import MLPAutoEncoder
 from autoencoder.pca import PCA
@@ -68,6 +68,8 @@ def compute(run: Run[Options]) -> Results:
 
 
 def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Results) -> None:
+    from scipy.stats import spearmanr  # a second to import
+
     options = run.options
     train = curve(
         options.train_points, random_generator(options.seed, "data", number), options.noise_std
@@ -84,6 +86,8 @@ def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Result
         tested_on=test,
     )
     latents = encode(model, test, options.workers)[:, 0]
+    # 1 or -1 if and only if one is a monotone function of the other.
+    correlation, _ = spearmanr(latents, positions)
     # The decoded curve is drawn over the latents of the data, not beyond them.
     line = numpy.linspace(latents.min(), latents.max(), 1_000)[:, None]
     pca = PCA(1).fit(train)
@@ -99,19 +103,16 @@ def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Result
         "loss": rows[-1]["test_loss"],
         "loss_per_sample": rows[-1]["test_loss_per_sample"],
         "pca_loss": mse_per_pixel(pca.inverse_transform(pca.transform(test)), test),
-        "rank_correlation": abs(_rank_correlation(latents, positions)),
+        "rank_correlation": abs(float(correlation)),
     }
     results.rows += [{"curve": name, **row} for row in rows]
 
 
-def _rank(values: numpy.ndarray) -> numpy.ndarray:
+def _share_below(values: numpy.ndarray) -> numpy.ndarray:
     """The share of values below each."""
-    return values.argsort().argsort() / len(values)
+    from scipy.stats import rankdata
 
-
-def _rank_correlation(a: numpy.ndarray, b: numpy.ndarray) -> float:
-    """Spearman's: 1 or -1 if and only if one is a monotone function of the other."""
-    return float(numpy.corrcoef(_rank(a), _rank(b))[0, 1])
+    return (rankdata(values, "ordinal") - 1) / len(values)
 
 
 def _shown_latents(results: Results, curve: Curve) -> tuple[numpy.ndarray, str]:
@@ -122,7 +123,7 @@ def _shown_latents(results: Results, curve: Curve) -> tuple[numpy.ndarray, str]:
     """
     latents = results.arrays[f"{curve.name}/latents"]
     if curve.closed:
-        return _rank(latents)[:SHOWN], "rank of $z$ (share of points below)"
+        return _share_below(latents)[:SHOWN], "rank of $z$ (share of points below)"
     return latents[:SHOWN], "latent $z$"
 
 
@@ -147,9 +148,12 @@ def needs(options: Options, found: Results) -> Needs:
                 for name in curves
             },
         },
-        itertools.chain.from_iterable(
-            epoch_rows(options.epochs, curve=name, test_loss=FINITE, test_loss_per_sample=FINITE)
+        (
+            row
             for name in curves
+            for row in epoch_rows(
+                options.epochs, curve=name, test_loss=FINITE, test_loss_per_sample=FINITE
+            )
         ),
     )
 
@@ -197,16 +201,15 @@ def _draw_manifold(results: Results, curve: Curve) -> Figure:
 
 
 def _draw_coordinate(results: Results) -> Figure:
-    from autoencoder.figures import COLOURS, draw_points, house_style, new_figure
+    from autoencoder.figures import COLOURS, draw_points, new_figure
 
-    with house_style():
-        figure, grid = new_figure(1, len(CURVES), width=13.0, height=5.6)
-        for axes, curve in zip(grid[0], CURVES, strict=True):
-            positions = results.arrays[f"{curve.name}/positions"][:SHOWN]
-            latents, name = _shown_latents(results, curve)
-            draw_points(axes, numpy.stack([positions, latents], axis=1), colour=COLOURS["blue"])
-            axes.set(xlabel="position along the curve (share of its length)", ylabel=name)
-            axes.set_title(_title(curve))
+    figure, grid = new_figure(1, len(CURVES), width=13.0, height=5.6)
+    for axes, curve in zip(grid[0], CURVES, strict=True):
+        positions = results.arrays[f"{curve.name}/positions"][:SHOWN]
+        latents, name = _shown_latents(results, curve)
+        draw_points(axes, numpy.stack([positions, latents], axis=1), colour=COLOURS["blue"])
+        axes.set(xlabel="position along the curve (share of its length)", ylabel=name)
+        axes.set_title(_title(curve))
     return figure
 
 
@@ -219,61 +222,78 @@ def _title(curve: Curve) -> str:
 def _draw_loss(results: Results) -> Figure:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    from autoencoder.figures import house_style, line_chart, new_figure
+    from autoencoder.figures import epoch_chart, new_figure
 
-    with house_style():
-        figure, grid = new_figure(width=12.0, height=6.0)
-        axes = grid[0, 0]
-        series = {}
-        for curve in CURVES:
-            rows = [row for row in results.rows if row["curve"] == curve.name]
-            series[_title(curve)] = (
-                [row["epoch"] for row in rows],
-                [row["test_loss"] for row in rows],
-            )
-        line_chart(
-            series,
-            "epoch",
-            "loss a component\n(mean squared error)",
-            levels={"noise across the curve": results.numbers["noise_std"] ** 2 / 2},
-            log_y=True,
-            axes=axes,
-        )
-        axes.legend(loc="upper right")
-        # A sample has two components: the same curve read on the lecture's scale.
-        sample = axes.secondary_yaxis("right", functions=(lambda y: 2 * y, lambda y: y / 2))
-        sample.set_ylabel("loss a sample\n(the lecture's sum)")
-        sample.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        sample.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        sample.yaxis.set_minor_locator(NullLocator())
+    figure, ((axes,),) = new_figure(width=12.0, height=6.0)
+    epoch_chart(
+        {
+            _title(curve): [row for row in results.rows if row["curve"] == curve.name]
+            for curve in CURVES
+        },
+        "test_loss",
+        "loss a component\n(mean squared error)",
+        levels={"noise across the curve": results.numbers["noise_std"] ** 2 / 2},
+        log_y=True,
+        axes=axes,
+    )
+    axes.legend(loc="upper right")
+    # A sample has two components: the same curve read on the lecture's scale.
+    sample = axes.secondary_yaxis("right", functions=(lambda y: 2 * y, lambda y: y / 2))
+    sample.set_ylabel("loss a sample\n(the lecture's sum)")
+    sample.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    sample.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    sample.yaxis.set_minor_locator(NullLocator())
     return figure
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
     numbers = results.numbers
-    s, ring, std = numbers["s_curve"], numbers["circle"], numbers["noise_std"]
-    return [
-        f"S-curve, d = 1, {numbers['epochs']} epochs: {_losses(s)} on test points. The noise "
-        f"across the curve accounts for {std**2 / 2:.5f} a component ({std**2:.5f} a sample), the "
-        f"best straight line (PCA) leaves {s['pca_loss']:.5f} a component.",
-        "manifold: left the data and the curve they were drawn along; in the middle the decoded "
-        "curve and where it takes single points; right the points coloured by their latent "
-        f"coordinate. Its rank correlation with the position along the curve is "
-        f"{s['rank_correlation']:.4f}; 1 would be the same order, point for point.",
-        f"circle: {_losses(ring)}, {ring['loss'] / (std**2 / 2):.1f} times the noise across it "
-        f"(the S-curve: {s['loss'] / (std**2 / 2):.2f} times). A line cannot be bent into a closed "
-        "curve without a cut: look for the place where neighbouring points get distant z.",
-        "loss: one loss on both scales: a component on the left, a sample, twice as much here, on "
-        "the right.",
-    ]
-
-
-def _losses(numbers: dict[str, Any]) -> str:
-    return (
-        f"loss {numbers['loss']:.5f} a component, {numbers['loss_per_sample']:.5f} a sample "
-        "(the lecture's sum)"
-    )
+    curve, ring = numbers["s_curve"], numbers["circle"]
+    across = numbers["noise_std"] ** 2 / 2  # of the noise's two components the one across the curve
+    correlation = curve["rank_correlation"]
+    return {
+        "manifold": Caption(
+            "Left: the data and the curve they were drawn along. Middle: the decoded curve, and "
+            "where it takes single points. Right: the points, coloured by their latent "
+            "coordinate.",
+            {
+                "One number a point is enough: what is lost is little more than the noise across "
+                "the curve.": curve["loss"] < 1.5 * across,
+            },
+            [f"S-curve, {spelled_epochs(numbers['epochs'])}", "a component", "a sample"],
+            [
+                ["autoencoder, d = 1", curve["loss"], curve["loss_per_sample"]],
+                ["noise across the curve", across, 2 * across],
+                ["PCA, the best straight line", curve["pca_loss"], 2 * curve["pca_loss"]],
+            ],
+        ),
+        "coordinate": Caption(
+            "Of the closed curve the rank of z is drawn: z leaps at the cut.",
+            {
+                "On the open curve the latent orders the points as they lie along it: the rank "
+                f"correlation is {correlation:.4f}.": correlation > 0.99
+            },
+        ),
+        "loss": Caption(
+            "One loss on both scales: a component on the left; on the right a sample, which is "
+            "twice as much here."
+        ),
+        "circle": Caption(
+            "A line cannot be bent into a closed curve without a cut. Look for the place where "
+            "neighbouring points get distant z.",
+            {
+                "The open curve needs none; the cut costs the closed one.": curve["loss"]
+                < 1.5 * across
+                and ring["loss"] > 1.1 * curve["loss"]
+            },
+            ["in units of the noise across the curve", "loss"],
+            [
+                ["S-curve, open", f"{curve['loss'] / across:.2f}"],
+                ["circle, closed", f"{ring['loss'] / across:.2f}"],
+            ],
+        ),
+    }
 
 
 section = Section(
@@ -283,7 +303,7 @@ section = Section(
     description="Trains an autoencoder with one latent variable on points near a curve.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=check,

@@ -16,10 +16,11 @@ from autoencoder.data.corruption import EraseHalf, GaussianNoise
 from autoencoder.data.curves import mixture_ring, two_modes
 from autoencoder.densities import GaussianMixture
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import in_colour, tinted
+from autoencoder.lecture.shared import spelled_epochs, tinted
 from autoencoder.metrics import mse_per_pixel, nearest_neighbours
 from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE
@@ -78,10 +79,23 @@ CASES: dict[str, tuple[GaussianMixture, tuple[float, float]]] = {
 }
 POSTERIOR_SAMPLES = 300
 
+# The answers to a noisy point: name, marker, colour and size.
+MARKS = {
+    "mean": ("exact mean", "P", "vermilion", 330),
+    "squared": ("squared loss, learnt", "o", "black", 90),
+    "median": ("exact median of each coordinate", "D", "orange", 230),
+    "absolute": ("absolute loss, learnt", "^", "purple", 110),
+}
+
 CORRUPTION = EraseHalf("top")
 NEIGHBOURS = 30
 SHOWN = 8
 CANDIDATES = 3  # real images shown for each
+ERRORS = {
+    "error_to_average": "the mean of the matches",
+    "error_to_match": "the nearest match",
+    "error_to_truth": "the original",
+}
 
 
 def compute(run: Run[Options]) -> Results:
@@ -95,8 +109,6 @@ def compute(run: Run[Options]) -> Results:
 def posterior_at(case: str) -> GaussianMixture:
     """The exact density of the clean point given the noisy one of a case.
 
-    Examples
-    --------
     >>> posterior_at("three modes").means.shape
     (3, 2)
     """
@@ -108,23 +120,23 @@ def componentwise_median(mixture: GaussianMixture) -> numpy.ndarray:
     """The median of each coordinate (d,): what absolute loss asks for. On the host, by scipy.
 
     Each coordinate of a mixture of Gaussians is one again; its distribution function is a sum of
-    error functions, which bisection inverts.
+    error functions, and is 1/2 at the median.
 
-    Examples
-    --------
     >>> componentwise_median(GaussianMixture([0.25, 0.75], [[-9.0], [0.0]], 1.0)).round(3)
     array([-0.431])
     """
-    from scipy.special import ndtr
+    from scipy.optimize import brentq
+    from scipy.special import ndtr  # the standard normal distribution function
 
     std = numpy.sqrt(numpy.diagonal(mixture.covariances, axis1=1, axis2=2))  # (K, d)
     low = (mixture.means - 40 * std).min(axis=0)
     high = (mixture.means + 40 * std).max(axis=0)
-    for _ in range(200):
-        middle = (low + high) / 2
-        below = (mixture.weights[:, None] * ndtr((middle - mixture.means) / std)).sum(axis=0)
-        low, high = numpy.where(below < 0.5, middle, low), numpy.where(below < 0.5, high, middle)
-    return (low + high) / 2
+
+    def excess(x: float, i: int) -> float:
+        """The mass below x of coordinate i, less a half."""
+        return float(mixture.weights @ ndtr((x - mixture.means[:, i]) / std[:, i])) - 0.5
+
+    return numpy.array([brentq(excess, low[i], high[i], args=(i,)) for i in range(len(low))])
 
 
 def _compute_points(run: Run[Options], results: Results) -> None:
@@ -185,8 +197,6 @@ def _key(case: str) -> str:
 def mid_grey(hidden: numpy.ndarray) -> float:
     """The share of pixels between 0.2 and 0.8: ink has few, a blur many.
 
-    Examples
-    --------
     >>> mid_grey(numpy.array([0.0, 0.5, 1.0, 0.9]))
     0.25
     """
@@ -196,8 +206,6 @@ def mid_grey(hidden: numpy.ndarray) -> float:
 def gradient_energy(images: numpy.ndarray) -> float:
     """The mean squared difference of neighbouring pixels of images (..., H, W): low for a blur.
 
-    Examples
-    --------
     >>> gradient_energy(numpy.array([[0.0, 1.0], [0.0, 1.0]]))
     0.5
     """
@@ -296,7 +304,6 @@ def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     answers = ("mean", "median", "squared", "absolute")
     images = ("masked", "average", "squared", "absolute")
-    one_loss = ("error_to_average", "error_to_truth", "error_to_match")
     blur = ("mid_grey", "gradient_energy")
     return Needs(
         {
@@ -322,7 +329,7 @@ def needs(options: Options, found: Results) -> Needs:
                 **dict.fromkeys(("doubtful", "neighbours"), COUNT),
                 **dict.fromkeys(("shown_classes", "shown_entropy"), ANYTHING),
                 **dict.fromkeys((*blur, "average_gradient_energy"), FINITE),
-                **{n: dict.fromkeys((*one_loss, *blur), FINITE) for n in ("squared", "absolute")},
+                **{n: dict.fromkeys((*ERRORS, *blur), FINITE) for n in ("squared", "absolute")},
             },
         },
     )
@@ -338,17 +345,10 @@ def _draw_points(results: Results) -> Figure:
         COLOURS,
         draw_density,
         draw_points,
-        house_style,
         plane_figure,
         shared_legend,
     )
 
-    marks = {
-        "mean": ("exact mean", "P", COLOURS["vermilion"], 330),
-        "squared": ("squared loss, learnt", "o", COLOURS["black"], 90),
-        "median": ("exact median of each coordinate", "D", COLOURS["orange"], 230),
-        "absolute": ("absolute loss, learnt", "^", COLOURS["purple"], 110),
-    }
     figure, axes = plane_figure(list(CASES), 1.6)
     for ax, case in zip(axes, CASES, strict=True):
         draw_density(
@@ -360,32 +360,13 @@ def _draw_points(results: Results) -> Figure:
         )
         samples = results.arrays[f"{_key(case)}/samples"]
         draw_points(ax, samples, "samples of the posterior", colour=COLOURS["sky"], opacity=0.5)
-        with house_style():
-            x, y = results.numbers[case]["noisy"]
-            ax.scatter(
-                # A ring: the mean is never far from the noisy point.
-                x,
-                y,
-                s=650,
-                marker="o",
-                facecolors="none",
-                edgecolors=COLOURS["green"],
-                linewidths=3,
-                label="noisy point",
-            )
-            for name, (label, marker, colour, size) in marks.items():
-                x, y = results.arrays[f"{_key(case)}/{name}"]
-                ax.scatter(
-                    x,
-                    y,
-                    s=size,
-                    marker=marker,
-                    color=colour,
-                    edgecolors="white",
-                    linewidths=1,
-                    label=label,
-                    zorder=4,
-                )
+        # A ring: the mean is never far from the noisy point.
+        ring = {"facecolors": "none", "edgecolors": COLOURS["green"], "linewidths": 3}
+        ax.scatter(*results.numbers[case]["noisy"], s=650, marker="o", label="noisy point", **ring)
+        for name, (label, marker, colour, size) in MARKS.items():
+            style = {"color": COLOURS[colour], "edgecolors": "white", "linewidths": 1, "zorder": 4}
+            point = results.arrays[f"{_key(case)}/{name}"]
+            ax.scatter(*point, s=size, marker=marker, label=label, **style)
     shared_legend(figure, columns=3)
     return figure
 
@@ -402,50 +383,91 @@ def _draw_digits(results: Results) -> Figure:
         "average": f"mean of the {numbers['neighbours']}\nbest matches",
     }
     for name, label in answers.items():
-        rows.append(in_colour(arrays[f"digits/{name}"]))
+        rows.append(arrays[f"digits/{name}"])
         titles.append(label)
     candidates = arrays["digits/candidates"]  # (N, candidates, C, H, W)
     for i in range(candidates.shape[1]):
-        rows.append(in_colour(candidates[:, i]))
+        rows.append(candidates[:, i])
         titles.append("training images\nthat match" if i == 0 else "")
     return rows_of_images(rows, titles)
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
-    numbers = results.numbers
-    lines = []
-    for case in CASES:
-        n = numbers[case]
-        density = n["relative_density"]
-        weights = " : ".join(f"{weight:.2f}" for weight in n["weights"])
-        lines.append(
-            f"points, {case} (posterior weights {weights}, noise {NOISE_STD:g}): density of the "
-            f"answers, where a typical sample has 1: exact mean {density['mean']:.1e}, squared "
-            f"loss {density['squared']:.1e}, exact median {density['median']:.1e}, absolute loss "
-            f"{density['absolute']:.1e}. Squared loss lands {n['error_to_mean']:.3f} from the "
-            f"mean, absolute loss {n['error_to_median']:.3f} from the median; the posterior's "
-            f"standard deviation is {n['spread']:.3f}."
-        )
-    d = numbers["digits"]
-    lines.append(
-        f"digits: upper half erased; {numbers['train_images']} training images, "
-        f"{numbers['epochs']} epochs. Shown are those of {numbers['test_images']} test images "
-        f"whose {d['neighbours']} best matches in the visible half (training images) disagree most "
-        "in class and in the hidden half, if the matches are better than the median; below, the "
-        "best match of each of the three most frequent classes."
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
+    numbers, digits = results.numbers, results.numbers["digits"]
+    density = {case: numbers[case]["relative_density"] for case in CASES}
+    squared, absolute = digits["squared"], digits["absolute"]
+    answers_with_mean = all(
+        density[case]["squared"] < 0.01
+        and numbers[case]["error_to_mean"] < 0.1 * numbers[case]["spread"]
+        for case in CASES
     )
-    for name in ("squared", "absolute"):
-        n = d[name]
-        lines.append(
-            f"{name} loss, erased half of the {d['doubtful']} most doubtful: mean squared error a "
-            f"pixel {n['error_to_average']:.4f} to the mean of the matches, "
-            f"{n['error_to_match']:.4f} to the nearest single one, {n['error_to_truth']:.4f} to "
-            f"the original; mid-grey pixels {n['mid_grey']:.1%} (real digits "
-            f"{d['mid_grey']:.1%}), gradient energy {n['gradient_energy']:.4f} (real digits "
-            f"{d['gradient_energy']:.4f}, mean of the matches {d['average_gradient_energy']:.4f})."
-        )
-    return lines
+    finds_one_of_two = density["two modes"]["absolute"] > 0.1
+    finds_none_of_three = density["three modes"]["absolute"] < 0.01
+    other_errors = squared["error_to_match"], squared["error_to_truth"]
+    return {
+        "points": Caption(
+            f"A noisy point (the ring, noise {NOISE_STD:g}), the clean points it may have been, "
+            "and the answers to it: exact, and learnt with each loss.",
+            {
+                "Squared loss answers with the mean, where there is no clean "
+                "point.": answers_with_mean,
+                "Absolute loss finds one of two modes, but of three modes none.": finds_one_of_two
+                and finds_none_of_three,
+            },
+            ["density, 1 at a typical clean point", *CASES],
+            [
+                *(
+                    [name, *(f"{density[case][answer]:.1e}" for case in CASES)]
+                    for answer, (name, *_) in MARKS.items()
+                ),
+                [
+                    "squared loss is off the mean by",
+                    *(numbers[case]["error_to_mean"] for case in CASES),
+                ],
+                [
+                    "absolute loss is off the median by",
+                    *(numbers[case]["error_to_median"] for case in CASES),
+                ],
+                ["the posterior's spread", *(numbers[case]["spread"] for case in CASES)],
+            ],
+        ),
+        "digits": Caption(
+            f"The upper half is erased ({numbers['train_images']:,} training images, "
+            f"{spelled_epochs(numbers['epochs'])}). Shown are those of "
+            f"{numbers['test_images']:,} test images whose {digits['neighbours']} best matches in "
+            "the visible half disagree most, in class and in the hidden half. Below, the best "
+            f"match of each of the most frequent classes. Measured on the {digits['doubtful']} "
+            "most doubtful.",
+            {
+                "Squared loss answers with the mean of what fits: it is nearer to the mean of the "
+                "matches than to any one of them, or to the original.": squared["error_to_average"]
+                < min(other_errors),
+                "Its answer is a blur.": 2 * squared["gradient_energy"] < digits["gradient_energy"],
+            },
+            ["in the erased half", "squared loss", "absolute loss", "matches' mean", "real digits"],
+            [
+                *(
+                    [f"squared error to {what}", squared[error], absolute[error], "", ""]
+                    for error, what in ERRORS.items()
+                ),
+                [
+                    "gradient energy",
+                    squared["gradient_energy"],
+                    absolute["gradient_energy"],
+                    digits["average_gradient_energy"],
+                    digits["gradient_energy"],
+                ],
+                [
+                    "mid-grey pixels",
+                    f"{squared['mid_grey']:.1%}",
+                    f"{absolute['mid_grey']:.1%}",
+                    "",
+                    f"{digits['mid_grey']:.1%}",
+                ],
+            ],
+        ),
+    }
 
 
 section = Section(
@@ -456,7 +478,7 @@ section = Section(
     description="Shows answers of squared and absolute loss where several clean samples fit.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=lambda run: run.require_images(

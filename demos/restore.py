@@ -20,10 +20,11 @@ from autoencoder.data.corruption import (
     MaskedCorruption,
 )
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import DataOptions, in_colour, table_of, tinted
+from autoencoder.lecture.shared import DataOptions, spelled_epochs, table_of, tinted
 from autoencoder.metrics import psnr
 from autoencoder.models import AutoEncoder
 from autoencoder.pca import PCA
@@ -208,14 +209,14 @@ def draw(results: Results) -> dict[str, Figure]:
     best_pca, autoencoder = names[-2], names[-1]
     figures = {}
     for figure, chosen in _figures(kinds).items():
-        rows, titles = [in_colour(arrays["clean"])], ["original"]
+        rows, titles = [arrays["clean"]], ["original"]
         for name in chosen:
             number = kinds.index(name)
             mask = arrays[f"mask/{number}"]
             rows.append(tinted(arrays["clean"], mask))
             titles.append(f"erased: {name}")
             for way, key in ((best_pca, "pca"), (autoencoder, "autoencoder")):
-                rows.append(in_colour(arrays[f"{key}/{number}"]))
+                rows.append(arrays[f"{key}/{number}"])
                 titles.append(f"{way}: {measured[name, way]:.1f} dB")
         figures[figure] = rows_of_images(rows, titles)
     shares = list(arrays["shares"])
@@ -231,41 +232,45 @@ def draw(results: Results) -> dict[str, Figure]:
     return figures
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
-    numbers = results.numbers
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
+    numbers, names = results.numbers, results.numbers["names"]
     measured = table_of(results, "erased", "filled_by", "psnr_erased_db")
-    names = numbers["names"]
-    text = [
-        f"One autoencoder (d = {numbers['latent_size']}) trained to restore all these erasures, "
-        f"on {numbers['train_images']:,} images, epochs: {numbers['epochs']}, with fresh masks for "
-        f"every batch; PSNR on the erased pixels only, of {numbers['test_images']:,} test images.",
-        "Erased pixels are drawn blue; visible pixels are kept as they are.",
-    ]
-    for figure, kinds in _figures(numbers["kinds"]).items():
-        text.append(f"{figure}: {_comparison(kinds, names, measured)}")
-    shares = [f"share {share:g}" for share in results.arrays["shares"]]
-    ahead = [
-        share.split()[1]
-        for share in shares
-        if measured[share, names[-1]] > max(measured[share, name] for name in names[:-1])
-    ]
-    where = f"at the erased shares {', '.join(ahead)}" if ahead else "at none of the shares"
-    text.append(
-        f"psnr_by_share: of all ways the autoencoder is best {where}. PCA fills in the "
-        "conditional mean of a Gaussian, a linear guess from the visible pixels."
-    )
-    return text
 
+    def is_best(erased: str) -> bool:
+        """Whether the autoencoder, the last of the names, beats all other ways."""
+        return measured[erased, names[-1]] > max(measured[erased, name] for name in names[:-1])
 
-def _comparison(kinds: list[str], names: list[str], measured: dict[tuple[str, str], float]) -> str:
-    """The numbers of some kinds of erasure in words."""
-    return " ".join(
-        f"With {kind} erased: "
-        + ", ".join(f"{name} {measured[kind, name]:.2f} dB" for name in names)
-        + "."
-        for kind in kinds
+    texts = {
+        "scattered": f"One autoencoder (d = {numbers['latent_size']}) was trained to restore all "
+        f"these erasures, {spelled_epochs(numbers['epochs'])} on {numbers['train_images']:,} "
+        "images with fresh masks for every batch. Erased pixels are blue; visible ones are kept as "
+        f"they are. PSNR on the erased pixels alone, of {numbers['test_images']:,} test images.",
+        "block": "The same network, with a block erased at a random place.",
+        "halves": "The same network, with a half erased.",
+    }
+    said = {
+        figure: Caption(
+            texts[figure],
+            {"The autoencoder fills in best.": all(map(is_best, kinds))},
+            ["filled in by: PSNR in dB", *kinds],
+            [[name, *(f"{measured[kind, name]:.2f}" for kind in kinds)] for name in names],
+        )
+        for figure, kinds in _figures(numbers["kinds"]).items()
+    }
+    shares = results.arrays["shares"]
+    ahead = [f"{100 * share:g} %" for share in shares if is_best(f"share {share:g}")]
+    said["psnr_by_share"] = Caption(
+        "PCA fills in the conditional mean of a Gaussian: a linear guess from the visible pixels.",
+        {
+            "The autoencoder is the best of all ways at each share.": len(ahead) == len(shares),
+            f"The autoencoder is the best of all ways with {', '.join(ahead)} erased.": 0
+            < len(ahead)
+            < len(shares),
+            "The autoencoder is the best at no share.": not ahead,
+        },
     )
+    return said
 
 
 section = Section(
@@ -277,7 +282,7 @@ section = Section(
     "training mean of each pixel and with PCA.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=check,

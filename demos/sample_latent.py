@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
     DeepOptions,
     epochs_for,
-    latent_sizes,
     spelled_epochs,
     trained_autoencoder,
 )
@@ -36,7 +36,6 @@ __all__ = ["section"]
 class Options(DeepOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    latent_size: str = option(latent_sizes, "d, or several such as 8,16", default="8,16")
     samples: int = option(positive, "samples to decode at each latent size", default=120)
 
 
@@ -46,13 +45,12 @@ PANEL_COLUMNS = 7
 def compute(run: Run[Options]) -> Results:
     """At each latent size: train, encode the training images, fit, sample, decode."""
     options = run.options
-    sizes = [int(size) for size in options.latent_size.split(",")]
     train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
     drawn = random_generator(options.seed, "evaluation", 0).permutation(len(test))
     arrays = {"test": test[drawn[: options.samples]]}
     fits, rows = [], []
-    for size in sizes:
+    for size in options.sizes:
         model, epochs = trained_autoencoder(run, size)
         density = DiagonalGaussian().fit(encode(model, train, options.workers))
         rng = random_generator(options.seed, "evaluation", 1, size)
@@ -75,11 +73,10 @@ def compute(run: Run[Options]) -> Results:
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    sizes = [int(size) for size in options.latent_size.split(",")]
     return Needs(
         {
             "test": "N C H W",
-            **{f"samples/{size}": f"{options.samples} C H W" for size in sizes},
+            **{f"samples/{size}": f"{options.samples} C H W" for size in options.sizes},
         },
         {
             "train_images": COUNT,
@@ -89,7 +86,7 @@ def needs(options: Options, found: Results) -> Needs:
                     "epochs": epochs_for(options, size),
                     **dict.fromkeys(("test_mse", "std_smallest", "std_largest"), FINITE),
                 }
-                for size in sizes
+                for size in options.sizes
             ],
         },
     )
@@ -115,25 +112,35 @@ def draw(results: Results) -> dict[str, Figure]:
     return figures
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
     numbers = results.numbers
-    lines = [
-        f"A mean and a standard deviation for each latent, fitted to {numbers['train_images']:,} "
-        "training images; then samples, decoded, none of them chosen:"
-    ]
-    for fit in numbers["fits"]:
-        lines.append(
-            f"  d = {fit['latent_size']}, {spelled_epochs(fit['epochs'])}: standard deviations "
-            f"from {fit['std_smallest']:.2f} to {fit['std_largest']:.2f}; the autoencoder's own "
-            f"error on test images is {fit['test_mse']:.5f} a pixel."
+    said = {
+        "samples": Caption(
+            "A mean and a standard deviation for each latent, fitted to "
+            f"{numbers['train_images']:,} training images; samples of that density, decoded, none "
+            "of them chosen. Beside test images, look for strokes that end nowhere, closed blots "
+            "and shapes between two digits. How well images are reconstructed and how well samples "
+            "look are two questions; the next section measures the second.",
+            header=["d", "training", "smallest std", "largest std", "error of reconstructions"],
+            rows=[
+                [
+                    str(fit["latent_size"]),
+                    spelled_epochs(fit["epochs"]),
+                    fit["std_smallest"],
+                    fit["std_largest"],
+                    fit["test_mse"],
+                ]
+                for fit in numbers["fits"]
+            ],
         )
-    return [
-        *lines,
-        "samples: beside test images, look for strokes that end nowhere, closed blots and shapes "
-        "between two digits. How well images are reconstructed and how well samples look are two "
-        "questions; the next section measures the second.",
-    ]
+    }
+    for fit in numbers["fits"]:
+        size = fit["latent_size"]
+        said[f"samples_d{size}"] = Caption(
+            f"All {len(results.arrays[f'samples/{size}'])} samples at d = {size}."
+        )
+    return said
 
 
 section = Section(
@@ -144,7 +151,7 @@ section = Section(
     description="Fits a Gaussian with diagonal covariance to the latents, samples and decodes.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=lambda run: run.require_images(train=2, reason="a Gaussian"),

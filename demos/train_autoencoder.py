@@ -7,11 +7,11 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.caption import Caption, Entry, text_table, written
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
@@ -47,17 +47,17 @@ class Options(DeepOptions):
 
 def check(run: Run[Options]) -> None:
     """PCA is compared with, and must have as many components as the largest network has latents."""
-    run.require_components(max(map(int, run.options.latent_size.split(","))))
+    run.require_components(max(run.options.sizes))
 
 
 def compute(run: Run[Options]) -> Results:
     """Fit PCA and train an autoencoder at each latent size; measure both on the test images."""
     options = run.options
-    sizes = [int(size) for size in options.latent_size.split(",")]
+    sizes = options.sizes
     listed = 8 if 8 in sizes else sizes[0]
     drawn = run.autoencoder(listed)
     listing, layers = repr(drawn), layer_table(drawn)
-    text = "\n".join(_as_lines(layers))
+    text = "\n".join(text_table(HEADER, _table_entries(layers)))
     atomic_write(run.folder / "model.txt", f"{listing}\n\n{text}\n")
 
     train = run.images("train", options.train_images)
@@ -132,34 +132,21 @@ def layer_table(model: AutoEncoder) -> list[dict[str, Any]]:
     return rows
 
 
-def _table_entries(layers: list[dict[str, Any]]) -> list[list[str]]:
-    """The rows as text, and their sum below."""
-    entries = [
-        [
-            layer["layer"],
-            " × ".join(map(str, layer["shape"])),
-            f"{layer['parameters']:,}" if layer["parameters"] else "",
-        ]
-        for layer in layers
-    ]
-    return [*entries, ["all", "", f"{sum(layer['parameters'] for layer in layers):,}"]]
-
-
 HEADER = ["layer", "output: channels × height × width", "parameters"]
 
 
-def _as_lines(layers: list[dict[str, Any]]) -> list[str]:
-    entries = [HEADER, *_table_entries(layers)]
-    widths = [max(len(entry[i]) for entry in entries) for i in range(len(HEADER))]
-    return [
-        f"{name:<{widths[0]}}  {shape:>{widths[1]}}  {parameters:>{widths[2]}}"
-        for name, shape, parameters in entries
+def _table_entries(layers: list[dict[str, Any]]) -> list[list[Entry]]:
+    """The rows of the table of layers, and their sum below."""
+    entries: list[list[Entry]] = [
+        [layer["layer"], " × ".join(map(str, layer["shape"])), layer["parameters"] or ""]
+        for layer in layers
     ]
+    return [*entries, ["all", "", sum(layer["parameters"] for layer in layers)]]
 
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    sizes = [int(size) for size in options.latent_size.split(",")]
+    sizes = options.sizes
     errors = [
         {
             "latent_size": size,
@@ -181,21 +168,22 @@ def needs(options: Options, found: Results) -> Needs:
             "layers": [layer, ...],
             "layers_latent_size": COUNT,
         },
-        itertools.chain.from_iterable(
-            epoch_rows(
+        (
+            row
+            for size in sizes
+            for row in epoch_rows(
                 epochs_for(options, size),
                 latent_size=size,
                 test_mse=FINITE,
                 test_sum_per_sample=FINITE,
             )
-            for size in sizes
         ),
     )
 
 
 def draw(results: Results) -> dict[str, Figure]:
     """Reconstructions by latent size, errors by latent size and by epoch, the table of layers."""
-    from autoencoder.figures import line_chart, rows_of_images, table
+    from autoencoder.figures import epoch_chart, line_chart, rows_of_images, table
 
     arrays, numbers = results.arrays, results.numbers
     images, titles = [arrays["originals"]], ["original"]
@@ -219,53 +207,80 @@ def draw(results: Results) -> dict[str, Figure]:
             log_y=True,
             x_ticks=sizes,
         )
-    by_size = {size: [row for row in results.rows if row["latent_size"] == size] for size in sizes}
-    most = max(len(rows) for rows in by_size.values())
-    figures["error_by_epoch"] = line_chart(
+    figures["error_by_epoch"] = epoch_chart(
         {
-            f"d = {size}": ([row["epoch"] for row in rows], [row["test_mse"] for row in rows])
-            for size, rows in by_size.items()
+            f"d = {size}": [row for row in results.rows if row["latent_size"] == size]
+            for size in sizes
         },
-        "epoch",
+        "test_mse",
         "mean squared error a pixel",
         title=f"Autoencoders: error on {numbers['test_images']:,} test images",
         log_y=True,
-        x_ticks=range(1, most + 1) if most <= 12 else None,
     )
     layers = numbers["layers"]
     parts = [layer["part"] for layer in layers]
     figures["layers"] = table(
         HEADER,
-        _table_entries(layers),
+        [list(map(written, row)) for row in _table_entries(layers)],
         title=f"The autoencoder at d = {numbers['layers_latent_size']}",
         rules=[i for i in range(1, len(parts)) if parts[i] != parts[i - 1]] + [len(parts)],
     )
     return figures
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
     numbers = results.numbers
-    lines = [
-        f"Mean squared error a pixel (and, in brackets, the lecture's sum a sample: times "
-        f"{numbers['pixels']}) on {numbers['test_images']:,} test images, after training on "
-        f"{numbers['train_images']:,}:"
-    ]
-    for error in numbers["errors"]:
-        pca, autoencoder = error["pca_mse"], error["autoencoder_mse"]
-        lines.append(
-            f"  d = {error['latent_size']}: PCA {_both_scales(pca, numbers)}, autoencoder "
-            f"{_both_scales(autoencoder, numbers)} after {spelled_epochs(error['epochs'])}: "
-            f"{autoencoder / pca:.2f} of PCA's."
-        )
-    count = sum(layer["parameters"] for layer in numbers["layers"])
-    return [
-        *lines,
-        "digits: each column is one test image, at the top as it is; going down, d grows, PCA "
-        "above and the autoencoder below it.",
-        f"layers: {count:,} parameters at d = {numbers['layers_latent_size']}; only the two "
-        "layers beside the bottleneck depend on d. model.txt has the listing.",
-    ]
+    pixels, errors = numbers["pixels"], numbers["errors"]
+    ratios = [error["autoencoder_mse"] / error["pca_mse"] for error in errors]
+    said = {
+        "digits": Caption(
+            "Each column is one test image, at the top as it is. Going down, d grows, PCA above "
+            f"and the autoencoder below it. Trained on {numbers['train_images']:,} images, "
+            f"measured on {numbers['test_images']:,} test images: the squared error a pixel, and "
+            f"the lecture's sum a sample, {pixels} times that.",
+            {"At each d the autoencoder errs less than PCA.": max(ratios) < 1},
+            [
+                "d",
+                "training",
+                "PCA, a pixel",
+                "a sample",
+                "deep, a pixel",
+                "a sample",
+                "deep / PCA",
+            ],
+            [
+                [
+                    str(error["latent_size"]),
+                    spelled_epochs(error["epochs"]),
+                    error["pca_mse"],
+                    error["pca_mse"] * pixels,
+                    error["autoencoder_mse"],
+                    error["autoencoder_mse"] * pixels,
+                    f"{ratio:.2f}",
+                ]
+                for error, ratio in zip(errors, ratios, strict=True)
+            ],
+        ),
+        "error_by_size": Caption(
+            "The same errors against d.",
+            {
+                "The fewer the latents, the more the depth helps.": len(ratios) > 2
+                and ratios == sorted(ratios),
+            },
+        ),
+        "error_by_epoch": Caption(
+            "The autoencoders' error on test images after each epoch, from the first on."
+        ),
+        "layers": Caption(
+            f"The {sum(layer['parameters'] for layer in numbers['layers']):,} parameters at d = "
+            f"{numbers['layers_latent_size']}; only the two layers beside the bottleneck depend on "
+            "d. The file model.txt has the listing that print(model) gives."
+        ),
+    }
+    if len(errors) == 1:
+        del said["error_by_size"]
+    return said
 
 
 def _all_epochs(numbers: dict[str, Any]) -> str:
@@ -276,10 +291,6 @@ def _all_epochs(numbers: dict[str, Any]) -> str:
     return f"{', '.join(map(str, epochs[:-1]))} and {epochs[-1]} epochs"
 
 
-def _both_scales(mse: float, numbers: dict[str, Any]) -> str:
-    return f"{mse:.5f} ({mse * numbers['pixels']:.2f})"
-
-
 section = Section(
     name="train_autoencoder",
     title="The deep autoencoder",
@@ -288,7 +299,7 @@ section = Section(
     description="Trains the lecture's convolutional autoencoder and compares it with PCA.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=check,

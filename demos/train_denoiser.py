@@ -8,16 +8,17 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy
 
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.inference import reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import LARGEST, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import DataOptions, measure_psnr, one_of_each
+from autoencoder.lecture.shared import DataOptions, measure_psnr, one_of_each, spelled_epochs
 from autoencoder.metrics import psnr
 from autoencoder.models import Denoiser
 from autoencoder.storage.checkpoint import COUNT, NUMBER
@@ -137,7 +138,7 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> dict[str, Figure]:
     """Clean, noisy and denoised digits; PSNR after each epoch and at each noise level."""
-    from autoencoder.figures import line_chart, rows_of_images
+    from autoencoder.figures import epoch_chart, line_chart, rows_of_images
 
     arrays, numbers = results.arrays, results.numbers
     noise = f"noise of standard deviation {numbers['noise_std']:g}"
@@ -149,14 +150,12 @@ def draw(results: Results) -> dict[str, Figure]:
             f"denoised\n{numbers['denoised_psnr_db']:.1f} dB",
         ],
     )
-    epochs = [row["epoch"] for row in results.rows]
-    by_epoch = line_chart(
-        {"denoised": (epochs, [row["test_psnr_db"] for row in results.rows])},
-        "epoch",
+    by_epoch = epoch_chart(
+        {"denoised": results.rows},
+        "test_psnr_db",
         f"PSNR on {numbers['test_images']:,} test images (dB)",
         levels={"noisy input": numbers["noisy_psnr_db"]},
         title=f"Denoising, {noise}",
-        x_ticks=epochs if len(epochs) <= 12 else None,
     )
     levels, measured = arrays["noise_levels"], arrays["psnr_by_level"]
     by_level = line_chart(
@@ -168,40 +167,47 @@ def draw(results: Results) -> dict[str, Figure]:
     return {"digits": digits, "psnr_by_epoch": by_epoch, "psnr_by_noise": by_level}
 
 
-def summary(results: Results) -> list[str]:
-    """What to see, with the measured numbers."""
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
     numbers = results.numbers
-    gain = numbers["denoised_psnr_db"] - numbers["noisy_psnr_db"]
-    return [
-        f"PSNR on {numbers['test_images']:,} test images: {numbers['noisy_psnr_db']:.2f} dB noisy, "
-        f"{numbers['denoised_psnr_db']:.2f} dB denoised, trained on "
-        f"{numbers['train_images']} images, {numbers['epochs']} times each (noise of standard "
-        f"deviation {numbers['noise_std']:g}, {_bottleneck(numbers)}): "
-        f"a gain of {gain:.2f} dB.",
-        "digits: the strokes come back where the noise hid them, a little soft: squared loss "
-        "gives the mean of all digits that could lie under the noise.",
-        f"psnr_by_noise: {_against_the_input(results)} The noise it was trained on has standard "
-        f"deviation {numbers['noise_std']:g}.",
-    ]
-
-
-def _bottleneck(numbers: dict[str, Any]) -> str:
-    size = numbers["latent_size"]
-    return f"d = {size}" if size else "no bottleneck"
-
-
-def _against_the_input(results: Results) -> str:
-    """At which noise the denoiser helps, in words."""
     levels, measured = results.arrays["noise_levels"], results.arrays["psnr_by_level"]
+    noisy, denoised = numbers["noisy_psnr_db"], numbers["denoised_psnr_db"]
     gains = measured[:, 1] - measured[:, 0]
-    least, most = int(gains.argmin()), int(gains.argmax())
-    text = (
-        f"the gain over the noisy input is least at noise {levels[least]:g} "
-        f"({gains[least]:+.1f} dB) and largest at {levels[most]:g} ({gains[most]:+.1f} dB)."
-    )
-    if gains[least] < 0:
-        text += " Where it is negative, the bottleneck costs more than the noise does."
-    return text
+    trained_on, size = numbers["noise_std"], numbers["latent_size"]
+    bottleneck = f"with d = {size}" if size else "without a bottleneck"
+    return {
+        "digits": Caption(
+            f"Test digits, with noise of standard deviation {trained_on:g}, and what a denoiser "
+            f"{bottleneck} makes of them after {spelled_epochs(numbers['epochs'])} on "
+            f"{numbers['train_images']:,} images.",
+            {
+                "The strokes come back where the noise hid them, a little soft: squared loss gives "
+                "the mean of all digits that could lie under the noise.": denoised > noisy + 3,
+            },
+            ["PSNR in dB", f"{numbers['test_images']:,} test images"],
+            [
+                ["noisy", f"{noisy:.2f}"],
+                ["denoised", f"{denoised:.2f}"],
+                ["gain", f"{denoised - noisy:+.2f}"],
+            ],
+        ),
+        "psnr_by_epoch": Caption(
+            "What the denoiser reaches on test images after each epoch.",
+            {"It beats the noisy input.": denoised > noisy},
+        ),
+        "psnr_by_noise": Caption(
+            f"The same denoiser at other noises than its own, which is {trained_on:g}.",
+            {
+                "It gains more, the more noise there is.": (numpy.diff(gains) > 0).all(),
+                f"At a noise of {levels[0]:g} it does more harm than the noise.": gains[0] < 0,
+            },
+            ["noise", "noisy, dB", "denoised, dB", "gain, dB"],
+            [
+                [f"{level:g}", f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}"]
+                for level, (before, after) in zip(levels, measured, strict=True)
+            ],
+        ),
+    }
 
 
 section = Section(
@@ -212,7 +218,7 @@ section = Section(
     description="Trains the lecture's autoencoder to remove Gaussian noise from digits.",
     compute=compute,
     draw=draw,
-    summary=summary,
+    captions=captions,
     needs=needs,
     options=Options,
     check=check,

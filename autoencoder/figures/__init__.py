@@ -4,7 +4,7 @@ Every figure is a ``matplotlib.figure.Figure`` made without pyplot: nothing open
 global is changed, and a figure that is let go of is freed.
 """
 
-from autoencoder.figures.charts import line_chart
+from autoencoder.figures.charts import epoch_chart, line_chart
 from autoencoder.figures.fields import draw_arrows, draw_density
 from autoencoder.figures.images import image_grid, image_panels, rows_of_images
 from autoencoder.figures.latents import latent_marginals, latent_pairs
@@ -27,6 +27,7 @@ __all__ = [
     "draw_density",
     "draw_points",
     "draw_points_by_value",
+    "epoch_chart",
     "house_style",
     "image_grid",
     "image_panels",

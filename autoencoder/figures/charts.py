@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 from autoencoder.figures.style import COLOURS, in_house_style, one_picture
 from minigrad.backend import shown
 
-__all__ = ["line_chart"]
+__all__ = ["epoch_chart", "line_chart"]
 
 _MARKERS = "osD^vP"
 _LINES = ("-", "--", "-.", ":")
@@ -89,6 +90,25 @@ def line_chart(
     if len(series) + len(levels or {}) > 1:
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
     return figure
+
+
+def epoch_chart(
+    trainings: Mapping[str, Sequence[Mapping[str, Any]]], column: str, y_label: str, **options: Any
+) -> Figure:
+    """What was measured after each epoch: a column of the rows of trainings, by their names.
+
+    Options are those of :func:`line_chart`.
+
+    >>> rows = [{"epoch": 1, "psnr": 15.0}, {"epoch": 2, "psnr": 16.5}]
+    >>> figure = epoch_chart({"denoised": rows}, "psnr", "PSNR (dB)")
+    """
+    series = {
+        name: ([row["epoch"] for row in rows], [row[column] for row in rows])
+        for name, rows in trainings.items()
+    }
+    most = max(len(rows) for rows in trainings.values())
+    ticks = range(1, most + 1) if most <= 12 else None  # more would run into each other
+    return line_chart(series, "epoch", y_label, x_ticks=ticks, **options)
 
 
 def _number_log_axis(axes: Axes) -> None:

@@ -8,10 +8,11 @@ XML as well as HTML.
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+
+from autoencoder.lecture.caption import Caption
 
 __all__ = ["STYLE", "page", "section_html"]
 
@@ -54,6 +55,12 @@ figure img {
 }
 figcaption { margin-top: 0.6rem; }
 figcaption p { margin: 0.35em auto; max-width: 48em; }
+.numbers { overflow-x: auto; margin-top: 0.8rem; }
+table { margin: 0 auto; border-collapse: collapse; font-size: 0.88em; }
+th { font-weight: 400; color: var(--quiet); vertical-align: bottom; }
+th, td { padding: 0.2em 0.8em; text-align: right; font-variant-numeric: tabular-nums; }
+th:first-child, td:first-child { text-align: left; }
+td { border-top: 1px solid var(--line); }
 dl {
   display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.3em 1em;
   margin: 1.2rem 0 0; padding: 0.8rem 1rem; background: var(--card); border-radius: 0.6rem;
@@ -83,48 +90,19 @@ def section_html(
     description: str,
     equation: str,
     figures: Sequence[Path],
-    summary: Sequence[str],
+    captions: Mapping[str, Caption],
     command: str,
     source: str,
     settings: Mapping[str, object],
 ) -> str:
-    """A section of the page.
+    """A section of the page, as a ``<section>`` element with the anchor ``name``.
 
-    Parameters
-    ----------
-    name : str
-        Its anchor.
-    title, description : str
-        The heading, and what the section shows.
-    equation : str
-        An SVG element; see :func:`autoencoder.figures.equation_svg`.
-    figures : sequence of pathlib.Path
-        Each without suffix: ``.svg`` and ``.png`` must lie there. The first is the main one.
-    summary : sequence of str
-        The captions. A line that starts with ``"name: "`` or ``"name, part: "``, the name of a
-        figure, goes below that figure; the others below the first.
-    command : str
-        What reproduces the section alone.
-    source : str
-        The file to read.
-    settings : mapping
-        What it was computed with.
-
-    Returns
-    -------
-    str
-        A ``<section>`` element.
-
-    Raises
-    ------
-    ValueError
-        If there is no figure.
-    OSError
-        If a figure cannot be read.
+    ``equation`` is an SVG element, ``figures`` are paths without suffix beside which ``.svg`` and
+    ``.png`` lie, the main one first; each has its caption in ``captions``. ``command`` reproduces
+    the section alone, ``source`` is the file to read, ``settings`` what it was computed with.
     """
     if not figures:
         raise ValueError(f"section_html: {name} has no figure")
-    captions = _captions([figure.name for figure in figures], summary)
     drawn = "\n".join(_figure(figure, title, captions[figure.name]) for figure in figures)
     used = ", ".join(f"{key.replace('_', ' ')} {_text(value)}" for key, value in settings.items())
     return f"""<section id="{escape(name)}">
@@ -148,24 +126,10 @@ def page(
 ) -> str:
     """The whole page.
 
-    Parameters
-    ----------
-    title, introduction : str
-        The heading, and a line on how the numbers came about.
-    contents : sequence of (str, str)
-        Name and title of every section, in order.
-    sections : mapping of str to str
-        The sections by name, as :func:`section_html` gives them. Those missing are listed as not
-        computed yet.
+    ``contents`` are names and titles of all sections in order, ``sections`` what
+    :func:`section_html` gave, by name: those missing are listed as not computed yet.
 
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> html = page("Lecture", "Two of three.", [("pca", "PCA")], {})
-    >>> "not computed yet" in html
+    >>> "not computed yet" in page("Lecture", "Two of three.", [("pca", "PCA")], {})
     True
     """
     entries = []
@@ -204,32 +168,17 @@ def page(
 """
 
 
-def _captions(names: Sequence[str], summary: Sequence[str]) -> dict[str, list[str]]:
-    """The lines of a summary by the figure they belong to."""
-    captions: dict[str, list[str]] = {name: [] for name in names}
-    for line in summary:
-        match = re.match(r"(\w+)(?:, (\w+))?: ", line)
-        if match and match[1] in captions:
-            part = f"{match[2]}: " if match[2] else ""
-            text = part + line[match.end() :]
-            captions[match[1]].append(text[:1].upper() + text[1:])
-        else:
-            captions[names[0]].append(line)
-    return captions
-
-
-def _figure(stem: Path, title: str, caption: Sequence[str]) -> str:
+def _figure(stem: Path, title: str, caption: Caption) -> str:
     vector = stem.with_name(f"{stem.name}.svg")
     is_small = vector.stat().st_size <= _LARGEST_VECTOR
     file = vector if is_small else stem.with_name(f"{stem.name}.png")
     kind = "svg+xml" if is_small else "png"
     content = base64.b64encode(file.read_bytes()).decode("ascii")
     label = escape(f"{title}: {stem.name.replace('_', ' ')}")
-    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in caption)
     return (
         f'<figure><div class="picture" tabindex="0">'
         f'<img alt="{label}" src="data:image/{kind};base64,{content}"/></div>'
-        f"<figcaption>{paragraphs}</figcaption></figure>"
+        f"<figcaption>{caption.html()}</figcaption></figure>"
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoencoder.data.arrays import DataError
 from autoencoder.data.download import DownloadError
+from autoencoder.lecture.caption import Caption, said_in_text
 from autoencoder.lecture.command_line import (
     PRESETS,
     CommonOptions,
@@ -81,15 +82,15 @@ class Section:
         From a Run to Results. Long; may be interrupted and resumed.
     draw : callable
         From Results to figures by name. Quick; the first is the section's main figure.
-    summary : callable
-        From Results to lines that say what the viewer should see, with the measured numbers.
+    captions : callable
+        From Results to what is said below each figure, by the figure's name.
     options : dataclass
         The class of its options, a subclass of CommonOptions.
     check : callable, optional
         Given a Run before anything is written: lowers options to what there is
         (:meth:`Run.limit`), and raises ValueError where it is too little to compute from.
     needs : callable, optional
-        From the options, and Results that were read, to what ``draw`` and ``summary`` take out of
+        From the options, and Results that were read, to what ``draw`` and ``captions`` take out of
         them: a file that lacks it is refused.
     """
 
@@ -99,7 +100,7 @@ class Section:
     description: str
     compute: Callable[[Run[Any]], Results]
     draw: Callable[[Results], dict[str, Figure]]
-    summary: Callable[[Results], list[str]]
+    captions: Callable[[Results], dict[str, Caption]]
     options: type[Any] = CommonOptions
     check: Callable[[Run[Any]], None] | None = None
     needs: Callable[[Any, Results], Needs] | None = None
@@ -160,21 +161,16 @@ def compute_and_write(section: Section, run: Run[Any], replot: bool = False) -> 
 
 
 def write_outputs(section: Section, run: Run[Any], results: Results) -> list[Path]:
-    """Write what is shown of results: metrics, figures, summary.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The figures without their suffixes, the main one first.
-    """
-    from autoencoder.figures import save  # here, because matplotlib takes long to import
+    """Write metrics, figures and captions; gives the figures' paths without their suffixes."""
+    from autoencoder.figures import house_style, save  # here: matplotlib takes long to import
 
     write_rows(run.folder / METRICS, results.rows)
     stems = []
-    for name, figure in section.draw(results).items():
-        save(figure, run.folder / name)
-        stems.append(run.folder / name)
-    atomic_write(run.folder / SUMMARY, "\n".join(section.summary(results)) + "\n")
+    with house_style():
+        for name, figure in section.draw(results).items():
+            save(figure, run.folder / name)
+            stems.append(run.folder / name)
+    atomic_write(run.folder / SUMMARY, said_in_text(section.captions(results)))
     return stems
 
 
@@ -435,5 +431,5 @@ def _announce_device(run: Run[Any]) -> None:
 
 def _compute_and_report(section: Section, run: Run[Any], replot: bool) -> None:
     results = compute_and_write(section, run, replot)
-    print("\n".join(section.summary(results)))
+    print(said_in_text(section.captions(results)), end="")
     print(f"Figures and metrics are in {run.folder}")

@@ -21,7 +21,6 @@ __all__ = [
     "DataOptions",
     "DeepOptions",
     "epochs_for",
-    "in_colour",
     "latent_sizes",
     "measure_error",
     "measure_psnr",
@@ -50,25 +49,9 @@ class DataOptions(CommonOptions):
     test_images: int = option(positive, "test images to measure on", smoke=100, default=10_000)
 
 
-@dataclass
-class DeepOptions(DataOptions):
-    """The options of a section that shows the deep autoencoder at several latent sizes."""
-
-    epochs_d8: int = option(
-        not_negative,
-        "passes at d = 8, if not 0: there --epochs is not used",
-        smoke=0,
-        default=5,
-        lecture=0,
-        full=0,
-    )
-
-
 def latent_sizes(text: str) -> str:
     """Latent sizes as typed, checked: different whole numbers from 1, between commas.
 
-    Examples
-    --------
     >>> latent_sizes("16, 8")
     '8,16'
     """
@@ -81,6 +64,26 @@ def latent_sizes(text: str) -> str:
 latent_sizes.__name__ = "list of whole numbers from 1"  # what argparse calls it in an error
 
 
+@dataclass
+class DeepOptions(DataOptions):
+    """The options of a section that shows the deep autoencoder at several latent sizes."""
+
+    latent_size: str = option(latent_sizes, "d, or several such as 8,16", default="8,16")
+    epochs_d8: int = option(
+        not_negative,
+        "passes at d = 8, if not 0: there --epochs is not used",
+        smoke=0,
+        default=5,
+        lecture=0,
+        full=0,
+    )
+
+    @property
+    def sizes(self) -> list[int]:
+        """The latent sizes, smallest first."""
+        return [int(size) for size in self.latent_size.split(",")]
+
+
 def epochs_for(options: DataOptions, latent_size: int) -> int:
     """How often the training images are passed through at a latent size."""
     if isinstance(options, DeepOptions) and options.epochs_d8 and latent_size == 8:
@@ -91,8 +94,6 @@ def epochs_for(options: DataOptions, latent_size: int) -> int:
 def spelled_epochs(epochs: int) -> str:
     """A number of epochs in words.
 
-    Examples
-    --------
     >>> spelled_epochs(1), spelled_epochs(5)
     ('1 epoch', '5 epochs')
     """
@@ -102,17 +103,8 @@ def spelled_epochs(epochs: int) -> str:
 def trained_autoencoder(run: Run[Any], latent_size: int) -> tuple[AutoEncoder, list[Row]]:
     """The lecture's autoencoder, trained on the training images or read if it was before.
 
-    Parameters
-    ----------
-    run : Run
-        Its options are DataOptions.
-    latent_size : int
-
-    Returns
-    -------
-    model : AutoEncoder
-    rows : list of dict
-        Each epoch's metrics, ``test_mse`` (a pixel) and ``test_sum_per_sample`` among them.
+    The rows are each epoch's metrics, ``test_mse`` (a pixel) and ``test_sum_per_sample`` among
+    them.
     """
     options = run.options
     test = run.images("test", options.test_images)
@@ -130,8 +122,6 @@ def trained_autoencoder(run: Run[Any], latent_size: int) -> tuple[AutoEncoder, l
 def one_of_each(labels: numpy.ndarray, count: int = 10) -> numpy.ndarray:
     """The places of the first image of each class, in the order of the classes; others fill up.
 
-    Examples
-    --------
     >>> one_of_each(numpy.array([1, 1, 0, 1]), count=3)
     array([2, 0, 1])
     """
@@ -148,8 +138,6 @@ def measure_error(
 ) -> Evaluate:
     """Measure the squared error of what a model makes of inputs, a pixel and a sample.
 
-    Examples
-    --------
     >>> x = numpy.zeros((3, 2), "float32")
     >>> measure_error(x, x + 1, 1)(nn.Linear(2, 2, bias=False))
     {'test_mse': 1.0, 'test_sum_per_sample': 2.0}
@@ -175,8 +163,6 @@ def measure_psnr(noisy: numpy.ndarray, clean: numpy.ndarray, workers: int | None
 def table_of(results: Results, row: str, column: str, value: str) -> dict[tuple[Any, Any], Any]:
     """The rows of results as a table: a value for each pair of a row's and a column's name.
 
-    Examples
-    --------
     >>> rows = [{"denoiser": "wide", "noise": 0.5, "psnr": 20.0}]
     >>> table_of(Results(rows=rows), "denoiser", "noise", "psnr")
     {('wide', 0.5): 20.0}
@@ -187,21 +173,8 @@ def table_of(results: Results, row: str, column: str, value: str) -> dict[tuple[
 def tinted(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
     """Images (N, C, H, W) in colour, erased pixels blue: nobody takes them for black ink.
 
-    Examples
-    --------
     >>> tinted(numpy.zeros((1, 1, 1, 2)), numpy.array([True, False]))[0, :, 0].tolist()
     [[0.35, 0.0], [0.6, 0.0], [0.85, 0.0]]
     """
     colour = numpy.array(ERASED_COLOUR).reshape(3, 1, 1)
-    return numpy.where(mask, colour, in_colour(images))
-
-
-def in_colour(images: numpy.ndarray) -> numpy.ndarray:
-    """Images (N, 1 or 3, H, W) with three channels, to stand beside tinted ones.
-
-    Examples
-    --------
-    >>> in_colour(numpy.zeros((2, 1, 28, 28))).shape
-    (2, 3, 28, 28)
-    """
-    return numpy.broadcast_to(images, (len(images), 3, *images.shape[2:]))
+    return numpy.where(mask, colour, images)

@@ -8,7 +8,10 @@ import pytest
 
 from autoencoder.figures import line_chart, save
 from autoencoder.figures.equations import equation_svg
+from autoencoder.lecture.caption import Caption, said_in_text
 from autoencoder.lecture.page import page, section_html
+
+RISES = {"curve": Caption("Rises.")}
 
 
 @pytest.fixture
@@ -18,14 +21,14 @@ def figure(tmp_path):
     )
 
 
-def a_section(figures, summary, **changes):
+def a_section(figures, captions, **changes):
     parts = {
         "name": "curve",
         "title": "A curve & more",
         "description": "1 < 2",
         "equation": equation_svg("x^2"),
         "figures": figures,
-        "summary": summary,
+        "captions": captions,
         "command": 'python demos/curve.py --data "a b"',
         "source": "autoencoder/lecture/curve.py",
         "settings": {"train_images": 60_000, "data": None},
@@ -38,10 +41,13 @@ def text_of(element):
 
 
 def test_a_section_holds_all_its_parts(figure):
-    root = ElementTree.fromstring(a_section([figure], ["No name.", "curve: goes up by 1.5."]))
+    caption = Caption("Goes up.", header=["of 1 < 2", "rise"], rows=[["curve", 1.5]])
+    root = ElementTree.fromstring(a_section([figure], {"curve": caption}))
     assert root.attrib["id"] == "curve"
     assert text_of(root.find("h2")) == "A curve & more"
-    assert [text_of(p) for p in root.iter("p")] == ["1 < 2", "No name.", "Goes up by 1.5."]
+    assert [text_of(p) for p in root.iter("p")] == ["1 < 2", "Goes up."]
+    assert [text_of(cell) for cell in root.iter("th")] == ["of 1 < 2", "rise"]
+    assert [text_of(cell) for cell in root.iter("td")] == ["curve", "1.500"]
     picture = root.find(".//img").attrib["src"]
     kind, _, content = picture.partition(",")
     assert kind == "data:image/svg+xml;base64"
@@ -52,17 +58,29 @@ def test_a_section_holds_all_its_parts(figure):
     assert terms[2].startswith("train images 60,000")
 
 
-def test_captions_go_below_the_figure_they_name(figure, tmp_path):
+def test_a_caption_stands_in_the_figure_it_is_of(figure, tmp_path):
     other = save(line_chart({"b": ([1, 2], [4, 3])}, "x", "y"), tmp_path / "other")[0]
-    lines = ["other: falls.", "Of all.", "unknown: stays.", "other, left: more."]
-    root = ElementTree.fromstring(a_section([figure, other.with_suffix("")], lines))
-    captions = [text_of(caption) for caption in root.iter("figcaption")]
-    assert captions == ["Of all.unknown: stays.", "Falls.Left: more."]
+    captions = {"other": Caption("Falls."), "curve": Caption("Rises.")}
+    root = ElementTree.fromstring(a_section([figure, other.with_suffix("")], captions))
+    assert [text_of(each) for each in root.iter("figcaption")] == ["Rises.", "Falls."]
+    assert [each.find(".//img") is not None for each in root.iter("figure")] == [True, True]
+
+
+def test_a_figure_without_a_caption_is_a_bug(figure):
+    with pytest.raises(KeyError, match="curve"):
+        a_section([figure], {"other": Caption("Falls.")})
+
+
+def test_a_claim_is_made_only_if_it_holds():
+    nan = float("nan")
+    caption = Caption("Drawn.", {"It rises.": 1 < 2, "It falls.": 2 < 1, "It is small.": nan < 1})
+    assert caption.said == "Drawn. It rises."
+    assert "falls" not in caption.html() + said_in_text({"curve": caption})
 
 
 def test_a_large_figure_goes_in_as_pixels(figure, monkeypatch):
     monkeypatch.setattr("autoencoder.lecture.page._LARGEST_VECTOR", 100)
-    picture = ElementTree.fromstring(a_section([figure], [])).find(".//img").attrib["src"]
+    picture = ElementTree.fromstring(a_section([figure], RISES)).find(".//img").attrib["src"]
     kind, _, content = picture.partition(",")
     assert kind == "data:image/png;base64"
     assert base64.b64decode(content) == figure.with_suffix(".png").read_bytes()
@@ -70,12 +88,12 @@ def test_a_large_figure_goes_in_as_pixels(figure, monkeypatch):
 
 def test_a_section_without_a_figure_is_refused():
     with pytest.raises(ValueError, match="curve has no figure"):
-        a_section([], [])
+        a_section([], {})
 
 
 def test_the_page_lists_sections_in_order_and_numbers_those_that_are_there(figure):
     contents = [("first", "First"), ("curve", "A curve"), ("last", "Last")]
-    text = page("Lecture", "Half < done.", contents, {"curve": a_section([figure], [])})
+    text = page("Lecture", "Half < done.", contents, {"curve": a_section([figure], RISES)})
     root = ElementTree.fromstring(text)
     entries = [text_of(entry) for entry in root.iter("li")]
     assert entries == ["First (not computed yet)", "A curve", "Last (not computed yet)"]

@@ -132,8 +132,9 @@ def test_results_with_every_field_mutated_in_turn_are_refused_by_file_and_field(
 @pytest.mark.parametrize("name", [*SECTIONS, "train_denoiser"])
 def test_what_a_section_says_it_needs_is_enough_for_its_figures_and_captions(name):
     section, _, _, results = setting(name)
-    assert section.draw(results)
-    assert section.summary(results)
+    figures, captions = section.draw(results), section.captions(results)
+    assert figures
+    assert list(captions) == list(figures)  # each figure has its own
 
 
 @pytest.mark.parametrize("rows", [[3], ["row"], [[1]], [{"a": [1]}], [{"a": 10**400}], {}, None])

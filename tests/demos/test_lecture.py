@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from autoencoder.figures import line_chart
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
@@ -150,7 +151,9 @@ def a_section(name, compute=None):
         draw=lambda results: {
             "weights": line_chart({"w": ([1, 2, 3, 4], results.arrays["weight"][:, 0])}, "x", "y")
         },
-        summary=lambda results: [f"Seed {results.numbers['seed']:.1f}."],
+        captions=lambda results: {
+            "weights": Caption(f"Seed {results.numbers['seed']:.1f}, said of the figure.")
+        },
     )
 
 

@@ -55,7 +55,7 @@ def section(name):
         options=Short,
         compute=compute,
         draw=lambda results: {"w": line_chart({"w": ([1, 2], [3, 4])}, "x", "y")},
-        summary=lambda results: ["Done."],
+        captions=lambda results: {},
     )
 
 lecture = load_demo("lecture")

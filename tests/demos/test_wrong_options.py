@@ -385,7 +385,7 @@ def test_a_bug_keeps_its_traceback(error, place):
     assert caught.traceback[-1].name == "compute"
 
 
-@pytest.mark.parametrize("where", ["draw", "summary"])
+@pytest.mark.parametrize("where", ["draw", "captions"])
 def test_a_bug_in_what_is_drawn_and_said_keeps_its_traceback_too(where, place):
     def fail(results):
         raise ValueError("planted")

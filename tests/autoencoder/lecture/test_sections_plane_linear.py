@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from autoencoder.lecture.caption import said_in_text
 from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import load_demo, load_section
 from autoencoder.storage.results import Results
@@ -42,7 +43,7 @@ def test_smoke_run_writes_every_figure_twice_and_finite_numbers(finished):
         assert b"<svg" in (folder / f"{name}.svg").read_bytes()
     assert results.numbers
     assert _finite(results.numbers)
-    assert (folder / "summary.txt").read_text().splitlines() == section.summary(results)
+    assert (folder / "summary.txt").read_text() == said_in_text(section.captions(results))
 
 
 def test_both_scales_of_the_loss_are_in_the_metrics(finished):

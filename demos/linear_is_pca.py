@@ -308,7 +308,7 @@ def _draw_failures(results: Results) -> Figure:
         linewidth=2.0,
         label="descent on the whole set",
     )
-    left.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    left.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     left.set(ylim=(-4, 150), yticks=[0, 30, 60, 90])
     left.set_title(f"Steps on minibatches, d = {MINIBATCH_SIZE}")
     left.legend(loc="upper right")

@@ -236,7 +236,7 @@ def _draw_loss(results: Results) -> Figure:
         log_y=True,
         axes=axes,
     )
-    axes.legend(loc="upper right")
+    axes.legend(loc="best")
     # A sample has two components: the same curve read on the lecture's scale.
     sample = axes.secondary_yaxis("right", functions=(lambda y: 2 * y, lambda y: y / 2))
     sample.set_ylabel("loss a sample\n(the lecture's sum)")

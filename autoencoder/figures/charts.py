@@ -34,32 +34,13 @@ def line_chart(
     x_ticks: Sequence[float] | None = None,
     axes: Axes | None = None,
 ) -> Figure:
-    """Curves over a common axis, with a legend beside them that never covers one.
+    """Curves (x, y) over a common axis, by name, with a legend beside them that never covers one.
 
-    Parameters
-    ----------
-    series : mapping of str to (x, y)
-        What each curve is called, and its points. Curves differ in colour, marker and dashes, so
-        that they can be told apart in print too.
-    x_label, y_label : str
-        With the unit: ``"mean squared error a pixel"``, ``"PSNR (dB)"``.
-    title : str, optional
-    levels : mapping of str to float, optional
-        Horizontal lines to compare with: a floor, a baseline.
-    log_x, log_y : bool
-        Logarithmic axes.
-    x_ticks : sequence of float, optional
-        Where to number the x axis: the values that were tried.
-    axes : matplotlib axes, optional
-        Draw there instead of in a new figure.
+    They differ in colour, marker and dashes, so that they can be told apart in print too. Labels
+    say the unit: ``"PSNR (dB)"``. ``levels`` are horizontal lines to compare with: a floor, a
+    baseline. ``x_ticks`` are the values that were tried. With ``axes`` it is drawn there instead of
+    in a new figure.
 
-    Raises
-    ------
-    ValueError
-        If there is no series, or one has not as many x as y.
-
-    Examples
-    --------
     >>> figure = line_chart({"PCA": ([2, 4], [0.056, 0.048])}, "d", "squared error", log_y=True)
     """
     if not series and not levels:

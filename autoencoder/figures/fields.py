@@ -30,22 +30,11 @@ def draw_density(
     colour: str = COLOURS["vermilion"],
     resolution: int = 240,
 ) -> None:
-    """Contours of a density over the plane, each around a stated share of its mass.
+    """Contours of a density, anything with ``log_prob``, each around a stated share of its mass.
 
-    Parameters
-    ----------
-    axes : matplotlib axes
-        With their limits set; mass beyond them is not seen.
-    density : object with log_prob
-    label : str, optional
-    masses : sequence of float
-        Shares in (0, 1) that the contours enclose, the innermost being the smallest.
-    colour : str
-    resolution : int
-        The density is evaluated on this many points across and down.
+    The axes have their limits set; mass beyond them is not seen. The density is evaluated on
+    ``resolution`` points across and down.
 
-    Examples
-    --------
     >>> from autoencoder.densities import FullGaussian
     >>> from autoencoder.figures import plane_figure
     >>> figure, (axes,) = plane_figure(["a Gaussian"], 4.0)
@@ -74,21 +63,8 @@ def draw_arrows(
     *,
     colour: str = COLOURS["blue"],
 ) -> None:
-    """Arrows, to scale: from noisy to denoised.
+    """Arrows, to scale, from points (N, 2) to others: from noisy to denoised.
 
-    Parameters
-    ----------
-    axes : matplotlib axes
-    start, end : array (N, 2)
-    label, colour : str, optional
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-
-    Examples
-    --------
     >>> from autoencoder.figures import plane_figure
     >>> figure, (axes,) = plane_figure(["towards the origin"])
     >>> start = numpy.random.default_rng(0).normal(size=(50, 2))

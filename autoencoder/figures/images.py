@@ -31,27 +31,11 @@ def rows_of_images(
 ) -> Figure:
     """Rows of images under one another: originals above, reconstructions below.
 
-    Parameters
-    ----------
-    rows : sequence of arrays (N, H, W), (N, 1, H, W) or (N, 3, H, W)
-        All of one shape. One channel is drawn in grey, three in colour.
-    titles : sequence of str
-        One for each row, drawn at its left.
-    column_titles : sequence of str, optional
-        One for each of the N columns, drawn above.
-    title : str, optional
-    value_range : (float, float)
-        What is drawn black and white; values beyond are clipped.
-    groups : sequence of int
-        Rows that begin a new group, set apart by more space above them.
+    Each row is an array (N, H, W), (N, 1, H, W), drawn in grey, or (N, 3, H, W), in colour, with a
+    title at its left; there may be a title above each of the N columns. ``value_range`` is drawn
+    black and white, values beyond are clipped. ``groups`` are the rows that begin a new group, set
+    apart by more space above them.
 
-    Raises
-    ------
-    ValueError
-        If shapes or numbers of titles do not match.
-
-    Examples
-    --------
     >>> images = numpy.random.default_rng(0).random((8, 1, 28, 28))
     >>> figure = rows_of_images([images, images], ["original", "reconstruction"])
     """
@@ -90,19 +74,10 @@ def image_grid(
     title: str | None = None,
     value_range: tuple[float, float] = (0.0, 1.0),
 ) -> Figure:
-    """Images side by side in a grid, filled row by row.
+    """Images side by side in a grid, filled row by row; by default about as wide as a slide.
 
-    Parameters
-    ----------
-    images : array (N, H, W), (N, 1, H, W) or (N, 3, H, W)
-    columns : int, optional
-        By default about as wide as a slide is.
-    title : str, optional
-    value_range : (float, float)
-        What is drawn black and white; values beyond are clipped.
+    Images and ``value_range`` are as for :func:`rows_of_images`.
 
-    Examples
-    --------
     >>> figure = image_grid(numpy.zeros((10, 28, 28)), columns=5, title="nothing yet")
     """
     colour = _as_colour(images, value_range)
@@ -122,22 +97,9 @@ def image_panels(
 ) -> Figure:
     """Grids of images side by side, each under its name: to compare sets of images.
 
-    Parameters
-    ----------
-    panels : mapping of str to array (N, H, W), (N, 1, H, W) or (N, 3, H, W)
-    columns : int
-        Of each grid, filled row by row.
-    title : str, optional
-    value_range : (float, float)
-        What is drawn black and white; values beyond are clipped.
+    Images and ``value_range`` are as for :func:`rows_of_images`; ``columns`` are those of each
+    grid.
 
-    Raises
-    ------
-    ValueError
-        If there is no panel, or the shape of one is another.
-
-    Examples
-    --------
     >>> images = numpy.random.default_rng(0).random((9, 28, 28))
     >>> figure = image_panels({"data": images, "samples": images}, columns=3)
     """

@@ -26,18 +26,8 @@ _CONTOURS = "fitted density: contours around 50, 90 and 99 % of it"
 def latent_marginals(
     latents: numpy.ndarray, density: Any, *, columns: int = 4, title: str | None = None
 ) -> Figure:
-    """A histogram of each coordinate with the fitted density's marginal over it.
+    """A histogram of each coordinate of latents (N, d), the fitted density's marginal over it.
 
-    Parameters
-    ----------
-    latents : array (N, d)
-    density : object with marginal(indices) and log_prob
-        As the Gaussians and the mixture in `autoencoder.densities` are.
-    columns : int
-    title : str, optional
-
-    Examples
-    --------
     >>> from autoencoder.densities import DiagonalGaussian
     >>> latents = numpy.random.default_rng(0).normal(size=(200, 4))
     >>> figure = latent_marginals(latents, DiagonalGaussian().fit(latents))
@@ -68,26 +58,11 @@ def latent_pairs(
     *,
     title: str | None = None,
 ) -> Figure:
-    """Scatter plots of pairs of coordinates with contours of the fitted density over them.
+    """Scatter plots of pairs of coordinates of latents (N, d), with contours of the fitted density.
 
     On the diagonal stands each coordinate's histogram, below it the pairs. Contours enclose 50, 90
-    and 99 % of the density's mass.
+    and 99 % of the density's mass. Coordinates beyond d are left out; four fill a slide.
 
-    Parameters
-    ----------
-    latents : array (N, d)
-    density : object with marginal(indices) and log_prob
-    coordinates : sequence of int
-        Which to show: those beyond d are left out, and four fill a slide.
-    title : str, optional
-
-    Raises
-    ------
-    ValueError
-        If fewer than two coordinates remain.
-
-    Examples
-    --------
     >>> from autoencoder.densities import DiagonalGaussian
     >>> latents = numpy.random.default_rng(0).normal(size=(200, 2))
     >>> figure = latent_pairs(latents, DiagonalGaussian().fit(latents))

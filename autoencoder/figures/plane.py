@@ -24,26 +24,10 @@ def plane_figure(
     title: str | None = None,
     labels: tuple[str, str] = ("$x_1$", "$x_2$"),
 ) -> tuple[Figure, list[Axes]]:
-    """Square pictures of the plane side by side, at one scale.
+    """A figure and its axes: square pictures of the plane side by side, at one scale.
 
-    Parameters
-    ----------
-    titles : sequence of str
-        One for each picture.
-    limit : float or (left, right, bottom, top)
-        A number stands for a square about the origin.
-    title : str, optional
-        Above all.
-    labels : (str, str)
-        Names of the axes.
+    ``limit`` is (left, right, bottom, top); a number stands for a square about the origin.
 
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-    axes : list of matplotlib axes
-
-    Examples
-    --------
     >>> figure, (left, right) = plane_figure(["data", "decoded"], 1.5)
     """
     edges = (-limit, limit, -limit, limit) if isinstance(limit, (int, float)) else limit
@@ -77,20 +61,8 @@ def draw_points(
     size: float = 12.0,
     opacity: float = 0.6,
 ) -> None:
-    """Points as dots.
+    """Points (N, 2) as dots; ``size`` is a dot's, in points squared.
 
-    Parameters
-    ----------
-    axes : matplotlib axes
-    points : array (N, 2)
-    label, colour : str, optional
-    size : float
-        Of a dot, in points squared.
-    opacity : float
-        From 0 to 1.
-
-    Examples
-    --------
     >>> figure, (axes,) = plane_figure(["a square"])
     >>> draw_points(axes, numpy.array([[-1, -1], [-1, 1], [1, -1], [1, 1]]), "corners")
     """
@@ -117,22 +89,10 @@ def draw_points_by_value(
     size: float = 14.0,
     value_range: tuple[float, float] | None = None,
 ) -> None:
-    """Points coloured by a number each.
+    """Points (N, 2) coloured by a number each (N,); a label for the numbers adds a colour bar.
 
-    Parameters
-    ----------
-    axes : matplotlib axes
-    points : array (N, 2)
-    values : array (N,)
-    value_label : str, optional
-        Adds a colour bar with this label; beside the last of several pictures, say.
-    size : float
-        Of a dot, in points squared.
-    value_range : (float, float), optional
-        The ends of the colour scale; give them where several pictures share it.
+    Where several pictures share the colour scale, ``value_range`` gives its ends.
 
-    Examples
-    --------
     >>> figure, (axes,) = plane_figure(["a line"])
     >>> draw_points_by_value(axes, numpy.zeros((3, 2)), numpy.arange(3), "latent z")
     """
@@ -165,21 +125,8 @@ def draw_curve(
     width: float = 3.0,
     style: str = "-",
 ) -> None:
-    """A curve.
+    """A curve: points (m, 2) in order, or several such pieces. ``width`` is in points.
 
-    Parameters
-    ----------
-    axes : matplotlib axes
-    lines : array (m, 2), or a sequence of such
-        Points in order, or several pieces.
-    label, colour : str, optional
-    width : float
-        Of the line, in points.
-    style : str
-        Matplotlib's, such as ``"--"``.
-
-    Examples
-    --------
     >>> from autoencoder.data.curves import two_moons
     >>> figure, (axes,) = plane_figure(["two moons"])
     >>> draw_curve(axes, two_moons.lines(), "without noise")
@@ -200,14 +147,6 @@ def draw_curve(
 def shared_legend(figure: Figure, columns: int = 4) -> None:
     """One legend below all axes, each name once, dots large and opaque enough to be seen.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    columns : int
-        Names side by side.
-
-    Examples
-    --------
     >>> figure, (axes,) = plane_figure(["a point"])
     >>> draw_points(axes, numpy.zeros((1, 2)), "the origin")
     >>> shared_legend(figure)

@@ -76,14 +76,8 @@ def house_style() -> Iterator[None]:
     """Matplotlib's settings as this project wants them, put back at the end of the block.
 
     Starts from matplotlib's own defaults, so that a user's matplotlibrc changes nothing. Every
-    function of this package works inside it; a demo needs it only around drawing of its own.
+    function of this package works inside it, and so does a section's ``draw``.
 
-    Yields
-    ------
-    None
-
-    Examples
-    --------
     >>> with house_style():
     ...     matplotlib.rcParams["font.size"]
     16.0
@@ -118,26 +112,11 @@ def new_figure(
     share_x: bool = False,
     share_y: bool = False,
 ) -> tuple[Figure, numpy.ndarray]:
-    """A figure of the shape of a slide, with axes that make room for their labels.
+    """A figure of the shape of a slide, and its axes (rows, columns), with room for their labels.
 
-    Parameters
-    ----------
-    rows, columns : int
-        Of the grid of axes.
-    width, height : float
-        In inches; the fonts are sized for 12 inches across a slide.
-    title : str, optional
-        Above all axes.
-    share_x, share_y : bool
-        Give all axes the same range.
+    Sizes are in inches; the fonts are for 12 inches across a slide. ``share_x`` and ``share_y``
+    give all axes the same range.
 
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-    axes : numpy.ndarray (rows, columns) of matplotlib axes
-
-    Examples
-    --------
     >>> figure, axes = new_figure(1, 2)
     >>> axes.shape
     (1, 2)
@@ -160,22 +139,11 @@ def one_picture(axes: Axes | None, height: float) -> tuple[Figure, Axes]:
 
 @in_house_style
 def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """Write a figure as PNG, for pages, and as SVG, for slides.
+    """Write a figure as PNG, for pages, and as SVG, for slides; gives the paths.
 
-    Each file is written whole or not at all, and the same figure gives the same bytes.
+    ``stem`` is the path without ``.png`` or ``.svg``; its folder is made if it is missing. Each
+    file is written whole or not at all, and the same figure gives the same bytes.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    stem : path-like
-        The path without ``.png`` or ``.svg``; its folder is made if it is missing.
-
-    Returns
-    -------
-    png, svg : pathlib.Path
-
-    Examples
-    --------
     >>> import tempfile
     >>> figure, _ = new_figure()
     >>> [path.name for path in save(figure, Path(tempfile.mkdtemp()) / "empty")]

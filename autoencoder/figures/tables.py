@@ -25,23 +25,8 @@ def table(
 ) -> Figure:
     """A table: the first column of texts flush left, the others, of numbers, flush right.
 
-    Parameters
-    ----------
-    header : sequence of str
-        Names of the columns.
-    rows : sequence of sequences of str
-        As many entries each as the header has.
-    title : str, optional
-    rules : sequence of int
-        Rows that a line is drawn above: the first of a new group, a sum.
+    ``rules`` are the rows that a line is drawn above: the first of a new group, a sum.
 
-    Raises
-    ------
-    ValueError
-        If a row has not as many entries as the header.
-
-    Examples
-    --------
     >>> figure = table(["layer", "parameters"], [["encoder", "55,912"], ["decoder", "56,545"]])
     """
     for row in rows:
@@ -85,29 +70,11 @@ def bar_chart(
     title: str | None = None,
     axes: Axes | None = None,
 ) -> Figure:
-    """Horizontal bars, named at their left, with their values at their ends.
+    """Horizontal bars, named at their left, with their values at their ends, from top to bottom.
 
-    Parameters
-    ----------
-    bars : mapping of str to float
-        From top to bottom.
-    x_label : str
-        With the unit.
-    emphasised : sequence of str
-        The bars the figure is about; the others, to compare with, are grey.
-    value_format : str
-        How a value is written.
-    title : str, optional
-    axes : matplotlib axes, optional
-        Draw there instead of in a new figure.
+    The bars to be emphasised are those that the figure is about; the others, to compare with, are
+    grey. With ``axes`` it is drawn there instead of in a new figure.
 
-    Raises
-    ------
-    ValueError
-        If there is no bar, or a name to emphasise is none.
-
-    Examples
-    --------
     >>> figure = bar_chart({"data": 0.01, "samples": 0.9}, "distance", emphasised=["samples"])
     """
     if not bars or not set(emphasised) <= set(bars):

@@ -46,21 +46,10 @@ def option(
 ) -> Any:
     """A field of a demo's options whose value comes from the preset unless it is given.
 
-    Parameters
-    ----------
-    type : callable
-        From text to value; raises ValueError for what it does not take.
-    help : str
-        What it sets, with units.
-    default : object
-        The value of the preset ``default``, and of every preset that is not named.
-    choices : sequence, optional
-        The values allowed.
-    **presets
-        The values of the presets ``smoke``, ``lecture`` and ``full``.
+    ``type`` makes a value of what was typed, and raises ValueError for what it does not take.
+    ``default`` is the value of every preset that is not named among the keywords ``smoke``,
+    ``lecture`` and ``full``.
 
-    Examples
-    --------
     >>> @dataclass
     ... class Options(CommonOptions):
     ...     epochs: int = option(positive, "passes through the samples", smoke=1, default=5)
@@ -162,8 +151,6 @@ _NOT_GIVEN = object()
 def one_line(text: object) -> str:
     """A message as one line of bounded length that any terminal can show.
 
-    Examples
-    --------
     >>> one_line("two\\nlines, a bell\\a")
     'two lines, a bell\\\\x07'
     >>> len(one_line("x" * 10**6)) <= _LONGEST_LINE
@@ -204,20 +191,9 @@ class Parser(argparse.ArgumentParser):
 def build_parser(
     program: str, description: str, options: type[CommonOptions] = CommonOptions
 ) -> Parser:
-    """A parser with the common options and those of one demo.
+    """A parser with the common options and those of one demo, for the file name that was typed.
 
-    Parameters
-    ----------
-    program : str
-        What the user typed: the demo's file name.
-    description : str
-        What the demo does.
-    options : dataclass
-        The demo's. A field that was not made by :func:`option` is left to the caller.
-
-    Returns
-    -------
-    Parser
+    A field of the options that was not made by :func:`option` is left to the caller.
     """
     parser = Parser(
         prog=program,
@@ -285,13 +261,9 @@ def build_parser(
 def parse(
     parser: Parser, options: type[_Options], arguments: Sequence[str] | None
 ) -> tuple[_Options, set[str]]:
-    """Read a command line; what it does not say comes from the preset.
+    """Read a command line: the options, and the names of those that were given explicitly.
 
-    Returns
-    -------
-    options : dataclass
-    given : set of str
-        The names of the options that were given explicitly.
+    What it does not say comes from the preset.
     """
     typed = argparse.Namespace(**{each.name: _NOT_GIVEN for each in fields(options)})
     parser.parse_args(arguments, typed)

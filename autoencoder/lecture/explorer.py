@@ -24,34 +24,14 @@ FRAME_MILLISECONDS = 60
 
 
 class Explorer:
-    """Draws the window into a figure, and answers its events.
+    """Draws the window into an empty figure, and answers its events.
 
     A slider for each latent (the 32 of largest spread, if there are more), or at d = 2 a plane to
-    click and drag in, over the latents of the test images. Three buttons: a random test image; on
-    to another, along the line between their latents; a sample of the fitted density.
+    click and drag in, over the latents of the test images (N, 1, H, W). Three buttons: a random
+    test image; on to another, along the line between their latents; a sample of the density that
+    was fitted to the training latents. ``z`` (d,) is where the window stands, ``decoded`` (H, W)
+    what it shows.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        An empty one, of pyplot's for a window, any other for tests.
-    model : nn.Module
-        With ``encode`` and ``decode``.
-    images, labels : numpy.ndarray (N, 1, H, W), (N,)
-        Test images; at least two.
-    density : DiagonalGaussian
-        Of the training latents.
-    rng : numpy.random.Generator
-        Which image, which sample.
-
-    Attributes
-    ----------
-    z : numpy.ndarray (d,)
-        Where the window stands.
-    decoded : numpy.ndarray (H, W)
-        What it shows.
-
-    Examples
-    --------
     >>> from autoencoder.models import AutoEncoder
     >>> images, rng = numpy.zeros((4, 1, 28, 28), "float32"), numpy.random.default_rng(0)
     >>> density = DiagonalGaussian([0.0] * 3, [1.0] * 3)

@@ -30,6 +30,7 @@ import sys
 from dataclasses import dataclass
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.figures import line_chart
+from autoencoder.lecture.caption import Caption
 from autoencoder.models import mlp
 from autoencoder.storage.results import Results
 from autoencoder.lecture.section import Section, main
@@ -55,7 +56,7 @@ def section(name):
         options=Short,
         compute=compute,
         draw=lambda results: {"w": line_chart({"w": ([1, 2], [3, 4])}, "x", "y")},
-        captions=lambda results: {},
+        captions=lambda results: {"w": Caption("Done.")},
     )
 
 lecture = load_demo("lecture")

@@ -175,7 +175,7 @@ def land_on_leaves(arrived: Mapping[Any, Tensor], create_graph: bool) -> None:
 
 
 def landed(gradient: Tensor, create_graph: bool) -> Tensor:
-    """A gradient with an array of its own; part of a graph only if the pass was recorded."""
+    """A gradient with an array of its own. It is part of a graph only if the pass was recorded."""
     with use_device(gradient.device):  # a graph may span several
         if create_graph and gradient.requires_grad and gradient.grad_fn is None:
             zeros = array_module(gradient.data).zeros_like(gradient.data)
@@ -196,9 +196,10 @@ def walk(
 ) -> Iterator[tuple[Operation, Tensor, list[Tensor | None]]]:
     """Undo the operations behind ``outputs`` one by one, latest first.
 
-    This is the loop: set a breakpoint at ``operation.backward`` and step. ``arrived`` is filled
-    with the gradients of leaves and targets. After each operation it gives the gradient that
-    arrived there and those that left, one an input. Whether it is recorded is the caller's mode.
+    This is the loop: set a breakpoint at ``operation.backward`` and step. After each operation it
+    yields the operation, the gradient that arrived there, and those that left it, one an input.
+    ``arrived`` fills with the gradients of leaves and targets. The pass is recorded if the caller's
+    mode says so.
     """
     operations = operations_behind(outputs)
     wanted = gradients_wanted(operations, targets)
@@ -306,7 +307,8 @@ def grad(
     options = retain_graph, create_graph, allow_unused
     found = borrowed_gradients(outputs, inputs, grad_outputs, *options)
     with ModeBlock(recording=bool(create_graph)):
-        return tuple(one if one is None else landed(one, create_graph) for one in found)
+        own: list[Any] = [one if one is None else landed(one, create_graph) for one in found]
+    return tuple(own)
 
 
 def borrowed_gradients(

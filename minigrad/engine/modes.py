@@ -28,8 +28,8 @@ class ModeBlock:
     inside itself, and by several threads at once.
     """
 
-    _set: Mode | None = None  # the mode that set_grad_enabled set at once,
-    _before: Mode  # and the one until then
+    _set: Mode | None = None  # what set_grad_enabled set at once
+    _before: Mode  # what was set before it
 
     def __init__(self, recording: bool | None = None, checking: bool | None = None) -> None:
         self._recording = recording
@@ -55,7 +55,7 @@ class ModeBlock:
             _mode.set(outer)
 
     def __call__(self, function: Function) -> Function:
-        """The function, run in this mode: also a coroutine, a generator, at each of its steps."""
+        """The function, run in this mode; a generator or coroutine at each of its steps."""
         _mode.set(self._outside())  # `@set_grad_enabled(False)` is meant for the function only
         if not callable(function) and not isinstance(function, classmethod):
             kind = type(function).__name__
@@ -87,8 +87,8 @@ def no_grad(function: Function) -> Function: ...
 def no_grad(function: Function | None = None) -> ModeBlock | Function:
     """Record no operation inside the block; also a decorator, with or without brackets.
 
-    A decorated generator or coroutine runs in the mode at each of its steps, and whoever takes its
-    values in his own; of a class, making an instance runs in it.
+    A decorated generator or coroutine runs in the mode at each of its steps; between them the mode
+    is the caller's. Of a decorated class, making an instance runs in it.
 
     >>> from minigrad import Tensor
     >>> x = Tensor([1.0], requires_grad=True)

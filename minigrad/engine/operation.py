@@ -3,6 +3,9 @@
 An operation keeps its inputs for backward. Recorded operations and writes in place are numbered in
 one sequence: an input whose last write has a later number than the operation is no longer what
 forward saw. Its gradient would be silently wrong, so backward stops there.
+
+The end of the file is for calls that leave the plain way: on a GPU, inside ``detect_anomaly``, and
+of operations that forget their inputs.
 """
 
 from __future__ import annotations
@@ -33,50 +36,6 @@ wrap = Tensor._wrap
 _ZERO = as_host_array([0])  # its bytes are zeros in any precision
 
 
-class NotKept(Tensor):
-    """An input that an operation forgot: its place in the graph, shape and dtype, no values."""
-
-    __slots__ = ("_by", "_like")
-
-    _by: str
-    _like: Array  # of the input's shape and dtype, all elements one zero
-
-    shape = property(attrgetter("_like.shape"))  # type: ignore[assignment]
-    ndim = property(attrgetter("_like.ndim"))  # type: ignore[assignment]
-    size = property(attrgetter("_like.size"))  # type: ignore[assignment]
-    dtype = property(attrgetter("_like.dtype"))
-    device = CPU  # type: ignore[assignment]
-
-    @property
-    def data(self) -> NoReturn:
-        """Raises: there are none."""
-        raise RuntimeError(
-            f"{self._by}: the values of an input of shape {self.shape}, made by "
-            f"{self.grad_fn.name}, were not kept: its backward needs none of them; keep a "
-            f"reference to the tensor itself to read them"
-        )
-
-    def __repr__(self) -> str:
-        return (
-            f"Tensor(values not kept by {self._by}, shape={self.shape}, dtype={self.dtype}, "
-            f"grad_fn={self.grad_fn.name})"
-        )
-
-
-def without_values(tensor: Tensor, name: str) -> Tensor:
-    """A tensor's place in the graph and its shape; leaves, which others hold, keep their values."""
-    data = tensor.data
-    if tensor.grad_fn is None or type(data) is not HostArray:
-        return tensor
-    forgotten = NotKept.__new__(NotKept)
-    forgotten._like = strided_view(_ZERO.view(data.dtype), data.shape, (0,) * data.ndim)
-    forgotten._by = name
-    forgotten.grad_fn = tensor.grad_fn
-    forgotten.requires_grad = True
-    forgotten.grad = forgotten._version = None
-    return forgotten
-
-
 class Operation:
     """One step of a computation, and how to undo it.
 
@@ -99,7 +58,8 @@ class Operation:
     forgets_inputs : bool, set on the class
         Backward reads only the inputs' shapes; their values are let go.
     inputs, saved, output
-        For backward: ``inputs`` to ask for shapes; ``saved``, the same, and ``output`` for values.
+        For backward. Ask ``inputs`` for shapes; read values from ``saved``, which are the same
+        tensors, checked, and from ``output``.
     needs_input_grad : list of bool
         For backward: which inputs' gradients are wanted, so that costly ones can be skipped.
 
@@ -190,7 +150,8 @@ class Operation:
 
         # check (detect_anomaly)
         if checking:
-            remember_line_and_check(self, data)
+            self._created = user_line()
+            require_finite(self, data, "the result")
         return output
 
     @property
@@ -220,39 +181,6 @@ class Operation:
         output.grad_fn = self
         output._version = self._output_version
         return output
-
-
-def forward_elsewhere(operation: Operation, inputs: Sequence[Tensor], arrays: list) -> Array:
-    """Refuse an input that is no Tensor; otherwise run forward on the GPU of the arrays."""
-    for i, tensor in enumerate(inputs):
-        if not isinstance(tensor, Tensor):
-            kind = type(tensor).__name__
-            raise TypeError(f"{operation.name}: input {i} is a {kind}, no Tensor")
-    with use_device(common_device(*arrays, name=operation.name)):
-        return an_array(operation, operation.forward(*arrays))
-
-
-def an_array(operation: Operation, data: Any) -> Array:
-    """What forward gave, if it is an array; NumPy gives a scalar for one without dimensions."""
-    if isinstance(data, HostScalar):
-        return as_host_array(data)
-    if not is_array(data):
-        raise TypeError(f"{operation.name}: forward gave a {type(data).__name__}, no array")
-    return data
-
-
-def remember_line_and_check(operation: Operation, data: Array) -> None:
-    """Inside ``detect_anomaly``: the result must be finite; backward will want to know the line."""
-    operation._created = user_line()
-    require_finite(operation, data, "the result")
-
-
-def require_finite(operation: Operation, array: Array, what: str) -> None:
-    """Raise a FloatingPointError if an array holds NaN or infinity. Waits for the device."""
-    problem = where_not_finite(array)
-    if problem:
-        what = f"{operation.name}: {what} is not finite ({problem})"
-        raise FloatingPointError(f"{what}, created at {getattr(operation, '_created', 'unknown')}")
 
 
 class Add(Operation):
@@ -315,3 +243,70 @@ class Expand(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         return gradient
+
+
+def forward_elsewhere(operation: Operation, inputs: Sequence[Tensor], arrays: list) -> Array:
+    """Refuse an input that is no Tensor; run forward on the GPU of the arrays."""
+    for i, tensor in enumerate(inputs):
+        if not isinstance(tensor, Tensor):
+            kind = type(tensor).__name__
+            raise TypeError(f"{operation.name}: input {i} is a {kind}, no Tensor")
+    with use_device(common_device(*arrays, name=operation.name)):
+        return an_array(operation, operation.forward(*arrays))
+
+
+def an_array(operation: Operation, data: Any) -> Array:
+    """What forward gave, if it is an array, or a scalar of NumPy's."""
+    if isinstance(data, HostScalar):
+        return as_host_array(data)
+    if not is_array(data):
+        raise TypeError(f"{operation.name}: forward gave a {type(data).__name__}, no array")
+    return data
+
+
+def require_finite(operation: Operation, array: Array, what: str) -> None:
+    """Raise a FloatingPointError if an array holds NaN or infinity. Waits for the device."""
+    if problem := where_not_finite(array):
+        what = f"{operation.name}: {what} is not finite ({problem})"
+        raise FloatingPointError(f"{what}, created at {getattr(operation, '_created', 'unknown')}")
+
+
+class NotKept(Tensor):
+    """In place of an input that an operation forgot: where it came from, its shape, no values."""
+
+    __slots__ = ("_by", "_like")
+
+    _by: str
+    _like: Array  # of the input's shape and dtype, all elements one zero
+
+    shape = property(attrgetter("_like.shape"))  # type: ignore[assignment]
+    ndim = property(attrgetter("_like.ndim"))  # type: ignore[assignment]
+    size = property(attrgetter("_like.size"))  # type: ignore[assignment]
+    dtype = property(attrgetter("_like.dtype"))
+    device = CPU  # type: ignore[assignment]
+
+    @property
+    def data(self) -> NoReturn:
+        """Raises: there are none."""
+        raise RuntimeError(
+            f"{self._by}: the values of an input of shape {self.shape}, made by "
+            f"{self.grad_fn.name}, were not kept; to read them, keep a reference to the tensor"
+        )
+
+    def __repr__(self) -> str:
+        known = f"shape={self.shape}, dtype={self.dtype}, grad_fn={self.grad_fn.name}"
+        return f"Tensor(values not kept by {self._by}, {known})"
+
+
+def without_values(tensor: Tensor, name: str) -> Tensor:
+    """Forget a tensor's values, so that their memory is freed; leaves keep theirs."""
+    data = tensor.data
+    if tensor.grad_fn is None or type(data) is not HostArray:
+        return tensor
+    forgotten = NotKept.__new__(NotKept)
+    forgotten._like = strided_view(_ZERO.view(data.dtype), data.shape, (0,) * data.ndim)
+    forgotten._by = name
+    forgotten.grad_fn = tensor.grad_fn
+    forgotten.requires_grad = True
+    forgotten.grad = forgotten._version = None
+    return forgotten

@@ -23,7 +23,7 @@ else:
 
 Self = TypeVar("Self", bound="Tensor")
 
-MaybeNone: TypeAlias = Any  # None at times, which who reads it knows; a type checker need not ask
+MaybeNone: TypeAlias = Any  # None at times; its reader knows when, a type checker need not ask
 
 # Recording an operation and writing in place draw from one count, so that backward can tell which
 # came first. Atomic: threads may build graphs side by side.
@@ -172,13 +172,12 @@ class Tensor(TensorMethods):
         return self.data.item()
 
     def numpy(self) -> Array:
-        """The data as a NumPy array, shared with the tensor.
+        """The data as a NumPy array, shared with the tensor: what NumPy and Matplotlib ask for.
 
-        ``numpy.asarray(tensor)``, NumPy's functions and Matplotlib's ask for it. Its ufuncs, as
-        ``numpy.exp``, refuse tensors: here they are methods, which have gradients. A tensor that
-        requires gradients, or lives on a GPU, says what to call before.
+        Ufuncs, as ``numpy.exp``, refuse tensors: here they are methods, which have gradients. A
+        tensor that requires gradients, or lives on a GPU, says what to call before.
         """
-        data = self.data  # which raises where an operation forgot it
+        data = self.data  # raises if an operation forgot it
         if self.requires_grad:
             raise RuntimeError("numpy: the tensor requires gradients; use detach().numpy()")
         if self.device != CPU:
@@ -192,7 +191,7 @@ class Tensor(TensorMethods):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """NumPy's functions compute with the values and give arrays, which have no gradient."""
         if args and args[0] is self and function.__name__ in ("shape", "ndim", "size"):
-            args = (self.data, *args[1:])  # whose answer needs no values
+            args = (self.data, *args[1:])  # the answer needs no values
         return function(*_with_values(args), **_with_values(kwargs))
 
     def copy_(self: Self, source: Any) -> Self:
@@ -208,7 +207,7 @@ class Tensor(TensorMethods):
         return self._write("zero_", 0)
 
     def _write(self: Self, name: str, values: Any) -> Self:
-        """Writing is not recorded, so a recorded result would no longer be what its graph says."""
+        """Write in place. Not into a recorded result: it would not be what its graph says."""
         if self.grad_fn is not None and is_grad_enabled():
             raise RuntimeError(
                 f"{name}: the tensor of shape {self.shape} is the recorded result of "

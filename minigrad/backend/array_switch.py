@@ -262,7 +262,7 @@ def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: 
     if 0 in shape:
         return xp.empty(shape, dtype=x.dtype)
     contiguous = x.flags.c_contiguous
-    if contiguous and xp is numpy:  # whose as_strided takes seven times as long, and checks nothing
+    if contiguous and xp is numpy:  # its as_strided takes seven times as long and checks nothing
         return numpy.ndarray(shape, x.dtype, x, first * x.itemsize, strides)
     if contiguous:
         x = x.reshape(-1)[first:]

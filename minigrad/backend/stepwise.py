@@ -1,4 +1,4 @@
-"""A context variable's value while a function runs: of a generator, at each of its steps.
+"""Run a function with another value of a context variable; a generator, at each of its steps.
 
 Between its steps a generator or coroutine lies still, while whoever takes its values goes on. The
 value is therefore set when a step begins, and the caller's own put back when it ends.
@@ -18,7 +18,7 @@ Inside = Callable[[Any], Any]
 
 
 class _Steps:
-    """The value during the steps of one call: what the function sets itself, it finds again."""
+    """Sets the value for each step of a call. What a step itself sets, the next one finds."""
 
     def __init__(self, variable: ContextVar[Any], inside: Inside) -> None:
         self._variable = variable
@@ -94,7 +94,7 @@ def run_inside(function: Function, variable: ContextVar[Any], inside: Inside) ->
 
 @types.coroutine
 def _stepwise(generator: Generator | Coroutine, steps: _Steps) -> Generator[Any, Any, Any]:
-    """Run a generator or coroutine step by step, and whoever it hands a value to in his own."""
+    """Run a generator or coroutine step by step; between the steps the caller's value holds."""
     try:
         with steps:
             produced = generator.send(None)

@@ -80,8 +80,7 @@ def is_number(value: object) -> bool:
 
 
 def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
-    """A tensor and a number to combine it with: the number as Python's, which leaves precision
-    alone, and the tensor made able to take it (see :func:`cast_for_number`)."""
+    """A tensor able to take a number (see :func:`cast_for_number`), and the number as Python's."""
     x = as_tensor(name, x)
     is_small = type(number) is float or (type(number) is int and abs(number) < 2**53)
     if is_small and x.data.dtype.kind == "f":  # most calls: nothing to do

@@ -5,9 +5,9 @@ With ``y = f(a, b)`` and g the gradient arriving at y, the gradients are ``g * d
 on a GPU it travels with the launch instead of as an array. Comparisons give booleans, which have no
 gradient: there is no operation to record.
 
-Backward passes are written with operators, ``gradient * b``. The first ones of this file are the
-exception: ``Mul()(gradient, b)`` is the same without looking at its arguments again, half a
-microsecond less, and most of a backward pass comes here.
+Backward passes are written with operators, ``gradient * b``. Those of the first operations here
+are the exception, since most of a backward pass comes here: ``Mul()(gradient, b)`` does the same
+without looking at its arguments again, which saves half a microsecond.
 """
 
 from __future__ import annotations
@@ -238,8 +238,8 @@ class Power(Operation):
 class Pow(Operation):
     """``y = a^b``: dy/da = b a^(b-1) (0 where b = 0), dy/db = y ln a (0 where a = 0 and b >= 0).
 
-    The exceptions are where the plain formulas are 0 times infinity: there the gradient is masked,
-    and numbers are put in that keep its own derivatives finite.
+    The exceptions are where the plain formulas give 0 times infinity. There the gradient is masked,
+    and 1 stands in for the base, which keeps further derivatives finite.
     """
 
     saves_output = True
@@ -295,7 +295,7 @@ def _comparable(name: str, number: Any, dtype: Any) -> float | int:
 
 
 def _compare(name: str, function: Callable[[Any, Any], Array], a: Any, b: Any) -> Tensor:
-    """A comparison of two tensors, or of one and a number, which is not rounded to its kind."""
+    """Compare two tensors, or one and a number, which is not rounded to the tensor's dtype."""
     if isinstance(a, Tensor) and is_number(b):
         a, b = a.data, _comparable(name, b, a.dtype)
         place = common_device(a)

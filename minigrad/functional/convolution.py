@@ -153,11 +153,12 @@ class Conv2d(Operation):
         return correlate(x, weight, self.geometry, bias)
 
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, *bias = self.saved
+        x, weight = self.saved[:2]
         needs = self.needs_input_grad
         by_x = ConvTranspose2d(self.geometry)(gradient, weight) if needs[0] else None
         by_weight = Conv2dWeightGrad(self.geometry)(x, gradient) if needs[1] else None
-        return by_x, by_weight, *(ChannelSum()(gradient) if needs[2] else None for _ in bias)
+        by_bias = [ChannelSum()(gradient) if need else None for need in needs[2:]]
+        return by_x, by_weight, *by_bias
 
 
 class ConvTranspose2d(Operation):
@@ -170,11 +171,12 @@ class ConvTranspose2d(Operation):
         return spread(y, weight, self.geometry, bias)
 
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        y, weight, *bias = self.saved
+        y, weight = self.saved[:2]
         needs = self.needs_input_grad
         by_y = Conv2d(self.geometry)(gradient, weight) if needs[0] else None
         by_weight = Conv2dWeightGrad(self.geometry)(gradient, y) if needs[1] else None
-        return by_y, by_weight, *(ChannelSum()(gradient) if needs[2] else None for _ in bias)
+        by_bias = [ChannelSum()(gradient) if need else None for need in needs[2:]]
+        return by_y, by_weight, *by_bias
 
 
 class Conv2dWeightGrad(Operation):
@@ -263,8 +265,9 @@ def conv2d(
     dilation = pair(name, "dilation", dilation)
     if not isinstance(padding, str):
         padding = pair(name, "padding", padding, minimum=0)
-    shapes = x.shape, weight.shape, biases[0].shape if biases else None
-    geometry = conv2d_geometry(*shapes, stride, padding, dilation, groups)
+    bias_shape = biases[0].shape if biases else None
+    options = stride, padding, dilation, groups
+    geometry = conv2d_geometry(x.shape, weight.shape, bias_shape, *options)
     x, is_single = batched(name, x)
     return unbatched(Conv2d(geometry)(x, weight, *biases), is_single)
 
@@ -294,8 +297,8 @@ def conv_transpose2d(
     padding : int or pair
         Rows and columns cut off each side of the result.
     output_padding : int or pair
-        Rows and columns added at its end, less than stride or dilation: of the sizes that conv2d
-        maps to this input, which one.
+        Rows and columns added at the end of the result. conv2d with a stride maps several sizes to
+        one: this says which is meant. Less than the stride or the dilation.
 
     Returns
     -------
@@ -319,7 +322,8 @@ def conv_transpose2d(
     padding = pair(name, "padding", padding, minimum=0)
     dilation = pair(name, "dilation", dilation)
     extra = pair(name, "output_padding", output_padding, minimum=0)
-    shapes = x.shape, weight.shape, biases[0].shape if biases else None
-    geometry = conv_transpose2d_geometry(*shapes, stride, padding, extra, dilation, groups)
+    bias_shape = biases[0].shape if biases else None
+    options = stride, padding, extra, dilation, groups
+    geometry = conv_transpose2d_geometry(x.shape, weight.shape, bias_shape, *options)
     x, is_single = batched(name, x)
     return unbatched(ConvTranspose2d(geometry)(x, weight, *biases), is_single)

@@ -31,10 +31,9 @@ class Matmul(Operation):
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         a, b = self.saved
         needs_a, needs_b = self.needs_input_grad
-        return (
-            Matmul()(gradient, _turned(b)) if needs_a else None,
-            Matmul()(_turned(a), gradient) if needs_b else None,
-        )
+        by_a = Matmul()(gradient, _turned(b)) if needs_a else None
+        by_b = Matmul()(_turned(a), gradient) if needs_b else None
+        return by_a, by_b
 
 
 class TransposedMatmul(Operation):
@@ -49,10 +48,9 @@ class TransposedMatmul(Operation):
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         a, b = self.saved
         needs_a, needs_b = self.needs_input_grad
-        return (
-            Matmul()(b, _turned(gradient)) if needs_a else None,
-            Matmul()(a, gradient) if needs_b else None,
-        )
+        by_a = Matmul()(b, _turned(gradient)) if needs_a else None
+        by_b = Matmul()(a, gradient) if needs_b else None
+        return by_a, by_b
 
 
 class Linear(Operation):
@@ -68,15 +66,12 @@ class Linear(Operation):
         return y
 
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, *bias = self.saved
+        x, weight = self.saved[:2]
         needs = self.needs_input_grad
-        gradients = [
-            Matmul()(gradient, weight) if needs[0] else None,
-            TransposedMatmul()(gradient, x) if needs[1] else None,
-        ]
-        if bias:
-            gradients.append(ChannelSum()(gradient) if needs[2] else None)
-        return tuple(gradients)
+        by_x = Matmul()(gradient, weight) if needs[0] else None
+        by_weight = TransposedMatmul()(gradient, x) if needs[1] else None
+        by_bias = [ChannelSum()(gradient) if need else None for need in needs[2:]]
+        return by_x, by_weight, *by_bias
 
 
 def matmul(a: Any, b: Any) -> Tensor:

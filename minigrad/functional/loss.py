@@ -113,7 +113,7 @@ def cross_entropy(
     reduction : str
         ``"none"``, ``"mean"`` (over the targets not ignored) or ``"sum"``.
     ignore_index : int
-        A class number whose places count nothing.
+        Targets with this class number do not count.
     label_smoothing : float
         Share of the probability, in [0, 1], spread evenly over all classes.
 

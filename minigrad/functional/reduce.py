@@ -4,9 +4,9 @@
 reduction's gradient has fewer dimensions than its input: it is reshaped to length-1 dimensions
 (``kept``) and left to broadcast.
 
-logsumexp, softmax and log_softmax are computed so that nothing overflows or is swallowed. The
-largest x is taken out first, ``ln sum e^x = m + ln sum e^(x - m)``, and its own 1 out of that sum:
-where one x dominates, the logarithm is of 1 and the little that the others add to it.
+logsumexp, softmax and log_softmax are computed so that nothing overflows or is swallowed. First the
+largest x, m, is taken out: ``ln sum e^x = m + ln sum e^(x - m)``. Its own term in the sum is then 1,
+and ``log1p`` of the others keeps them where they are small beside it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SumOfSquares(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
-        # Each training step comes here: written as in arithmetic.py. Of nothing: no matter.
+        # Each training step comes here, so it is written as the first ones in arithmetic.py.
         return Mul()(Scale(2 / max(self.divisor, 1))(gradient), x)
 
 
@@ -252,8 +252,8 @@ class Softmax(Operation):
 class LogSoftmax(Operation):
     """``y_i = x_i - ln sum_j e^(x_j)``: dy_i/dx_k = [i = k] - e^(y_k).
 
-    So the gradient of x_k is ``g_k - e^(y_k) sum_i g_i``. Of g_k that leaves ``1 - e^(y_k)``, which
-    is computed as such: a difference would lose it where k dominates.
+    So the gradient of x_k is ``g_k - e^(y_k) sum_i g_i``. The factor of g_k in it, ``1 - e^(y_k)``,
+    is computed by expm1: where k dominates, a difference would lose it.
     """
 
     saves_output = forgets_inputs = True

@@ -21,9 +21,10 @@ class Geometry:
     """Which input pixel meets which kernel element at which output pixel.
 
     Output row ``p`` meets kernel row ``i`` at input row ``stride * p + dilation * i - padding``;
-    columns likewise. Pixels outside the input count as zero. Both sizes are explicit, so neither
-    the remainder of a stride nor padding on the far side needs a word: what a window reads beyond
-    the last row is zero, and an input row that no window reaches has no gradient.
+    columns likewise. Pixels outside the input count as zero. Both sizes are explicit, so nothing
+    else has to say what a stride leaves over, or how far the image is padded on the far side: what
+    a window reads beyond the last row is zero, and an input row that no window reaches has no
+    gradient.
 
     "Input" and "output" are always those of ``conv2d``; ``conv_transpose2d`` goes from the output
     to the input.

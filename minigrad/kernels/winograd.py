@@ -243,7 +243,7 @@ def weight_gradient_at_points(x: Array, y: Array, geometry: Geometry) -> Array:
 
 
 def _step(geometry: Geometry) -> int:
-    """Rows of y in a tile, m: from one tile of x to the next."""
+    """Rows of y in a tile, m; tiles of x begin as many rows apart."""
     return COUNT + 1 - geometry.kernel_size[0]
 
 
@@ -254,7 +254,7 @@ def _tiles(geometry: Geometry) -> int:
 
 @lru_cache(maxsize=1024)
 def _whole_tiles(geometry: Geometry) -> Geometry:
-    """With an output of whole tiles."""
+    """The geometry with as many output rows as whole tiles have."""
     size = (_tiles(geometry) * _step(geometry), geometry.output_size[1])
     return replace(geometry, output_size=size)
 
@@ -302,7 +302,7 @@ def _values(
 ) -> Array:
     """A matrix (8, l) times tiles of x (H, N, W, C), l rows each: values (8, t, N, W, C).
 
-    With columns of zeros, so many, before and after those of each row.
+    ``zeros`` says how many columns of zeros come before and after those of each row.
     """
     xp = array_module(x)
     length = matrix.shape[1]

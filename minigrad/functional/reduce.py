@@ -5,8 +5,8 @@ reduction's gradient has fewer dimensions than its input: it is reshaped to leng
 (``kept``) and left to broadcast.
 
 logsumexp, softmax and log_softmax are computed so that nothing overflows or is swallowed. First the
-largest x, m, is taken out: ``ln sum e^x = m + ln sum e^(x - m)``. Its own term in the sum is then 1,
-and ``log1p`` of the others keeps them where they are small beside it.
+largest x, m, is taken out: ``ln sum e^x = m + ln sum e^(x - m)``. Its own term in the sum is then
+1, and ``log1p`` of the others keeps them where they are small beside it.
 """
 
 from __future__ import annotations

@@ -186,6 +186,7 @@ def captions(results: Results) -> dict[str, Caption]:
     numbers = results.numbers
     measured = table_of(results, "denoiser", "test_noise_std", "test_psnr_db")
     names, parameters = numbers["names"], numbers["parameters"]
+    everything = [INPUT, *names]
     narrow, wide = names[TRAINING_NOISES.index(MIDDLE)], names[-1]
     gain = measured[wide, MIDDLE] - measured[narrow, MIDDLE]
     is_best_at_its_own = all(
@@ -206,19 +207,11 @@ def captions(results: Results) -> dict[str, Caption]:
                 f"At the noise of the training the one without is {gain:.2f} dB better.": gain > 0,
                 f"At the noise of the training the one without is {-gain:.2f} dB worse.": gain < 0,
             },
-            [
-                f"PSNR in dB, {numbers['test_images']:,} test images",
-                *(f"σ = {noise:g}" for noise in SHOWN_NOISES),
-                "parameters",
-            ],
-            [
-                [
-                    name,
-                    *(f"{measured[name, noise]:.2f}" for noise in SHOWN_NOISES),
-                    parameters.get(name, ""),
-                ]
-                for name in [INPUT, *names]
-            ],
+            {
+                f"PSNR in dB, {numbers['test_images']:,} test images": everything,
+                **{f"σ = {n:g}": [measured[name, n] for name in everything] for n in SHOWN_NOISES},
+                "parameters": ["", *(parameters[name] for name in names)],
+            },
         ),
         "psnr_by_noise": Caption(
             "Every denoiser at every noise.",

@@ -253,33 +253,28 @@ def captions(results: Results) -> dict[str, Caption]:
                 "are as many latents as factors, and hardly beyond.": all(map(has_elbow, COUNTS)),
                 "There is no clear elbow.": not any(map(has_elbow, COUNTS)),
             },
-            ["error falls by a factor of", "from d = K - 1 to K", "from K to K + 1"],
-            [
-                [
-                    f"{'PCA' if model == 'PCA' else 'deep autoencoder'}, K = {count}",
-                    *(f"{math.exp(drop):.2f}" for drop in fall[count, model]),
-                ]
-                for count in COUNTS
-                for model in ("deep", "PCA")
-            ],
+            {
+                "error falls by a factor of": [f"{model}, K = {count}" for count, model in fall],
+                "from d = K - 1 to K": [math.exp(before) for before, _ in fall.values()],
+                "from K to K + 1": [math.exp(after) for _, after in fall.values()],
+            },
         )
     }
     for count in COUNTS:
         said[f"faces_{count}_factors"] = Caption(
-            f"Faces of K = {count} factors, and what comes back through d = {count} numbers.",
-            header=["error a pixel", "PCA", "deep"],
-            rows=[[f"d = {count}", *(error[count, model, count] for model in ("PCA", "deep"))]],
+            f"Faces of K = {count} factors, and what comes back through d = {count} numbers."
         )
     for count in COUNTS:
         explained = numbers[f"explained/{count}"]
         said[f"traversals_{count}_factors"] = Caption(
             "Along each principal axis of the latents, the others in the middle. Nothing in the "
             "loss asks for one factor a latent.",
-            header=["a linear map of the latents explains", "of the variance"],
-            rows=[
-                [name.replace("_", " "), f"{100 * share:.0f} %"]
-                for name, share in explained.items()
-            ],
+            table={
+                "a linear map of the latents explains": [
+                    name.replace("_", " ") for name in explained
+                ],
+                "of the variance": [f"{100 * share:.0f} %" for share in explained.values()],
+            },
         )
     return said
 

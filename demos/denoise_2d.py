@@ -261,30 +261,28 @@ def captions(results: Results) -> dict[str, Caption]:
                     curve["loss"] < curve["noisy_loss"] for curve in curves
                 )
             },
-            ["squared error", "noisy, a component", "denoised, a component", "denoised, a sample"],
-            [
-                [name, curve["noisy_loss"], curve["loss"], curve["loss_per_sample"]]
-                for name, curve in zip(NAMED_CURVES, curves, strict=True)
-            ],
+            {
+                "squared error": NAMED_CURVES,
+                "noisy, a component": [curve["noisy_loss"] for curve in curves],
+                "denoised, a component": [curve["loss"] for curve in curves],
+                "denoised, a sample": [curve["loss_per_sample"] for curve in curves],
+            },
         ),
         "posterior_mean": Caption(
             f"Six Gaussians on a ring, noise {numbers['mixture_noise_std']:g}: there the mean of "
             "all clean points that fit, E[x | x~], is known in closed form. No denoiser can have a "
             "smaller loss.",
             {f"The learnt answer misses it by {off:.1%} of the way it moves a point.": off < 0.25},
-            ["on test points", "learnt", "exact"],
-            [
-                ["loss a component", mixture["loss"], mixture["least_loss"]],
-                ["moves a point by, root mean square", "", mixture["rms_step"]],
-                ["is off by, root mean square", mixture["rms_error"], ""],
-            ],
+            {
+                "on test points": ["loss a component", "moves a point by", "is off by"],
+                "learnt": [mixture["loss"], "", mixture["rms_error"]],
+                "exact": [mixture["least_loss"], mixture["rms_step"], ""],
+            },
         ),
         "score": Caption(
             "The way to the answer, divided by the variance of the noise, is the gradient of the "
             f"noised log density. Drawn where that density holds {MASS:.0%} of its mass.",
             {f"The learnt one is off by {score_off:.1%}.": score_off < 0.25},
-            ["on test points", "root mean square"],
-            [["score", mixture["rms_score"]], ["learnt less exact", mixture["rms_score_error"]]],
         ),
     }
 

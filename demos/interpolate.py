@@ -227,11 +227,6 @@ def captions(results: Results) -> dict[str, Caption]:
                 "The walk leads away from the digits less in latent space than in pixel "
                 "space.": latents - decoded < pixels - images,
             },
-            ["mean distance", "at the ends", "half-way", "difference"],
-            [
-                ["latent space", decoded, latents, f"{latents - decoded:+.2f}"],
-                ["pixel space", images, pixels, f"{pixels - images:+.2f}"],
-            ],
         ),
     }
 

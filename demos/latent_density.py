@@ -258,6 +258,8 @@ def draw(results: Results) -> dict[str, Figure]:
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, sizes = results.numbers, results.numbers["sizes"]
+    far = [size["nearest_distance"] for size in sizes]
+    near = [size["nearest_distance_reconstructions"] for size in sizes]
     said = {
         "latent_pairs": Caption(
             "Dots and histograms are latents of test images, lines the diagonal Gaussian fitted to "
@@ -273,36 +275,27 @@ def captions(results: Results) -> dict[str, Caption]:
                     size["log_likelihood_full"] > size["log_likelihood_diagonal"] for size in sizes
                 )
             },
-            ["d", "training", "diagonal Gaussian", "full Gaussian", "largest correlation"],
-            [
-                [
-                    str(size["latent_size"]),
-                    spelled_epochs(size["epochs"]),
-                    f"{size['log_likelihood_diagonal']:.2f}",
-                    f"{size['log_likelihood_full']:.2f}",
-                    f"{size['largest_correlation']:.2f}",
-                ]
-                for size in sizes
-            ],
+            {
+                "d": [size["latent_size"] for size in sizes],
+                "training": [spelled_epochs(size["epochs"]) for size in sizes],
+                "diagonal Gaussian": [size["log_likelihood_diagonal"] for size in sizes],
+                "full Gaussian": [size["log_likelihood_full"] for size in sizes],
+                "largest correlation": [size["largest_correlation"] for size in sizes],
+            },
         ),
         "nearest": Caption(
             "Below each sample stands the training image nearest to it.",
             {
                 "Samples are farther from the training images than reconstructions are.": all(
-                    size["nearest_distance"] > 1.02 * size["nearest_distance_reconstructions"]
-                    for size in sizes
+                    sample > 1.02 * image for sample, image in zip(far, near, strict=True)
                 )
             },
-            ["d", "images", "distance of samples", "of reconstructed test images"],
-            [
-                [
-                    str(size["latent_size"]),
-                    size["nearest"],
-                    f"{size['nearest_distance']:.2f}",
-                    f"{size['nearest_distance_reconstructions']:.2f}",
-                ]
-                for size in sizes
-            ],
+            {
+                "d": [size["latent_size"] for size in sizes],
+                "images": [size["nearest"] for size in sizes],
+                "distance of samples": far,
+                "of reconstructed test images": near,
+            },
         ),
         "energy_distance": Caption(
             "Reconstructed training images are what samples would reach if the density of the "

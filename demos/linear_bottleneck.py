@@ -125,17 +125,15 @@ def captions(results: Results) -> dict[str, Caption]:
                 "Gradient descent has not reached PCA yet.": linear > 1.02 * pca,
                 "Gradient descent has come within 2 % of PCA.": 0.98 * pca < linear <= 1.02 * pca,
             },
-            [f"error on {numbers['test_images']:,} test images", "a pixel", "a sample"],
-            [
-                [
-                    f"linear network, {spelled_epochs(numbers['epochs'])} on "
-                    f"{numbers['train_images']:,} images",
-                    linear,
-                    linear * pixels,
+            {
+                f"error on {numbers['test_images']:,} test images": [
+                    f"linear, {spelled_epochs(numbers['epochs'])} on {numbers['train_images']:,}",
+                    "PCA",
+                    "ratio",
                 ],
-                ["PCA", pca, pca * pixels],
-                ["ratio", linear / pca, ""],
-            ],
+                "a pixel": [linear, pca, linear / pca],
+                "a sample": [linear * pixels, pca * pixels, ""],
+            },
         ),
         "error_by_epoch": Caption(
             "The linear network's error on test images after each epoch, and PCA's."

@@ -368,17 +368,13 @@ def captions(results: Results) -> dict[str, Caption]:
                     size["ratio"] < 1.001 and size["angle"] < 1 for size in sizes
                 )
             },
-            ["d", "loss a pixel", "loss a sample", "above PCA's by", "largest angle"],
-            [
-                [
-                    str(size["latent_size"]),
-                    size["loss"],
-                    size["loss_per_sample"],
-                    f"{size['ratio'] - 1:.1e}",
-                    f"{size['angle']:.3f}°",
-                ]
-                for size in sizes
-            ],
+            {
+                "d": LATENT_SIZES,
+                "loss a pixel": [size["loss"] for size in sizes],
+                "loss a sample": [size["loss_per_sample"] for size in sizes],
+                "above PCA's by": [f"{size['ratio'] - 1:.1e}" for size in sizes],
+                "largest angle": [f"{size['angle']:.3f}°" for size in sizes],
+            },
         ),
         "columns": Caption(
             "The decoder's columns are another basis than the principal components. Projecting the "
@@ -397,23 +393,6 @@ def captions(results: Results) -> dict[str, Caption]:
                 "Without centring the descent finds another subspace, that of the uncentred "
                 "singular value decomposition.": to_svd < 1 < to_pca,
             },
-            ["", "loss / least possible", "largest angle"],
-            [
-                *(
-                    [
-                        f"minibatches, d = {MINIBATCH_SIZE}, seed {n['seed']}",
-                        f"{n['ratio']:.4f}",
-                        f"{n['angle']:.1f}°",
-                    ]
-                    for n in minibatches
-                ),
-                [f"not centred, d = {UNCENTRED_SIZE}, to PCA", "", f"{to_pca:.2f}°"],
-                [
-                    f"not centred, d = {UNCENTRED_SIZE}, to the uncentred SVD",
-                    f"{numbers['uncentred']['ratio']:.4f}",
-                    f"{to_svd:.2f}°",
-                ],
-            ],
         ),
         "pca_error": Caption("What PCA leaves of test images: the error that others have to beat."),
     }

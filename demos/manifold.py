@@ -252,6 +252,7 @@ def captions(results: Results) -> dict[str, Caption]:
     curve, ring = numbers["s_curve"], numbers["circle"]
     across = numbers["noise_std"] ** 2 / 2  # of the noise's two components the one across the curve
     correlation = curve["rank_correlation"]
+    losses = numpy.array([curve["loss"], across, curve["pca_loss"]])
     return {
         "manifold": Caption(
             "Left: the data and the curve they were drawn along. Middle: the decoded curve, and "
@@ -261,12 +262,15 @@ def captions(results: Results) -> dict[str, Caption]:
                 "One number a point is enough: what is lost is little more than the noise across "
                 "the curve.": curve["loss"] < 1.5 * across,
             },
-            [f"S-curve, {spelled_epochs(numbers['epochs'])}", "a component", "a sample"],
-            [
-                ["autoencoder, d = 1", curve["loss"], curve["loss_per_sample"]],
-                ["noise across the curve", across, 2 * across],
-                ["PCA, the best straight line", curve["pca_loss"], 2 * curve["pca_loss"]],
-            ],
+            {
+                f"S-curve, {spelled_epochs(numbers['epochs'])}": [
+                    "autoencoder, d = 1",
+                    "noise across the curve",
+                    "PCA, the best straight line",
+                ],
+                "a component": losses,
+                "a sample": 2 * losses,
+            },
         ),
         "coordinate": Caption(
             "Of the closed curve the rank of z is drawn: z leaps at the cut.",
@@ -283,15 +287,11 @@ def captions(results: Results) -> dict[str, Caption]:
             "A line cannot be bent into a closed curve without a cut. Look for the place where "
             "neighbouring points get distant z.",
             {
-                "The open curve needs none; the cut costs the closed one.": curve["loss"]
-                < 1.5 * across
+                "The cut costs something: the loss is "
+                f"{ring['loss'] / across:.1f} times the noise across the curve, on the open curve "
+                f"{curve['loss'] / across:.1f} times.": curve["loss"] < 1.5 * across
                 and ring["loss"] > 1.1 * curve["loss"]
             },
-            ["in units of the noise across the curve", "loss"],
-            [
-                ["S-curve, open", f"{curve['loss'] / across:.2f}"],
-                ["circle, closed", f"{ring['loss'] / across:.2f}"],
-            ],
         ),
     }
 

@@ -87,6 +87,12 @@ MARKS = {
     "absolute": ("absolute loss, learnt", "^", "purple", 110),
 }
 
+DISTANCES = {
+    "error_to_mean": "squared loss is off the mean by",
+    "error_to_median": "absolute loss is off the median by",
+    "spread": "the posterior's spread",
+}
+
 CORRUPTION = EraseHalf("top")
 NEIGHBOURS = 30
 SHOWN = 8
@@ -321,7 +327,7 @@ def needs(options: Options, found: Results) -> Needs:
                     "noisy": [FINITE, FINITE],
                     "weights": [FINITE, ...],
                     "relative_density": dict.fromkeys(answers, FINITE),
-                    **dict.fromkeys(("error_to_mean", "error_to_median", "spread"), FINITE),
+                    **dict.fromkeys(DISTANCES, FINITE),
                 }
                 for case in CASES
             },
@@ -396,7 +402,7 @@ def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, digits = results.numbers, results.numbers["digits"]
     density = {case: numbers[case]["relative_density"] for case in CASES}
-    squared, absolute = digits["squared"], digits["absolute"]
+    squared = digits["squared"]
     answers_with_mean = all(
         density[case]["squared"] < 0.01
         and numbers[case]["error_to_mean"] < 0.1 * numbers[case]["spread"]
@@ -415,22 +421,15 @@ def captions(results: Results) -> dict[str, Caption]:
                 "Absolute loss finds one of two modes, but of three modes none.": finds_one_of_two
                 and finds_none_of_three,
             },
-            ["density, 1 at a typical clean point", *CASES],
-            [
-                *(
-                    [name, *(f"{density[case][answer]:.1e}" for case in CASES)]
-                    for answer, (name, *_) in MARKS.items()
-                ),
-                [
-                    "squared loss is off the mean by",
-                    *(numbers[case]["error_to_mean"] for case in CASES),
-                ],
-                [
-                    "absolute loss is off the median by",
-                    *(numbers[case]["error_to_median"] for case in CASES),
-                ],
-                ["the posterior's spread", *(numbers[case]["spread"] for case in CASES)],
-            ],
+            {
+                "density, 1 at a typical clean point": [name for name, *_ in MARKS.values()]
+                + list(DISTANCES.values()),
+                **{
+                    case: [f"{density[case][answer]:.1e}" for answer in MARKS]
+                    + [numbers[case][distance] for distance in DISTANCES]
+                    for case in CASES
+                },
+            },
         ),
         "digits": Caption(
             f"The upper half is erased ({numbers['train_images']:,} training images, "
@@ -445,27 +444,27 @@ def captions(results: Results) -> dict[str, Caption]:
                 < min(other_errors),
                 "Its answer is a blur.": 2 * squared["gradient_energy"] < digits["gradient_energy"],
             },
-            ["in the erased half", "squared loss", "absolute loss", "matches' mean", "real digits"],
-            [
-                *(
-                    [f"squared error to {what}", squared[error], absolute[error], "", ""]
-                    for error, what in ERRORS.items()
-                ),
-                [
+            {
+                "in the erased half": [
+                    *(f"squared error to {what}" for what in ERRORS.values()),
                     "gradient energy",
-                    squared["gradient_energy"],
-                    absolute["gradient_energy"],
-                    digits["average_gradient_energy"],
-                    digits["gradient_energy"],
-                ],
-                [
                     "mid-grey pixels",
-                    f"{squared['mid_grey']:.1%}",
-                    f"{absolute['mid_grey']:.1%}",
-                    "",
+                ],
+                **{
+                    f"{name} loss": [
+                        *(digits[name][error] for error in ERRORS),
+                        digits[name]["gradient_energy"],
+                        f"{digits[name]['mid_grey']:.1%}",
+                    ]
+                    for name in ("squared", "absolute")
+                },
+                "matches' mean": ["", "", "", digits["average_gradient_energy"], ""],
+                "real digits": [
+                    *("", "", ""),
+                    digits["gradient_energy"],
                     f"{digits['mid_grey']:.1%}",
                 ],
-            ],
+            },
         ),
     }
 

@@ -253,8 +253,10 @@ def captions(results: Results) -> dict[str, Caption]:
         figure: Caption(
             texts[figure],
             {"The autoencoder fills in best.": all(map(is_best, kinds))},
-            ["filled in by: PSNR in dB", *kinds],
-            [[name, *(f"{measured[kind, name]:.2f}" for kind in kinds)] for name in names],
+            {
+                "PSNR in dB, filled in by": names,
+                **{kind: [measured[kind, name] for name in names] for kind in kinds},
+            },
         )
         for figure, kinds in _figures(numbers["kinds"]).items()
     }

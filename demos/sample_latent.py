@@ -114,7 +114,7 @@ def draw(results: Results) -> dict[str, Figure]:
 
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
-    numbers = results.numbers
+    numbers, fits = results.numbers, results.numbers["fits"]
     said = {
         "samples": Caption(
             "A mean and a standard deviation for each latent, fitted to "
@@ -122,20 +122,16 @@ def captions(results: Results) -> dict[str, Caption]:
             "of them chosen. Beside test images, look for strokes that end nowhere, closed blots "
             "and shapes between two digits. How well images are reconstructed and how well samples "
             "look are two questions; the next section measures the second.",
-            header=["d", "training", "smallest std", "largest std", "error of reconstructions"],
-            rows=[
-                [
-                    str(fit["latent_size"]),
-                    spelled_epochs(fit["epochs"]),
-                    fit["std_smallest"],
-                    fit["std_largest"],
-                    fit["test_mse"],
-                ]
-                for fit in numbers["fits"]
-            ],
+            table={
+                "d": [fit["latent_size"] for fit in fits],
+                "training": [spelled_epochs(fit["epochs"]) for fit in fits],
+                "smallest std": [fit["std_smallest"] for fit in fits],
+                "largest std": [fit["std_largest"] for fit in fits],
+                "error of reconstructions": [fit["test_mse"] for fit in fits],
+            },
         )
     }
-    for fit in numbers["fits"]:
+    for fit in fits:
         size = fit["latent_size"]
         said[f"samples_d{size}"] = Caption(
             f"All {len(results.arrays[f'samples/{size}'])} samples at d = {size}."

@@ -110,6 +110,7 @@ def compute(run: Run[Options]) -> Results:
         "test_images": len(clean),
         "test_images_by_noise": len(few),
         "noisy_psnr_db": psnr(noisy, clean),
+        "mean_psnr_db": psnr(numpy.broadcast_to(train.mean(axis=0), clean.shape), clean),
         "denoised_psnr_db": rows[-1]["test_psnr_db"],
     }
     return Results(arrays, numbers, rows)
@@ -129,8 +130,7 @@ def needs(options: Options, found: Results) -> Needs:
             "latent_size": options.latent_size,
             "epochs": options.epochs,
             **dict.fromkeys(("train_images", "test_images", "test_images_by_noise"), COUNT),
-            "noisy_psnr_db": NUMBER,
-            "denoised_psnr_db": NUMBER,
+            **{f"{what}_psnr_db": NUMBER for what in ("noisy", "mean", "denoised")},
         },
         epoch_rows(options.epochs, test_psnr_db=NUMBER),
     )
@@ -171,25 +171,21 @@ def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers = results.numbers
     levels, measured = results.arrays["noise_levels"], results.arrays["psnr_by_level"]
-    noisy, denoised = numbers["noisy_psnr_db"], numbers["denoised_psnr_db"]
+    noisy, mean, denoised = (numbers[f"{what}_psnr_db"] for what in ("noisy", "mean", "denoised"))
     gains = measured[:, 1] - measured[:, 0]
     trained_on, size = numbers["noise_std"], numbers["latent_size"]
     bottleneck = f"with d = {size}" if size else "without a bottleneck"
     return {
         "digits": Caption(
-            f"Test digits, with noise of standard deviation {trained_on:g}, and what a denoiser "
+            f"Test images, with noise of standard deviation {trained_on:g}, and what a denoiser "
             f"{bottleneck} makes of them after {spelled_epochs(numbers['epochs'])} on "
-            f"{numbers['train_images']:,} images.",
+            f"{numbers['train_images']:,} images. PSNR on {numbers['test_images']:,} test images: "
+            f"{noisy:.2f} dB noisy, {denoised:.2f} dB denoised, {mean:.2f} dB for the mean "
+            "training image.",
             {
                 "The strokes come back where the noise hid them, a little soft: squared loss gives "
-                "the mean of all digits that could lie under the noise.": denoised > noisy + 3,
+                "the mean of all digits that could lie under the noise.": denoised > mean + 1,
             },
-            ["PSNR in dB", f"{numbers['test_images']:,} test images"],
-            [
-                ["noisy", f"{noisy:.2f}"],
-                ["denoised", f"{denoised:.2f}"],
-                ["gain", f"{denoised - noisy:+.2f}"],
-            ],
         ),
         "psnr_by_epoch": Caption(
             "What the denoiser reaches on test images after each epoch.",
@@ -201,11 +197,6 @@ def captions(results: Results) -> dict[str, Caption]:
                 "It gains more, the more noise there is.": (numpy.diff(gains) > 0).all(),
                 f"At a noise of {levels[0]:g} it does more harm than the noise.": gains[0] < 0,
             },
-            ["noise", "noisy, dB", "denoised, dB", "gain, dB"],
-            [
-                [f"{level:g}", f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}"]
-                for level, (before, after) in zip(levels, measured, strict=True)
-            ],
         ),
     }
 

@@ -6,11 +6,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
-__all__ = ["Caption", "Entry", "said_in_text", "text_table", "written"]
+import numpy
 
-Entry = str | int | float
-"""An entry of a table: see :func:`written`."""
+__all__ = ["Caption", "Table", "said_in_text", "text_table", "written"]
+
+Table = Mapping[str, Sequence[Any] | numpy.ndarray]
+"""Columns by their headings; how an entry is written, :func:`written` says."""
 
 _LINE = 88  # characters of a line of text in a terminal
 
@@ -20,8 +23,8 @@ class Caption:
     """What stands below a figure.
 
     ``text`` says what is drawn: it is true whatever was measured. ``claims`` are sentences, each
-    with whether the numbers bear it out: only those that hold are said. ``header`` and ``rows`` are
-    a table of the numbers themselves.
+    with whether the numbers bear it out: only those that hold are said. ``table`` shows the numbers
+    themselves.
 
     >>> gain = -0.3
     >>> Caption("The error after each epoch.", {"It falls.": gain > 0, "It rises.": gain < 0}).said
@@ -30,8 +33,7 @@ class Caption:
 
     text: str
     claims: Mapping[str, bool] = field(default_factory=dict)
-    header: Sequence[str] = ()
-    rows: Sequence[Sequence[Entry]] = ()
+    table: Table = field(default_factory=dict)
 
     @property
     def said(self) -> str:
@@ -40,18 +42,18 @@ class Caption:
 
     def html(self) -> str:
         """The caption as a paragraph and a table."""
-        if not self.rows:
+        if not self.table:
             return f"<p>{escape(self.said)}</p>"
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.header)
+        header, *rows = _rows(self.table)
+        head = "".join(f"<th>{escape(name)}</th>" for name in header)
         body = "\n".join(
-            "<tr>" + "".join(f"<td>{escape(written(entry))}</td>" for entry in row) + "</tr>"
-            for row in self.rows
+            "<tr>" + "".join(f"<td>{escape(entry)}</td>" for entry in row) + "</tr>" for row in rows
         )
         table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
         return f'<p>{escape(self.said)}</p><div class="numbers">{table}</div>'
 
 
-def written(entry: Entry) -> str:
+def written(entry: Any) -> str:
     """An entry of a table as text: a count with commas, a measurement to four digits.
 
     >>> written(60_000), written(0.0123456), written("S-curve")
@@ -59,26 +61,33 @@ def written(entry: Entry) -> str:
     """
     if isinstance(entry, str):
         return entry
-    return f"{entry:,}" if isinstance(entry, int) else f"{entry:#.4g}".rstrip(".")
+    is_count = isinstance(entry, int | numpy.integer)
+    return f"{entry:,}" if is_count else f"{entry:#.4g}".rstrip(".")
 
 
-def text_table(header: Sequence[str], rows: Sequence[Sequence[Entry]]) -> list[str]:
+def _rows(table: Table) -> list[list[str]]:
+    """The header, and the rows below it."""
+    columns = [[heading, *map(written, entries)] for heading, entries in table.items()]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def text_table(table: Table) -> str:
     """A table in lines of text: the first column flush left, the others flush right.
 
-    >>> print(*text_table(["layer", "parameters"], [["Linear", 25_120], ["ReLU", ""]]), sep="\\n")
+    >>> print(text_table({"layer": ["Linear", "ReLU"], "parameters": [25_120, ""]}))
     layer   parameters
     Linear      25,120
     ReLU
     """
-    entries = [list(header), *([written(entry) for entry in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*entries, strict=True)]
-    return [
+    rows = _rows(table)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
         "  ".join(
             text.ljust(width) if i == 0 else text.rjust(width)
             for i, (text, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in entries
-    ]
+        for row in rows
+    )
 
 
 def said_in_text(captions: Mapping[str, Caption]) -> str:
@@ -86,7 +95,6 @@ def said_in_text(captions: Mapping[str, Caption]) -> str:
     parts = []
     for name, caption in captions.items():
         parts.append(textwrap.fill(f"{name}: {caption.said}", _LINE))
-        if caption.rows:
-            table = "\n".join(text_table(caption.header, caption.rows))
-            parts.append(textwrap.indent(table, "    "))
+        if caption.table:
+            parts.append(textwrap.indent(text_table(caption.table), "    "))
     return "\n".join(parts) + "\n"

@@ -41,7 +41,7 @@ def text_of(element):
 
 
 def test_a_section_holds_all_its_parts(figure):
-    caption = Caption("Goes up.", header=["of 1 < 2", "rise"], rows=[["curve", 1.5]])
+    caption = Caption("Goes up.", table={"of 1 < 2": ["curve"], "rise": [1.5]})
     root = ElementTree.fromstring(a_section([figure], {"curve": caption}))
     assert root.attrib["id"] == "curve"
     assert text_of(root.find("h2")) == "A curve & more"

@@ -73,18 +73,7 @@ class Options(CommonOptions):
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Explore latents from the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status, as of the lecture's sections.
-    """
+    """Explore latents from the command line; gives the exit status."""
     parser = build_parser(
         f"{NAME}.py",
         "Moves the latents of an autoencoder by hand and decodes them. Trains one first, or takes "
@@ -176,27 +165,12 @@ def _explore(run: Run[Options], headless: bool) -> None:
 def contact_sheets(
     model: nn.Module, images: numpy.ndarray, density: DiagonalGaussian, rng: numpy.random.Generator
 ) -> dict[str, Figure]:
-    """What a hand would find in the window, as pictures.
+    """What a hand would find in the window, as pictures of images (N, 1, H, W) and of the density.
 
-    Parameters
-    ----------
-    model : nn.Module
-        With ``encode`` and ``decode``.
-    images : numpy.ndarray (N, 1, H, W)
-        At least two.
-    density : DiagonalGaussian
-        Of the training latents.
-    rng : numpy.random.Generator
+    ``contact_sheet``: each of the latents of largest spread moved from -3 to 3 standard deviations
+    about the mean, the way between two test images, and samples; at d = 2 also ``plane``: the
+    decoded plane.
 
-    Returns
-    -------
-    dict of str to matplotlib.figure.Figure
-        ``contact_sheet``: each of the latents of largest spread moved from -3 to 3 standard
-        deviations about the mean, the way between two test images, and samples; at d = 2 also
-        ``plane``: the decoded plane.
-
-    Examples
-    --------
     >>> images, rng = numpy.zeros((4, 1, 28, 28), "float32"), numpy.random.default_rng(0)
     >>> density = DiagonalGaussian([0.0] * 2, [1.0] * 2)
     >>> sorted(contact_sheets(AutoEncoder(2), images, density, rng))

@@ -48,23 +48,8 @@ SHARES = numpy.linspace(0, 1, 11)
 
 
 def interpolate(start: numpy.ndarray, end: numpy.ndarray, shares: numpy.ndarray) -> numpy.ndarray:
-    """The points a z + (1 - a) z' on the straight line from z' (a = 0) to z (a = 1).
+    """The points a z + (1 - a) z' between z', the start (N, ...), and z, the end: (N, shares, ...).
 
-    Parameters
-    ----------
-    start : numpy.ndarray (N, ...)
-        The points z', latents or images.
-    end : numpy.ndarray (N, ...)
-        The points z.
-    shares : numpy.ndarray (S,)
-        The values of a.
-
-    Returns
-    -------
-    numpy.ndarray (N, S, ...), float32
-
-    Examples
-    --------
     >>> start, end = numpy.zeros((1, 2)), numpy.ones((1, 2))
     >>> interpolate(start, end, numpy.array([0.0, 0.25, 1.0]))[0, 1]
     array([0.25, 0.25], dtype=float32)
@@ -74,25 +59,8 @@ def interpolate(start: numpy.ndarray, end: numpy.ndarray, shares: numpy.ndarray)
 
 
 def choose_pairs(labels: numpy.ndarray, count: int, rng: numpy.random.Generator) -> numpy.ndarray:
-    """Places of pairs of different classes, drawn at random.
+    """Places (count, 2) of pairs of different classes, drawn at random.
 
-    Parameters
-    ----------
-    labels : numpy.ndarray (N,)
-    count : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    numpy.ndarray (count, 2)
-
-    Raises
-    ------
-    ValueError
-        If all labels are the same.
-
-    Examples
-    --------
     >>> choose_pairs(numpy.array([3, 3, 5]), 2, numpy.random.default_rng(0)).max(axis=1)
     array([2, 2])
     """

@@ -140,24 +140,12 @@ def _measure(
 
 
 def pair_divergences(latents: numpy.ndarray, density: DiagonalGaussian) -> numpy.ndarray:
-    """How far each pair of latents is from the density: a Kullback-Leibler divergence.
+    """How far each pair of latents is from the density, (d, d): a Kullback-Leibler divergence in
+    nats.
 
     Of the latents' histogram over 24 x 24 cells within 4 standard deviations, from the density's
     share of each cell. Coarse, and biased upwards where latents are few: meant for ranking pairs.
-    On the host, with scipy's distribution function.
 
-    Parameters
-    ----------
-    latents : numpy.ndarray (N, d)
-    density : DiagonalGaussian
-
-    Returns
-    -------
-    numpy.ndarray (d, d)
-        Symmetric, in nats; 0 on the diagonal.
-
-    Examples
-    --------
     >>> z = numpy.random.default_rng(0).normal(size=(5_000, 3))
     >>> z[:, 2] = z[:, 0]
     >>> int(pair_divergences(z, DiagonalGaussian().fit(z)).argmax())

@@ -46,18 +46,7 @@ FRAGMENT = "section.html"
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the lecture from the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status, as that of :func:`autoencoder.lecture.section.main`.
-    """
+    """Run the lecture from the command line; gives the exit status, as a section does."""
     parser = build_parser(f"{NAME}.py", DESCRIPTION)
     options, given = parse(parser, CommonOptions, arguments)
 

@@ -100,17 +100,6 @@ def layer_table(model: AutoEncoder) -> list[dict[str, Any]]:
 
     A layer without parameters that keeps the shape, an activation, shares its predecessor's row.
 
-    Parameters
-    ----------
-    model : AutoEncoder
-
-    Returns
-    -------
-    list of dict
-        ``part, layer, shape, parameters`` of each.
-
-    Examples
-    --------
     >>> layer_table(AutoEncoder(8))[1]["layer"]
     'Conv2d(1, 32, kernel_size=(5, 5), stride=(1, 1)), ReLU'
     """

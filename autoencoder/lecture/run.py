@@ -44,18 +44,8 @@ _Options = TypeVar("_Options", bound=CommonOptions)
 class Run(Generic[_Options]):
     """What a section's computation works with.
 
-    Parameters
-    ----------
-    name : str
-        The demo's name.
-    options : CommonOptions
-        Of the demo's own class.
-    folder : path-like
-        Where its files go; made if missing.
-    models : path-like
-        Where trained models are kept, for all sections that use the same.
-    quiet : bool
-        Show no progress.
+    ``name`` is the demo's, ``folder`` is where its files go (made if missing), ``models`` where
+    trained models are kept for all sections that use the same. A quiet run shows no progress.
     """
 
     def __init__(
@@ -84,13 +74,7 @@ class Run(Generic[_Options]):
         return {"demo": self.name, **values}
 
     def write_configuration(self) -> None:
-        """Make the folder and write ``config.json`` into it.
-
-        Raises
-        ------
-        OSError
-            If that cannot be done.
-        """
+        """Make the folder and write ``config.json`` into it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({**self.configuration, "device": self.options.device}, indent=2)
         atomic_write(self.folder / CONFIGURATION, text + "\n")
@@ -98,15 +82,8 @@ class Run(Generic[_Options]):
     def hold(self, folder: str | os.PathLike[str]) -> None:
         """Make a folder, and keep other runs out of it until :meth:`release`.
 
-        The lock is the operating system's: it is free again when the process is gone, however it
-        ended. On a file system that knows no locks the folder is not held.
-
-        Raises
-        ------
-        OptionError
-            If another run holds it.
-        OSError
-            If it cannot be made or written to.
+        OptionError if another run holds it. The lock is the operating system's: it is free again
+        when the process is gone, however it ended. On a file system without locks nothing is held.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,13 +103,8 @@ class Run(Generic[_Options]):
     def dataset(self) -> datasets.Dataset:
         """MNIST, or what ``--data`` names.
 
-        Raises
-        ------
-        DataError
-            If it is not there or not what it should be.
-        OptionError
-            If a split of it is empty, or its images are not of a size that the lecture's networks
-            take.
+        DataError if it is not there or not what it should be; OptionError if a split of it is
+        empty, or its images are not of a size that the lecture's networks take.
         """
         if self._dataset is None:
             options = self.options
@@ -151,24 +123,14 @@ class Run(Generic[_Options]):
             self.limited.add(key)
 
     def require(self, key: str, least: int, reason: str) -> None:
-        """Refuse an option that counts too little for what is computed.
-
-        Raises
-        ------
-        OptionError
-        """
+        """Refuse an option that counts too little for what is computed."""
         value = vars(self.options)[key]
         if value < least:
             name = key.replace("_", "-")
             raise OptionError(f"--{name}: {reason} needs at least {least}, not {value}")
 
     def require_components(self, count: int) -> None:
-        """Refuse images that are too few, or too small, for PCA with so many components.
-
-        Raises
-        ------
-        OptionError
-        """
+        """Refuse images that are too few, or too small, for PCA with so many components."""
         pixels = self.dataset.train_images[0].size
         if count > pixels:
             raise OptionError(f"--latent-size: PCA of {pixels} pixels has no {count} components")
@@ -177,16 +139,7 @@ class Run(Generic[_Options]):
     def require_images(self, train: int = 1, test: int = 1, reason: str = "training") -> None:
         """Lower the options that count images to the images there are; refuse too few of them.
 
-        Parameters
-        ----------
-        train, test : int
-            How many must be there. The same image twice counts once: it is nothing new to a fit.
-        reason : str
-            What needs them.
-
-        Raises
-        ------
-        OptionError
+        The same image twice counts once: it is nothing new to a fit. ``reason`` is what needs them.
         """
         splits = {
             "train_images": (self.dataset.train_images, train),
@@ -252,36 +205,14 @@ class Run(Generic[_Options]):
         own: bool = False,
         quiet: bool = False,
     ) -> tuple[Model, list[Row]]:
-        """A trained model: trained now, gone on with, or read if it is there already.
+        """A trained model, and the metrics of its epochs: trained now, gone on with, or read.
 
-        Models are kept by name and by everything that decides the result, so sections that need
-        the same model share it, and a run that was stopped goes on where it was.
-
-        Parameters
-        ----------
-        name : str
-            What it is called, in its folder's name and the progress bar.
-        make_model : callable
-            Gives the model; its weights are drawn from the settings' seed.
-        samples : numpy.ndarray
-            (N, ...) training samples.
-        settings : TrainingSettings, optional
-            By default those of the options.
-        corruption, targets, loss, evaluate
-            As for :func:`autoencoder.training.train`.
-        tested_on : numpy.ndarray, optional
-            What ``evaluate`` measures on. The metrics are kept with the model, so a model that was
-            measured on other samples is another one.
-        own : bool
-            Keep it in the run's own folder rather than among the shared models.
-        quiet : bool
-            Show no progress: for a model that takes seconds, one of many.
-
-        Returns
-        -------
-        model : nn.Module
-        rows : list of dict
-            The metrics of its epochs.
+        Models are kept by name and by everything that decides the result. So sections that need the
+        same model share it, and a run that was stopped goes on where it was. The weights are drawn
+        from the settings' seed. ``corruption``, ``targets``, ``loss`` and ``evaluate`` are as for
+        :func:`autoencoder.training.train`. The metrics are kept with the model: one that was
+        ``tested_on`` other samples is another one. An ``own`` model lies in the run's folder rather
+        than among the shared ones. A ``quiet`` training shows no progress: it takes seconds.
         """
         settings = settings or self.settings()
         manual_seed(settings.seed)
@@ -371,12 +302,7 @@ def in_use(folder: str | os.PathLike[str]) -> bool:
 
 
 def require_free(folder: str | os.PathLike[str]) -> None:
-    """Refuse a folder that a live run holds.
-
-    Raises
-    ------
-    OptionError
-    """
+    """Refuse a folder that a live run holds."""
     if in_use(folder):
         raise _is_live(folder)
 

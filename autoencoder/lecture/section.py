@@ -108,12 +108,7 @@ class Section:
     def read(self, run: Run[Any]) -> Results:
         """The results of an earlier run of the same configuration.
 
-        Raises
-        ------
-        CheckpointError
-            If the file is damaged, of another configuration, or lacks something.
-        FileNotFoundError
-            If there is none.
+        CheckpointError if the file is damaged, of another configuration, or lacks something.
         """
         needs = None if self.needs is None else functools.partial(self.needs, run.options)
         return Results.load(run.folder / RESULTS, run.configuration, needs)
@@ -129,26 +124,10 @@ class Section:
 
 
 def compute_and_write(section: Section, run: Run[Any], replot: bool = False) -> Results:
-    """Compute a section (or read what was computed), then write its files.
+    """Compute a section, or read what a run of the same configuration computed; write its files.
 
     Into the run's folder go ``config.json``, ``results.npz``, ``metrics.csv``, ``summary.txt`` and
-    a PNG and an SVG of every figure.
-
-    Parameters
-    ----------
-    section : Section
-    run : Run
-    replot : bool
-        Only draw what an earlier run of the same configuration computed.
-
-    Returns
-    -------
-    Results
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing was computed yet that could be replotted.
+    a PNG and an SVG of every figure. FileNotFoundError if there is nothing to replot.
     """
     if replot:
         results = section.read(run)
@@ -176,19 +155,10 @@ def write_outputs(section: Section, run: Run[Any], results: Results) -> list[Pat
 
 @command
 def main(section: Section, arguments: Sequence[str] | None = None) -> int:
-    """Run a section from the command line.
+    """Run a section from the command line; the arguments are by default those of the process.
 
-    Parameters
-    ----------
-    section : Section
-    arguments : sequence of str, optional
-        By default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status: 0, 1 if the run failed, 2 for a mistake on the command line (one line on
-        standard error says which), 130 or 143 after Ctrl-C or SIGTERM.
+    Gives the exit status: 0, 1 if the run failed, 2 for a mistake on the command line (one line on
+    standard error says which), 130 or 143 after Ctrl-C or SIGTERM.
     """
     parser = section.parser()
     options, given = parse(parser, section.options, arguments)
@@ -209,17 +179,9 @@ def prepare_run(
 ) -> Run[Any]:
     """Choose the folder of a demo's run, and find out what cannot work before writing anything.
 
-    The folder is held by this run from then on.
-
-    Raises
-    ------
-    OptionError
-        For options that conflict, a device that cannot be used, a folder in use, data that are too
-        few for what is computed.
-    DataError
-        For data that cannot be read.
-    OSError
-        For a folder that cannot be written.
+    The folder is held by this run from then on. OptionError for options that conflict, a device
+    that cannot be used, a folder in use, data that are too few for what is computed; DataError for
+    data that cannot be read; OSError for a folder that cannot be written.
     """
     try:
         device(options.device)
@@ -259,13 +221,7 @@ def prepare_run(
 
 
 def fit_to_data(run: Run[Any], check: Callable[[Run[Any]], None] | None) -> None:
-    """Lower a run's options to what its data hold, or refuse them; nothing is written.
-
-    Raises
-    ------
-    OptionError, DataError
-        If the data cannot be read, or are too few or of another size than what is computed needs.
-    """
+    """Lower a run's options to what its data hold, or refuse them; nothing is written."""
     options = vars(run.options)
     if options["data"] is not None:
         _ = run.dataset
@@ -285,12 +241,8 @@ def _require_new(folder: Path) -> None:
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
-    """What an earlier run wrote into its ``config.json``, which by now may be anything.
-
-    Raises
-    ------
-    OptionError
-        If it is not that.
+    """What an earlier run wrote into its ``config.json``; OptionError if it is anything else by
+    now.
     """
     try:
         earlier = json.loads(read_text(path, _LARGEST_CONFIGURATION))

@@ -33,26 +33,8 @@ SECTIONS = (
 
 
 def load_demo(name: str, folder: str | os.PathLike[str] = DEMOS) -> ModuleType:
-    """Import a demo from its file; a second time, the same module is returned.
+    """Import the demo ``<name>.py`` from its folder; a second time, the same module is returned.
 
-    Parameters
-    ----------
-    name : str
-        The demo's name: the file is ``<name>.py``.
-    folder : path-like
-        Where the file lies. By default ``demos/`` beside this package.
-
-    Returns
-    -------
-    module
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If there is no such file.
-
-    Examples
-    --------
     >>> load_demo("train_denoiser").NOISE_LEVELS[0]
     0.1
     """

@@ -27,8 +27,6 @@ _P = ParamSpec("_P")
 def command(main: Callable[_P, int]) -> Callable[_P, int]:
     """Decorate a command's main function: its output cannot stop it, nor Ctrl-C show a traceback.
 
-    Examples
-    --------
     >>> @command
     ... def main():
     ...     raise KeyboardInterrupt
@@ -52,18 +50,9 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
 
 
 def start(demo: str) -> int:
-    """Import a demo and run its command.
+    """Import a demo, by the path of its file or the name of a module, run it, give its exit status.
 
-    Parameters
-    ----------
-    demo : str
-        The path of its file (``__file__`` in a demo), or the name of a module. It has ``main``, or
-        a ``section`` for :func:`autoencoder.lecture.section.main`.
-
-    Returns
-    -------
-    int
-        Exit status.
+    It has ``main``, or a ``section`` for :func:`autoencoder.lecture.section.main`.
     """
     # A file opened while a standard stream is closed would get its number, and what C code prints.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:

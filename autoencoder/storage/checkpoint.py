@@ -70,19 +70,10 @@ _HEADER = re.compile(
 
 
 class CheckpointError(ValueError):
-    """A checkpoint was refused.
+    """A checkpoint was refused: the file, the field of it that is wrong, and what is wrong with it.
 
-    Parameters
-    ----------
-    path : str
-        The file.
-    field : str
-        The part of it that is wrong: the name of an array, or for example ``"checksum"``.
-    problem : str
-        What is wrong with it.
+    The field is the name of an array, or for example ``"checksum"``.
 
-    Examples
-    --------
     >>> error = CheckpointError("run/checkpoint.npz", "checksum", "does not match")
     >>> str(error), error.field
     ('run/checkpoint.npz: checksum: does not match', 'checksum')
@@ -98,27 +89,13 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint, whole or not at all; the same content always gives the same bytes.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, by custom ending in ``.npz``. Its folder must exist. A file already there is
-        kept until the new one is whole and on the disk.
-    arrays : mapping of str to numpy.ndarray
-        Names of letters, digits, ``_ - .`` and ``/`` between parts, such as
-        ``"model/encoder.0.weight"``. Booleans, integers, real or complex numbers of any shape.
-    metadata : mapping
-        Anything JSON can hold: None, bool, int of any size, float (NaN and infinity too), str,
-        list, dict with str keys. Tuples come back as lists.
+    The file's name ends in ``.npz`` by custom; its folder must exist. Arrays hold booleans,
+    integers, real or complex numbers; their names are of letters, digits, ``_ - .`` and ``/``
+    between parts, such as ``"model/encoder.0.weight"``. Metadata is anything JSON can hold, with
+    integers of any size, NaN and infinity; tuples come back as lists. What cannot be stored is a
+    TypeError or ValueError, a file that cannot be written a WriteError; an earlier file is
+    unchanged then.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a name, an array or the metadata cannot be stored; nothing is written.
-    WriteError
-        If the file cannot be written; the earlier one is unchanged.
-
-    Examples
-    --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "checkpoint.npz"
     >>> save_checkpoint(path, {"model/weight": numpy.ones(2, numpy.float32)}, {"epoch": 3})
@@ -161,38 +138,14 @@ def load_checkpoint(
     require_finite: bool = False,
     max_bytes: int = 2**32,
 ) -> tuple[dict[str, numpy.ndarray], dict[str, Any]]:
-    """Read a checkpoint, or refuse it in words.
+    """Read a checkpoint's arrays and metadata, or refuse it in words.
 
-    Parameters
-    ----------
-    path : path-like
-    expected : mapping of str to array, optional
-        The names the file must hold, no fewer and no more, each with the shape and dtype of the
-        given array (or of anything else with ``shape`` and ``dtype``).
-    expected_metadata : mapping, optional
-        Metadata the file must hold with these values, for example ``{"model": "..."}`` to refuse
-        the file of another model of the same shapes. Further metadata is allowed.
-    require_finite : bool
-        Refuse arrays that hold NaN or infinity.
-    max_bytes : int
-        Refuse a larger file. Memory stays within a small multiple of the file's real size.
+    ``expected`` has exactly the names that the file must hold, each with an array (or anything else
+    with ``shape`` and ``dtype``) as it must be; ``expected_metadata`` is metadata that it must hold
+    with these values, more is allowed. With ``require_finite`` NaN and infinity are refused.
+    Memory stays within a small multiple of the file's real size, which is at most ``max_bytes``.
+    A CheckpointError names file and field; OSError if the file cannot be read at all.
 
-    Returns
-    -------
-    arrays : dict of str to numpy.ndarray
-        New, writeable arrays.
-    metadata : dict
-
-    Raises
-    ------
-    CheckpointError
-        If the file is damaged, of another version, or not what was expected; it names the file
-        and the field.
-    OSError
-        If the file cannot be read at all (for example FileNotFoundError).
-
-    Examples
-    --------
     >>> load_checkpoint(__file__)
     Traceback (most recent call last):
         ...

@@ -29,14 +29,8 @@ _LARGEST = 1e30  # of an array's numbers: drawing squares them, in float32 at wo
 class Results:
     """Arrays, numbers and metrics rows of a section.
 
-    Parameters
-    ----------
-    arrays : dict of str to numpy.ndarray
-        What the figures show. Names of letters, digits and ``_ - . /``.
-    numbers : dict
-        What the captions say: anything JSON can hold.
-    rows : list of dict
-        What goes into ``metrics.csv``.
+    The figures show the arrays (names of letters, digits and ``_ - . /``). The captions say the
+    numbers, anything JSON can hold. The rows go into ``metrics.csv``.
     """
 
     arrays: dict[str, numpy.ndarray] = field(default_factory=dict)
@@ -87,19 +81,12 @@ class Results:
 class Needs:
     """What a section's figures and captions take out of its results; more may be there.
 
-    Parameters
-    ----------
-    arrays : dict of str to str or numpy.ndarray
-        Shapes, such as ``"N 1 H W"`` or ``"10 2"``: a letter is a size from 1, the same wherever
-        it stands. Numbers are real and finite; ``"positive ..."`` says more of them, ``"bool
-        ..."`` asks for truth values. An array asks for itself.
-    numbers : dict
-        As :func:`autoencoder.storage.checkpoint.check_value` takes them.
-    rows : iterable of dict, optional
-        Likewise, for each row; it may have further columns.
+    Arrays are asked for by their shapes, such as ``"N 1 H W"`` or ``"10 2"``: a letter is a size
+    from 1, the same wherever it stands. Numbers in them are real and finite; ``"positive ..."``
+    says more of them, ``"bool ..."`` asks for truth values. An array asks for itself. Numbers are
+    asked for as :func:`autoencoder.storage.checkpoint.check_value` takes them, and so are the
+    columns of each row, which may have more.
 
-    Examples
-    --------
     >>> from autoencoder.storage.checkpoint import FINITE
     >>> needs = Needs({"images": "N 1 H W"}, {"loss": FINITE}, epoch_rows(5, test_loss=FINITE))
     >>> needs.check(Results({"images": numpy.ones((2, 28, 28))}), "results.npz")

@@ -10,16 +10,10 @@ __all__ = ["Unbreakable"]
 
 
 class Unbreakable:
-    """A text stream that drops what cannot be written: what is computed matters more.
+    """A text stream, or none, that drops what cannot be written: what is computed matters more.
 
     A pipe's reader may be gone, the disk behind a redirection full, the stream closed or None.
 
-    Parameters
-    ----------
-    stream : text stream or None
-
-    Examples
-    --------
     >>> stream = Unbreakable(None)
     >>> print("said to nobody", file=stream)
     >>> stream.isatty()

@@ -8,6 +8,14 @@ from a seeded ``numpy.random.Generator``, so that a seed gives the same samples 
 from autoencoder.densities.diagonal import DiagonalGaussian
 from autoencoder.densities.diffusion import LatentDiffusion
 from autoencoder.densities.full import FullGaussian
+from autoencoder.densities.langevin import annealed_langevin
 from autoencoder.densities.mixture import GaussianMixture, Posterior
 
-__all__ = ["DiagonalGaussian", "FullGaussian", "GaussianMixture", "LatentDiffusion", "Posterior"]
+__all__ = [
+    "DiagonalGaussian",
+    "FullGaussian",
+    "GaussianMixture",
+    "LatentDiffusion",
+    "Posterior",
+    "annealed_langevin",
+]

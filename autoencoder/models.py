@@ -21,6 +21,7 @@ __all__ = [
     "DenseAutoEncoder",
     "Denoiser",
     "MLPAutoEncoder",
+    "MixtureDensityNetwork",
     "SmoothAutoEncoder",
     "count_multiplications",
     "count_parameters",
@@ -332,6 +333,42 @@ def mlp(*sizes: int) -> nn.Sequential:
     for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
+
+
+class MixtureDensityNetwork(nn.Module):
+    """A network for points whose answer is a density: two hidden layers, then a mixture.
+
+    Trained by the likelihood of the clean points, it can say that several fit.
+
+    Parameters
+    ----------
+    d : int
+        Coordinates of a point.
+    components : int
+        Gaussians of the mixture.
+    hidden : int
+        Units of each hidden layer.
+
+    Examples
+    --------
+    >>> network = MixtureDensityNetwork(2, components=4)
+    >>> points = Tensor(numpy.zeros((3, 2), "float32"))
+    >>> network.log_prob(points, points).shape
+    (3,)
+    """
+
+    def __init__(self, d: int = 2, components: int = 4, hidden: int = 128) -> None:
+        super().__init__()
+        self.body = nn.Sequential(mlp(d, hidden, hidden), nn.ReLU())
+        self.head = nn.MixtureDensity(hidden, target_size=d, components=components)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Noisy points (N, d) to weights (N, K), means (N, K, d) and deviations (N, K)."""
+        return self.head(self.body(x))
+
+    def log_prob(self, x: Tensor, target: Tensor) -> Tensor:
+        """The log density in nats of clean points (N, d), given noisy ones (N, d): (N,)."""
+        return self.head.log_prob(self.body(x), target)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy
-from autoencoder.lecture.caption import Caption
 
-from autoencoder.classifier import classify, shipped_classifier
+from autoencoder.classifier import Classifier, classify, shipped_classifier
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.densities import GaussianMixture, annealed_langevin
 from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.doubt import NEIGHBOURS, SHOWN, find_doubtful, gradient_energy, hidden_part
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import load_demo
@@ -67,7 +68,6 @@ class Options(DataOptions):
 
 
 COMPONENTS = 4  # of the mixture that the network in the plane answers with
-SHOWN = 8
 SHOWN_ANSWERS = 6
 STDS = numpy.geomspace(1.0, 0.15, 60)  # of what is left open about the visible pixels
 RATE = 0.02
@@ -77,8 +77,9 @@ LEAST_SHARE = 0.1  # of the answers: a class of fewer is not counted
 def check(run: Run[Options]) -> None:
     """The density over the latents needs as many images as it has components."""
     options = run.options
+    run.require_shape(Classifier.sample_shape, "the classifier that names the answers")
     run.require_images(
-        train=max(options.components, blur.NEIGHBOURS), reason="a mixture over the latents"
+        train=max(options.components, NEIGHBOURS), reason="a mixture over the latents"
     )
     run.require_images(test=SHOWN, reason=f"{SHOWN} doubtful digits")
     run.require("draws", options.answers, "a start for each answer")
@@ -186,14 +187,14 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     """Sample what the erased half may have been, from the latents' density given the rest."""
     options = run.options
     train = run.images("train", options.train_images)
-    labels = run.dataset.labels("train")[: len(train)]
+    labels = run.labels("train", len(train))
     test = run.images("test", options.test_images)
     mask = blur.CORRUPTION.mask(test[:1])[0]  # (1, H, W), the same for every image
-    places = blur.find_doubtful(train, labels, test, mask).shown
+    places = find_doubtful(train, labels, test, mask).shown
     original, masked = test[places], blur.CORRUPTION(test[places])
     restorer, _ = run.trained(
         "multimodal-digits-squared",
-        lambda: AutoEncoder(options.bottleneck),
+        lambda: run.autoencoder(options.bottleneck),
         train,
         run.settings(),
         corruption=blur.CORRUPTION,
@@ -215,9 +216,6 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     classes = classes.reshape(len(places), options.answers)
     found = [int((numpy.bincount(row) >= LEAST_SHARE * len(row)).sum()) for row in classes]
 
-    def hidden(pictures: numpy.ndarray) -> numpy.ndarray:
-        return pictures[..., mask[0].any(axis=1), :]
-
     results.arrays |= {
         "digits/mask": mask,
         "digits/masked": masked,
@@ -231,12 +229,12 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
         "answers": options.answers,
         "train_images": len(train),
         "several_classes": sum(count > 1 for count in found),
-        "energy_real": blur.gradient_energy(hidden(train)),
-        "energy_answers": blur.gradient_energy(hidden(images)),
-        "energy_mean": blur.gradient_energy(hidden(mean)),
-        "energy_squared": blur.gradient_energy(hidden(squared)),
-        "error_mean": mse_per_pixel(hidden(mean), hidden(original)),
-        "error_squared": mse_per_pixel(hidden(squared), hidden(original)),
+        "energy_real": gradient_energy(hidden_part(train, mask)),
+        "energy_answers": gradient_energy(hidden_part(images, mask)),
+        "energy_mean": gradient_energy(hidden_part(mean, mask)),
+        "energy_squared": gradient_energy(hidden_part(squared, mask)),
+        "error_mean": mse_per_pixel(hidden_part(mean, mask), hidden_part(original, mask)),
+        "error_squared": mse_per_pixel(hidden_part(squared, mask), hidden_part(original, mask)),
         "visible_answers": mse_per_pixel(
             images, numpy.repeat(original[:, None], options.answers, axis=1), mask=~mask
         ),
@@ -361,7 +359,9 @@ def _draw_densities(results: Results) -> Figure:
     cases = list(blur.CASES)
     figure, axes = plane_figure(cases, 1.8)
     for ax, case in zip(axes, cases, strict=True):
-        arrays = {name: results.arrays[f"{_key(case)}/{name}"] for name in ("weights", "means", "stds")}
+        arrays = {
+            name: results.arrays[f"{_key(case)}/{name}"] for name in ("weights", "means", "stds")
+        }
         learnt = GaussianMixture(arrays["weights"], arrays["means"], arrays["stds"] ** 2)
         width = results.numbers[case]["width"]
         assumed = GaussianMixture([1.0], [results.arrays[f"{_key(case)}/answer"]], width**2)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy
-from autoencoder.lecture.caption import Caption
 
 from autoencoder.classifier import Classifier, Judge, shipped_classifier
 from autoencoder.densities import (
@@ -23,6 +22,7 @@ from autoencoder.densities import (
     LatentDiffusion,
 )
 from autoencoder.inference import decode, encode
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
@@ -79,6 +79,7 @@ FLOORS = ("reconstructions", "training images")
 def check(run: Run[Options]) -> None:
     """A mixture needs as many latents as components, the score four images on either side."""
     options = run.options
+    run.require_shape(Classifier.sample_shape, "the classifier that judges")
     size = max(options.sizes)
     least = max(*MIXTURES, size + 1)
     run.require_images(train=least, reason=f"{len(RUNGS)} densities of {size} latents")
@@ -144,7 +145,7 @@ def _fitted(run: Run[Options], latents: numpy.ndarray) -> Iterator[tuple[str, An
         settings = run.settings(
             epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine"
         )
-        return LatentDiffusion().fit(latents, settings, quiet=run.quiet)
+        return LatentDiffusion().fit(latents, settings)
 
     fits = [
         lambda: DiagonalGaussian().fit(latents),

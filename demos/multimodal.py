@@ -18,10 +18,11 @@ from autoencoder.densities import GaussianMixture
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
+from autoencoder.lecture.doubt import NEIGHBOURS, SHOWN, find_doubtful, gradient_energy, hidden_part
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import spelled_epochs, tinted
-from autoencoder.metrics import mse_per_pixel, nearest_neighbours
+from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
@@ -30,7 +31,7 @@ from autoencoder.training import random_generator
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["componentwise_median", "gradient_energy", "mid_grey", "posterior_at", "section"]
+__all__ = ["componentwise_median", "mid_grey", "posterior_at", "section"]
 
 
 @dataclass
@@ -94,8 +95,6 @@ DISTANCES = {
 }
 
 CORRUPTION = EraseHalf("top")
-NEIGHBOURS = 30
-SHOWN = 8
 CANDIDATES = 3  # real images shown for each
 ERRORS = {
     "error_to_average": "the mean of the matches",
@@ -209,18 +208,6 @@ def mid_grey(hidden: numpy.ndarray) -> float:
     return float(((hidden > 0.2) & (hidden < 0.8)).mean())
 
 
-def gradient_energy(images: numpy.ndarray) -> float:
-    """The mean squared difference of neighbouring pixels of images (..., H, W): low for a blur.
-
-    >>> gradient_energy(numpy.array([[0.0, 1.0], [0.0, 1.0]]))
-    0.5
-    """
-    images = images.astype("float64")
-    across = (numpy.diff(images, axis=-1) ** 2).mean()
-    down = (numpy.diff(images, axis=-2) ** 2).mean()
-    return float((across + down) / 2)
-
-
 def _compute_digits(run: Run[Options], results: Results) -> None:
     """Train with both losses; find, by their neighbours, the images most open to doubt."""
     options = run.options
@@ -242,15 +229,10 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
         answers[name] = reconstruct(model, masked, options.workers)
         results.rows += [{"run": f"digits, {name} loss", **row} for row in rows]
 
-    near, distances = nearest_neighbours(test[:, ~mask], train[:, ~mask], NEIGHBOURS)
+    found = find_doubtful(train, labels, test, mask)
+    near, shown, doubtful = found.near, found.shown, found.order[: max(SHOWN, len(test) // 10)]
     hidden = train[:, mask]
     average = hidden[near].mean(axis=1)  # (N, hidden pixels)
-    spread = hidden[near].var(axis=1).mean(axis=1)
-    entropy = numpy.array([_entropy(labels[row]) for row in near])
-    # Doubt is what classes and pixels of the matches disagree about; a bad match proves none.
-    is_matched = distances[:, -1] <= numpy.median(distances[:, -1])
-    order = numpy.argsort(numpy.where(is_matched, entropy * spread, -1.0))[::-1]
-    doubtful, shown = order[: max(SHOWN, len(test) // 10)], order[:SHOWN]
     candidates = numpy.stack([_candidates(near[i], labels) for i in shown])  # (SHOWN, CANDIDATES)
     pasted = masked.copy()
     pasted[:, mask] = average
@@ -264,11 +246,11 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     results.numbers["digits"] = {
         "doubtful": len(doubtful),
         "shown_classes": [numpy.unique(labels[near[i]]).tolist() for i in shown],
-        "shown_entropy": entropy[shown].tolist(),
+        "shown_entropy": found.entropy[shown].tolist(),
         "neighbours": NEIGHBOURS,
         "mid_grey": mid_grey(hidden),
-        "gradient_energy": gradient_energy(_hidden_part(train, mask)),
-        "average_gradient_energy": gradient_energy(_hidden_part(pasted[doubtful], mask)),
+        "gradient_energy": gradient_energy(hidden_part(train, mask)),
+        "average_gradient_energy": gradient_energy(hidden_part(pasted[doubtful], mask)),
     }
     matches = hidden[near[doubtful]].astype("float64")  # (n, NEIGHBOURS, hidden pixels)
     for name, answer in answers.items():
@@ -280,20 +262,8 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
                 ((guess[:, None] - matches) ** 2).mean(axis=2).min(axis=1).mean()
             ),
             "mid_grey": mid_grey(guess),
-            "gradient_energy": gradient_energy(_hidden_part(answer[doubtful], mask)),
+            "gradient_energy": gradient_energy(hidden_part(answer[doubtful], mask)),
         }
-
-
-def _hidden_part(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
-    """The erased rows of images (N, C, H, W)."""
-    return images[:, :, mask[0].any(axis=1)]
-
-
-def _entropy(labels: numpy.ndarray) -> float:
-    """Of the classes among some labels, in bits."""
-    _, counts = numpy.unique(labels, return_counts=True)
-    share = counts / counts.sum()
-    return float(-(share * numpy.log2(share)).sum())
 
 
 def _candidates(near: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:

@@ -73,6 +73,7 @@ DEEP_SECTIONS = (
     "interpolate",
     "sample_latent",
     "latent_density",
+    "density_ladder",
 )
 
 

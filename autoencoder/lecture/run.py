@@ -136,6 +136,17 @@ class Run(Generic[_Options]):
             raise OptionError(f"--latent-size: PCA of {pixels} pixels has no {count} components")
         self.require_images(train=count + 1, reason=f"PCA with {count} components")
 
+    def require_shape(self, shape: tuple[int, ...], reason: str) -> None:
+        """Refuse data whose images (C, H, W) have another shape than something takes.
+
+        Raises
+        ------
+        OptionError
+        """
+        found = self.dataset.image_shape
+        if found != shape:
+            raise OptionError(f"--data: {reason} takes images of shape {shape}, not {found}")
+
     def require_images(self, train: int = 1, test: int = 1, reason: str = "training") -> None:
         """Lower the options that count images to the images there are; refuse too few of them.
 

@@ -23,10 +23,12 @@ SECTIONS = (
     "interpolate",
     "sample_latent",
     "latent_density",
+    "density_ladder",
     "restore",
     "denoise_2d",
     "compare_denoisers",
     "multimodal",
+    "cures",
     "degrees_of_freedom",
 )
 """The names of the demos that are sections, in the lecture's order."""

@@ -4,6 +4,7 @@ import numpy
 import pytest
 
 from autoencoder.densities import GaussianMixture
+from autoencoder.lecture import doubt
 from autoencoder.lecture.sections import load_demo
 
 multimodal = load_demo("multimodal")
@@ -68,7 +69,7 @@ def test_sharpness_falls_when_an_image_is_blurred():
     sharp = numpy.zeros((1, 1, 9, 9))
     sharp[..., 3:6] = 1.0
     blurred = (sharp + numpy.roll(sharp, 1, axis=-1) + numpy.roll(sharp, -1, axis=-1)) / 3
-    assert multimodal.gradient_energy(blurred) < multimodal.gradient_energy(sharp)
+    assert doubt.gradient_energy(blurred) < doubt.gradient_energy(sharp)
     assert multimodal.mid_grey(blurred) > multimodal.mid_grey(sharp) == 0
 
 
@@ -77,7 +78,7 @@ def test_gradient_energy_is_the_sum_over_neighbours():
     across = [(image[i, j] - image[i, j + 1]) ** 2 for i in range(4) for j in range(4)]
     down = [(image[i, j] - image[i + 1, j]) ** 2 for i in range(3) for j in range(5)]
     expected = (numpy.mean(across) + numpy.mean(down)) / 2
-    assert multimodal.gradient_energy(image) == pytest.approx(expected, rel=1e-12)
+    assert doubt.gradient_energy(image) == pytest.approx(expected, rel=1e-12)
 
 
 def test_candidates_are_the_best_match_of_each_frequent_class():
@@ -90,5 +91,5 @@ def test_candidates_are_the_best_match_of_each_frequent_class():
 
 
 def test_entropy_of_equal_shares_is_the_logarithm_of_their_number():
-    assert multimodal._entropy(numpy.array([1, 2, 3, 4])) == pytest.approx(2.0)
-    assert multimodal._entropy(numpy.array([5, 5, 5])) == 0
+    assert doubt._entropy(numpy.array([1, 2, 3, 4])) == pytest.approx(2.0)
+    assert doubt._entropy(numpy.array([5, 5, 5])) == 0

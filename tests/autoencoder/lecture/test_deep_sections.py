@@ -8,6 +8,7 @@ import numpy
 import pytest
 from matplotlib.image import imread
 
+from autoencoder.classifier import Judge
 from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.lecture.run import Run
@@ -21,6 +22,7 @@ from autoencoder.lecture.shared import (
 )
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, count_parameters, list_layers
 from autoencoder.storage.results import Results
+from autoencoder.training import random_generator
 
 FIGURES = {
     "train_autoencoder": ["digits", "error_by_size", "error_by_epoch", "layers"],
@@ -28,6 +30,7 @@ FIGURES = {
     "interpolate": ["walks", "distances"],
     "sample_latent": ["samples", "samples_d8", "samples_d16"],
     "latent_density": ["latent_pairs", "latent_marginals", "nearest", "energy_distance"],
+    "density_ladder": ["ladder_d16", "ladder_d8", "frechet_distance"],
 }
 SECTIONS = {name: load_section(name) for name in FIGURES}
 interpolate = load_demo("interpolate")
@@ -217,6 +220,24 @@ def test_held_out_log_likelihoods_are_scipys(smoke, run):
         expected = [float(density.logpdf(held_out).mean()) for density in (full, diagonal)]
         measured = [size["log_likelihood_full"], size["log_likelihood_diagonal"]]
         numpy.testing.assert_allclose(measured, expected, rtol=1e-3)
+
+
+def test_the_ladder_measures_its_densities_on_the_same_latents(smoke, run):
+    """The Gaussians' nats are those of the section before, the mixture's are fitted anew."""
+    before = results_of(smoke["latent_density"]).numbers["sizes"]
+    numbers = results_of(smoke["density_ladder"]).numbers
+    for size, measured in zip(numbers["sizes"], before, strict=True):
+        ladder = {row["name"]: row for row in size["ladder"]}
+        for name in ("diagonal", "full"):
+            nats = ladder[f"{name} Gaussian"]["nats"]
+            assert nats == pytest.approx(measured[f"log_likelihood_{name}"])
+    judge = Judge(run.images("test", 100))
+    drawn = random_generator(0, "evaluation", 0).permutation(300)[:60]
+    few = run.images("train", 300)[drawn]
+    assert ladder["training images"] == {"name": "training images", **judge.score(few)}
+    model, _ = trained_autoencoder(run, 16)
+    decoded = judge.score(decode(model, encode(model, few)))
+    assert ladder["reconstructions"] == pytest.approx({"name": "reconstructions", **decoded})
 
 
 def test_the_image_under_each_sample_is_its_nearest(smoke, run):

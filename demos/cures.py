@@ -294,7 +294,7 @@ def sample_latents(
         return prior.score(z) - misfit / std**2
 
     walked = annealed_langevin(
-        slope, drawn[numpy.concatenate(starts)], STDS, rng, rate=RATE, scale=scale
+        slope, drawn[numpy.concatenate(starts)], STDS.tolist(), rng, rate=RATE, scale=scale
     )
     return walked.reshape(len(images), answers, -1)
 

@@ -399,7 +399,10 @@ def captions(results: Results) -> dict[str, Caption]:
             "Samples of what the erased half may have been: latents from a mixture of Gaussians, "
             "given the visible half, walked by Langevin steps and decoded "
             f"({digits['train_images']:,} training images, {spelled_epochs(numbers['epochs'])}; "
-            f"{digits['answers']} samples a digit).",
+            f"{digits['answers']} samples a digit). {digits['several_classes']} of the "
+            f"{digits['shown']} digits have samples of two classes or more. Samples are off the "
+            f"visible half by a squared error of {digits['visible_answers']:.4f}, reconstructions "
+            f"of the whole digit by {digits['visible_reconstructed']:.4f}.",
             {
                 "Samples are sharp; their mean is the blur that squared loss answers with.": (
                     digits["energy_answers"] > 2 * digits["energy_squared"]
@@ -410,31 +413,13 @@ def captions(results: Results) -> dict[str, Caption]:
                 ]
                 >= digits["shown"] / 2,
             },
-            ["in the erased half", "samples", "their mean", "squared loss", "real digits"],
-            [
-                [
-                    "gradient energy",
-                    digits["energy_answers"],
-                    digits["energy_mean"],
-                    digits["energy_squared"],
-                    digits["energy_real"],
-                ],
-                ["squared error", "", digits["error_mean"], digits["error_squared"], ""],
-                [
-                    "squared error of the visible half",
-                    digits["visible_answers"],
-                    "",
-                    "",
-                    digits["visible_reconstructed"],
-                ],
-                [
-                    "digits with two classes or more",
-                    f"{digits['several_classes']} of {digits['shown']}",
-                    "",
-                    "",
-                    "",
-                ],
-            ],
+            {
+                "in the erased half": ["gradient energy", "squared error"],
+                "samples": [digits["energy_answers"], ""],
+                "their mean": [digits["energy_mean"], digits["error_mean"]],
+                "squared loss": [digits["energy_squared"], digits["error_squared"]],
+                "real digits": [digits["energy_real"], ""],
+            },
         ),
         "densities": Caption(
             "Squared error is the negative log-likelihood of one Gaussian of fixed width about the "
@@ -449,16 +434,15 @@ def captions(results: Results) -> dict[str, Caption]:
                     case["exact"] - case["squared"] > 0.5 for case in points.values()
                 ),
             },
-            ["", *points],
-            [
-                ["exact posterior", *(f"{case['exact']:.3f}" for case in points.values())],
-                ["mixture density network", *(f"{case['learnt']:.3f}" for case in points.values())],
-                [
-                    "the exact posterior's lead",
-                    *(f"{c['lead']:.3f} ± {c['lead_error']:.3f}" for c in points.values()),
+            {
+                "log-density, nats": list(points),
+                "exact posterior": [f"{case['exact']:.3f}" for case in points.values()],
+                "mixture density network": [f"{case['learnt']:.3f}" for case in points.values()],
+                "the exact one's lead": [
+                    f"{case['lead']:.4f} ± {case['lead_error']:.4f}" for case in points.values()
                 ],
-                ["Gaussian of squared loss", *(f"{c['squared']:.3f}" for c in points.values())],
-            ],
+                "squared loss's Gaussian": [f"{case['squared']:.3f}" for case in points.values()],
+            },
         ),
     }
 

@@ -242,19 +242,15 @@ def captions(results: Results) -> dict[str, Caption]:
                 > mixtures[1]
                 and floor > 0.3 * gaussians[0],
             },
-            ["density", "Fréchet", "of the diagonal's", "precision", "recall", "nats", "seconds"],
-            [
-                [
-                    row["name"],
-                    f"{row['frechet']:.1f}",
-                    f"{row['frechet'] / max(distances[0], 1e-9):.2f}",
-                    f"{row['precision']:.2f}",
-                    f"{row['recall']:.2f}",
-                    f"{row['nats']:.1f}" if "nats" in row else "",
-                    f"{row['seconds']:.1f}" if "seconds" in row else "",
-                ]
-                for row in ladder
-            ],
+            {
+                "density": [row["name"] for row in ladder],
+                "Fréchet": [f"{distance:.1f}" for distance in distances],
+                "of the diagonal's": [f"{d / max(distances[0], 1e-9):.2f}" for d in distances],
+                "precision": [f"{row['precision']:.2f}" for row in ladder],
+                "recall": [f"{row['recall']:.2f}" for row in ladder],
+                "nats": [f"{row['nats']:.1f}" if "nats" in row else "" for row in ladder],
+                "seconds": [f"{row['seconds']:.1f}" if "seconds" in row else "" for row in ladder],
+            },
         )
     said["frechet_distance"] = Caption(
         "The Fréchet distance compares means and covariances of what a small classifier sees in "

@@ -99,12 +99,13 @@ def missing(thing):
     given = found.get("Parameters", "") + found.get("Attributes", "")
     if inspect.isfunction(thing) and len(names) <= 1:
         return lacks  # a sentence says what the one argument is; the example shows it
-    if thing.__module__.startswith("minigrad.functional."):
-        # PyTorch's functions: a sentence names an argument as well as a section does.
-        lacks += [
-            f"parameter {name}" for name in names[1:] if not re.search(rf"\b{name}\b", docstring)
-        ]
-        return lacks + (["raises"] if raises_itself(thing) and "Error" not in docstring else [])
+    if thing.__module__.startswith(("minigrad.functional.", "minigrad.nn.")):
+        # PyTorch's names: a sentence says what an argument is as well as a section does.
+        said = names if inspect.isclass(thing) else names[1:]
+        if not shares(docstring, "parameters"):
+            lacks += [f"parameter {n}" for n in said if not re.search(rf"\b{n}\b", docstring)]
+        is_told = inspect.isclass(thing) or "Error" in docstring or not raises_itself(thing)
+        return lacks if is_told else [*lacks, "raises"]
     if not shares(docstring, "parameters"):
         lacks += [f"parameter {name}" for name in names if not re.search(rf"\b{name}\b", given)]
     if inspect.isfunction(thing):

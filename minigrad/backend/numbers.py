@@ -20,11 +20,7 @@ _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
 def cut(text: str, most: int = 200) -> str:
-    """A text, or its beginning and how long it was.
-
-    >>> cut("short"), cut("a" * 1_000_000, 8)
-    ('short', 'aaaaaaaa... (1,000,000 characters)')
-    """
+    """A text, or its beginning and how long it was."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
 
 
@@ -64,13 +60,7 @@ def require_number(
     below: float | None = None,
     finite: bool = False,
 ) -> None:
-    """Raise unless a value is one real number, Python's or NumPy's, within its bounds.
-
-    >>> require_number("SGD", "lr", -0.1, minimum=0.0)
-    Traceback (most recent call last):
-        ...
-    ValueError: SGD: lr must be at least 0.0, got -0.1
-    """
+    """Raise unless a value is one real number, Python's or NumPy's, within its bounds."""
     if not _is_real(value):
         raise TypeError(f"{name}: {what} must be a number, got {shown(value)}")
     if below is not None and not minimum <= value < below:
@@ -95,13 +85,7 @@ def is_whole(value: Any) -> bool:
 
 
 def whole_number(name: str, what: str, value: Any, minimum: int | None = 1) -> int:
-    """A whole number of at least ``minimum`` as an int; no truth value, and no tensor.
-
-    >>> whole_number("Linear", "in_features", 0)
-    Traceback (most recent call last):
-        ...
-    ValueError: Linear: in_features must be at least 1, got 0
-    """
+    """A whole number of at least ``minimum`` as an int; no truth value, and no tensor."""
     if not is_whole(value):
         raise TypeError(f"{name}: {what} must be a whole number, got {shown(value)}")
     number = operator.index(value)
@@ -111,11 +95,7 @@ def whole_number(name: str, what: str, value: Any, minimum: int | None = 1) -> i
 
 
 def whole_numbers(name: str, what: str, value: Any, minimum: int | None = 1) -> tuple[int, ...]:
-    """A sequence of whole numbers as a tuple; a single one becomes a tuple of one.
-
-    >>> whole_numbers("LayerNorm", "normalized_shape", [3, 4])
-    (3, 4)
-    """
+    """A sequence of whole numbers as a tuple; a single one becomes a tuple of one."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return (whole_number(name, what, value, minimum),)
     return tuple(whole_number(name, what, item, minimum) for item in value)

@@ -104,28 +104,16 @@ def cross_entropy(
 ) -> Tensor:
     """``-sum_c t_c ln softmax(x)_c``: how badly scores predict a class.
 
-    Parameters
-    ----------
-    x : Tensor
-        Scores (logits), (N, C), (N, C, ...) or (C,).
-    target : Tensor
-        Class numbers, (N,), (N, ...) or (); or probabilities, of the shape of ``x``.
-    reduction : str
-        ``"none"``, ``"mean"`` (over the targets not ignored) or ``"sum"``.
-    ignore_index : int
-        Targets with this class number do not count.
-    label_smoothing : float
-        Share of the probability, in [0, 1], spread evenly over all classes.
+    ``x`` holds scores (logits), (N, C), (N, C, ...) or (C,). ``target`` holds class numbers, (N,),
+    (N, ...) or (), or probabilities, of the shape of ``x``. Targets with the class number
+    ``ignore_index`` do not count. ``reduction`` is ``"none"``, ``"mean"`` (over the targets that
+    count) or ``"sum"``. ``label_smoothing`` is the share of the probability, in [0, 1], that is
+    spread evenly over all classes.
 
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, a class number is out of range (looked at on the host only), or
-        an option is out of range; or if a mean over targets some of which are ignored is asked for
-        inside a shard, which cannot know how many the whole batch ignores.
+    A ValueError says that shapes do not fit, or that an option or a class number is out of range
+    (class numbers are looked at on the host only). Inside a shard it also refuses a mean over
+    targets some of which are ignored: the shard cannot know how many the whole batch ignores.
 
-    Examples
-    --------
     >>> cross_entropy(Tensor([[0.0, 0.0]]), Tensor([1]))
     Tensor(0.6931472)
     """
@@ -183,29 +171,10 @@ def layer_norm(
 ) -> Tensor:
     """Shift and scale the last dimensions to mean 0 and variance 1, then apply weight and bias.
 
-    Parameters
-    ----------
-    x : Tensor
-        (..., *normalized_shape).
-    normalized_shape : int or tuple of int
-        The dimensions over which mean and variance are taken.
-    weight, bias : Tensor, optional
-        Of shape ``normalized_shape``.
-    eps : float
-        Added to the variance, which may be 0.
+    ``x`` is (..., *normalized_shape). ``weight`` and ``bias``, where given, have the shape
+    ``normalized_shape``; ``eps`` is added to the variance, which may be 0. A ValueError says that
+    the shapes do not fit.
 
-    Returns
-    -------
-    Tensor
-        Of the shape of ``x``.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
-
-    Examples
-    --------
     >>> layer_norm(Tensor([[1.0, 3.0]]), 2, eps=0.0)
     Tensor([[-1.,  1.]])
     """

@@ -30,28 +30,12 @@ class ToDevice(Operation):
 
 
 def to(x: Tensor, target: Any) -> Tensor:
-    """The tensor on another device, or in another precision.
+    """The tensor on another device, or in another precision; through the copy gradients flow.
 
-    Parameters
-    ----------
-    x : Tensor
-    target : str, Device or dtype
-        A device (``"cpu"``, ``"cuda"``, ``"cuda:1"``) or a NumPy dtype (``"float64"``).
+    ``target`` is a device (``"cpu"``, ``"cuda"``, ``"cuda:1"``) or a NumPy dtype (``"float64"``).
+    A tensor that is there already is returned itself. A ValueError or TypeError says that the
+    target is neither, a RuntimeError that the device cannot be used.
 
-    Returns
-    -------
-    Tensor
-        The tensor itself if it is there already; else a copy, through which gradients flow.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the target is neither.
-    RuntimeError
-        If the device cannot be used.
-
-    Examples
-    --------
     >>> to(Tensor([1.0]), "float64").dtype
     dtype('float64')
     """

@@ -76,30 +76,13 @@ def max_pool2d(
     dilation: Pair = 1,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """The largest pixel of each window; the gradient goes to the first of equals.
+    """The largest pixel of each window of an image; the gradient goes to the first of equals.
 
-    Parameters
-    ----------
-    x : Tensor
-        (N, C, H, W), or one image (C, H, W); the result is (N, C, P, Q), or (C, P, Q).
-    kernel_size : int or pair
-        Size of the window, in pixels (height, width).
-    stride : int or pair, optional
-        Distance between windows; by default they touch.
-    padding : int or pair
-        Rows and columns of minus infinity on each side.
-    dilation : int or pair
-        Distance between the pixels of a window.
-    ceil_mode : bool
-        Whether a last window may hang over the end.
+    ``x`` is (N, C, H, W), or one image (C, H, W); the result is (N, C, P, Q), or (C, P, Q).
+    ``kernel_size``, ``stride`` (by default windows touch), ``dilation`` and ``padding`` (with minus
+    infinity, on each side) are numbers of pixels, or pairs for height and width. With ``ceil_mode``
+    a last window may hang over the end. A ValueError says that the window does not fit.
 
-    Raises
-    ------
-    ValueError
-        If the window does not fit.
-
-    Examples
-    --------
     >>> max_pool2d(Tensor([[[1.0, 2.0], [3.0, 4.0]]]), 2)
     Tensor([[[4.]]])
     """
@@ -167,30 +150,15 @@ def interpolate(
 ) -> Tensor:
     """Resize images by repeating (or dropping) the nearest pixel.
 
-    Parameters
-    ----------
-    x : Tensor
-        (N, C, H, W), or one image (C, H, W).
-    size : int or pair, optional
-        The new (height, width), in pixels.
-    scale_factor : number or pair, optional
-        Instead of ``size``: how many times larger; what is left of a pixel is dropped.
-    mode : str
-        Only ``"nearest"``: row p of the result is row ``floor(p s)`` of the image, with s the step
-        ``H / P``, or 1 / ``scale_factor`` where that is given. As in PyTorch s is rounded to
-        float32, and a height kept or doubled has s = 1 or 1/2 whatever the factor.
-    recompute_scale_factor : bool, optional
-        Use a given ``scale_factor`` for the size only, so that s is ``H / P``.
+    ``x`` is (N, C, H, W), or one image (C, H, W). Given is either ``size``, the new height and
+    width in pixels, or ``scale_factor``, how many times larger they become, rounded down; each a
+    number or a pair. A TypeError or ValueError says that they are not, or not positive and finite.
 
-    Raises
-    ------
-    TypeError
-        If a size or a factor is no number.
-    ValueError
-        Unless exactly one of ``size`` and ``scale_factor`` is given, positive and finite.
+    The only ``mode`` is ``"nearest"``: row p of the result is row ``floor(p s)`` of the image, with
+    s the step ``H / P``, or 1 / ``scale_factor`` where that is given and
+    ``recompute_scale_factor`` is not. As in PyTorch s is rounded to float32, and a height kept or
+    doubled has s = 1 or 1/2 whatever the factor.
 
-    Examples
-    --------
     >>> interpolate(Tensor([[[1.0, 2.0]]]), scale_factor=2)
     Tensor([[[1., 1., 2., 2.],
              [1., 1., 2., 2.]]])

@@ -156,9 +156,6 @@ def product_rows(rows: int, multiply_adds: int) -> int:
     """Into how many rows to cut a product of so many rows, each costing so many multiply-adds.
 
     It is the largest divisor of ``rows`` that makes a small product, if that is not too thin.
-
-    >>> product_rows(160, 800 * 32)
-    32
     """
     most = min(SMALL_PRODUCT // max(multiply_adds, 1), rows)
     return next((n for n in range(most, 15, -1) if rows % n == 0), max(rows, 1))

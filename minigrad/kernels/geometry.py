@@ -98,11 +98,7 @@ class Geometry:
 
     @cached_property
     def read_size(self) -> Pair:
-        """Height and width of what the windows read, from ``-padding`` on (0 without output).
-
-        >>> Geometry((9, 9), (3, 3), (4, 4), stride=(2, 2)).read_size
-        (9, 9)
-        """
+        """Height and width of what the windows read, from ``-padding`` on (0 without output)."""
         sizes = zip(self.output_size, self.kernel_size, self.stride, self.dilation, strict=True)
         height, width = (s * (n - 1) + d * (k - 1) + 1 if n else 0 for n, k, s, d in sizes)
         return height, width

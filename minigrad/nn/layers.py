@@ -20,31 +20,13 @@ if TYPE_CHECKING:
 
 
 class Linear(Module):
-    """``y = x @ weight.T + bias``, on the last dimension.
+    """``y = x @ weight.T + bias``, from ``in_features`` to ``out_features`` in the last dimension.
 
-    Parameters
-    ----------
-    in_features, out_features : int
-    bias : bool
-        Whether to add a learnt bias.
-    device : str or Device, optional
-    dtype : numpy dtype, optional
-        Of the parameters; float32 by default.
-    generator : numpy.random.Generator, optional
-        Where initial values are drawn, from U(-b, b) with ``b = 1 / sqrt(in_features)``.
+    ``weight`` (out_features, in_features) and, unless ``bias`` is False, ``bias`` (out_features,)
+    are drawn from U(-b, b) with ``b = 1 / sqrt(in_features)``, by the ``generator`` if one is
+    given. ``device`` and ``dtype`` are those of the parameters, float32 by default. A TypeError or
+    ValueError says that a size is no whole number from 1.
 
-    Attributes
-    ----------
-    weight : Parameter (out_features, in_features)
-    bias : Parameter (out_features,) or None
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a size is no whole number, or less than 1.
-
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> layer = nn.Linear(3, 2)
     >>> layer
@@ -99,12 +81,6 @@ class ReLU(Module):
 class LeakyReLU(Module):
     """``x`` where it is positive, ``negative_slope * x`` elsewhere.
 
-    Parameters
-    ----------
-    negative_slope : float
-
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> nn.LeakyReLU(0.5)(Tensor([-1.0, 2.0]))
     Tensor([-0.5,  2. ])
@@ -153,35 +129,14 @@ class LayerNorm(Module):
 
     ``y = (x - mean) / sqrt(variance + eps) * weight + bias``, the variance not corrected.
 
-    Parameters
-    ----------
-    normalized_shape : int or sequence of int
-        The lengths of the last dimensions, which are normalised together.
-    eps : float
-    elementwise_affine : bool
-        Whether to learn ``weight`` and ``bias``.
-    bias : bool
-        Whether to learn ``bias``, where ``weight`` is learnt.
-    device : str or Device, optional
-    dtype : numpy dtype, optional
-        Of the parameters; float32 by default.
+    ``normalized_shape`` is the length of the last dimension, or those of several, which are
+    normalised together. ``weight`` (ones at first) and ``bias`` (zeros) have this shape. With
+    ``elementwise_affine`` False there is neither, with ``bias`` False no bias. ``device`` and
+    ``dtype`` are those of the parameters, float32 by default. A TypeError or ValueError says that a
+    length is no whole number from 1, or that there is none.
 
-    Attributes
-    ----------
-    weight, bias : Parameter of shape ``normalized_shape``, or None
-        Ones and zeros to begin with.
+    Source: Ba, Kiros and Hinton, "Layer Normalization", 2016.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a length is no whole number, less than 1, or there is none.
-
-    References
-    ----------
-    Ba, Kiros and Hinton, "Layer Normalization", 2016.
-
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> nn.LayerNorm(2, elementwise_affine=False, eps=0.0)(Tensor([[1.0, 3.0]]))
     Tensor([[-1.,  1.]])
@@ -334,17 +289,10 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Split one dimension into several.
+    """Split dimension ``dim`` into several, of the lengths ``unflattened_size``.
 
-    Parameters
-    ----------
-    dim : int
-        The dimension to split; negative ones count from the end.
-    unflattened_size : sequence of int
-        What it becomes; one may be -1, to be worked out.
+    A negative ``dim`` counts from the end; one of the lengths may be -1, to be worked out.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> nn.Unflatten(1, (2, 2))(Tensor([[1.0, 2.0, 3.0, 4.0]])).shape
     (1, 2, 2)

@@ -236,13 +236,12 @@ def operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
         if x.dtype is y.dtype and x.shape == y.shape:
             return a, b
     if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
-        a_is_number, b_is_number = is_number(a), is_number(b)
-        a = a if a_is_number else as_tensor(name, a, 0)
-        b = b if b_is_number else as_tensor(name, b, 1)
-        if a_is_number:
-            a = number_like(name, a, b) if isinstance(b, Tensor) else Tensor(a)
-        if b_is_number:
-            b = number_like(name, b, a)
+        if is_number(a) and not is_number(b):
+            b = as_tensor(name, b, 1)
+            a = number_like(name, a, b)
+        else:
+            a = as_tensor(name, a, 0)
+            b = number_like(name, b, a) if is_number(b) else as_tensor(name, b, 1)
     if a.data.dtype is not b.data.dtype:
         a, b = same_precision(name, a, b)
     for n, m in zip(a.data.shape[::-1], b.data.shape[::-1]):

@@ -60,8 +60,7 @@ def correlate_unfolded(x: Array, weight: Array, geometry: Geometry, bias: Array 
     height, width = geometry.output_size
     out_channels = weight.shape[0]
     out_group = out_channels // groups
-    matrix = weight.reshape(groups, out_group, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
-    matrix = matrix.reshape(groups, 1, 1, -1, out_group)  # (G, 1, 1, K, O / G)
+    matrix = _kernel_matrices(weight, groups)[:, None, None]  # (G, 1, 1, K, O / G)
     y = xp.empty((height, images, width, groups, out_group), dtype=x.dtype)
     target = y.transpose(3, 0, 1, 2, 4)  # (G, P, N, Q, O / G), with (N, Q) evenly spaced
     for part, windows in _unfolded_windows(padded(x, geometry), geometry):
@@ -92,6 +91,20 @@ def weight_gradient_unfolded(x: Array, y: Array, geometry: Geometry) -> Array:
     y = y.transpose(2, 0, 3, 1)  # (P, N, Q, O)
     for part, windows in _unfolded_windows(padded(x, geometry), geometry):
         _add_products(windows, y[:, part], geometry.kernel_size[0], matrix)
+    return _as_weight(matrix, geometry)
+
+
+def _kernel_matrices(weight: Array, groups: int) -> Array:
+    """A weight (O, C / G, kh, kw) as matrices (G, K, O / G), K ordered (i, j, c)."""
+    out_group, window = len(weight) // groups, math.prod(weight.shape[1:])
+    grouped = weight.reshape(groups, out_group, *weight.shape[1:])
+    return grouped.transpose(0, 3, 4, 2, 1).reshape(groups, window, out_group)
+
+
+def _as_weight(matrix: Array, geometry: Geometry) -> Array:
+    """Undo :func:`_kernel_matrices`."""
+    groups, window, out_group = matrix.shape
+    in_group = window // math.prod(geometry.kernel_size)
     weight = matrix.reshape(groups, *geometry.kernel_size, in_group, out_group)
     weight = weight.transpose(0, 4, 3, 1, 2)  # (G, O / G, C / G, kh, kw)
     return weight.reshape(groups * out_group, in_group, *geometry.kernel_size)
@@ -287,17 +300,14 @@ def weight_gradient_of_windows(x: Array, y: Array, geometry: Geometry) -> Array:
     """conv2d_weight_grad: the windows of x, transposed, times y."""
     xp = array_module(x, y)
     groups = geometry.groups
-    in_group = x.shape[1] // groups
     out_group = y.shape[1] // groups
     windows = _copied_windows(padded(x, geometry), geometry)  # (G, P * N * Q, K)
     y = y.transpose(2, 0, 3, 1).reshape(windows.shape[1], groups, out_group).swapaxes(0, 1)
     if groups == 1:  # CuPy transposes a single matrix in place, but copies a stack of them
-        matrix = xp.matmul(windows[0].T, y[0])
+        matrix = xp.matmul(windows[0].T, y[0])[None]
     else:
         matrix = xp.matmul(windows.swapaxes(1, 2), y)  # (G, K, O / G)
-    weight = matrix.reshape(groups, *geometry.kernel_size, in_group, out_group)
-    weight = weight.transpose(0, 4, 3, 1, 2)  # (G, O / G, C / G, kh, kw)
-    return weight.reshape(groups * out_group, in_group, *geometry.kernel_size)
+    return _as_weight(matrix, geometry)
 
 
 def spread_windows(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
@@ -336,9 +346,7 @@ def _correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Arra
     out_channels = weight.shape[0]
     height, width = geometry.output_size
     windows = _copied_windows(x, geometry)  # (G, P * N * Q, K)
-    matrix = weight.reshape(groups, out_channels // groups, *weight.shape[1:])
-    matrix = matrix.transpose(0, 3, 4, 2, 1)  # (G, kh, kw, C / G, O / G)
-    y = xp.matmul(windows, matrix.reshape(groups, windows.shape[2], -1))  # (G, P * N * Q, O / G)
+    y = xp.matmul(windows, _kernel_matrices(weight, groups))  # (G, P * N * Q, O / G)
     y = y.swapaxes(0, 1).reshape(height, x.shape[0], width, out_channels)
     if bias is not None:
         y += bias

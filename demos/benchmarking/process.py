@@ -61,6 +61,7 @@ class Process:
 
     def __init__(self, peer: Peer, settings: Settings, bytecode: str | os.PathLike[str]) -> None:
         self.label = peer.label
+        self._is_late = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self._child: Any = subprocess.Popen(
             [sys.executable, "-m", "benchmarking.process"],
@@ -77,13 +78,13 @@ class Process:
 
     def call(self, method: str, *arguments: Any) -> Any:
         """What a method of :class:`Worker` gives."""
-        late = threading.Timer(TIME_LIMIT, self._child.kill)
+        late = threading.Timer(TIME_LIMIT, self._give_up)
         late.start()
         try:
             pickle.dump((method, arguments), self._child.stdin)
             self._child.stdin.flush()
             is_error, answer = pickle.load(self._child.stdout)
-        except (OSError, EOFError):
+        except (OSError, EOFError, pickle.UnpicklingError):
             raise ProcessError(f"{self.label}: {self._last_words()}") from None
         finally:
             late.cancel()
@@ -91,11 +92,17 @@ class Process:
             raise ProcessError(f"{self.label}: {answer}")
         return answer
 
+    def _give_up(self) -> None:
+        self._is_late = True
+        self._child.kill()
+
     def _last_words(self) -> str:
+        if self._is_late:
+            return f"no answer in {TIME_LIMIT:g} seconds"
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").split("\n")
         lines = [line.strip() for line in lines if line.strip()]
-        return lines[-1] if lines else f"no answer, in at most {TIME_LIMIT:.0f} seconds"
+        return lines[-1] if lines else "the process ended without a word"
 
     def close(self) -> None:
         """End the process."""

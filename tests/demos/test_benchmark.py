@@ -14,7 +14,7 @@ import pytest
 DEMOS = Path(__file__).parents[2] / "demos"
 sys.path.insert(0, str(DEMOS))
 
-from benchmarking import rounds  # noqa: E402
+from benchmarking import process, rounds  # noqa: E402
 from benchmarking.cases import (  # noqa: E402
     CASES,
     MINIGRAD,
@@ -27,7 +27,7 @@ from benchmarking.cases import (  # noqa: E402
     measurement,
 )
 from benchmarking.command import main  # noqa: E402
-from benchmarking.problems import Problem  # noqa: E402
+from benchmarking.problems import Problem, Settings  # noqa: E402
 from benchmarking.process import memory_status, run_side_by_side  # noqa: E402
 from benchmarking.report import summary  # noqa: E402
 
@@ -45,6 +45,21 @@ def prepare(problem, settings):
         gradients["2.weight"] = gradients["2.weight"] * 1.01
         return loss, gradients
     task.loss_and_gradients = wrong
+    return task
+'''
+DYING = '''
+"""minigrad, whose process ends in the second turn."""
+import os, sys, time
+from benchmarking.peers import with_minigrad
+def prepare(problem, settings):
+    task = with_minigrad.prepare(problem, settings)
+    task.train = lambda train=task.train: time.sleep(0.01) or train()  # one call fills a turn
+    waits = iter(range(1_000))
+    def wait():
+        if next(waits) == 4:  # there are two in the warm-up, and two in a turn
+            print("out of memory", file=sys.stderr, flush=True)
+            os._exit(1)
+    task.wait = wait
     return task
 '''
 
@@ -100,6 +115,31 @@ def test_a_peer_that_fails_is_left_out_with_its_own_words(tmp_path, monkeypatch)
     assert status == 0
     (measurement,) = found["measurements"]
     assert measurement["left_out"] == {"failing": "failing: ImportError: no such engine"}
+
+
+def test_a_library_that_does_not_answer_is_given_up(tmp_path, monkeypatch):
+    source = "import time\ndef prepare(problem, settings): time.sleep(600)\n"
+    (tmp_path / "sleeping_peer.py").write_text(source)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    sleeping = Peer("sleeping", "sleeping", "sleeping_peer", "minigrad")
+    library = process.Process(sleeping, Settings(), tmp_path / "bytecode")
+    monkeypatch.setattr(process, "TIME_LIMIT", 0.1)
+    with pytest.raises(process.ProcessError, match=r"sleeping: no answer in 0\.1 seconds"):
+        library.call("prepare", "problem", Problem("train", "mlp"))
+    library.close()
+
+
+def test_a_library_that_dies_between_turns_is_left_out_and_the_others_go_on(tmp_path, monkeypatch):
+    (tmp_path / "dying_peer.py").write_text(DYING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    dying = Peer("dying", "dying", "dying_peer", "minigrad")
+    arguments = ["--case", "mlp", "--peer", "minigrad", "--rounds", "3"]
+    status, found = run(tmp_path, *arguments, extra=[dying])
+    assert status == 0
+    (measured,) = found["measurements"]
+    assert measured["left_out"] == {"dying": "dying: out of memory"}
+    assert len(measured["entries"]["dying"]["values"]) == 1
+    assert len(measured["entries"]["minigrad again"]["values"]) == 3
 
 
 @pytest.mark.slow

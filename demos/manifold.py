@@ -8,7 +8,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -87,7 +87,7 @@ def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Result
     )
     latents = encode(model, test, options.workers)[:, 0]
     # 1 or -1 if and only if one is a monotone function of the other.
-    correlation, _ = spearmanr(latents, positions)
+    correlation: Any = spearmanr(latents, positions)[0]
     # The decoded curve is drawn over the latents of the data, not beyond them.
     line = numpy.linspace(latents.min(), latents.max(), 1_000)[:, None]
     pca = PCA(1).fit(train)

@@ -194,8 +194,10 @@ def captions(results: Results) -> dict[str, Caption]:
         "psnr_by_noise": Caption(
             f"The same denoiser at other noises than its own, which is {trained_on:g}.",
             {
-                "It gains more, the more noise there is.": (numpy.diff(gains) > 0).all(),
-                f"At a noise of {levels[0]:g} it does more harm than the noise.": gains[0] < 0,
+                "It gains more, the more noise there is.": bool((numpy.diff(gains) > 0).all()),
+                f"At a noise of {levels[0]:g} it does more harm than the noise.": bool(
+                    gains[0] < 0
+                ),
             },
         ),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import ArrayLike
 
-from autoencoder.figures.style import COLOURS, in_house_style, one_picture
+from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 from minigrad.backend import shown
 
 __all__ = ["epoch_chart", "line_chart"]
@@ -45,7 +45,8 @@ def line_chart(
     """
     if not series and not levels:
         raise ValueError("line_chart: there is nothing to draw")
-    figure, axes = one_picture(axes, height=6.0)
+    if axes is None:
+        axes = cast(Axes, new_figure(height=6.0)[1][0, 0])
     for i, (name, (x, y)) in enumerate(series.items()):
         x, y = numpy.asarray(x), numpy.asarray(y)
         if x.shape != y.shape or x.ndim != 1:
@@ -70,7 +71,7 @@ def line_chart(
         axes.set_title(title)
     if len(series) + len(levels or {}) > 1:
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
-    return figure
+    return cast(Figure, axes.figure)  # a subfigure does as well
 
 
 def epoch_chart(

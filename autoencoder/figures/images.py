@@ -88,17 +88,10 @@ def image_grid(
 
 
 @in_house_style
-def image_panels(
-    panels: Mapping[str, numpy.ndarray],
-    *,
-    columns: int,
-    title: str | None = None,
-    value_range: tuple[float, float] = (0.0, 1.0),
-) -> Figure:
+def image_panels(panels: Mapping[str, numpy.ndarray], *, columns: int) -> Figure:
     """Grids of images side by side, each under its name: to compare sets of images.
 
-    Images and ``value_range`` are as for :func:`rows_of_images`; ``columns`` are those of each
-    grid.
+    Images are as for :func:`rows_of_images`; ``columns`` are those of each grid.
 
     >>> images = numpy.random.default_rng(0).random((9, 28, 28))
     >>> figure = image_panels({"data": images, "samples": images}, columns=3)
@@ -106,15 +99,14 @@ def image_panels(
     if not panels:
         raise ValueError("image_panels: there is nothing to draw")
     whole_number("image_panels", "columns", columns)
-    mosaics = [_grid(_as_colour(images, value_range), columns) for images in panels.values()]
+    mosaics = [_grid(_as_colour(images, (0.0, 1.0)), columns) for images in panels.values()]
     side = 15.0 / len(panels)
     tallest = max(mosaic.shape[0] / mosaic.shape[1] for mosaic in mosaics)
     figure, axes = new_figure(
         1,
         len(panels),
         width=side * len(panels),
-        height=(side - 0.3) * tallest + (1.5 if title else 0.9),
-        title=title,
+        height=(side - 0.3) * tallest + 0.9,
     )
     for ax, name, mosaic in zip(axes[0], panels, mosaics, strict=True):
         _show(ax, mosaic)

@@ -23,9 +23,7 @@ _CONTOURS = "fitted density: contours around 50, 90 and 99 % of it"
 
 
 @in_house_style
-def latent_marginals(
-    latents: numpy.ndarray, density: Any, *, columns: int = 4, title: str | None = None
-) -> Figure:
+def latent_marginals(latents: numpy.ndarray, density: Any, *, title: str | None = None) -> Figure:
     """A histogram of each coordinate of latents (N, d), the fitted density's marginal over it.
 
     >>> from autoencoder.densities import DiagonalGaussian
@@ -33,7 +31,7 @@ def latent_marginals(
     >>> figure = latent_marginals(latents, DiagonalGaussian().fit(latents))
     """
     d = latents.shape[1]
-    columns = min(columns, d)
+    columns = min(4, d)
     rows = -(-d // columns)
     figure, grid = new_figure(
         rows, columns, width=14.0, height=1.2 + 2.6 * rows, title=title, share_y=True

@@ -17,37 +17,21 @@ __all__ = ["draw_curve", "draw_points", "draw_points_by_value", "plane_figure", 
 
 
 @in_house_style
-def plane_figure(
-    titles: Sequence[str],
-    limit: float | tuple[float, float, float, float] = 2.0,
-    *,
-    title: str | None = None,
-    labels: tuple[str, str] = ("$x_1$", "$x_2$"),
-) -> tuple[Figure, list[Axes]]:
-    """A figure and its axes: square pictures of the plane side by side, at one scale.
-
-    ``limit`` is (left, right, bottom, top); a number stands for a square about the origin.
+def plane_figure(titles: Sequence[str], limit: float = 2.0) -> tuple[Figure, list[Axes]]:
+    """A figure and its axes: pictures of the square from -limit to limit, side by side.
 
     >>> figure, (left, right) = plane_figure(["data", "decoded"], 1.5)
     """
-    edges = (-limit, limit, -limit, limit) if isinstance(limit, (int, float)) else limit
-    left, right, bottom, top = edges
     side = min(6.0, 15.0 / len(titles))
-    figure, grid = new_figure(
-        1,
-        len(titles),
-        width=side * len(titles) + 0.6,
-        height=side * (top - bottom) / (right - left) + (1.6 if title else 0.9),
-        title=title,
-        share_y=True,
-    )
+    width, height = side * len(titles) + 0.6, side + 0.9
+    figure, grid = new_figure(1, len(titles), width=width, height=height, share_y=True)
     axes = list(grid[0])
     for ax, name in zip(axes, titles, strict=True):
-        ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xlabel=labels[0])
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="$x_1$")
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         ax.set_title(name)
-    axes[0].set_ylabel(labels[1])
+    axes[0].set_ylabel("$x_2$")
     return figure, axes
 
 
@@ -84,35 +68,26 @@ def draw_points_by_value(
     axes: Axes,
     points: numpy.ndarray,
     values: numpy.ndarray,
-    value_label: str | None = None,
-    *,
-    size: float = 14.0,
-    value_range: tuple[float, float] | None = None,
+    value_label: str,
 ) -> None:
-    """Points (N, 2) coloured by a number each (N,); a label for the numbers adds a colour bar.
-
-    Where several pictures share the colour scale, ``value_range`` gives its ends.
+    """Points (N, 2) coloured by a number each (N,), with a labelled colour bar beside them.
 
     >>> figure, (axes,) = plane_figure(["a line"])
     >>> draw_points_by_value(axes, numpy.zeros((3, 2)), numpy.arange(3), "latent z")
     """
-    low, high = value_range or (None, None)
     dots = axes.scatter(
         points[:, 0],
         points[:, 1],
-        s=size,
+        s=14.0,
         c=values,
         cmap="viridis",
-        vmin=low,
-        vmax=high,
         linewidths=0,
         rasterized=len(points) > 2000,
     )
-    if value_label is not None:
-        beside = axes.inset_axes((1.03, 0.0, 0.045, 1.0))  # as high as the picture, however square
-        bar = axes.figure.colorbar(dots, cax=beside)
-        bar.set_label(value_label)
-        bar.outline.set_visible(False)
+    beside = axes.inset_axes((1.03, 0.0, 0.045, 1.0))  # as high as the picture, however square
+    bar = axes.figure.colorbar(dots, cax=beside)
+    bar.set_label(value_label)
+    bar.outline.set_visible(False)
 
 
 @in_house_style

@@ -8,12 +8,11 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy
 from cycler import cycler
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -109,13 +108,12 @@ def new_figure(
     width: float = 12.0,
     height: float = 6.75,
     title: str | None = None,
-    share_x: bool = False,
     share_y: bool = False,
 ) -> tuple[Figure, numpy.ndarray]:
     """A figure of the shape of a slide, and its axes (rows, columns), with room for their labels.
 
-    Sizes are in inches; the fonts are for 12 inches across a slide. ``share_x`` and ``share_y``
-    give all axes the same range.
+    Sizes are in inches; the fonts are for 12 inches across a slide. With ``share_y`` all
+    axes have the same vertical range.
 
     >>> figure, axes = new_figure(1, 2)
     >>> axes.shape
@@ -123,18 +121,10 @@ def new_figure(
     """
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.15)
     figure = Figure(figsize=(width, height), layout=layout)
-    axes = figure.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y)
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y)
     if title is not None:
         figure.suptitle(title)
     return figure, axes
-
-
-def one_picture(axes: Axes | None, height: float) -> tuple[Figure, Axes]:
-    """The axes given, with their figure, or else those of a new figure 12 inches wide."""
-    if axes is not None:
-        return cast(Figure, axes.figure), axes  # a subfigure does as well
-    figure, grid = new_figure(height=height)
-    return figure, grid[0, 0]
 
 
 @in_house_style

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoencoder.figures.style import COLOURS, in_house_style, new_figure, one_picture
+from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 
 __all__ = ["bar_chart", "table"]
 
@@ -67,19 +66,17 @@ def bar_chart(
     *,
     emphasised: Sequence[str] = (),
     value_format: str = "{:.2f}",
-    title: str | None = None,
-    axes: Axes | None = None,
 ) -> Figure:
     """Horizontal bars, named at their left, with their values at their ends, from top to bottom.
 
     The bars to be emphasised are those that the figure is about; the others, to compare with, are
-    grey. With ``axes`` it is drawn there instead of in a new figure.
+    grey.
 
     >>> figure = bar_chart({"data": 0.01, "samples": 0.9}, "distance", emphasised=["samples"])
     """
     if not bars or not set(emphasised) <= set(bars):
         raise ValueError(f"bar_chart: bars {list(bars)}, to emphasise {list(emphasised)}")
-    figure, axes = one_picture(axes, height=1.6 + 0.7 * len(bars))
+    figure, ((axes,),) = new_figure(height=1.6 + 0.7 * len(bars))
     names = list(bars)
     colours = [COLOURS["vermilion" if name in emphasised else "grey"] for name in names]
     drawn = axes.barh(names, list(bars.values()), color=colours, height=0.62)
@@ -89,6 +86,4 @@ def bar_chart(
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.14)
     axes.set_xlabel(x_label)
-    if title is not None:
-        axes.set_title(title)
     return figure

@@ -54,7 +54,7 @@ def texts_overlap(figure):
 
 
 def an_arrow_figure():
-    figure, (left, right) = figures.plane_figure(["noisy", "denoised"], 3.0, title="two pictures")
+    figure, (left, right) = figures.plane_figure(["noisy", "denoised"], 3.0)
     points = LATENTS[:, :2]
     figures.draw_points(left, points, "noisy")
     figures.draw_points_by_value(right, points, points[:, 0], "position")

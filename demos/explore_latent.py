@@ -17,6 +17,7 @@ from autoencoder.densities import DiagonalGaussian
 from autoencoder.inference import decode, encode
 from autoencoder.lecture.command_line import (
     CommonOptions,
+    OptionError,
     build_parser,
     folder,
     option,
@@ -27,7 +28,7 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import prepare_run, run_command
 from autoencoder.lecture.terminal import command
 from autoencoder.models import AutoEncoder
-from autoencoder.storage.checkpoint import CheckpointError, check_arrays, load_checkpoint
+from autoencoder.storage.checkpoint import CheckpointError
 from autoencoder.training import load_model, random_generator
 from minigrad import nn
 
@@ -88,47 +89,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--latent-size: not allowed with --checkpoint, which has its own")
     headless = vars(options).pop("headless")  # how to run, not what to compute
 
-    def ready() -> Run:
-        if options.checkpoint is not None:
-            _read(options.checkpoint)  # refused before anything is written
-        return prepare_run(NAME, parser, options, given, _check)
-
-    return run_command(parser, options, ready, lambda run: _explore(run, headless))
+    return run_command(
+        parser,
+        options,
+        lambda: prepare_run(NAME, parser, options, given, _check),
+        lambda run: _explore(run, headless),
+    )
 
 
 def _read(path: str) -> AutoEncoder:
-    """An AutoEncoder with the weights of a checkpoint, of the size they say.
-
-    Nothing of that size is made before every weight is known to be there: a short file can claim
-    a latent size of a million.
-    """
-    arrays, _ = load_checkpoint(path)
-    last = arrays.get("model/encoder.8.bias")
-    if last is None or last.ndim != 1 or not len(last):
-        raise CheckpointError(path, "model/encoder.8.bias", "is missing: not an AutoEncoder")
-    size = len(last)
-    weights = {name: array for name, array in arrays.items() if name.startswith("model/")}
-    check_arrays(weights, _weights_at(size), path)
-    model = AutoEncoder(size)
-    load_model(path, model)
+    """The AutoEncoder of a checkpoint."""
+    model = load_model(path)
+    if not isinstance(model, AutoEncoder):
+        raise CheckpointError(path, "metadata 'model'", "is no AutoEncoder")
     return model
 
 
 def _check(run: Run[Options]) -> None:
+    path = run.options.checkpoint
+    model = None if path is None else _read(path)
     run.require_images(train=2, test=2, reason="going from one image to another")
-
-
-def _weights_at(latent_size: int) -> dict[str, numpy.ndarray]:
-    """Arrays with the names, shapes and dtypes of an AutoEncoder's weights, but no memory."""
-    one, two = (AutoEncoder(d).state_dict() for d in (1, 2))
-    shapes = {
-        name: [d1 if d1 == d2 else latent_size for d1, d2 in zip(one[name].shape, two[name].shape)]
-        for name in one
-    }
-    return {
-        f"model/{name}": numpy.broadcast_to(one[name].dtype.type(0), shape)
-        for name, shape in shapes.items()
-    }
+    if model is not None and model.sample_shape != run.dataset.image_shape:
+        taken, given = model.sample_shape, run.dataset.image_shape
+        raise OptionError(f"--checkpoint: takes images {taken}, the data are {given}")
 
 
 def _explore(run: Run[Options], headless: bool) -> None:

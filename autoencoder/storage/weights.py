@@ -11,9 +11,19 @@ import numpy
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from minigrad import nn
 
-__all__ = ["load_weights", "save_weights"]
+__all__ = ["arguments_of", "load_weights", "save_weights"]
 
-_KIND = "minigrad weights in half precision"
+WEIGHTS_KIND = "minigrad weights in half precision"
+
+
+def arguments_of(model: nn.Module) -> dict[str, Any]:
+    """What a network of this package was made with: a file then says how to build it again.
+
+    >>> from autoencoder.models import Denoiser
+    >>> arguments_of(Denoiser(3))
+    {'arguments': (3, 32)}
+    """
+    return {"arguments": vars(model)["arguments"]} if "arguments" in vars(model) else {}
 
 
 def save_weights(path: str | os.PathLike[str], model: nn.Module, facts: Mapping[str, Any]) -> None:
@@ -44,7 +54,16 @@ def save_weights(path: str | os.PathLike[str], model: nn.Module, facts: Mapping[
     for name, array in halves.items():
         if not numpy.isfinite(array).all():
             raise ValueError(f"save_weights: {name} is not finite in half precision")
-    save_checkpoint(path, halves, {"kind": _KIND, "model": repr(model), "facts": dict(facts)})
+    save_checkpoint(
+        path,
+        halves,
+        {
+            "kind": WEIGHTS_KIND,
+            "model": repr(model),
+            **arguments_of(model),
+            "facts": dict(facts),
+        },
+    )
 
 
 def load_weights(path: str | os.PathLike[str], model: nn.Module) -> dict[str, Any]:
@@ -64,7 +83,7 @@ def load_weights(path: str | os.PathLike[str], model: nn.Module) -> dict[str, An
     arrays, metadata = load_checkpoint(
         path,
         expected=shapes,
-        expected_metadata={"kind": _KIND, "model": repr(model)},
+        expected_metadata={"kind": WEIGHTS_KIND, "model": repr(model)},
         require_finite=True,
     )
     facts = metadata.get("facts")

@@ -2,6 +2,7 @@
 
 from autoencoder.training.divergence import TrainingDiverged
 from autoencoder.training.interrupts import Interrupted, stop_request
+from autoencoder.training.loading import load_model
 from autoencoder.training.loop import train
 from autoencoder.training.settings import TrainingSettings, random_generator
 from autoencoder.training.state import (
@@ -9,7 +10,6 @@ from autoencoder.training.state import (
     METRICS,
     Row,
     TrainingState,
-    load_model,
     load_state,
     save_state,
     write_rows,

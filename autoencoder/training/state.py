@@ -35,6 +35,7 @@ from autoencoder.storage.checkpoint import (
 )
 from autoencoder.storage.files import WriteError, atomic_write
 from autoencoder.storage.results import epoch_rows
+from autoencoder.storage.weights import arguments_of
 from minigrad import nn, optim
 from minigrad.backend import shown
 from minigrad.parallel import Communicator
@@ -45,7 +46,6 @@ __all__ = [
     "Row",
     "StateWriter",
     "TrainingState",
-    "load_model",
     "load_state",
     "save_state",
     "write_rows",
@@ -217,8 +217,6 @@ def save_state(
     >>> save_state(path, TrainingState(epoch=3), model, optimizer, None, {"seed": 0})
     >>> load_state(path, model, optimizer, None, {"seed": 0}).epoch
     3
-    >>> load_model(path, nn.Linear(2, 1))["epoch"]
-    3
     """
     save_checkpoint(path, *_packed(state, model, optimizer, schedule, identity))
 
@@ -241,7 +239,7 @@ def share_state(
     if ranks.rank == 0:
         return state
     _load_optimizer(arrays, metadata, optimizer, schedule)
-    model.load_state_dict(_part(arrays, "model/"))
+    model.load_state_dict(part(arrays, "model/"))
     return _position(metadata, metadata["rows"])
 
 
@@ -266,6 +264,7 @@ def _packed(
     metadata = {
         "kind": KIND,
         "model": repr(model),
+        **arguments_of(model),
         "identity": identity,
         "epoch": state.epoch,
         "step": state.step,
@@ -309,11 +308,11 @@ def load_state(
         ...
     FileNotFoundError: ...
     """
-    expected = {"kind": KIND, "model": repr(model), "identity": identity}
+    expected = {"kind": KIND, "model": repr(model), **arguments_of(model), "identity": identity}
     arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
-    weights = _part(arrays, "model/")
+    weights = part(arrays, "model/")
     check_arrays(weights, model.state_dict(), path)
-    _check_progress(metadata, path)
+    check_progress(metadata, path)
     for name in ("optimizer", "schedule"):
         if name not in metadata:
             raise CheckpointError(os.fspath(path), f"metadata {name!r}", "is missing")
@@ -341,7 +340,7 @@ def _load_optimizer(
 ) -> None:
     """Give an optimiser and its schedule what a checkpoint says of them."""
     memories = {
-        int(number): {**memory, **_part(arrays, f"optimizer/{number}/")}
+        int(number): {**memory, **part(arrays, f"optimizer/{number}/")}
         for number, memory in metadata["optimizer"]["state"].items()
     }
     saved = {"state": memories, "param_groups": metadata["optimizer"]["param_groups"]}
@@ -361,35 +360,8 @@ def _position(metadata: dict[str, Any], rows: Sequence[Row]) -> TrainingState:
     )
 
 
-def load_model(path: str | os.PathLike[str], model: nn.Module) -> dict[str, Any]:
-    """Read only the weights of a checkpoint into the model it is of, on any device.
-
-    Parameters are as for :func:`save_state`; errors are as for :func:`load_state`.
-
-    Returns
-    -------
-    dict
-        The checkpoint's metadata.
-
-    Examples
-    --------
-    As in :func:`save_state`:
-
-    >>> load_model("no/such/file", nn.Linear(2, 1))
-    Traceback (most recent call last):
-        ...
-    FileNotFoundError: ...
-    """
-    expected = {"kind": KIND, "model": repr(model)}
-    arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
-    weights = _part(arrays, "model/")
-    check_arrays(weights, model.state_dict(), path)
-    _check_progress(metadata, path)
-    model.load_state_dict(weights)
-    return metadata
-
-
-def _part(arrays: dict[str, numpy.ndarray], prefix: str) -> dict[str, numpy.ndarray]:
+def part(arrays: dict[str, numpy.ndarray], prefix: str) -> dict[str, numpy.ndarray]:
+    """The arrays whose names begin with a prefix, under the rest of their names."""
     return {
         name.removeprefix(prefix): array
         for name, array in arrays.items()
@@ -414,7 +386,7 @@ class _SavedRow(dict[str, float]):
 _METRIC = Kind("a number", lambda value: isinstance(value, float | bool) or is_number(value))
 
 
-def _check_progress(metadata: dict[str, Any], path: str | os.PathLike[str]) -> None:
+def check_progress(metadata: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Refuse what no run can have written, whatever its length."""
     kinds = {"epoch": COUNT, "step": COUNT, "running_loss": FINITE, "seconds": NOT_NEGATIVE}
     for name in (*kinds, "rows"):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -52,6 +55,19 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + super().__repr__()
 
 
+_largest: ContextVar[float] = ContextVar("most elements of a parameter", default=math.inf)
+
+
+@contextlib.contextmanager
+def parameters_up_to(size: int) -> Iterator[None]:
+    """Draw no parameter of more elements inside the block: what a file claims may be any size."""
+    token = _largest.set(size)
+    try:
+        yield
+    finally:
+        _largest.reset(token)
+
+
 def fan_in_uniform(
     shape: tuple[int, ...],
     fan_in: int,
@@ -82,6 +98,8 @@ def fan_in_uniform(
     elif not isinstance(generator, numpy.random.Generator):
         kind = type(generator).__name__
         raise TypeError(f"Parameter: generator must be a numpy.random.Generator, got {kind}")
+    if math.prod(shape) > _largest.get():
+        raise ValueError(f"Parameter: {shape} is more than {_largest.get():,} elements")
     bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0
     values = generator.uniform(-bound, bound, shape).astype("float32")
     return Parameter(values, dtype=dtype, device=place)

@@ -129,7 +129,7 @@ class Kernel:
     ----------
     types : list of str
         The parameters' types: a NumPy dtype, behind ``*`` for a pointer and ``const *`` for one
-        that is only read.
+        that is only read; ``struct`` and a name for a structure.
     """
 
     def __init__(
@@ -194,6 +194,13 @@ class Kernel:
     def _box(self, place: int, argument: Any, kind: str) -> numpy.ndarray:
         """What a parameter is read from: one number, or the address of an array."""
         dtype = kind.rpartition("*")[2]
+        if dtype.startswith("struct"):
+            if not isinstance(argument, numpy.ndarray) or argument.size != 1:
+                raise EmulationError(
+                    f"{self.name}: argument {place}, a {dtype}, should be a NumPy array of one "
+                    f"element, which is handed over by value"
+                )
+            return argument
         if "*" not in kind:
             box = numpy.array([argument]).astype(dtype)
             whole = isinstance(argument, (int, numpy.integer))
@@ -216,4 +223,5 @@ def _type_in_words(code: str) -> str:
     """Such as ``const *float32``, for the C++ compiler's ``PKf``."""
     pointer, code = ("*", code[1:]) if code.startswith("P") else ("", code)
     read_only, code = ("const ", code[1:]) if code.startswith("K") else ("", code)
-    return read_only + pointer + TYPES[code]
+    name = code.lstrip("0123456789")  # a structure's stands behind its length
+    return read_only + pointer + (TYPES[code] if name == code else f"struct {name}")

@@ -1,11 +1,12 @@
-"""ReLU, masks, sums and the product of two matrices, fast under NumPy and CuPy alike."""
+"""ReLU, masks, sums and the product of two matrices, fast under NumPy; for a GPU see ``gpu.py``."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
 
-from minigrad.backend import array_module, device_of, multiplies_small_in_place
+from minigrad.backend import HostArray, array_module, multiplies_small_in_place
+from minigrad.kernels import gpu
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 
@@ -30,8 +31,10 @@ def relu(x: Array) -> Array:
     array([0., 2.])
     """
     xp = array_module(x)
-    zero = 0 if device_of(x).type != "cpu" else _zero_slab(x)
-    return xp.asarray(xp.maximum(x, zero))
+    if type(x) is not HostArray:
+        y = gpu.relu(x)
+        return xp.maximum(x, 0) if y is None else y
+    return xp.asarray(xp.maximum(x, _zero_slab(x)))
 
 
 def relu_grad(y: Array, gradient: Array) -> Array:
@@ -43,6 +46,8 @@ def relu_grad(y: Array, gradient: Array) -> Array:
     >>> relu_grad(numpy.array([0.0, 2.0]), numpy.array([5.0, 6.0]))
     array([0., 6.])
     """
+    if type(y) is not HostArray and (x := gpu.relu_grad(y, gradient)) is not None:
+        return x
     return keep_where(y > 0, gradient)
 
 
@@ -54,7 +59,7 @@ def keep_where(mask: Array, x: Array) -> Array:
     array([0., 6.])
     """
     xp = array_module(x)
-    if device_of(x).type != "cpu":
+    if type(x) is not HostArray:
         return xp.where(mask, x, x.dtype.type(0))
     # The bits of x, taken for a whole number, times 1 or 0: of what is not finite nothing remains
     # either. Two vector loops; NumPy's where branches on every element, and takes 15 times as long.
@@ -85,7 +90,7 @@ def sum_of_squares(x: Array) -> Array:
     >>> float(sum_of_squares(numpy.array([[3.0], [4.0]])))
     25.0
     """
-    if device_of(x).type != "cpu":
+    if type(x) is not HostArray:
         return (x * x).sum()
     run = x.ravel(order="K")  # a view, of whatever is contiguous in any order of its axes
     whole = run.size - run.size % BLOCK
@@ -106,35 +111,48 @@ def channel_sum(y: Array) -> Array:
     >>> channel_sum(numpy.ones((2, 3, 4, 5)))
     array([40., 40., 40.])
     """
-    on_cpu = device_of(y).type == "cpu"
+    if type(y) is not HostArray:
+        total = gpu.channel_sum(y)
+        return y.sum(axis=(0, *range(2, y.ndim))) if total is None else total
     if y.ndim == 2:
-        return array_module(y).ones(len(y), y.dtype) @ y if on_cpu else y.sum(axis=0)
+        return array_module(y).ones(len(y), y.dtype) @ y
     rows = y.transpose(2, 0, 3, 1)  # (H, N, W, C)
-    if not on_cpu or not rows.flags.c_contiguous:
+    if not rows.flags.c_contiguous:
         return y.sum(axis=(0, 2, 3))
     height, images, width, channels = rows.shape
     rows = rows.reshape(height, images * width, channels)
     return (array_module(y).ones(rows.shape[1], y.dtype) @ rows).sum(axis=0)
 
 
-def product(a: Array, b: Array) -> Array:
+def product(a: Array, b: Array, bias: Array | None = None) -> Array:
     """The matrix product of a (M, K) and b (K, N): ``a @ b``, in row-major order.
 
-    It is cut into products that BLAS multiplies where they are. OpenBLAS copies both matrices into
-    another order before it multiplies them. That pays for large ones; where one side is short, as
-    the latent's in a dense autoencoder, it is a quarter of the time. On processors with AVX-512
-    small products are spared it, and NumPy's matmul computes any number of them in one call.
-    Elsewhere pieces would take up to a third longer, and products stay whole.
+    A bias (N,) is added to every row. The product is cut into products that BLAS multiplies where
+    they are. OpenBLAS copies both matrices into another order before it multiplies them. That pays
+    for large ones; where one side is short, as the latent's in a dense autoencoder, it is a quarter
+    of the time. On processors with AVX-512 small products are spared it, and NumPy's matmul
+    computes any number of them in one call. Elsewhere pieces would take up to a third longer, and
+    products stay whole.
 
     >>> import numpy
     >>> product(numpy.ones((256, 784)), numpy.ones((784, 32)))[0, :3]
     array([784., 784., 784.])
     """
+    on_cpu = type(a) is HostArray
+    if not on_cpu and (result := gpu.product(a, b, bias)) is not None:
+        return result
+    if SMALL_PRODUCT < len(a) * b.size <= LARGEST_CUT and on_cpu and multiplies_small_in_place():
+        result = _product_in_pieces(a, b)
+    else:
+        result = a @ b
+    if bias is not None:
+        result += bias
+    return result
+
+
+def _product_in_pieces(a: Array, b: Array) -> Array:
+    """A product of middling size, in row-major order."""
     (rows, inner), columns = a.shape, b.shape[1]
-    whole = rows * inner * columns
-    on_cpu = device_of(a).type == "cpu"
-    if not (SMALL_PRODUCT < whole <= LARGEST_CUT and on_cpu and multiplies_small_in_place()):
-        return a @ b
     cut = product_rows(rows, inner * columns)
     if cut < rows:
         xp = array_module(a, b)

@@ -19,22 +19,25 @@ ordered (i, j, c), and let w and y be matrices with the columns o. Then T = sum 
     conv2d_weight_grad   dT/dw = A^T y
     conv_transpose2d     dT/dx = y w^T, each entry added to the pixel of x that A copied it from
 
-What is left is how to make A, and how to add, cheaply. There are three ways.
+What is left is how to make A, and how to add, cheaply. On a CPU there are three ways.
 
-- On a CPU (``unfold.py``): A repeats x only kw times, its rows overlap in memory, and the additions
-  are of long runs.
+- As a rule (``unfold.py``): A repeats x only kw times, its rows overlap in memory, and the
+  additions are of long runs.
 - At stride 1 with channels enough (``winograd.py``): the sum over i is a product of polynomials,
   which takes fewer multiplications.
-- On a GPU or with dilation (the end of ``unfold.py``): A is written out. The third map is then the
-  first, of a spread y and a flipped w. It takes few launches. If the kernel is as large as the
-  image, A is x itself, on every device.
+- With dilation (the end of ``unfold.py``): A is written out. The third map is then the first, of a
+  spread y and a flipped w. If the kernel is as large as the image, A is x itself.
+
+On a GPU kernels in CUDA C compute the three maps without any A (``gpu.py``). Where none fits, A is
+written out, which takes few launches.
 
 The three public functions check their arguments. The operations of ``minigrad.functional`` call
 ``correlate``, ``spread`` and ``weight_gradient`` below them: their arguments were checked when the
 geometry was made.
 
-Activations may have any memory layout. Results are laid out H, N, W, C, seen through a transposed
-view as (N, C, H, W): the next kernel reads that fastest, and elementwise operations keep it.
+Activations may have any memory layout. Results are laid out H, N, W, C (on a GPU N, H, W, C), seen
+through a transposed view as (N, C, H, W): the next kernel reads that fastest, and elementwise
+operations keep it.
 A geometry's ``input_size`` is (H, W), its ``output_size`` (P, Q).
 """
 
@@ -42,8 +45,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.backend import device_of
-from minigrad.kernels import unfold, winograd
+from minigrad.backend import HostArray
+from minigrad.kernels import gpu, unfold, winograd
 from minigrad.kernels.geometry import Geometry, check_arrays
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
@@ -94,9 +97,12 @@ def conv2d_weight_grad(x: Array, y: Array, geometry: Geometry) -> Array:
 
 def correlate(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
     """:func:`conv2d` of arguments known to fit."""
+    on_cpu = type(x) is HostArray
+    if not on_cpu and (y := gpu.correlate(x, weight, geometry, bias)) is not None:
+        return y
     if geometry.is_covered:
         return unfold.multiply_image(x, weight, bias)
-    if _copies_whole_windows(x, geometry):
+    if not on_cpu or geometry.dilation != (1, 1):  # which keeps a window's rows apart
         return unfold.correlate_windows(x, weight, geometry, bias)
     if winograd.pays(geometry, x.shape[1], weight.shape[0]):
         return winograd.correlate_at_points(x, weight, geometry, bias)
@@ -105,9 +111,12 @@ def correlate(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -
 
 def spread(y: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
     """:func:`conv_transpose2d` of arguments known to fit."""
+    on_cpu = type(y) is HostArray
+    if not on_cpu and (x := gpu.spread(y, weight, geometry, bias)) is not None:
+        return x
     if geometry.is_covered:
         return unfold.spread_image(y, weight, bias)
-    if _copies_whole_windows(y, geometry):
+    if not on_cpu or geometry.dilation != (1, 1):
         return unfold.spread_windows(y, weight, geometry, bias)
     if winograd.pays(geometry, weight.shape[1], y.shape[1]):
         return winograd.spread_at_points(y, weight, geometry, bias)
@@ -116,15 +125,13 @@ def spread(y: Array, weight: Array, geometry: Geometry, bias: Array | None) -> A
 
 def weight_gradient(x: Array, y: Array, geometry: Geometry) -> Array:
     """:func:`conv2d_weight_grad` of arguments known to fit."""
+    on_cpu = type(x) is HostArray
+    if not on_cpu and (weight := gpu.weight_gradient(x, y, geometry)) is not None:
+        return weight
     if geometry.is_covered:
         return unfold.weight_gradient_of_image(x, y)
-    if _copies_whole_windows(x, geometry):
+    if not on_cpu or geometry.dilation != (1, 1):  # which keeps a window's rows apart
         return unfold.weight_gradient_of_windows(x, y, geometry)
     if winograd.pays(geometry, x.shape[1], y.shape[1]):
         return winograd.weight_gradient_at_points(x, y, geometry)
     return unfold.weight_gradient_unfolded(x, y, geometry)
-
-
-def _copies_whole_windows(array: Array, geometry: Geometry) -> bool:
-    """On a GPU launches count for more than memory; dilation keeps a window's rows apart."""
-    return geometry.dilation != (1, 1) or device_of(array).type != "cpu"

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from minigrad.backend import Array, array_module, require_number, shown
+from minigrad.backend import Array, HostArray, array_module, require_number, shown
+from minigrad.kernels import gpu
 from minigrad.optim.optimizer import Group, Optimizer
 
 
@@ -167,14 +168,17 @@ class Adam(Optimizer):
         ``m' / (sqrt(v') + eps) = c m / (sqrt(v) + r eps)`` with ``r = sqrt(1 - beta2^t)`` and
         ``c = r / (1 - beta1^t)``.
         """
+        if type(values) is not HostArray and self._is_done(group, step, values, gradient, memory):
+            return
         xp = array_module(values)
         lr, decay = float(group["lr"]), float(group["weight_decay"])
         beta1, beta2 = map(float, group["betas"])
         root = math.sqrt(1 - beta2**step)
-        if decay and self.decoupled:
-            values *= 1 - lr * decay
-        elif decay:
-            gradient = gradient + decay * values
+        if decay:
+            if self.decoupled:
+                values *= 1 - lr * decay
+            else:
+                gradient = gradient + decay * values
         mean, mean_square = memory["exp_avg"], memory["exp_avg_sq"]
         mean *= beta1
         work = (1 - beta1) * gradient  # one array for all results on the way: it stays in the cache
@@ -188,6 +192,14 @@ class Adam(Optimizer):
         xp.divide(mean, work, out=work)
         work *= lr * root / (1 - beta1**step)
         values -= work
+
+    def _is_done(
+        self, group: Group, step: int, values: Array, gradient: Array, memory: dict[str, Array]
+    ) -> bool:
+        """Whether a kernel on the GPU has done the update, which it does in one launch."""
+        numbers = [group["lr"], *group["betas"], group["eps"], group["weight_decay"]]
+        arrays = values, gradient, memory["exp_avg"], memory["exp_avg_sq"]
+        return gpu.adam(*arrays, step, [float(number) for number in numbers], self.decoupled)
 
 
 class AdamW(Adam):

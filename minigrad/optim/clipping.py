@@ -5,8 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from minigrad.backend import Array, array_module, common_device, require_number, use_device
+from minigrad.backend import (
+    Array,
+    HostArray,
+    array_module,
+    common_device,
+    require_number,
+    use_device,
+)
 from minigrad.engine import Tensor, mark_written
+from minigrad.kernels import gpu
 
 
 def clip_grad_norm_(
@@ -89,7 +97,11 @@ def _length(arrays: list[Array], norm_type: float) -> Array:
     """The p-norm of all arrays as one vector, without dimensions."""
     xp = array_module(*arrays)
     vectors = [array.reshape(-1) for array in arrays]
-    vector = xp.concatenate(vectors) if len(vectors) > 1 else vectors[0]
+    vector = vectors[0]
+    if len(vectors) > 1:
+        vector = xp.empty(sum(part.size for part in vectors), vector.dtype)
+        if type(vector) is HostArray or not gpu.join(vectors, vector):
+            vector = xp.concatenate(vectors)
     if norm_type == math.inf and vector.size:
         return xp.abs(vector).max()
     if norm_type in (2, math.inf):

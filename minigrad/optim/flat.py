@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -23,6 +24,7 @@ from minigrad.backend import (
     use_device,
 )
 from minigrad.engine import Tensor, mark_written
+from minigrad.kernels import gpu
 
 
 class FlatParameters:
@@ -47,7 +49,6 @@ class FlatParameters:
         self.places = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
         with use_device(self.device):
             self.values = array_module(parameters[0].data).zeros(ends[-1], self.dtype)
-            self._gradient: Array | Any = None  # made when first needed
             self._views = self._views_of_values()
             self.gather()
 
@@ -87,6 +88,11 @@ class FlatParameters:
             self.state[name] = array_module(self.values).zeros_like(self.values)
         return self.state[name]
 
+    @cached_property
+    def _gradient(self) -> Array:
+        """Room for all gradients."""
+        return array_module(self.values).empty_like(self.values)
+
     def flatten(self, gradients: Sequence[Array | None]) -> Array:
         """The gradients one after the other, as the values are.
 
@@ -96,10 +102,9 @@ class FlatParameters:
         if len(present) == 1 == len(gradients):
             return present[0]
         xp = array_module(self.values)
-        if self._gradient is None:
-            self._gradient = xp.empty_like(self.values)
         if len(present) == len(gradients):
-            xp.concatenate(present, out=self._gradient)
+            if type(self.values) is HostArray or not gpu.join(present, self._gradient):
+                xp.concatenate(present, out=self._gradient)
             return self._gradient
         for place, gradient in zip(self.places, gradients):
             if gradient is not None:
@@ -125,7 +130,9 @@ class FlatParameters:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copied or unpickled view is an array of its own: views are made anew.
-        return {**self.__dict__, "_views": None, "_gradient": None}
+        state = {**self.__dict__, "_views": None}
+        state.pop("_gradient", None)
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -51,6 +51,7 @@ from minigrad.engine import (
 from minigrad.functional.arithmetic import ScaleDown
 from minigrad.functional.rearrange import cat
 from minigrad.functional.reduce import SumOfSquares
+from minigrad.kernels import gpu
 from minigrad.parallel.chain import own_part, rows_of_all_ranks, sum_over_ranks
 from minigrad.parallel.ranks import Communicator
 from minigrad.parallel.threads import contained, run_in_order
@@ -165,7 +166,10 @@ def shard_gradients(
             if loss.size != 1:
                 raise ValueError(f"shards: the loss must be one number, got shape {loss.shape}")
             if len(shards) == 1:  # these gradients are the result: the caller's to keep
-                return (loss.detach(), *grad(loss, parameters))
+                if device == CPU:
+                    return (loss.detach(), *grad(loss, parameters))
+                borrowed = borrowed_gradients(loss, parameters)
+                return (loss.detach(), *map(Tensor, gpu.copies([one.data for one in borrowed])))
             if index == 0:
                 rows = len(tensors[0])
                 _require_parts_of_batch(loss_function, arrays, loss, rows, reduction)

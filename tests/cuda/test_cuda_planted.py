@@ -13,8 +13,8 @@ from minigrad import functional as F
 from minigrad import nn, optim
 from minigrad.backend import array_module, to_device
 from minigrad.functional.elementwise import Relu
+from minigrad.kernels import cuda, gpu, unfold
 from minigrad.kernels import geometry as padding
-from minigrad.kernels import unfold
 from minigrad.parallel import shard_gradients
 
 IMAGES = numpy.random.default_rng(0).standard_normal((4, 2, 6, 7)).astype("float32")
@@ -59,7 +59,12 @@ def host_zeros(like, size):
     return zeros.transpose(1, 3, 0, 2)
 
 
-def stray_numpy_call_in_a_kernel(patch):
+def without_kernels(patch):
+    patch.setattr(gpu, "by_hand", lambda *arrays, launch=None: False)
+
+
+def stray_numpy_call_in_array_code(patch):
+    without_kernels(patch)
     patch.setattr(padding, "zero_images", host_zeros)
     patch.setattr(unfold, "zero_images", host_zeros)
 
@@ -82,7 +87,8 @@ def stray_numpy_call_in_an_optimiser(patch):
     patch.setattr(optim.Adam, "update", clipped)
 
 
-def host_wait_in_a_kernel(patch):
+def host_wait_in_array_code(patch):
+    without_kernels(patch)
     weight_gradient = unfold.weight_gradient_of_windows
 
     def careful(x, y, geometry):
@@ -114,6 +120,8 @@ def layout_taken_for_granted(patch):
 
 
 def uninitialised_memory(patch):
+    without_kernels(patch)
+
     def images(like, size):
         xp = array_module(like)
         make = xp.zeros if xp is numpy else xp.empty  # NumPy's fresh memory is mostly zeros
@@ -125,11 +133,52 @@ def uninitialised_memory(patch):
     patch.setattr(unfold, "zero_images", images)
 
 
+def host_memory_for_a_kernel(patch):
+    patch.setattr(gpu, "_empty", lambda like, shape: numpy.empty(shape, like.dtype))
+
+
+def memory_order_taken_for_granted_by_a_kernel(patch):
+    patch.setattr(gpu, "_channels_last", lambda x: x)
+
+
+def numbers_of_a_kernel_in_another_order(patch):
+    adam = gpu.adam
+
+    def swapped(*arguments):
+        *others, (lr, beta1, beta2, eps, decay), decoupled = arguments
+        return adam(*others, (lr, beta2, beta1, eps, decay), decoupled)
+
+    patch.setattr(gpu, "adam", swapped)
+
+
+def sizes_of_another_type_for_a_kernel(patch):
+    patch.setattr(cuda.Launch, "typed_sizes", property(lambda self: self.sizes))
+
+
+def a_launch_left_out(patch):
+    patch.setattr(gpu, "_sum_of_parts", lambda parts: gpu._empty(parts, parts.shape[1:]))
+
+
+def host_wait_before_a_kernel(patch):
+    by_hand = gpu.by_hand
+
+    def careful(*arrays, launch=None):
+        return float(arrays[0].ravel()[0]) < 1e6 and by_hand(*arrays, launch=launch)
+
+    patch.setattr(gpu, "by_hand", careful)
+
+
 PLANTS = {
-    stray_numpy_call_in_a_kernel: (TypeError, "Implicit conversion|must be on one device|numpy"),
+    host_memory_for_a_kernel: (TypeError, "should be a cupy.ndarray of float32, got a numpy"),
+    memory_order_taken_for_granted_by_a_kernel: (AssertionError, "Not equal"),
+    numbers_of_a_kernel_in_another_order: (AssertionError, "Not equal"),
+    sizes_of_another_type_for_a_kernel: (TypeError, "should be a number of int32, got int"),
+    a_launch_left_out: (AssertionError, "nan location mismatch"),
+    host_wait_before_a_kernel: (AssertionError, "the host waits for the device"),
+    stray_numpy_call_in_array_code: (TypeError, "Implicit conversion|must be on one device|numpy"),
     stray_numpy_call_in_an_operation: (TypeError, r"numpy\.maximum was called on an array"),
     stray_numpy_call_in_an_optimiser: (TypeError, r"numpy\.clip was called on an array"),
-    host_wait_in_a_kernel: (AssertionError, "the host waits for the device at test_cuda_planted"),
+    host_wait_in_array_code: (AssertionError, "the host waits for the device at test_cuda_planted"),
     host_wait_in_an_optimiser: (AssertionError, "the host waits for the device"),
     layout_taken_for_granted: ((AssertionError, ValueError), "Not equal|reach outside the memory"),
     uninitialised_memory: (AssertionError, "nan location mismatch"),

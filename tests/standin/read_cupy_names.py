@@ -143,6 +143,8 @@ def read() -> dict[str, Any]:
             "MemoryPool": table(cupy.cuda.MemoryPool),
             "Generator": table(cupy.random.Generator),
             "RandomState": table(cupy.random.RandomState),
+            "RawKernel": table(cupy.RawKernel),
+            "RawModule": table(cupy.RawModule),
         }
 
 

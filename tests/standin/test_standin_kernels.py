@@ -14,7 +14,7 @@ GEOMETRIES = {
     "padding beyond the kernel": kernels.Geometry((6, 7), (3, 2), (9, 9), padding=(4, 4)),
     "no output": kernels.Geometry((6, 7), (3, 2), (0, 6)),
 }
-LAUNCHES = {"conv2d": 6, "conv_transpose2d": 7, "conv2d_weight_grad": 5}
+LAUNCHES = {"conv2d": 2, "conv_transpose2d": 2, "conv2d_weight_grad": 4}  # x and y to (N, H, W, C)
 
 
 @pytest.mark.parametrize("images", [0, 2])
@@ -43,8 +43,7 @@ def test_convolutions_give_the_cpu_results_in_few_launches(cupy, geometry, image
             result = kernel(*moved)
         assert device_of(result).type == "cuda"
         assert result.dtype == numpy.float32
-        if result.size and x.size and y.size and geometry.groups == 1:
-            assert used.launches <= LAUNCHES[name], name
+        assert used.launches <= LAUNCHES[name], name
         assert used.waits == 0
         numpy.testing.assert_allclose(to_numpy(result), kernel(*arguments), rtol=1e-4, atol=1e-5)
 
@@ -56,7 +55,7 @@ def test_relu_gives_the_cpu_result_in_few_launches(cupy):
     with counters.measure() as used:
         y = kernels.relu(x_moved)
         result = kernels.relu_grad(y, gradient_moved)
-    assert (used.launches, used.waits) == (3, 0)
+    assert (used.launches, used.waits) == (2, 0)
     assert result.dtype == numpy.float32
     numpy.testing.assert_array_equal(to_numpy(y), kernels.relu(x))
     numpy.testing.assert_array_equal(to_numpy(result), kernels.relu_grad(kernels.relu(x), gradient))

@@ -16,6 +16,8 @@ CLASSES = {
     "Device": lambda cupy: cupy.cuda.Device,
     "Stream": lambda cupy: cupy.cuda.Stream,
     "Event": lambda cupy: cupy.cuda.Event,
+    "RawKernel": lambda cupy: cupy.RawKernel,
+    "RawModule": lambda cupy: cupy.RawModule,
     "MemoryPool": lambda cupy: cupy.cuda.MemoryPool,
     "Generator": lambda cupy: cupy.random.Generator,
     "RandomState": lambda cupy: cupy.random.RandomState,

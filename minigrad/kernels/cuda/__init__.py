@@ -2,6 +2,7 @@
 
 from minigrad.kernels.cuda.launches import (
     FILES,
+    PIECES,
     Launch,
     adam_launch,
     channel_sum_launch,
@@ -9,7 +10,9 @@ from minigrad.kernels.cuda.launches import (
     conv2d_weight_grad_launch,
     conv_transpose2d_launch,
     fits_grid,
+    join_launch,
     kernel,
+    pieces,
     product_launch,
     relu_grad_launch,
     relu_launch,
@@ -18,7 +21,7 @@ from minigrad.kernels.cuda.launches import (
 )
 
 __all__ = [
-    "FILES", "Launch", "adam_launch", "channel_sum_launch", "conv2d_launch",
-    "conv2d_weight_grad_launch", "conv_transpose2d_launch", "fits_grid", "kernel",
-    "product_launch", "relu_grad_launch", "relu_launch", "source", "sum_parts_launch",
+    "FILES", "Launch", "PIECES", "adam_launch", "channel_sum_launch", "conv2d_launch",
+    "conv2d_weight_grad_launch", "conv_transpose2d_launch", "fits_grid", "join_launch", "kernel",
+    "pieces", "product_launch", "relu_grad_launch", "relu_launch", "source", "sum_parts_launch",
 ]  # fmt: skip

@@ -10,12 +10,13 @@ A :class:`Launch` depends on sizes only, and is kept: a training step asks for t
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minigrad.backend import array_module, as_dtype
+from minigrad.backend import array_module, as_dtype, as_host_array
 from minigrad.kernels.geometry import Geometry
 
 Array = Any  # a cupy.ndarray
@@ -30,6 +31,7 @@ FILES = {  # kernel: the file of its source
     "channel_sum": "sums.cu",
     "sum_parts": "sums.cu",
     "adam": "adam.cu",
+    "join": "join.cu",
 }
 INDEX_TYPES = {16: "short", 32: "int", 64: "long long"}  # 16 bits for the tests only
 REAL_TYPES = {"float32": "float", "float64": "double"}
@@ -37,6 +39,7 @@ MOST_BLOCKS = 65535  # along the grid's second and third axes
 
 THREADS = 128  # of a block that multiplies tiles, as in the sources
 DEPTH = 16
+PIECES = 64  # as many addresses go with a launch of join
 BLOCKS_ENOUGH = 256  # about two a multiprocessor, on a large card: with fewer, tiles are smaller
 
 
@@ -307,3 +310,22 @@ def adam_launch(count: int, decoupled: bool, least_bits: int = 32) -> Launch:
     lr, beta1, beta2, eps and weight_decay. ``decoupled`` is AdamW's weight decay.
     """
     return _elementwise("adam", count, least_bits, int(decoupled))
+
+
+@functools.lru_cache(maxsize=1024)
+def join_launch(lengths: tuple[int, ...], least_bits: int = 32) -> Launch:
+    """Of ``join(whole, pieces)``, at most ``PIECES`` arrays of so many elements: see that."""
+    grid = (_over(max(lengths), 256), len(lengths), 1)
+    bits = index_bits(sum(lengths) + 256, least_bits)
+    return Launch("join", bits, grid, (256, 1, 1), (), (f"-DPIECES={PIECES}",))
+
+
+def pieces(places: Sequence[tuple[int, int]]) -> Any:
+    """The addresses and lengths of arrays as the kernel's structure, which goes with the launch.
+
+    CuPy hands over a NumPy array of one element by value.
+    """
+    unused = [0] * (PIECES - len(places))
+    ends = itertools.accumulate(length for _, length in places)
+    numbers = [*(address for address, _ in places), *unused, 0, *ends, *unused]
+    return as_host_array(numbers, "uint64").view(f"V{8 * len(numbers)}")

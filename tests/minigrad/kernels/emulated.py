@@ -90,6 +90,13 @@ class Emulated:
         self.run(cuda.sum_parts_launch(len(parts), result.size, self.bits), parts, result)
         return result
 
+    def join(self, *arrays):
+        whole = empty((sum(array.size for array in arrays),), arrays[0].dtype)
+        places = [(array.ctypes.data, array.size) for array in arrays]
+        launch = cuda.join_launch(tuple(array.size for array in arrays), self.bits)
+        self.run(launch, whole, cuda.pieces(places))
+        return whole
+
     def adam(self, values, gradient, mean, mean_square, step, numbers, decoupled=False):
         launch = cuda.adam_launch(values.size, decoupled, self.bits)
         count = numpy.array([step], "int64")

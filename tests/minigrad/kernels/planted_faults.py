@@ -111,6 +111,10 @@ BY_HAND = {
         ("sum not set to zero", "REAL sum = 0;\n    if (e <", "REAL sum;\n    if (e <"),
         ("one warp left out", "w < WARPS;", "w < WARPS - 1;"),
     ],
+    "join": [
+        ("one element too far", "[blockIdx.y][e];", "[blockIdx.y][e + 1];"),
+        ("each piece where the first belongs", "whole[first + e]", "whole[e]"),
+    ],
     "adam": [
         ("one element too far", "= p - rate", "= values[e + 1] - rate"),
         ("the gradient of the neighbour", "g = gradient[e]", "g = gradient[e ^ 1]"),
@@ -157,10 +161,13 @@ def combined_source(kernel):
     """A source with the kernel as it is, and each fault as a kernel of its own: KERNEL_1, ..."""
     texts = [cuda.source(kernel)]
     names = re.findall(r"void (?:__launch_bounds__\(THREADS\)\s+)?(\w+)\(", texts[0])
+    structures = re.findall(r"struct (\w+) {", texts[0])
     for number, fault in enumerate(faults(kernel), 1):
         text = fault.source
         for name in names:
             text = re.sub(rf"\b{name}\(", f"{name}_{number}(", text)
+        for name in structures:
+            text = re.sub(rf"\b{name}\b", f"{name}_{number}", text)
         texts.append(text)
     return "\n".join(texts)
 
@@ -213,6 +220,9 @@ def trials(kernel):
         for shape, axes in (((2, 5, 9, 9), (0, 2, 3)), ((700, 40), 0)):
             y = draw(shape)
             found.append(("channel_sum", (y,), y.sum(axis=axes)))
+    if kernel == "join":
+        pieces = draw(5), draw(300), draw(2)
+        found.append((kernel, pieces, numpy.concatenate(pieces)))
     if kernel == "adam":
         found.append(("adam_steps", (), adam_steps(adam_formula)))
     return found

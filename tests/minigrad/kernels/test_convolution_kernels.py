@@ -11,6 +11,7 @@ import pytest
 from geometries import CASES, make, sizes
 from scipy import signal
 
+from minigrad import kernels
 from minigrad.backend import array_module, device_of, to_device, to_numpy, use_device
 from minigrad.kernels import (
     Geometry,
@@ -23,7 +24,6 @@ from minigrad.kernels import (
     unfold,
     winograd,
 )
-from minigrad.kernels import convolution as conv
 
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 
@@ -31,17 +31,22 @@ TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
-def maps(kernels, arrays, geometry):
-    """What three kernels make of a case: conv2d, conv_transpose2d and conv2d_weight_grad."""
+def maps(functions, arrays, geometry):
+    """What three functions make of a case: conv2d, conv_transpose2d and conv2d_weight_grad."""
     x, weight, y, in_bias, out_bias = arrays
     return (
-        kernels[0](x, weight, geometry, out_bias),
-        kernels[1](y, weight, geometry, in_bias),
-        kernels[2](x, y, geometry),
+        functions[0](x, weight, geometry, out_bias),
+        functions[1](y, weight, geometry, in_bias),
+        functions[2](x, y, geometry),
     )
 
 
 FAST = (conv2d, conv_transpose2d, conv2d_weight_grad)
+WHOLE_WINDOWS = (
+    unfold.correlate_windows,
+    unfold.spread_windows,
+    unfold.weight_gradient_of_windows,
+)
 LOOPS = (conv2d_reference, conv_transpose2d_reference, conv2d_weight_grad_reference)
 
 
@@ -66,9 +71,9 @@ def test_each_map_equals_its_definition_in_loops(name, dtype, device):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_whole_windows_as_on_a_gpu_give_the_definition_too(name, monkeypatch):
-    monkeypatch.setattr(conv, "_copies_whole_windows", lambda array, geometry: True)
-    test_each_map_equals_its_definition_in_loops(name, "float64", device_of(numpy.ones(1)))
+def test_array_code_gives_a_gpu_the_definition_too(name, gpu, monkeypatch):
+    monkeypatch.setattr(kernels.gpu, "by_hand", lambda *arrays, launch=None: False)
+    test_each_map_equals_its_definition_in_loops(name, "float64", gpu)
 
 
 TILED = [name for name, (*_, options) in CASES.items() if winograd.fits(Geometry(**options))]
@@ -126,8 +131,7 @@ def test_products_cut_into_pieces_and_bands_equal_one_large_product(case, at_onc
     monkeypatch.setattr(unfold, "ELEMENTS_AT_ONCE", at_once)
     monkeypatch.setattr(winograd, "VALUES_AT_ONCE", at_once)
     pieces = maps(FAST, arrays, geometry)
-    monkeypatch.setattr(conv, "_copies_whole_windows", lambda array, geometry: True)
-    for found, whole in zip(pieces, maps(FAST, arrays, geometry)):
+    for found, whole in zip(pieces, maps(WHOLE_WINDOWS, arrays, geometry)):
         numpy.testing.assert_allclose(found, whole, rtol=1e-11, atol=1e-11)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from . import cuda, memory, random
+from . import cuda, memory, random, raw
 from .core import check_devices
 from .counters import counters
 from .creation import CREATION
@@ -91,6 +91,8 @@ def build() -> dict[str, ModuleType]:
         "matmul": matmul,
         "ndarray": ndarray,
         "ufunc": ufunc,
+        "RawKernel": raw.RawKernel,
+        "RawModule": raw.RawModule,
         "AxisError": numpy.exceptions.AxisError,
         "get_default_memory_pool": cuda.get_default_memory_pool,
         "get_default_pinned_memory_pool": cuda.get_default_pinned_memory_pool,

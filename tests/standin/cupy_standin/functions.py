@@ -74,6 +74,8 @@ def call(owner: str, name: str, function: Callable, args: tuple, kwargs: dict[st
         check_toolkit()
     if name in tables.OF_CUBLAS or owner == "cupy.linalg":
         refuse_capture("cuSOLVER" if owner == "cupy.linalg" else "cuBLAS")
+    if name in tables.JOINING:
+        _copy_tables(arguments.arrays)
     if name in tables.WAITING or (name == "where" and "x" not in given):
         counters.wait()
     if out is not None:
@@ -85,6 +87,23 @@ def call(owner: str, name: str, function: Callable, args: tuple, kwargs: dict[st
     if out is not None:
         return out
     return deliver(name, result, arguments.arrays)
+
+
+def _copy_tables(arrays: list[ndarray]) -> None:
+    """Count what ``concatenate`` copies to the device before its one kernel can read many arrays.
+
+    ``_routines_manipulation.pyx``, ``_concatenate``: of more than 8 arrays of one type, of less
+    than 2 MiB each on average, a table of addresses; and, unless they are contiguous and of equal
+    shape, one of sizes and one of strides.
+    """
+    count, size = len(arrays), sum(array.nbytes for array in arrays)
+    if count <= 8 or len({array.dtype for array in arrays}) > 1 or size >= count * 2**21:
+        return
+    counters.copy_to_device(8 * count)
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1 or not all(array.flags.c_contiguous for array in arrays):
+        counters.copy_to_device(8 * count)
+        counters.copy_to_device(8 * count * arrays[0].ndim)
 
 
 def bind_order(owner: str, name: str, values: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:

@@ -51,6 +51,9 @@ class Options:
         The newest CUDA version the driver supports.
     device_name : str
         Name of each GPU.
+    emulated_work : int
+        Up to how many multiply-adds a CUDA source is run itself, instead of its equal in array
+        code: some hundredths of a second.
     """
 
     device_count: int = 2
@@ -63,6 +66,7 @@ class Options:
     runtime_version: int = NAMES["runtime_version"]
     driver_version: int = NAMES["runtime_version"]
     device_name: str = "Stand-in GPU"
+    emulated_work: int = 2_000_000
 
     def __post_init__(self) -> None:
         if self.failure not in FAILURES:

@@ -83,6 +83,9 @@ WAITING = frozenset(
 """)
 )
 
+# these hand a sequence of arrays to one kernel, which reads tables of them: see functions.py
+JOINING = frozenset(_words("concatenate concat stack hstack vstack dstack column_stack"))
+
 # where cuBLAS or cuSOLVER computes, both of which refuse to be captured into a graph
 OF_CUBLAS = frozenset(
     _words("convolve corrcoef correlate cov dot einsum inner kron tensordot vdot")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -187,8 +188,10 @@ class Measurement:
 def measurement(
     case: Case, peers: Sequence[Peer], threads: int, device: str, quick: bool
 ) -> Measurement | None:
-    """Who is measured in a case; None where it says nothing about the device."""
+    """Who is measured in a case; None where it says nothing about the device, or cannot be."""
     if device != "cpu" and case.name in ON_CPU_ONLY:
+        return None
+    if case.quantity == "memory" and sys.platform != "linux":  # read from /proc
         return None
     peers = [MINIGRAD, *peers]
     if case.quantity == "import":

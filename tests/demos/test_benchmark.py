@@ -268,6 +268,14 @@ def test_every_target_of_the_table_has_its_comparison():
     assert limits["autoencoder", "minigrad / tinygrad"] == 0.125
 
 
+def test_memory_is_left_out_where_it_cannot_be_read(monkeypatch):
+    (memory,) = (case for case in CASES if case.name == "memory")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert measurement(memory, PEERS, 2, "cpu", quick=False) is None
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert measurement(memory, PEERS, 2, "cpu", quick=False).entries
+
+
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 
 

@@ -9,7 +9,7 @@ import numpy
 from autoencoder.data.arrays import require_shape
 from minigrad import Tensor, nn
 from minigrad.backend import Device, to_device, to_numpy
-from minigrad.parallel import map_shards
+from minigrad.parallel import Communicator, map_shards
 
 __all__ = ["decode", "device_of_model", "encode", "reconstruct"]
 
@@ -38,6 +38,7 @@ def apply_model(
     workers: int | None,
     caller: str,
     expected: tuple[int, ...] | None,
+    ranks: Communicator | None = None,
 ) -> numpy.ndarray:
     if not isinstance(x, numpy.ndarray) or x.dtype.kind not in "fiu":
         raise TypeError(f"inference: samples must be a NumPy array of numbers, got {x!r:.60}")
@@ -49,12 +50,17 @@ def apply_model(
     parts = []
     for start in range(0, len(x), 4096):  # bounds what is on the device at once
         part = to_device(numpy.asarray(x[start : start + 4096], dtype="float32"), device)
-        parts.append(to_numpy(map_shards(function, [part], workers=workers)))
+        parts.append(to_numpy(map_shards(function, [part], workers=workers, ranks=ranks)))
     # Convolutions compute in a memory order of their own; arrays that leave them are in C order.
     return numpy.ascontiguousarray(numpy.concatenate(parts))
 
 
-def reconstruct(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+def reconstruct(
+    model: nn.Module,
+    x: numpy.ndarray,
+    workers: int | None = None,
+    ranks: Communicator | None = None,
+) -> numpy.ndarray:
     """What a model makes of samples: g(f(x)).
 
     Parameters
@@ -65,6 +71,9 @@ def reconstruct(model: nn.Module, x: numpy.ndarray, workers: int | None = None) 
         (N, ...) samples, on the host, N at least 1.
     workers : int, optional
         Threads on the CPU.
+    ranks : Communicator, optional
+        The processes that share the work, from :func:`minigrad.parallel.find_ranks`. Each calls
+        with the same arguments and has the whole result.
 
     Returns
     -------
@@ -87,7 +96,12 @@ def reconstruct(model: nn.Module, x: numpy.ndarray, workers: int | None = None) 
     )
 
 
-def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+def encode(
+    model: nn.Module,
+    x: numpy.ndarray,
+    workers: int | None = None,
+    ranks: Communicator | None = None,
+) -> numpy.ndarray:
     """The latents (N, d) of samples, z = f(x). Parameters and results are as for `reconstruct`.
 
     Examples
@@ -97,10 +111,15 @@ def encode(model: nn.Module, x: numpy.ndarray, workers: int | None = None) -> nu
     (3, 2)
     """
     expected = getattr(model, "sample_shape", None)
-    return apply_model(_part(model, "encode"), model, x, workers, "encode", expected)
+    return apply_model(_part(model, "encode"), model, x, workers, "encode", expected, ranks)
 
 
-def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+def decode(
+    model: nn.Module,
+    z: numpy.ndarray,
+    workers: int | None = None,
+    ranks: Communicator | None = None,
+) -> numpy.ndarray:
     """The samples g(z) that latents stand for. Parameters and results are as for `reconstruct`.
 
     Examples
@@ -111,4 +130,4 @@ def decode(model: nn.Module, z: numpy.ndarray, workers: int | None = None) -> nu
     """
     size = getattr(model, "latent_size", None)
     expected = None if size is None else (size,)
-    return apply_model(_part(model, "decode"), model, z, workers, "decode", expected)
+    return apply_model(_part(model, "decode"), model, z, workers, "decode", expected, ranks)

@@ -72,7 +72,7 @@ def compute(run: Run[Options]) -> Results:
         noisy = GaussianNoise(test_noise)(clean, random_generator(options.seed, "evaluation"))
         rows.append(_row(INPUT, test_noise, psnr(noisy, clean)))
         for name, model in models.items():
-            denoised = reconstruct(model, noisy, options.workers)
+            denoised = reconstruct(model, noisy, options.workers, run.ranks)
             rows.append(_row(name, test_noise, psnr(denoised, clean)))
             if test_noise in SHOWN_NOISES and name in shown:
                 arrays[f"noisy/{test_noise:g}"] = noisy[:DIGITS]
@@ -107,7 +107,7 @@ def _trained(
         make_model,
         train,
         corruption=noise,
-        evaluate=measure_psnr(noisy, clean, run.options.workers),
+        evaluate=measure_psnr(noisy, clean, run.options.workers, run.ranks),
         tested_on=clean,
     )
     return model

@@ -133,7 +133,7 @@ def _compute_points(run: Run[Options], results: Results, case: str, number: int)
     exact -= prior.noised(std).log_prob(noisy)
     with no_grad():
         learnt = network.to("cpu").log_prob(Tensor(noisy), Tensor(clean)).numpy().astype("float64")
-    answers = reconstruct(squared, noisy, options.workers)
+    answers = reconstruct(squared, noisy, options.workers, run.ranks)
     width = mse_per_pixel(answers, clean)  # the likeliest variance of a Gaussian about the answers
     lead = exact - learnt
     results.numbers[case] = {
@@ -152,7 +152,7 @@ def _compute_points(run: Run[Options], results: Results, case: str, number: int)
         f"{_key(case)}/weights": weights,
         f"{_key(case)}/means": means,
         f"{_key(case)}/stds": stds,
-        f"{_key(case)}/answer": reconstruct(squared, point, options.workers)[0],
+        f"{_key(case)}/answer": reconstruct(squared, point, options.workers, run.ranks)[0],
     }
 
 
@@ -199,15 +199,15 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
         run.settings(),
         corruption=blur.CORRUPTION,
     )
-    squared = reconstruct(restorer, masked, options.workers)
+    squared = reconstruct(restorer, masked, options.workers, run.ranks)
     model, _ = trained_autoencoder(run, options.latent_size)
-    latents = encode(model, train, options.workers).astype("float64")
+    latents = encode(model, train, options.workers, run.ranks).astype("float64")
     rng = random_generator(options.seed, "evaluation", 30)
     prior = GaussianMixture.fit(latents, options.components, rng)
     sampled = sample_latents(
         model, prior, masked, ~mask, options.answers, options.draws, rng, numpy.cov(latents.T)
     )
-    images = decode(model, sampled.reshape(-1, options.latent_size), options.workers)
+    images = decode(model, sampled.reshape(-1, options.latent_size), options.workers, run.ranks)
     images = images.reshape(
         len(places), options.answers, *images.shape[1:]
     )  # (N, answers, 1, H, W)
@@ -239,7 +239,7 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
             images, numpy.repeat(original[:, None], options.answers, axis=1), mask=~mask
         ),
         "visible_reconstructed": mse_per_pixel(
-            reconstruct(model, original, options.workers), original, mask=~mask
+            reconstruct(model, original, options.workers, run.ranks), original, mask=~mask
         ),
     }
 

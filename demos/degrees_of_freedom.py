@@ -117,7 +117,7 @@ def compute(run: Run[Options]) -> Results:
             linear = pca.truncate(latent_size)
             projected = linear.inverse_transform(linear.transform(test))
             model = train_on_faces(run, count, latent_size, train - mean)
-            restored = reconstruct(model, test - mean, workers) + mean
+            restored = reconstruct(model, test - mean, workers, run.ranks) + mean
             for name, guess in (("PCA", projected), ("deep", restored)):
                 error = mse_per_pixel(guess, test)
                 rows.append({"factors": count, "model": name, "d": latent_size, "test_mse": error})
@@ -125,8 +125,10 @@ def compute(run: Run[Options]) -> Results:
                 arrays[f"original/{count}"] = test[:SHOWN]
                 arrays[f"PCA/{count}"] = projected[:SHOWN]
                 arrays[f"deep/{count}"] = restored[:SHOWN]
-                z = encode(model, test - mean, workers)
-                arrays[f"traversal/{count}"] = decode(model, _traversal(z), workers) + mean
+                z = encode(model, test - mean, workers, run.ranks)
+                arrays[f"traversal/{count}"] = (
+                    decode(model, _traversal(z), workers, run.ranks) + mean
+                )
                 numbers[f"explained/{count}"] = _explained(z, factors)
     return Results(arrays, numbers, rows)
 

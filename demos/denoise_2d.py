@@ -103,11 +103,11 @@ def _denoise(
         train,
         run.settings(learning_rate=2e-3, schedule="cosine"),
         corruption=noise,
-        evaluate=measure_error(noisy, clean, options.workers, NAMES),
+        evaluate=measure_error(noisy, clean, options.workers, NAMES, run.ranks),
         tested_on=clean,
     )
     results.rows += [{"data": name, **row} for row in rows]
-    return model, noisy, reconstruct(model, noisy, options.workers)
+    return model, noisy, reconstruct(model, noisy, options.workers, run.ranks)
 
 
 def _compute_mixture(run: Run[Options], results: Results) -> None:
@@ -125,7 +125,7 @@ def _compute_mixture(run: Run[Options], results: Results) -> None:
     grid = numpy.stack(numpy.meshgrid(GRID, GRID), axis=-1).reshape(-1, 2)
     edge = numpy.quantile(noised.log_prob(noisy), 1 - MASS)
     grid = grid[noised.log_prob(grid) >= edge]
-    on_grid = reconstruct(model, grid, options.workers)
+    on_grid = reconstruct(model, grid, options.workers, run.ranks)
     results.arrays |= {
         "mixture/grid": grid,
         "mixture/denoised": on_grid,

@@ -105,16 +105,18 @@ def compute(run: Run[Options]) -> Results:
     results.numbers["sizes"] = []
     for size in options.sizes:
         model, epochs = trained_autoencoder(run, size)
-        latents, held_out = (encode(model, x, options.workers) for x in (train, test))
+        latents, held_out = (encode(model, x, options.workers, run.ranks) for x in (train, test))
         rows = []
         for number, (name, density, seconds) in enumerate(_fitted(run, latents)):
             rng = random_generator(options.seed, "evaluation", 1, size, number)
-            samples = decode(model, density.sample(len(few), rng), options.workers)
+            samples = decode(model, density.sample(len(few), rng), options.workers, run.ranks)
             judged = held_out[: options.likelihoods if name == RUNGS[-1] else None]
             nats = float(density.log_prob(judged).mean())
             rows.append({"name": name, **judge.score(samples), "nats": nats, "seconds": seconds})
             results.arrays[f"samples/{size}/{number}"] = samples[:SHOWN]
-        decoded = decode(model, encode(model, few, options.workers), options.workers)
+        decoded = decode(
+            model, encode(model, few, options.workers, run.ranks), options.workers, run.ranks
+        )
         results.arrays[f"reconstructions/{size}"] = decoded[:SHOWN]
         rows += [{"name": FLOORS[0], **judge.score(decoded)}, noise]
         results.numbers["sizes"].append(

@@ -123,7 +123,9 @@ def _explore(run: Run[Options], headless: bool) -> None:
         name = f"explored-d{options.latent_size}"
         model, _ = run.trained(name, lambda: run.autoencoder(options.latent_size), train)
     model.to(options.device)
-    density = DiagonalGaussian().fit(encode(model, train, options.workers), jitter=1e-12)
+    density = DiagonalGaussian().fit(encode(model, train, options.workers, run.ranks), jitter=1e-12)
+    if run.ranks.rank > 0:
+        return  # one window is enough
     rng = random_generator(options.seed, "evaluation", 2)
     labels = run.labels("test", len(test))
     if not headless:

@@ -91,10 +91,10 @@ def compute(run: Run[Options]) -> Results:
     def walk(pairs: numpy.ndarray, shares: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
         """The images on the way in latent space and in pixel space, (N, S, C, H, W)."""
         start, end = (test[pairs[:, i]] for i in (0, 1))
-        z, other = (encode(model, x, options.workers) for x in (end, start))
+        z, other = (encode(model, x, options.workers, run.ranks) for x in (end, start))
         latents = interpolate(other, z, shares)
         flat = latents.reshape(-1, latents.shape[2])
-        images = decode(model, flat, options.workers)
+        images = decode(model, flat, options.workers, run.ranks)
         return images.reshape(*latents.shape[:2], *test.shape[1:]), interpolate(start, end, shares)
 
     shown = choose_pairs(labels, options.pairs, random_generator(options.seed, "evaluation", 0))
@@ -109,7 +109,7 @@ def compute(run: Run[Options]) -> Results:
         "latents": middle_latents,
         "pixels": middle_pixels,
         "test_images": ends,
-        "reconstructions": reconstruct(model, ends, options.workers),
+        "reconstructions": reconstruct(model, ends, options.workers, run.ranks),
     }
     numbers = {
         "latent_size": options.latent_size,

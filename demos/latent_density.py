@@ -104,18 +104,18 @@ def _measure(
     few_test: numpy.ndarray,
 ) -> tuple[dict[str, Any], dict[str, numpy.ndarray]]:
     """One latent size: the numbers, and the arrays that its figures show."""
-    workers = run.options.workers
-    latents, held_out = (encode(model, x, workers) for x in (train, test))
+    workers, ranks = run.options.workers, run.ranks
+    latents, held_out = (encode(model, x, workers, ranks) for x in (train, test))
     diagonal = DiagonalGaussian().fit(latents)
     full = FullGaussian().fit(latents)
     rng = random_generator(run.options.seed, "evaluation", 1, latents.shape[1])
-    samples = decode(model, diagonal.sample(len(few_test), rng), workers)
-    samples_full = decode(model, full.sample(len(few_test), rng), workers)
-    decoded = decode(model, encode(model, few_train, workers), workers)
+    samples = decode(model, diagonal.sample(len(few_test), rng), workers, ranks)
+    samples_full = decode(model, full.sample(len(few_test), rng), workers, ranks)
+    decoded = decode(model, encode(model, few_train, workers, ranks), workers, ranks)
 
     near = samples[: run.options.nearest]
     places, distances = nearest_neighbours(near, train)
-    decoded_test = decode(model, held_out[: len(near)], workers)
+    decoded_test = decode(model, held_out[: len(near)], workers, ranks)
     _, decoded_distances = nearest_neighbours(decoded_test, train)
     correlation = numpy.corrcoef(latents.T) - numpy.eye(latents.shape[1])
     numbers = {

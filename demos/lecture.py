@@ -7,6 +7,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
+import functools
 import shlex
 import time
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ from autoencoder.storage.checkpoint import CheckpointError
 from autoencoder.storage.files import atomic_write, read_text
 from autoencoder.storage.results import Results
 from minigrad.backend import with_one_blas_thread
+from minigrad.parallel import find_ranks
 
 __all__ = ["main"]
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, given = parse(parser, CommonOptions, arguments)
 
     def ready() -> Run[Any]:
-        _go_on_with_the_same(options)
+        find_ranks().decided(lambda: _go_on_with_the_same(options))
         return prepare_run(NAME, parser, options, given, _check)
 
     return run_command(parser, options, ready, _write_lecture)
@@ -87,8 +89,12 @@ def _write_lecture(run: Run[Any]) -> None:
     sections = [load_section(name) for name in SECTIONS]
     contents = [(section.name, section.title) for section in sections]
     fragments: dict[str, str] = {}
-    for section in sections:  # all at once: none is found in use after hours
-        run.hold(run.folder / section.name)
+
+    def hold() -> None:
+        for section in sections:  # all at once: none is found in use after hours
+            run.hold(run.folder / section.name)
+
+    run.ranks.decided(hold)
     for number, section in enumerate(sections, 1):
         print(f"[{number}/{len(sections)}] {section.title}", flush=True)
         started = time.monotonic()
@@ -98,7 +104,7 @@ def _write_lecture(run: Run[Any]) -> None:
         else:
             print("    was computed before", flush=True)
         text = page(TITLE, _introduction(run, len(fragments)), contents, fragments)
-        atomic_write(run.folder / PAGE, text)
+        run.ranks.decided(functools.partial(atomic_write, run.folder / PAGE, text))
     print(f"The page is {run.folder / PAGE}")
 
 
@@ -108,31 +114,47 @@ def _section_run(section: Section, run: Run[Any]) -> Run[Any]:
     options, _ = parse(section.parser(), section.options, arguments)
     for how in ("workers", "replot", "save_seconds"):
         setattr(options, how, getattr(run.options, how))
-    own = Run(section.name, options, run.folder / section.name, run.models, run.quiet)
+    own = Run(section.name, options, run.folder / section.name, run.models, run.quiet, run.ranks)
     own.share_dataset(run)
     fit_to_data(own, section.check)
     return own
 
 
 def _fragment(section: Section, run: Run[Any]) -> tuple[str, bool]:
-    """A section's part of the page, and whether it had to be computed."""
-    results = _earlier_results(section, run)
-    is_new = results is None
-    if is_new and run.options.replot:
-        problem = "holds no results with these options, which --replot could draw"
-        raise CheckpointError(str(run.folder / RESULTS), "file", problem)
+    """A section's part of the page, on rank 0, and whether it had to be computed."""
     kept = run.folder / FRAGMENT
-    if not is_new and not run.options.replot and kept.is_file():
-        return read_text(kept, 2**30), False
-    if results is None:
+    found: list[Results] = []
+
+    def look() -> bool:
+        earlier = _earlier_results(section, run)
+        if earlier is not None:
+            found.append(earlier)
+            return False
+        if run.options.replot:
+            problem = "holds no results with these options, which --replot could draw"
+            raise CheckpointError(str(run.folder / RESULTS), "file", problem)
         kept.unlink(missing_ok=True)
         run.write_configuration()
-        results = with_one_blas_thread(section.compute)(run)
-        results.save(run.folder / RESULTS, run.configuration)
-    figures = write_outputs(section, run, results)
-    text = _section_text(section, run, results, figures)
-    atomic_write(kept, text)
-    return text, is_new
+        return True
+
+    is_new = run.ranks.decided(look)
+    if is_new:
+        found.append(with_one_blas_thread(section.compute)(run))
+    texts: list[str] = []
+
+    def write() -> None:
+        if not is_new and not run.options.replot and kept.is_file():
+            texts.append(read_text(kept, 2**30))
+            return
+        (results,) = found
+        if is_new:
+            results.save(run.folder / RESULTS, run.configuration)
+        figures = write_outputs(section, run, results)
+        texts.append(_section_text(section, run, results, figures))
+        atomic_write(kept, texts[0])
+
+    run.ranks.decided(write)
+    return "".join(texts), is_new
 
 
 def _earlier_results(section: Section, run: Run[Any]) -> Results | None:

@@ -50,7 +50,7 @@ def compute(run: Run[Options]) -> Results:
         "linear-bottleneck",
         lambda: DenseAutoEncoder(size, train.shape[1:]),
         train,
-        evaluate=measure_error(test, test, options.workers),
+        evaluate=measure_error(test, test, options.workers, ranks=run.ranks),
         own=True,
     )
     pca = PCA(size).fit(train)
@@ -58,7 +58,7 @@ def compute(run: Run[Options]) -> Results:
     shown = one_of_each(run.labels("test", len(test)))
     arrays = {
         "originals": test[shown],
-        "reconstructions": reconstruct(model, test[shown], options.workers),
+        "reconstructions": reconstruct(model, test[shown], options.workers, run.ranks),
         "pca": projected[shown],
     }
     numbers = {

@@ -186,7 +186,7 @@ def _train_in_minibatches(
 
     def evaluate(model: DenseAutoEncoder) -> dict[str, float]:
         decoder = model.state_dict()["decoder.weight"]
-        loss = mse_per_pixel(reconstruct(model, centred, run.options.workers), centred)
+        loss = mse_per_pixel(reconstruct(model, centred, run.options.workers, run.ranks), centred)
         return {
             "ratio": loss / floor,
             "largest_angle_degrees": _largest_angle(decoder, pca.components_.T),

@@ -82,10 +82,10 @@ def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Result
         lambda: MLPAutoEncoder(2, 128, 128, 1),
         train,
         run.settings(schedule="cosine"),
-        evaluate=measure_error(test, test, options.workers, NAMES),
+        evaluate=measure_error(test, test, options.workers, NAMES, run.ranks),
         tested_on=test,
     )
-    latents = encode(model, test, options.workers)[:, 0]
+    latents = encode(model, test, options.workers, run.ranks)[:, 0]
     # 1 or -1 if and only if one is a monotone function of the other.
     correlation: Any = spearmanr(latents, positions)[0]
     # The decoded curve is drawn over the latents of the data, not beyond them.
@@ -96,8 +96,8 @@ def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Result
         f"{name}/points": test,
         f"{name}/positions": positions,
         f"{name}/latents": latents,
-        f"{name}/reconstructions": reconstruct(model, test, options.workers),
-        f"{name}/decoded_line": decode(model, line, options.workers),
+        f"{name}/reconstructions": reconstruct(model, test, options.workers, run.ranks),
+        f"{name}/decoded_line": decode(model, line, options.workers, run.ranks),
     }
     results.numbers[name] = {
         "loss": rows[-1]["test_loss"],

@@ -171,7 +171,9 @@ def _compute_points(run: Run[Options], results: Results) -> None:
                 ),
                 corruption=GaussianNoise(NOISE_STD),
             )
-            answers[name] = reconstruct(model, noisy, options.workers)[0].astype("float64")
+            answers[name] = reconstruct(model, noisy, options.workers, run.ranks)[0].astype(
+                "float64"
+            )
             results.rows += [{"run": f"{case}, {name} loss", **row} for row in rows]
         samples = posterior.sample(
             POSTERIOR_SAMPLES, random_generator(options.seed, "evaluation", 10 + number)
@@ -226,7 +228,7 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
             run.settings(loss=loss),
             corruption=CORRUPTION,
         )
-        answers[name] = reconstruct(model, masked, options.workers)
+        answers[name] = reconstruct(model, masked, options.workers, run.ranks)
         results.rows += [{"run": f"digits, {name} loss", **row} for row in rows]
 
     found = find_doubtful(train, labels, test, mask)

@@ -79,7 +79,7 @@ class _Restorers:
         options = run.options
         largest = PCA(max(options.components, options.latent_size)).fit(train)
         self.mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
-        self.model, self.workers = model, options.workers
+        self.model, self.workers, self.ranks = model, options.workers, run.ranks
         self.components = {options.latent_size: largest.truncate(options.latent_size)}
         self.components[options.components] = largest.truncate(options.components)
 
@@ -92,7 +92,7 @@ class _Restorers:
         erased = TRAINED_ON.apply(x, mask)
         guesses = [numpy.broadcast_to(self.mean, x.shape)]
         guesses += [pca.fill_missing(erased, mask) for pca in self.components.values()]
-        guesses.append(reconstruct(self.model, erased, self.workers))
+        guesses.append(reconstruct(self.model, erased, self.workers, self.ranks))
         return [numpy.where(mask, guess, x) for guess in guesses]
 
 
@@ -112,7 +112,7 @@ def compute(run: Run[Options]) -> Results:
     erased = TRAINED_ON.apply(clean, chosen["50 % of the pixels"])
 
     def evaluate(model: AutoEncoder) -> dict[str, float]:
-        restored = reconstruct(model, erased, options.workers)
+        restored = reconstruct(model, erased, options.workers, run.ranks)
         mask = chosen["50 % of the pixels"]
         return {"test_psnr_half_erased_db": psnr(restored, clean, mask=mask)}
 

@@ -52,10 +52,10 @@ def compute(run: Run[Options]) -> Results:
     fits, rows = [], []
     for size in options.sizes:
         model, epochs = trained_autoencoder(run, size)
-        density = DiagonalGaussian().fit(encode(model, train, options.workers))
+        density = DiagonalGaussian().fit(encode(model, train, options.workers, run.ranks))
         rng = random_generator(options.seed, "evaluation", 1, size)
         latents = density.sample(options.samples, rng)
-        arrays[f"samples/{size}"] = decode(model, latents, options.workers)
+        arrays[f"samples/{size}"] = decode(model, latents, options.workers, run.ranks)
         arrays[f"latents/{size}"] = latents
         arrays[f"mean/{size}"], arrays[f"std/{size}"] = density.mean, density.std
         rows += [{"latent_size": size, **row} for row in epochs]

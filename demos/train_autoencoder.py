@@ -59,8 +59,8 @@ def compute(run: Run[Options]) -> Results:
     listed = 8 if 8 in sizes else sizes[0]
     drawn = run.autoencoder(listed)
     listing, layers = repr(drawn), layer_table(drawn)
-    text = "\n".join(text_table(_table_of_layers(layers)))
-    atomic_write(run.folder / "model.txt", f"{listing}\n\n{text}\n")
+    lines = [listing, "", *text_table(_table_of_layers(layers)), ""]
+    run.ranks.decided(lambda: atomic_write(run.folder / "model.txt", "\n".join(lines)))
 
     train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
@@ -73,7 +73,7 @@ def compute(run: Run[Options]) -> Results:
         pca = all_components.truncate(size)
         model, epochs = trained_autoencoder(run, size)
         arrays[f"pca/{size}"] = pca.inverse_transform(pca.transform(test[shown]))
-        arrays[f"autoencoder/{size}"] = reconstruct(model, test[shown], options.workers)
+        arrays[f"autoencoder/{size}"] = reconstruct(model, test[shown], options.workers, run.ranks)
         rows += [{"latent_size": size, **row} for row in epochs]
         errors.append(
             {

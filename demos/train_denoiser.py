@@ -87,18 +87,20 @@ def compute(run: Run[Options]) -> Results:
         lambda: run.autoencoder(size) if size else Denoiser(train.shape[1]),
         train,
         corruption=noise,
-        evaluate=measure_psnr(noisy, clean, options.workers),
+        evaluate=measure_psnr(noisy, clean, options.workers, run.ranks),
         own=True,
     )
     measured, few = [], clean[: min(1_000, len(clean))]
     for level in NOISE_LEVELS:
         drawn = GaussianNoise(level)(few, random_generator(options.seed, "evaluation", 1))
-        measured.append((psnr(drawn, few), psnr(reconstruct(model, drawn, options.workers), few)))
+        measured.append(
+            (psnr(drawn, few), psnr(reconstruct(model, drawn, options.workers, run.ranks), few))
+        )
     shown = one_of_each(run.labels("test", len(clean)))
     arrays = {
         "clean": clean[shown],
         "noisy": noisy[shown],
-        "denoised": reconstruct(model, noisy[shown], options.workers),
+        "denoised": reconstruct(model, noisy[shown], options.workers, run.ranks),
         "noise_levels": numpy.array(NOISE_LEVELS),
         "psnr_by_level": numpy.array(measured),  # (levels, noisy and denoised)
     }

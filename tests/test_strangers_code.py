@@ -13,8 +13,13 @@ SOURCES = sorted(
     [path for package in ("minigrad", "autoencoder") for path in (ROOT / package).rglob("*.py")]
     + [path for path in (ROOT / "demos").glob("*.py") if path.name not in BENCHMARKS]
 )
-# The one place that runs a file: a demo of this repository, by its name.
-LOADER = ("autoencoder/lecture/sections.py", "exec_module")
+ALLOWED = {
+    # The one place that runs a file: a demo of this repository, by its name.
+    ("autoencoder/lecture/sections.py", "exec_module"),
+    # The one other process: this Python, with a line of this repository, to speak when ranks die.
+    ("autoencoder/lecture/last_words.py", "subprocess"),
+    ("autoencoder/lecture/last_words.py", "executable"),
+}
 FUNCTIONS = {"eval", "exec", "compile", "__import__", "__builtins__"}
 MODULES = {
     "builtins", "cloudpickle", "code", "codeop", "commands", "ctypes", "dill", "imp", "joblib",
@@ -61,7 +66,7 @@ def test_nothing_is_evaluated_unpickled_or_given_to_a_shell():
         f"{path.relative_to(ROOT)}:{line} {what}"
         for path in SOURCES
         for line, what in uses(path.read_text())
-        if (path.relative_to(ROOT).as_posix(), what) != LOADER
+        if (path.relative_to(ROOT).as_posix(), what) not in ALLOWED
     ]
     assert found == []
 

@@ -24,6 +24,7 @@ from autoencoder.storage.files import atomic_write, file_lock
 from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
 from autoencoder.training.loop import Corruption, Loss, name_of
 from minigrad import manual_seed, nn
+from minigrad.parallel import Communicator
 
 __all__ = ["Run", "in_use", "last_folder", "models_folder", "new_folder", "require_free"]
 
@@ -46,6 +47,7 @@ class Run(Generic[_Options]):
 
     ``name`` is the demo's, ``folder`` is where its files go (made if missing), ``models`` where
     trained models are kept for all sections that use the same. A quiet run shows no progress.
+    Of several ``ranks``, which compute together, rank 0 alone reads and writes the folder.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class Run(Generic[_Options]):
         folder: str | os.PathLike[str],
         models: str | os.PathLike[str],
         quiet: bool = False,
+        ranks: Communicator | None = None,
     ) -> None:
         self.name = name
         self.options = options
         self.folder = Path(folder)
         self.models = Path(models)
         self.quiet = quiet
+        self.ranks = ranks or Communicator()
         self.limited: set[str] = set()
         self._dataset: datasets.Dataset | None = None
         self._held = contextlib.ExitStack()
@@ -245,11 +249,17 @@ class Run(Generic[_Options]):
                 identity["loss"] = name_of(loss)
             digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
             folder = self.models / f"{name}-{digest[:12]}"
-        folder.mkdir(parents=True, exist_ok=True)
         is_quiet = quiet or self.quiet
-        with contextlib.nullcontext() if own else _in_turn(folder, name, is_quiet):
-            if (folder / CHECKPOINT).exists() and not is_quiet:
-                print(f"{name}: going on from {folder / CHECKPOINT}")
+        with contextlib.ExitStack() as held:
+
+            def begin() -> None:
+                folder.mkdir(parents=True, exist_ok=True)
+                if not own:
+                    held.enter_context(_in_turn(folder, name, is_quiet))
+                if (folder / CHECKPOINT).exists() and not is_quiet:
+                    print(f"{name}: going on from {folder / CHECKPOINT}")
+
+            self.ranks.decided(begin)
             rows = train(
                 model,
                 samples,
@@ -262,6 +272,7 @@ class Run(Generic[_Options]):
                 resume=True,
                 title=name,
                 quiet=is_quiet,
+                ranks=self.ranks,
             )
         return model, rows
 

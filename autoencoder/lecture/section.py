@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import shlex
@@ -26,6 +27,7 @@ from autoencoder.lecture.command_line import (
     parse,
     preset_values,
 )
+from autoencoder.lecture.last_words import last_words
 from autoencoder.lecture.run import (
     CONFIGURATION,
     HOW,
@@ -42,6 +44,8 @@ from autoencoder.storage.results import Needs, Results
 from autoencoder.training import METRICS, Interrupted, TrainingDiverged, write_rows
 from minigrad import device
 from minigrad.backend import cuda, cut, shown, with_one_blas_thread
+from minigrad.parallel import Communicator, RankError, find_ranks
+from minigrad.parallel.ranks import device_of_rank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +62,10 @@ __all__ = [
 
 # What may go wrong without anything being wrong with the program, beside a full memory and what the
 # operating system refuses. Every other exception is a bug, and shows its traceback.
-REFUSALS = (OptionError, DataError, DownloadError, CheckpointError, WriteError, TrainingDiverged)
+REFUSALS = (
+    *(OptionError, DataError, DownloadError, CheckpointError, WriteError, TrainingDiverged),
+    RankError,
+)
 _LARGEST_CONFIGURATION = 2**20
 RESULTS = "results.npz"
 SUMMARY = "summary.txt"
@@ -132,10 +139,15 @@ def compute_and_write(section: Section, run: Run[Any], replot: bool = False) -> 
     if replot:
         results = section.read(run)
     else:
-        run.write_configuration()
+        run.ranks.decided(run.write_configuration)
         results = with_one_blas_thread(section.compute)(run)
-        results.save(run.folder / RESULTS, run.configuration)
-    write_outputs(section, run, results)
+
+    def write() -> None:
+        if not replot:
+            results.save(run.folder / RESULTS, run.configuration)
+        write_outputs(section, run, results)
+
+    run.ranks.decided(write)
     return results
 
 
@@ -179,14 +191,47 @@ def prepare_run(
 ) -> Run[Any]:
     """Choose the folder of a demo's run, and find out what cannot work before writing anything.
 
-    The folder is held by this run from then on. OptionError for options that conflict, a device
+    The folder is held by this run from then on; of several ranks rank 0 does that for all, and the
+    others raise RankError where it raises. OptionError for options that conflict, a device
     that cannot be used, a folder in use, data that are too few for what is computed; DataError for
     data that cannot be read; OSError for a folder that cannot be written.
     """
-    try:
-        device(options.device)
-    except (ValueError, RuntimeError) as error:
-        raise OptionError(str(error)) from error
+    ranks = find_ranks()
+    with ranks.failing_together():
+        try:
+            own = device_of_rank(options.device, ranks)
+            device(own)
+        except (ValueError, RuntimeError) as error:
+            raise OptionError(str(error)) from error
+    prepared: list[Run[Any]] = []
+
+    def prepare() -> list[Any]:
+        run = _prepare_first(name, parser, options, given, check)
+        prepared.append(run)
+        return [vars(options), str(run.folder), str(run.models)]
+
+    values, folder, models = ranks.decided(prepare)
+    vars(options).update(values)
+    run = prepared[0] if prepared else Run(name, options, folder, models)
+    run.ranks = ranks
+    if ranks.size > 1:
+        options.workers = options.workers or ranks.cores
+        with ranks.failing_together():
+            data = run.configuration.get("data_sha256")
+        ranks.require_same(f"--data: {options.data}", data)
+    if ranks.rank > 0:
+        options.device = own
+    return run
+
+
+def _prepare_first(
+    name: str,
+    parser: Parser,
+    options: CommonOptions,
+    given: set[str],
+    check: Callable[[Run[Any]], None] | None,
+) -> Run[Any]:
+    """Prepare a run on the rank that reads and writes its folder."""
     earlier: dict[str, Any] = {}
     what = "--resume" if options.resume else "--replot"
     goes_on = options.resume or options.replot
@@ -320,8 +365,13 @@ def run_command(
     run: Any = None
     try:
         run = ready()
+        if options.replot:  # nothing is computed that could be shared
+            if run.ranks.rank > 0:
+                return 0
+            run.ranks = Communicator()
         _announce_device(run)
-        work(run)
+        with _last_words(parser, run):
+            work(run)
     except Interrupted as stop:
         print(f"\n{stop}; everything is saved.\n{_way_on(parser, run)}", file=sys.stderr)
         return 128 + (stop.signal_number or signal.SIGINT)
@@ -366,12 +416,22 @@ def _full_memory(error: Exception, options: CommonOptions) -> str:
 
 def _way_on(parser: Parser, run: Run[Any]) -> str:
     """The command that goes on with a run, on the same device."""
-    words = ["python", f"demos/{parser.prog}", "--resume", "--out", str(run.folder)]
-    for how, usual in (("device", "cpu"), ("workers", None)):
+    size = run.ranks.size
+    words = ["mpiexec", "-n", str(size), "python", "-m", "mpi4py"] if size > 1 else ["python"]
+    words += [f"demos/{parser.prog}", "--resume", "--out", str(run.folder)]
+    for how, usual in (("device", "cpu"), ("workers", run.ranks.cores if size > 1 else None)):
         value = getattr(run.options, how)
         if value != usual:
             words += [f"--{how}", str(value)]
     return f"Go on with: {shlex.join(words)}"
+
+
+def _last_words(parser: Parser, run: Run[Any]) -> contextlib.AbstractContextManager[None]:
+    """What is to be said if a rank dies, and so all of them: by rank 0."""
+    if run.ranks.size == 1 or run.ranks.rank > 0:
+        return contextlib.nullcontext()
+    words = f"{parser.prog}: a rank has died; what was saved last stands. {_way_on(parser, run)}"
+    return last_words(words)
 
 
 def _announce_device(run: Run[Any]) -> None:

@@ -16,6 +16,7 @@ from autoencoder.models import AutoEncoder
 from autoencoder.storage.results import Results
 from autoencoder.training import Row
 from minigrad import nn
+from minigrad.parallel import Communicator
 
 __all__ = [
     "DataOptions",
@@ -113,7 +114,7 @@ def trained_autoencoder(run: Run[Any], latent_size: int) -> tuple[AutoEncoder, l
         lambda: run.autoencoder(latent_size),
         run.images("train", options.train_images),
         run.settings(epochs=epochs_for(options, latent_size)),
-        evaluate=measure_error(test, test, options.workers),
+        evaluate=measure_error(test, test, options.workers, ranks=run.ranks),
         tested_on=test,
     )
     return model, rows
@@ -135,6 +136,7 @@ def measure_error(
     targets: numpy.ndarray,
     workers: int | None,
     names: tuple[str, str] = ("test_mse", "test_sum_per_sample"),
+    ranks: Communicator | None = None,
 ) -> Evaluate:
     """Measure the squared error of what a model makes of inputs, a pixel and a sample.
 
@@ -144,18 +146,23 @@ def measure_error(
     """
 
     def evaluate(model: nn.Module) -> dict[str, float]:
-        found = reconstruct(model, inputs, workers)
+        found = reconstruct(model, inputs, workers, ranks)
         errors = mse_per_pixel(found, targets), sum_per_sample(found, targets)
         return dict(zip(names, errors, strict=True))
 
     return evaluate
 
 
-def measure_psnr(noisy: numpy.ndarray, clean: numpy.ndarray, workers: int | None) -> Evaluate:
+def measure_psnr(
+    noisy: numpy.ndarray,
+    clean: numpy.ndarray,
+    workers: int | None,
+    ranks: Communicator | None = None,
+) -> Evaluate:
     """Measure in dB how near a denoiser comes to the clean images, given the noisy ones."""
 
     def evaluate(model: nn.Module) -> dict[str, float]:
-        return {"test_psnr_db": psnr(reconstruct(model, noisy, workers), clean)}
+        return {"test_psnr_db": psnr(reconstruct(model, noisy, workers, ranks), clean)}
 
     return evaluate
 

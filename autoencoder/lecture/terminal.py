@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec
@@ -27,6 +28,8 @@ _P = ParamSpec("_P")
 def command(main: Callable[_P, int]) -> Callable[_P, int]:
     """Decorate a command's main function: its output cannot stop it, nor Ctrl-C show a traceback.
 
+    On several ranks only what rank 0 prints is seen, and all leave together, with its status.
+
     >>> @command
     ... def main():
     ...     raise KeyboardInterrupt
@@ -36,15 +39,32 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
 
     @functools.wraps(main)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> int:
-        output, errors = Unbreakable.of(sys.stdout), Unbreakable.of(sys.stderr)
+        from minigrad.parallel.ranks import MpiCommunicator, find_ranks  # imports NumPy
+
+        try:
+            ranks = find_ranks()
+        except RuntimeError as error:
+            print(error, file=Unbreakable.of(sys.stderr))
+            return 2
+        is_heard = ranks.rank == 0
+        output = Unbreakable.of(sys.stdout if is_heard else None)
+        errors = Unbreakable.of(sys.stderr if is_heard else None)
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             try:
-                return main(*args, **kwargs)
+                status = main(*args, **kwargs)
             except KeyboardInterrupt:
-                return STOPPED
+                status = STOPPED
+            except SystemExit as refusal:
+                if not isinstance(ranks, MpiCommunicator) or not isinstance(refusal.code, int):
+                    raise
+                status = refusal.code
+            except BaseException:
+                time.sleep(0 if is_heard else 1)  # the same on rank 0 is shown once, and ends all
+                raise
             finally:
                 output.settle()
                 errors.settle()
+        return ranks.leave(status)
 
     return wrapped
 
@@ -85,4 +105,7 @@ def start(demo: str) -> int:
 
 
 def _quit(number: int, frame: object) -> None:
+    if "mpi4py.run" in sys.modules:  # mpiexec ends the other ranks if one is killed by a signal
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
     os._exit(STOPPED)

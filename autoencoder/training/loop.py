@@ -7,6 +7,7 @@ finite) and `interrupts` (signals).
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import functools
 import math
@@ -41,6 +42,7 @@ from minigrad import Tensor, device, nn, optim
 from minigrad import functional as F
 from minigrad.backend import Array, one_blas_thread, to_device, use_device
 from minigrad.parallel import Communicator, shard_gradients, suggest_shard_size
+from minigrad.parallel.ranks import device_of_rank
 
 __all__ = ["CHECKPOINT", "METRICS", "train"]
 
@@ -142,6 +144,7 @@ def train(
         # The folder need not be on the other ranks' machines.
         _check_arguments(model, samples, settings, folder if ranks.rank == 0 else None)
         _check_targets(targets, samples)
+        settings = dataclasses.replace(settings, device=device_of_rank(settings.device, ranks))
     with stop_request() as stop, one_blas_thread(), use_device(device(settings.device)):
         learner = Learner(model, samples, settings, corruption, targets, loss, ranks)
         checkpoint = None if folder is None else Path(folder) / CHECKPOINT

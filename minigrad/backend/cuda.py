@@ -60,6 +60,18 @@ def _context(cupy: ModuleType, index: int) -> Any:
 _working: set[int] = set()  # GPUs that have computed something: asked once, since asking waits
 
 
+def count() -> int:
+    """How many GPUs this machine has; RuntimeError, saying what is missing, if it has none."""
+    cupy = import_cupy()
+    try:
+        found = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # CuPy raises CUDARuntimeError, or ImportError for a missing library
+        raise RuntimeError(_explain(cupy, error)) from error
+    if found == 0:
+        raise RuntimeError("device 'cuda': the driver works but no CUDA device was found")
+    return found
+
+
 def require_device(index: int) -> None:
     """Make sure that GPU number ``index`` exists and computes.
 
@@ -69,16 +81,11 @@ def require_device(index: int) -> None:
     cupy = import_cupy()
     if index in _working:
         return
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except Exception as error:  # CuPy raises CUDARuntimeError, or ImportError for a missing library
-        raise RuntimeError(_explain(cupy, error)) from error
-    if count == 0:
-        raise RuntimeError("device 'cuda': the driver works but no CUDA device was found")
-    if index >= count:
+    devices = count()
+    if index >= devices:
         raise RuntimeError(
-            f"device 'cuda:{index}': index out of range, this machine has {count} CUDA device"
-            f"{'s' if count > 1 else ''} (cuda:0 to cuda:{count - 1})"
+            f"device 'cuda:{index}': index out of range, this machine has {devices} CUDA device"
+            f"{'s' if devices > 1 else ''} (cuda:0 to cuda:{devices - 1})"
         )
     try:
         with cupy.cuda.Device(index):

@@ -24,18 +24,20 @@ from typing import Any, TypeVar
 
 import numpy
 
-from minigrad.backend import cut
+from minigrad.backend import cuda, cut
 from minigrad.parallel.threads import usable_cores
 
 _Result = TypeVar("_Result")
 
 # What launchers tell a process that they start as one of several.
-_LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")
+_LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
 # Waiting for another rank: so many looks in a row, then one a while. A rank that waits longer
 # leaves its core to the others.
 _LOOKS = 200
 _PAUSE = 1e-4
 _LONGEST_PAUSE = 2e-3
+# How long a rank that has failed waits for the others before it ends them.
+_LEAVE_SECONDS = 5.0
 
 
 class RankError(RuntimeError):
@@ -215,6 +217,7 @@ class MpiCommunicator(Communicator):
         from mpi4py import MPI
 
         self._mpi = MPI
+        self._is_interrupted = False  # in the midst of a wait
         self._world = MPI.COMM_WORLD.Dup() if world is None else world
         self._leaving = self._world.Dup()
         node = self._world.Split_type(MPI.COMM_TYPE_SHARED)
@@ -253,17 +256,25 @@ class MpiCommunicator(Communicator):
         return found[:-1].tolist()
 
     def leave(self, status: int) -> int:
-        """Meet all others, and end MPI: what the process does afterwards ends no other rank."""
-        sys.stdout.flush()
+        """Meet all others, and end MPI: what the process does afterwards ends no other rank.
+
+        A rank that failed alone would wait for ever: after some seconds it ends the others. Ctrl-C
+        in the midst of a message leaves it unfinished, and MPI could not be ended.
+        """
+        is_unfinished = self._is_interrupted
         statuses = numpy.full(self.size, status, "int64")
-        mine = numpy.array([status], "int64")
-        self._wait(self._leaving.Iallgather(mine, statuses))
+        meeting = self._leaving.Iallgather(numpy.array([status], "int64"), statuses)
+        end = time.monotonic() + _LEAVE_SECONDS
+        while not meeting.Test() and (status == 0 or time.monotonic() < end):
+            time.sleep(_LONGEST_PAUSE)
+        if not meeting.Test():
+            self._world.Abort(status)
+        if is_unfinished:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
         self._mpi.Finalize()
         return int(statuses[0])
-
-    def abandon(self, status: int) -> None:
-        """End all ranks at once; what they were at is lost."""
-        self._world.Abort(status)
 
     def _send(self, array: numpy.ndarray, to: int) -> Callable[[], None]:
         request = self._world.Isend([array, array.nbytes, self._mpi.BYTE], to)
@@ -275,10 +286,12 @@ class MpiCommunicator(Communicator):
 
     def _wait(self, request: Any) -> None:
         looks = 0
+        was_interrupted, self._is_interrupted = self._is_interrupted, True
         while not request.Test():
             looks += 1
             beyond = looks - _LOOKS
             time.sleep(0 if beyond < 0 else min(_PAUSE * (1 + beyond / 10), _LONGEST_PAUSE))
+        self._is_interrupted = was_interrupted
 
 
 class ThreadCommunicator(Communicator):
@@ -438,6 +451,19 @@ def find_ranks() -> Communicator:
         else:
             _found.append(Communicator())
     return _found[0]
+
+
+def device_of_rank(name: str, ranks: Communicator) -> str:
+    """The device that a rank computes on: of several on a machine each takes the next GPU.
+
+    Examples
+    --------
+    >>> device_of_rank("cpu", Communicator()), device_of_rank("cuda:3", Communicator())
+    ('cpu', 'cuda:3')
+    """
+    if name != "cuda" or ranks.size == 1:
+        return name
+    return f"cuda:{ranks.local_rank % cuda.count()}"
 
 
 def told(error: BaseException) -> str:

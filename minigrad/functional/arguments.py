@@ -192,6 +192,12 @@ def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(cast(tensor, result) for tensor in tensors)
 
 
+def layer_tensors(name: str, x: Any, weight: Any, bias: Any) -> tuple[Tensor, ...]:
+    """A layer's input, weight and, if there is one, bias, in one floating-point precision."""
+    biases = [] if bias is None else [as_float(name, bias, 2)]
+    return same_precision(name, as_float(name, x, 0), as_float(name, weight, 1), *biases)
+
+
 def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape several shapes broadcast to, or a ValueError that names operation and shapes.
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from minigrad.backend import Array, pair, shown, whole_number
 from minigrad.engine import Operation, Reshape, Tensor
-from minigrad.functional.arguments import as_float, same_precision
+from minigrad.functional.arguments import layer_tensors
 from minigrad.functional.reduce import ChannelSum
 from minigrad.kernels import Geometry
 from minigrad.kernels.convolution import correlate, spread, weight_gradient
@@ -115,6 +115,14 @@ def conv2d_geometry(
     return Geometry(size, kernel, output, stride, before, dilation, int(groups))  # type: ignore
 
 
+def least_transposed_size(
+    size: Shape, kernel: Shape, stride: Two, padding: Two, dilation: Two
+) -> tuple[int, ...]:
+    """The smallest height and width that conv2d with these options turns into ``size``."""
+    options = zip(size, kernel, stride, padding, dilation)
+    return tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 for n, k, s, p, d in options)
+
+
 @lru_cache(maxsize=1024, typed=True)
 def conv_transpose2d_geometry(
     x: Shape,
@@ -131,10 +139,8 @@ def conv_transpose2d_geometry(
     _check_shapes(name, x, weight, bias, groups, is_transposed=True)
     kernel, size = weight[2:], x[-2:]
     check_output_padding(name, output_padding, stride, dilation)
-    result = tuple(
-        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
-        for n, s, p, d, k, e in zip(size, stride, padding, dilation, kernel, output_padding)
-    )
+    least = least_transposed_size(size, kernel, stride, padding, dilation)
+    result = tuple(n + extra for n, extra in zip(least, output_padding))
     if min(result) < 1 or min(size) < 1:
         raise ValueError(
             f"{name}: input {x} with kernel {kernel} and padding {padding} leaves a result "
@@ -208,14 +214,6 @@ def unbatched(y: Tensor, is_single: bool) -> Tensor:
     return Reshape(y.shape[1:])(y) if is_single else y
 
 
-def _tensors(name: str, x: Any, weight: Any, bias: Any) -> tuple[Tensor, ...]:
-    """Input, weight and, if there is one, bias, of one precision."""
-    x, weight = as_float(name, x, 0), as_float(name, weight, 1)
-    if bias is None:
-        return same_precision(name, x, weight)
-    return same_precision(name, x, weight, as_float(name, bias, 2))
-
-
 def conv2d(
     x: Any,
     weight: Any,
@@ -260,7 +258,7 @@ def conv2d(
              [-1., -1.]]])
     """
     name = "conv2d"
-    x, weight, *biases = _tensors(name, x, weight, bias)
+    x, weight, *biases = layer_tensors(name, x, weight, bias)
     stride = pair(name, "stride", stride)
     dilation = pair(name, "dilation", dilation)
     if not isinstance(padding, str):
@@ -317,7 +315,7 @@ def conv_transpose2d(
     Tensor([[[1., 1., 2., 2.]]])
     """
     name = "conv_transpose2d"
-    x, weight, *biases = _tensors(name, x, weight, bias)
+    x, weight, *biases = layer_tensors(name, x, weight, bias)
     stride = pair(name, "stride", stride)
     padding = pair(name, "padding", padding, minimum=0)
     dilation = pair(name, "dilation", dilation)

@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad.backend import Array
 from minigrad.engine import Operation, Reshape, Tensor
-from minigrad.functional.arguments import as_float, as_tensor, broadcast_shape, same_precision
+from minigrad.functional.arguments import as_tensor, broadcast_shape, layer_tensors, same_precision
 from minigrad.functional.rearrange import Permute
 from minigrad.functional.reduce import ChannelSum
 from minigrad.kernels import product
@@ -113,7 +113,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     >>> linear(Tensor([[1.0, 2.0]]), Tensor([[3.0, 4.0]]), Tensor([0.5]))
     Tensor([[11.5]])
     """
-    x, weight = as_float("linear", x, 0), as_float("linear", weight, 1)
+    x, weight, *biases = layer_tensors("linear", x, weight, bias)
     if weight.ndim != 2:
         raise ValueError(f"linear: weight must be (out, in), got shape {weight.shape}")
     if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
@@ -121,15 +121,10 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
             f"linear: input {x.shape} does not end in the {weight.shape[1]} features that weight "
             f"{weight.shape} expects"
         )
-    parameters = (weight,)
-    if bias is not None:
-        bias = as_float("linear", bias, 2)
-        if bias.shape != weight.shape[:1]:
-            raise ValueError(f"linear: bias {bias.shape} does not fit weight {weight.shape}")
-        parameters = (weight, bias)
-    x, *parameters = same_precision("linear", x, *parameters)
+    if biases and biases[0].shape != weight.shape[:1]:
+        raise ValueError(f"linear: bias {biases[0].shape} does not fit weight {weight.shape}")
     if x.ndim == 2:
-        return Linear()(x, *parameters)
+        return Linear()(x, weight, *biases)
     rows = math.prod(x.shape[:-1])
-    y = Linear()(Reshape((rows, x.shape[-1]))(x), *parameters)
+    y = Linear()(Reshape((rows, x.shape[-1]))(x), weight, *biases)
     return Reshape((*x.shape[:-1], weight.shape[0]))(y)

@@ -54,6 +54,8 @@ class SumOfSquares(Operation):
 class Extremum(Operation):
     """``y = max of x over axes``: the gradient goes to the largest, shared evenly among equals."""
 
+    saves_output = True
+
     def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
         self.axes = axes
         self.keepdim = keepdim
@@ -69,16 +71,12 @@ class Extremum(Operation):
 class Amax(Extremum):
     """``y = max of x over axes``: the gradient goes to the largest, shared evenly among equals."""
 
-    saves_output = True
-
     def forward(self, x: Array) -> Array:
         return x.max(axis=self.axes, keepdims=self.keepdim)
 
 
 class Amin(Extremum):
     """``y = min of x over axes``: the gradient goes to the least, shared evenly among equals."""
-
-    saves_output = True
 
     def forward(self, x: Array) -> Array:
         return x.min(axis=self.axes, keepdims=self.keepdim)

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 from minigrad import functional
 from minigrad.backend import Device, pair, shown, whole_number
 from minigrad.engine import Tensor
-from minigrad.functional.convolution import check_named_padding, check_output_padding
+from minigrad.functional.convolution import (
+    check_named_padding,
+    check_output_padding,
+    least_transposed_size,
+)
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import fan_in_uniform
 
@@ -231,12 +235,8 @@ class ConvTranspose2d(_Convolution):
         )
 
     def _padding_for(self, size: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, int]:
-        smallest = tuple(
-            (length - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1
-            for length, stride, padding, dilation, kernel in zip(
-                size, self.stride, self.padding, self.dilation, self.kernel_size
-            )
-        )
+        options = self.kernel_size, self.stride, self.padding, self.dilation
+        smallest = least_transposed_size(size, *options)
         extra = tuple(target - least for target, least in zip(wanted, smallest))
         if len(extra) != 2 or any(not 0 <= e < stride for e, stride in zip(extra, self.stride)):
             largest = tuple(least + stride - 1 for least, stride in zip(smallest, self.stride))

@@ -120,21 +120,11 @@ class Module:
         return each_once(self._all_parameters(prefix, recurse))
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, each once even if shared: what an optimiser is given.
-
-        >>> from minigrad import nn
-        >>> sum(parameter.size for parameter in nn.Linear(3, 2).parameters())
-        8
-        """
+        """The parameters, each once even if shared: what an optimiser is given."""
         return (parameter for _, parameter in self.named_parameters("", recurse))
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Put the module and those below into training mode (or evaluation); returns itself.
-
-        >>> from minigrad import nn
-        >>> nn.Sequential(nn.ReLU()).train(False)[0].training
-        False
-        """
+        """Put the module and those below into training mode (or evaluation); returns itself."""
         for module in self.modules():
             module.training = bool(mode)
         return self
@@ -144,12 +134,7 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
-        """Ask for the gradients of all parameters, or hold them fixed; returns the module.
-
-        >>> from minigrad import nn
-        >>> nn.Linear(2, 1).requires_grad_(False).weight.requires_grad
-        False
-        """
+        """Ask for the gradients of all parameters, or hold them fixed; returns the module."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self

@@ -20,7 +20,7 @@ static dim3 gridDim, blockDim, blockIdx, threadIdx;
 #define __global__
 #define __device__
 #define __forceinline__ inline
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 #define __align__(bytes) __attribute__((aligned(bytes)))
 #define __shared__ static __attribute__((section("shared_memory")))  // its bounds are the linker's
 extern char __start_shared_memory[] __attribute__((weak));

@@ -27,11 +27,12 @@
 */
 
 #define THREADS 128
+#define BLOCKS (16 / sizeof(REAL))  // at once on a multiprocessor: enough registers for each
 #define ROWS (16 * THREAD_ROWS)
 #define COLUMNS (8 * THREAD_COLUMNS)
 #define DEPTH 16
 
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 conv2d_weight_grad(const REAL* __restrict__ x, const REAL* __restrict__ y,
                    REAL* __restrict__ result,
                    INDEX N, INDEX H, INDEX W, INDEX C, INDEX O, INDEX P, INDEX Q,

@@ -35,11 +35,12 @@
 */
 
 #define THREADS 128
+#define BLOCKS (16 / sizeof(REAL))  // at once on a multiprocessor: enough registers for each
 #define ROWS (16 * THREAD_ROWS)
 #define COLUMNS (8 * THREAD_COLUMNS)
 #define DEPTH 16
 
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 conv_transpose2d(const REAL* __restrict__ y, const REAL* __restrict__ weight,
                  const REAL* __restrict__ bias, REAL* __restrict__ x,
                  INDEX N, INDEX H, INDEX W, INDEX C, INDEX O, INDEX P, INDEX Q,

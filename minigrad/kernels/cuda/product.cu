@@ -19,11 +19,12 @@
 */
 
 #define THREADS 128
+#define BLOCKS (16 / sizeof(REAL))  // at once on a multiprocessor: enough registers for each
 #define ROWS (16 * THREAD_ROWS)
 #define COLUMNS (8 * THREAD_COLUMNS)
 #define DEPTH 16
 
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 product(const REAL* __restrict__ a, const REAL* __restrict__ b, const REAL* __restrict__ bias,
         REAL* __restrict__ c, INDEX rows, INDEX depth, INDEX columns,
         INDEX a_row_stride, INDEX a_column_stride, INDEX b_row_stride, INDEX b_column_stride)

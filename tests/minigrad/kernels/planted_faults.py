@@ -160,7 +160,7 @@ def faults(kernel):
 def combined_source(kernel):
     """A source with the kernel as it is, and each fault as a kernel of its own: KERNEL_1, ..."""
     texts = [cuda.source(kernel)]
-    names = re.findall(r"void (?:__launch_bounds__\(THREADS\)\s+)?(\w+)\(", texts[0])
+    names = re.findall(r"void (?:__launch_bounds__\([^()]*\)\s+)?(\w+)\(", texts[0])
     structures = re.findall(r"struct (\w+) {", texts[0])
     for number, fault in enumerate(faults(kernel), 1):
         text = fault.source

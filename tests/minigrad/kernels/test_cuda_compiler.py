@@ -16,6 +16,7 @@ needs_ptxas = pytest.mark.skipif(
     nvrtc() is None or ptxas() is None, reason=f"NVRTC or ptxas is not installed: {WHY}"
 )
 USUAL = list(variants(reals=("float",), indices=("int",), tiles=((8, 4),)))
+REALS = {"float": 4, "double": 8}
 DOCUMENT = Path(__file__).parents[3] / "docs" / "cuda.md"
 
 
@@ -28,11 +29,10 @@ def check(variant, architecture):
     assert found.keys() == {name for name, file in cuda.FILES.items() if file == variant.file}
     for name, usage in found.items():
         assert usage.spilt == 0, (name, variant, architecture)
-        # A multiprocessor has 65,536 registers and at least 64 KiB of shared memory: of the
-        # largest tiles it holds at least three blocks, in double precision two.
-        blocks = 3 if variant.real == "float" else 2
-        assert usage.registers * 256 * blocks <= 2 * 65536, (name, variant, architecture)
-        assert usage.shared * blocks <= 65536, (name, variant, architecture)
+        # What a multiprocessor has lasts for four blocks at once, in double precision for two.
+        blocks = 16 // REALS[variant.real]
+        assert usage.registers * 128 * blocks <= 65536, (name, variant, architecture)
+        assert usage.shared * blocks <= 64 * 1024, (name, variant, architecture)
 
 
 @needs_ptxas

@@ -37,7 +37,7 @@ class Variant(NamedTuple):
         tile = self.tile or ()
         names = ("THREAD_ROWS", "THREAD_COLUMNS")
         sizes = tuple(f"-D{name}={size}" for name, size in zip(names, tile))
-        return (f"-DREAL={self.real}", f"-DINDEX={self.index}", *sizes)
+        return (f"-DREAL={self.real}", f"-DINDEX={self.index}", f"-DPIECES={cuda.PIECES}", *sizes)
 
 
 def variants(reals=REALS, indices=INDICES, tiles=TILES):

@@ -1,11 +1,11 @@
 """Optimisers, learning-rate schedules and gradient clipping, as in PyTorch.
 
 Reading order: ``algorithms.py`` (the formulas), ``optimizer.py`` (what they share), ``flat.py``
-(all parameters in one array), ``schedules.py``, ``clipping.py``.
+(all parameters in one array; clipping), ``schedules.py``.
 """
 
 from minigrad.optim.algorithms import SGD, Adam, AdamW
-from minigrad.optim.clipping import clip_grad_norm_
+from minigrad.optim.flat import clip_grad_norm_
 from minigrad.optim.optimizer import Optimizer
 from minigrad.optim.schedules import CosineAnnealingLR, Schedule, StepLR
 

@@ -99,16 +99,8 @@ class Schedule:
 
 
 class StepLR(Schedule):
-    """Multiply the learning rate by ``gamma`` every ``step_size`` epochs.
+    """Multiply the learning rate of an ``optimizer`` by ``gamma`` every ``step_size`` epochs.
 
-    Parameters
-    ----------
-    optimizer : Optimizer
-    step_size : int
-    gamma : float
-
-    Examples
-    --------
     >>> from minigrad import Tensor, optim
     >>> optimizer = optim.SGD([Tensor([0.0], requires_grad=True)], lr=1.0)
     >>> schedule = optim.StepLR(optimizer, step_size=2, gamma=0.5)
@@ -138,25 +130,14 @@ class StepLR(Schedule):
 
 
 class CosineAnnealingLR(Schedule):
-    """Lower the learning rate along half a cosine wave.
+    """Lower the learning rate of an ``optimizer`` along half a cosine wave.
 
-    With t the epoch: ``lr = eta_min + (base - eta_min) (1 + cos(pi t / T_max)) / 2``. After
-    ``T_max`` it rises again along the wave.
+    With t the epoch: ``lr = eta_min + (base - eta_min) (1 + cos(pi t / T_max)) / 2``. So it reaches
+    ``eta_min`` at epoch ``T_max``; then it rises again along the wave.
 
-    Parameters
-    ----------
-    optimizer : Optimizer
-    T_max : int
-        The epoch at which ``eta_min`` is reached.
-    eta_min : float
-
-    References
-    ----------
-    Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+    Source: Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
     equation 5, without the restarts.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, optim
     >>> optimizer = optim.SGD([Tensor([0.0], requires_grad=True)], lr=1.0)
     >>> schedule = optim.CosineAnnealingLR(optimizer, T_max=2)

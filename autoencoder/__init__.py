@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     )
     from autoencoder.data.datasets import Dataset, load
     from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
-    from autoencoder.inference import decode, encode, reconstruct
+    from autoencoder.inference import decode, denoise, encode, reconstruct
     from autoencoder.metrics import (
         energy_distance,
         frechet_distance,
@@ -75,6 +75,7 @@ __all__ = [
     "TrainingDiverged",
     "TrainingSettings",
     "decode",
+    "denoise",
     "encode",
     "energy_distance",
     "frechet_distance",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy
 
@@ -11,7 +11,7 @@ from minigrad import Tensor, nn
 from minigrad.backend import Device, to_device, to_numpy
 from minigrad.parallel import Communicator, map_shards
 
-__all__ = ["decode", "device_of_model", "encode", "reconstruct"]
+__all__ = ["decode", "denoise", "device_of_model", "encode", "reconstruct"]
 
 
 def device_of_model(model: nn.Module) -> Device:
@@ -131,3 +131,82 @@ def decode(
     size = getattr(model, "latent_size", None)
     expected = None if size is None else (size,)
     return apply_model(_part(model, "decode"), model, z, workers, "decode", expected, ranks)
+
+
+# A denoiser without a bottleneck sees 8 pixels around each: a tile is cut with these, which are
+# computed and left out, so that a picture in tiles is the picture as a whole.
+_MARGIN, _TILE = 8, 128
+
+
+def denoise(model: nn.Module, image: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+    """A denoised copy of one picture, in memory that does not grow with its size.
+
+    Parameters
+    ----------
+    model : nn.Module
+        A denoiser: a network without a bottleneck takes any size from 9 x 9, others theirs.
+    image : numpy.ndarray
+        (C, H, W) in [0, 1], C = 1 or 3. A model of grey images takes each colour on its own; one of
+        colour images gives the mean of its colours for a grey picture.
+    workers : int, optional
+        Threads on the CPU.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C, H, W) float32 in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the picture does not fit the model.
+
+    Examples
+    --------
+    >>> from autoencoder.models import Denoiser
+    >>> denoise(Denoiser(), numpy.zeros((3, 40, 300))).shape
+    (3, 40, 300)
+    """
+    if not isinstance(image, numpy.ndarray) or image.ndim != 3 or len(image) not in (1, 3):
+        got = getattr(image, "shape", type(image).__name__)
+        raise ValueError(f"denoise: expected a picture (1 or 3, H, W), got {got}")
+    shape = getattr(model, "sample_shape", None)
+    channels = shape[0] if shape is not None else getattr(model, "channels", len(image))
+    given = len(image)
+    batch = image[:, None] if channels == 1 else numpy.repeat(image[None], channels // given, 1)
+    if shape is None and max(image.shape[1:]) > _TILE + 2 * _MARGIN:
+        found = _in_tiles(model, batch, workers)
+    else:
+        found = reconstruct(model, batch, workers)
+    if found.shape != batch.shape:
+        raise ValueError(f"denoise: a {type(model).__name__} gives back no picture")
+    found = found[:, 0] if channels == 1 else found[0]
+    if given < len(found):
+        found = found.mean(axis=0, keepdims=True)
+    return numpy.clip(found, 0, 1)
+
+
+def _in_tiles(model: nn.Module, batch: numpy.ndarray, workers: int | None) -> numpy.ndarray:
+    """What a model without a bottleneck makes of large images, a row of tiles at a time."""
+    found = numpy.empty(batch.shape, "float32")
+    height, width = batch.shape[2:]
+    for top, first, last in _spans(height):
+        band = batch[:, :, top : top + _TILE + 2 * _MARGIN]
+        spans = list(_spans(width))
+        cut = [band[..., left : left + _TILE + 2 * _MARGIN] for left, _, _ in spans]
+        tiles = reconstruct(model, numpy.concatenate(cut), workers)
+        for (left, begin, end), tile in zip(spans, numpy.split(tiles, len(spans)), strict=True):
+            inside = tile[:, :, first - top : last - top, begin - left : end - left]
+            found[:, :, first:last, begin:end] = inside
+    return found
+
+
+def _spans(length: int) -> Iterator[tuple[int, int, int]]:
+    """Where tiles of one length begin, and from where to where each is kept."""
+    tile = min(_TILE + 2 * _MARGIN, length)
+    kept = 0
+    while kept < length:
+        begin = min(max(kept - _MARGIN, 0), length - tile)
+        end = length if begin + tile == length else begin + tile - _MARGIN
+        yield begin, kept, end
+        kept = end

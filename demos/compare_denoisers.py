@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.data.corruption import GaussianNoise
-from autoencoder.inference import reconstruct
+from autoencoder import Denoiser, GaussianNoise, psnr, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import DataOptions, measure_psnr, spelled_epochs, table_of
-from autoencoder.metrics import psnr
-from autoencoder.models import Denoiser
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator

@@ -13,10 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from autoencoder import (
+    AutoEncoder,
+    GaussianMixture,
+    GaussianNoise,
+    decode,
+    encode,
+    mlp,
+    mse_per_pixel,
+    reconstruct,
+)
 from autoencoder.classifier import Classifier, classify, shipped_classifier
-from autoencoder.data.corruption import GaussianNoise
-from autoencoder.densities import GaussianMixture, annealed_langevin
-from autoencoder.inference import decode, encode, reconstruct
+from autoencoder.densities import annealed_langevin
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.doubt import NEIGHBOURS, SHOWN, find_doubtful, gradient_energy, hidden_part
@@ -24,8 +32,7 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import load_demo
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, tinted, trained_autoencoder
-from autoencoder.metrics import mse_per_pixel
-from autoencoder.models import AutoEncoder, MixtureDensityNetwork, mlp
+from autoencoder.models import MixtureDensityNetwork
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator

@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from autoencoder import PCA, SmoothAutoEncoder, decode, encode, mse_per_pixel, reconstruct
 from autoencoder.data.faces import FACTORS, sample_faces
-from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import spelled_epochs
-from autoencoder.metrics import mse_per_pixel
-from autoencoder.models import SmoothAutoEncoder
-from autoencoder.pca import PCA
 from autoencoder.storage.checkpoint import COUNT, NUMBER, POSITIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.data.corruption import GaussianNoise
+from autoencoder import GaussianNoise, mlp, mse_per_pixel, reconstruct, sum_per_sample
 from autoencoder.data.curves import circle, mixture_ring, spiral, two_moons
-from autoencoder.inference import reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import measure_error, spelled_epochs
-from autoencoder.metrics import mse_per_pixel, sum_per_sample
-from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import random_generator

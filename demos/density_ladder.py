@@ -14,14 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from autoencoder import DiagonalGaussian, FullGaussian, GaussianMixture, decode, encode
 from autoencoder.classifier import Classifier, Judge, shipped_classifier
-from autoencoder.densities import (
-    DiagonalGaussian,
-    FullGaussian,
-    GaussianMixture,
-    LatentDiffusion,
-)
-from autoencoder.inference import decode, encode
+from autoencoder.densities import LatentDiffusion
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.densities import DiagonalGaussian
-from autoencoder.inference import decode, encode
+from autoencoder import AutoEncoder, DiagonalGaussian, decode, encode, load_model
 from autoencoder.lecture.command_line import (
     CommonOptions,
     OptionError,
@@ -27,9 +26,8 @@ from autoencoder.lecture.command_line import (
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import prepare_run, run_command
 from autoencoder.lecture.terminal import command
-from autoencoder.models import AutoEncoder
 from autoencoder.storage.checkpoint import CheckpointError
-from autoencoder.training import load_model, random_generator
+from autoencoder.training import random_generator
 from minigrad import nn
 
 if TYPE_CHECKING:

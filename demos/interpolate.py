@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.inference import decode, encode, reconstruct
+from autoencoder import decode, encode, nearest_neighbours, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import OptionError, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
-from autoencoder.metrics import nearest_neighbours
 from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator

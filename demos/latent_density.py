@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autoencoder.densities import DiagonalGaussian, FullGaussian
-from autoencoder.inference import decode, encode
+from autoencoder import (
+    AutoEncoder,
+    DiagonalGaussian,
+    FullGaussian,
+    decode,
+    encode,
+    energy_distance,
+    nearest_neighbours,
+)
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
@@ -24,8 +31,6 @@ from autoencoder.lecture.shared import (
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.metrics import energy_distance, nearest_neighbours
-from autoencoder.models import AutoEncoder
 from autoencoder.storage.checkpoint import COUNT, FINITE, NUMBER
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator

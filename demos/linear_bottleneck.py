@@ -10,15 +10,12 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autoencoder.inference import reconstruct
+from autoencoder import PCA, DenseAutoEncoder, mse_per_pixel, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import DataOptions, measure_error, one_of_each, spelled_epochs
-from autoencoder.metrics import mse_per_pixel
-from autoencoder.models import DenseAutoEncoder
-from autoencoder.pca import PCA
 from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
 

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.inference import reconstruct
+from autoencoder import PCA, DenseAutoEncoder, mse_per_pixel, principal_angles, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import spelled_epochs
-from autoencoder.metrics import mse_per_pixel, principal_angles
-from autoencoder.models import DenseAutoEncoder
-from autoencoder.pca import PCA
 from autoencoder.storage.checkpoint import COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training.linear_training import reconstruction_loss, second_moments, train_linear

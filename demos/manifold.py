@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from autoencoder import PCA, MLPAutoEncoder, decode, encode, mse_per_pixel, reconstruct
 from autoencoder.data.curves import Curve, circle, s_curve
-from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import measure_error, spelled_epochs
-from autoencoder.metrics import mse_per_pixel
-from autoencoder.models import MLPAutoEncoder
-from autoencoder.pca import PCA
 from autoencoder.storage.checkpoint import FINITE, NUMBER
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import random_generator

@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.data.corruption import EraseHalf, GaussianNoise
+from autoencoder import EraseHalf, GaussianMixture, GaussianNoise, mlp, mse_per_pixel, reconstruct
 from autoencoder.data.curves import mixture_ring, two_modes
-from autoencoder.densities import GaussianMixture
-from autoencoder.inference import reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.doubt import NEIGHBOURS, SHOWN, find_doubtful, gradient_energy, hidden_part
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import spelled_epochs, tinted
-from autoencoder.metrics import mse_per_pixel
-from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.data.corruption import (
+from autoencoder import (
+    PCA,
+    AutoEncoder,
     EraseBlock,
     EraseHalf,
     EraseOneOf,
     ErasePixels,
-    MaskedCorruption,
+    psnr,
+    reconstruct,
 )
-from autoencoder.inference import reconstruct
+from autoencoder.data.corruption import MaskedCorruption
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, table_of, tinted
-from autoencoder.metrics import psnr
-from autoencoder.models import AutoEncoder
-from autoencoder.pca import PCA
 from autoencoder.storage.checkpoint import COUNT, NUMBER, TEXT
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator

@@ -10,8 +10,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autoencoder.densities import DiagonalGaussian
-from autoencoder.inference import decode, encode
+from autoencoder import DiagonalGaussian, decode, encode
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run

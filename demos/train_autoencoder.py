@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autoencoder.inference import reconstruct
+from autoencoder import PCA, AutoEncoder, mse_per_pixel, reconstruct
 from autoencoder.lecture.caption import Caption, text_table, written
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
@@ -25,9 +25,7 @@ from autoencoder.lecture.shared import (
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.metrics import mse_per_pixel
-from autoencoder.models import AutoEncoder, Layer, list_layers
-from autoencoder.pca import PCA
+from autoencoder.models import Layer, list_layers
 from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE, TEXT
 from autoencoder.storage.files import atomic_write
 from autoencoder.storage.results import Needs, Results, epoch_rows

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder.data.corruption import GaussianNoise
-from autoencoder.inference import reconstruct
+from autoencoder import Denoiser, GaussianNoise, psnr, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import LARGEST, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import DataOptions, measure_psnr, one_of_each, spelled_epochs
-from autoencoder.metrics import psnr
-from autoencoder.models import Denoiser
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import random_generator

@@ -156,6 +156,7 @@ def _compute_points(run: Run[Options], results: Results, case: str, number: int)
     point = numpy.array([place], dtype="float32")
     weights, means, stds = density_at(network, point)
     results.arrays |= {
+        f"{_key(case)}/samples": blur.posterior_at(case).sample(blur.POSTERIOR_SAMPLES, rng),
         f"{_key(case)}/weights": weights,
         f"{_key(case)}/means": means,
         f"{_key(case)}/stds": stds,
@@ -329,6 +330,7 @@ def needs(options: Options, found: Results) -> Needs:
     errors = ("error_mean", "error_squared", "visible_answers", "visible_reconstructed")
     return Needs(
         {
+            **{f"{_key(case)}/samples": f"{blur.POSTERIOR_SAMPLES} 2" for case in blur.CASES},
             **{f"{_key(case)}/weights": f"{COMPONENTS}" for case in blur.CASES},
             **{f"{_key(case)}/means": f"{COMPONENTS} 2" for case in blur.CASES},
             **{f"{_key(case)}/stds": f"positive {COMPONENTS}" for case in blur.CASES},
@@ -361,7 +363,7 @@ def draw(results: Results) -> dict[str, Figure]:
 
 
 def _draw_densities(results: Results) -> Figure:
-    from autoencoder.figures import COLOURS, draw_density, plane_figure, shared_legend
+    from autoencoder.figures import COLOURS, draw_density, draw_points, plane_figure, shared_legend
 
     cases = list(blur.CASES)
     figure, axes = plane_figure(cases, 1.8)
@@ -372,7 +374,8 @@ def _draw_densities(results: Results) -> Figure:
         learnt = GaussianMixture(arrays["weights"], arrays["means"], arrays["stds"] ** 2)
         width = results.numbers[case]["width"]
         assumed = GaussianMixture([1.0], [results.arrays[f"{_key(case)}/answer"]], width**2)
-        draw_density(ax, blur.posterior_at(case), "exact posterior", colour=COLOURS["green"])
+        samples = results.arrays[f"{_key(case)}/samples"]
+        draw_points(ax, samples, "samples of the exact posterior", colour=COLOURS["sky"])
         draw_density(ax, learnt, "mixture density network", colour=COLOURS["vermilion"])
         draw_density(ax, assumed, "what squared loss assumes", colour=COLOURS["blue"])
     shared_legend(figure, columns=3)
@@ -431,8 +434,8 @@ def captions(results: Results) -> dict[str, Caption]:
         "densities": Caption(
             "Squared error is the negative log-likelihood of one Gaussian of fixed width about the "
             "answer. A mixture density network answers with a mixture instead. Contours hold 50, "
-            "90 and 99 % of each density, at the noisy point of the section before; below, the "
-            "mean log-density of clean points given noisy ones, in nats.",
+            "90 and 99 % of both, at the noisy point of the section before. The table has the mean "
+            "log-density of clean points given noisy ones, in nats.",
             {
                 "The network's answer is as good as the exact posterior, to 0.03 nats.": all(
                     case["lead"] < 0.03 for case in points.values()

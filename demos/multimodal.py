@@ -67,7 +67,7 @@ NOISE_STD = 0.6
 # A mixture, and a noisy point between its modes. Two modes on a line let the median of a
 # coordinate fall into one of them; of three modes it is a corner of none.
 CASES: dict[str, tuple[GaussianMixture, tuple[float, float]]] = {
-    "two modes": (two_modes(distance=2.0, std=0.15), (0.02, 0.1)),
+    "two modes": (two_modes(distance=2.0, std=0.15), (0.15, 0.1)),
     "three modes": (
         # The ring of three, turned so that one mode is on top.
         GaussianMixture([1 / 3] * 3, mixture_ring(3).means @ [[0.0, 1.0], [-1.0, 0.0]], 0.15**2),

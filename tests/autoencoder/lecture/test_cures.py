@@ -8,6 +8,7 @@ import pytest
 
 import minigrad
 from autoencoder.densities import GaussianMixture
+from autoencoder.lecture.run import Run
 from autoencoder.lecture.sections import load_demo
 from autoencoder.models import MixtureDensityNetwork
 from autoencoder.storage.results import Results
@@ -106,7 +107,6 @@ def test_the_gradients_of_the_misfit_agree_with_differences():
 def test_with_training_the_answer_in_the_plane_is_as_good_as_the_exact_posterior(tmp_path):
     section = cures.section
     options = section.options(preset="default", **section.presets["default"])
-    from autoencoder.lecture.run import Run
 
     run = Run("cures", options, tmp_path, tmp_path / "models", quiet=True)
     results = Results()

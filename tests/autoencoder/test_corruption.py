@@ -153,37 +153,3 @@ def test_repr_can_be_typed_back():
             for key, text in fields
         }
         assert repr(names[name](**keywords)) == repr(corruption)
-
-
-RNG = np.random.default_rng(0)
-
-
-@pytest.mark.parametrize(
-    ("error", "words", "call"),
-    [
-        (ValueError, "std", lambda: GaussianNoise(-0.1)),
-        (ValueError, "std", lambda: GaussianNoise(math.nan)),
-        (ValueError, "std", lambda: GaussianNoise(math.inf)),
-        (TypeError, "std", lambda: GaussianNoise("0.5")),
-        (TypeError, "share", lambda: ErasePixels(None)),
-        (ValueError, "share", lambda: ErasePixels(1.1)),
-        (ValueError, "share", lambda: ErasePixels(math.nan)),
-        (ValueError, "height", lambda: EraseBlock(0)),
-        (TypeError, "height", lambda: EraseBlock(2.5)),
-        (ValueError, "width", lambda: EraseBlock(2, -1)),
-        (ValueError, "side", lambda: EraseHalf("middle")),
-        (ValueError, "fill", lambda: EraseHalf("left", fill=np.zeros((1, 1, 28, 28)))),
-        (ValueError, "fill", lambda: EraseHalf("left", fill=np.zeros(5))(images())),
-        (ValueError, "does not fit", lambda: EraseBlock(29)(images(), RNG)),
-        (ValueError, "(N, C, H, W)", lambda: ErasePixels(0.5)(images()[0], RNG)),
-        (TypeError, "uint8", lambda: GaussianNoise(1)(np.zeros((2, 2), np.uint8), RNG)),
-        (TypeError, "list", lambda: GaussianNoise(1)([1.0], RNG)),
-        (TypeError, "rng", lambda: GaussianNoise(1)(images(), 0)),
-        (TypeError, "rng", lambda: ErasePixels(0.5)(images(), None)),
-        (ValueError, "mask", lambda: EraseHalf("left").apply(images(), np.zeros(3, bool))),
-    ],
-)
-def test_wrong_use_names_the_corruption_and_the_argument(error, words, call):
-    with pytest.raises(error) as raised:
-        call()
-    assert words in str(raised.value)

@@ -93,12 +93,3 @@ def test_ring_and_two_modes_are_symmetric():
     mean = two_modes().posterior_mean(between, 0.5)[0]
     assert mean[0] == pytest.approx(0.0, abs=1e-12)
     assert two_modes().log_prob(mean[None]) < two_modes().log_prob(numpy.array([[1.0, 0.0]])) - 10
-
-
-def test_bad_arguments_are_named(rng):
-    with pytest.raises(TypeError, match="spiral: rng"):
-        spiral(3, 0)
-    with pytest.raises(ValueError, match="circle: negative"):
-        circle(-1, rng)
-    with pytest.raises(ValueError, match="circle: negative"):
-        circle(1, rng, noise_std=-0.1)

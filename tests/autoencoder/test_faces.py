@@ -79,23 +79,3 @@ def test_chunks_and_sizes():
     large = render_faces(values[:1], size=64)[0]
     halved = large.reshape(3, 32, 2, 32, 2).mean(axis=(2, 4))
     assert numpy.abs(halved - together[0]).mean() < 0.02
-
-
-def test_bad_arguments_are_named():
-    rng = numpy.random.default_rng(0)
-    with pytest.raises(ValueError, match="between 1 and 8 factors, got 9"):
-        sample_faces(1, rng, factors=9)
-    with pytest.raises(ValueError, match="distinct names"):
-        sample_faces(1, rng, factors=["ear_size"])
-    with pytest.raises(ValueError, match="distinct names"):
-        sample_faces(1, rng, factors=["skin_tone", "skin_tone"])
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        render_faces(numpy.array([[1.5]]))
-    with pytest.raises(ValueError, match="as many columns"):
-        render_faces(numpy.zeros((1, 2)), 3)
-    with pytest.raises(ValueError, match=r"\(N, K\), got \(2,\)"):
-        render_faces(numpy.zeros(2))
-    with pytest.raises(ValueError, match="size"):
-        render_faces(numpy.zeros((1, 3)), size=4)
-    with pytest.raises(TypeError, match="Generator"):
-        sample_faces(1, 0)

@@ -1,7 +1,6 @@
 """Tables, bars and panels: what is drawn is what was given."""
 
 import numpy
-import pytest
 
 from autoencoder import figures
 
@@ -45,12 +44,3 @@ def test_groups_of_rows_stand_apart_and_keep_their_titles():
     assert mosaic[[45, 85], 0, 0].tolist() == [51, 102]
     assert (mosaic[60:72] == 255).all()
     assert len(mosaic) == 100
-
-
-def test_bad_arguments_are_named():
-    with pytest.raises(ValueError, match="2 columns, but a row of 1"):
-        figures.table(["a", "b"], [["only"]])
-    with pytest.raises(ValueError, match="to emphasise"):
-        figures.bar_chart({"a": 1.0}, "x", emphasised=["b"])
-    with pytest.raises(ValueError, match="nothing to draw"):
-        figures.image_panels({}, columns=2)

@@ -184,22 +184,3 @@ def test_importing_the_package_loads_no_matplotlib_and_figures_no_pyplot():
         "import autoencoder.figures; assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_bad_arguments_are_named():
-    with pytest.raises(ValueError, match="shapes differ"):
-        figures.rows_of_images([IMAGES, IMAGES[:3]], ["a", "b"])
-    with pytest.raises(ValueError, match="2 rows and 1 titles"):
-        figures.rows_of_images([IMAGES, IMAGES], ["a"])
-    with pytest.raises(ValueError, match="6 columns and 1 titles"):
-        figures.rows_of_images([IMAGES], ["a"], column_titles=["x"])
-    with pytest.raises(ValueError, match="expected images"):
-        figures.image_grid(numpy.zeros((2, 5, 28, 28)))
-    with pytest.raises(ValueError, match="'a' has x"):
-        figures.line_chart({"a": ([1, 2], [1])}, "x", "y")
-    with pytest.raises(ValueError, match="nothing to draw"):
-        figures.line_chart({}, "x", "y")
-    with pytest.raises(ValueError, match="draw_arrows"):
-        figures.draw_arrows(None, LATENTS[:3], LATENTS[:2])
-    with pytest.raises(ValueError, match="two coordinates"):
-        figures.latent_pairs(LATENTS[:, :1], DiagonalGaussian())

@@ -56,92 +56,80 @@ class Forger:
         return self.seal(file.getvalue(), version)
 
 
-def forgeries(arrays, forged):
+FORBIDDEN_DTYPES = ["<U5", "|S3", "<M8[s]", "|V8", "|O", ">f4", "<f16", "f4", "<f40", "__import__"]
+CLAIMED_SHAPES = [
+    "(1000000000,)",
+    "(9999999999999999999, 9999999999999999999)",
+    "(4294967296, 4294967296, 0)",
+    "(-1,)",
+    "(2,)",
+    "(" + "1, " * 40 + "1)",
+    "(3.0,)",
+    "(" + "(" * 5000 + ")" * 5000 + ")",
+    "(9**9**9,)",
+]
+MEMBER_NAMES = [
+    *("../evil.npy", "/etc/passwd.npy", "a/../../b.npy", "./a.npy", "a//b.npy", "C:\\evil.npy"),
+    *("a\\b.npy", "new\nline.npy", "bell\a.npy", "escape\x1b[31m.npy", "sp ace.npy"),
+    *("\u202eright.npy", ".npy", "...npy", "noend", "evil.py", "folder/", "metadata.json.npy"),
+    "x" * 300 + ".npy",
+]
+METADATA = [
+    *(b"", b"{", b"[]", b"3", b"null", b"\xff\xfe\x00", b"[" * 100_000),
+    *(b'{"a": ' + b"9" * 5000 + b"}", b"__import__('os')", None),
+    b'{"model": "small", "a": [' + b"[]," * 1_300_000 + b"[]]}",  # 83 MB of empty lists
+]
+LONG = "x" * 15_000_000
+
+
+def header(code="<f4", fortran=False, shape="(3,)"):
+    return f"{{'descr': '{code}', 'fortran_order': {fortran}, 'shape': {shape}, }}"
+
+
+def forged_fields(arrays, forged):
+    """Every field got wrong in every way: (kind, the member's bytes)."""
     rng = random.Random(2)
+    for name, array in arrays.items():
+        contents = [("missing field", None)]
+        contents += [("wrong dtype", npy(array.astype(d))) for d in ("f8", "f2", "i2", "u1", "c8")]
+        for shape in ((5,), (3, 4), (1, 1, 1, 1, 1), (0,)):
+            contents.append(("wrong shape", npy(np.zeros(shape, array.dtype))))
+        for kind in (None, {"a": 1}, "text", print):
+            contents.append(("pickled objects", npy(np.array([kind] * 3, dtype=object))))
+        for code in FORBIDDEN_DTYPES:
+            contents.append(("dtype not allowed", npy_claiming(header(code), b"x" * 12)))
+        for shape in CLAIMED_SHAPES:
+            contents.append(("claimed shape", npy_claiming(header(shape=shape), bytes(12))))
+        for broken in (
+            *(b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x01\x00\xff\xff"),
+            *(b"\x93NUMPY\x02\x00\x10\0\0\0" + bytes(16), b"<html></html>"),
+            *(npy(array)[:-1], npy(array) + b"\0"),
+            npy_claiming(header(fortran=True), bytes(12)),
+            npy_claiming(header(shape="(print(1),)"), bytes(12)),
+        ):
+            contents.append(("broken NPY", broken))
+        for value in (np.nan, np.inf, -np.inf) if array.dtype == np.float32 else ():
+            spoilt = array.copy()
+            spoilt[np.unravel_index(rng.randrange(array.size), array.shape)] = value
+            contents.append(("not finite", npy(spoilt)))
+        for kind, content in contents:
+            yield kind, forged({f"{name}.npy": content}), name
+
+
+def forgeries(arrays, forged):
     for version in (0, 2, 3, 17, 9999):
         yield "other format version", forged(version=version), "format version"
-    for name in arrays:
-        member, array = f"{name}.npy", arrays[name]
-        yield "missing field", forged({member: None}), name
-        for dtype in ("f8", "f2", "i2", "u1", "c8"):
-            yield (
-                "wrong dtype",
-                forged({member: npy(array.astype(dtype))}),
-                name,
-            )
-        for shape in ((5,), (3, 4), (1, 1, 1, 1, 1), (0,)):
-            wrong = npy(np.zeros(shape, array.dtype))
-            yield "wrong shape", forged({member: wrong}), name
+    yield from forged_fields(arrays, forged)
+    for name, array in arrays.items():
+        member = f"{name}.npy"
         for other in arrays:
-            if arrays[other].shape != arrays[name].shape:
+            if arrays[other].shape != array.shape:
                 swap = {member: npy(arrays[other]), f"{other}.npy": npy(array)}
-                yield (
-                    "swapped fields",
-                    forged(swap),
-                    min(name, other, key=list(arrays).index),
-                )
-        for kind in (None, {"a": 1}, "text", print):
-            pickled = npy(np.array([kind] * 3, dtype=object))
-            yield "pickled objects", forged({member: pickled}), name
-        for code in (
-            "<U5",
-            "|S3",
-            "<M8[s]",
-            "|V8",
-            "|O",
-            ">f4",
-            "<f16",
-            "f4",
-            "<f40",
-            "__import__",
-        ):
-            header = f"{{'descr': '{code}', 'fortran_order': False, 'shape': (3,), }}"
-            yield (
-                "dtype not allowed",
-                forged({member: npy_claiming(header, b"x" * 12)}),
-                name,
-            )
-        for shape in (
-            "(1000000000,)",
-            "(9999999999999999999, 9999999999999999999)",
-            "(4294967296, 4294967296, 0)",
-            "(-1,)",
-            "(2,)",
-            "(" + "1, " * 40 + "1)",
-            "(3.0,)",
-            "(" + "(" * 5000 + ")" * 5000 + ")",
-            "(9**9**9,)",
-        ):
-            header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
-            yield (
-                "claimed shape",
-                forged({member: npy_claiming(header, bytes(12))}),
-                name,
-            )
-        fortran = "{'descr': '<f4', 'fortran_order': True, 'shape': (3,), }"
-        code = "{'descr': '<f4', 'fortran_order': False, 'shape': (print(1),), }"
-        for content in (
-            b"",
-            b"\x93NUMPY",
-            b"\x93NUMPY\x01\x00",
-            b"\x93NUMPY\x01\x00\xff\xff",
-            b"\x93NUMPY\x02\x00\x10\0\0\0" + bytes(16),
-            b"<html></html>",
-            npy(array)[:-1],
-            npy(array) + b"\0",
-            npy_claiming(fortran, bytes(12)),
-            npy_claiming(code, bytes(12)),
-        ):
-            yield "broken NPY", forged({member: content}), name
-        if array.dtype == np.float32:
-            for value in (np.nan, np.inf, -np.inf):
-                spoilt = array.copy()
-                spoilt[np.unravel_index(rng.randrange(array.size), array.shape)] = value
-                yield "not finite", forged({member: npy(spoilt)}), name
+                yield "swapped fields", forged(swap), min(name, other, key=list(arrays).index)
         yield "twice", forged(again=(member, npy(array))), member
     for shape in ("(0, 9999999999999999999, 9999999999999999999)", "(4294967296, 4294967296, 0)"):
-        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
-        yield "empty but huge", forged({"order.npy": npy_claiming(header)}), "order"
+        huge = npy_claiming(header(shape=shape))
+        yield "empty but huge", forged({"order.npy": huge}), "order"
     for name in ("order.npy", "metadata.json", "new.npy"):
         # The name goes on behind a zero byte, where careless readers end it.
         honest = forged({"order.npy": None, f"{name}Zmore": npy(arrays["order"])})
@@ -150,52 +138,13 @@ def forgeries(arrays, forged):
     yield "truth value of 2", forged({"done.npy": truth}), "done"
     for name in ("model/extra", "unknown", "a.b-c_d"):
         yield "unexpected field", forged({f"{name}.npy": npy(np.ones(2))}), name
-    for name in (
-        "../evil.npy",
-        "/etc/passwd.npy",
-        "a/../../b.npy",
-        "./a.npy",
-        "a//b.npy",
-        "C:\\evil.npy",
-        "a\\b.npy",
-        "new\nline.npy",
-        "bell\a.npy",
-        "escape\x1b[31m.npy",
-        "sp ace.npy",
-        "\u202eright.npy",
-        ".npy",
-        "...npy",
-        "noend",
-        "evil.py",
-        "folder/",
-        "metadata.json.npy",
-        "x" * 300 + ".npy",
-    ):
+    for name in MEMBER_NAMES:
         yield "member name", forged({name: npy(np.ones(2))}), None
-    for content in (
-        b"",
-        b"{",
-        b"[]",
-        b"3",
-        b"null",
-        b"\xff\xfe\x00",
-        b"[" * 100_000,
-        b'{"a": ' + b"9" * 5000 + b"}",
-        b"__import__('os')",
-        b'{"model": "small", "a": [' + b"[]," * 1_300_000 + b"[]]}",  # 83 MB of empty lists
-    ):
+    for content in METADATA:
         yield "metadata", forged({"metadata.json": content}), "metadata.json"
-    yield "metadata", forged({"metadata.json": None}), "metadata.json"
-    long = "x" * 15_000_000
-    for other in (
-        {"model": "large"},
-        {"model": ["small"]},
-        {"model": None},
-        {},
-        {"model": long},
-        {"model": {long: 1}},
-    ):
-        yield "another model", forged(metadata=other), "metadata 'model'"
+    for model in ("large", ["small"], None, LONG, {LONG: 1}):
+        yield "another model", forged(metadata={"model": model}), "metadata 'model'"
+    yield "another model", forged(metadata={}), "metadata 'model'"
     for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         bomb = {"order.npy": npy(np.zeros(2_000_000, np.int32))}
         yield "compressed bomb", forged(bomb, compression=method), "archive"

@@ -44,13 +44,3 @@ def test_the_middle_denoiser_is_that_of_train_denoiser(folder, tmp_path):
     alone = Results.load(tmp_path / "results.npz").numbers["denoised_psnr_db"]
     name = f"d = 32, trained on σ = {MIDDLE:g}"
     assert measured(folder)[name, MIDDLE] == alone
-
-
-def test_replot_gives_the_same_figures_without_training(folder):
-    pictures = sorted(folder.glob("*.svg"))
-    assert {picture.stem for picture in pictures} == {"digits", "psnr_by_noise"}
-    before = [picture.read_bytes() for picture in pictures]
-    for picture in pictures:
-        picture.unlink()
-    assert main(section, ["--replot", "--out", str(folder)]) == 0
-    assert [picture.read_bytes() for picture in pictures] == before

@@ -8,7 +8,6 @@ import pytest
 from autoencoder.data.faces import sample_faces
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import load_demo
 from autoencoder.models import SmoothAutoEncoder
 from autoencoder.pca import PCA
@@ -93,16 +92,6 @@ def test_the_network_gives_back_the_shape_it_took():
     assert reconstruct(model, images).shape == images.shape
     with pytest.raises(ValueError, match="latent_size must be at least 1, got 0"):
         SmoothAutoEncoder(0, (3, 8, 8))
-
-
-def test_replot_gives_the_same_figures_without_training(folder):
-    pictures = sorted(folder.glob("*.svg"))
-    assert len(pictures) == 1 + 2 * len(freedom.COUNTS)
-    before = [picture.read_bytes() for picture in pictures]
-    for picture in pictures:
-        picture.unlink()
-    assert main(freedom.section, ["--replot", "--out", str(folder)]) == 0
-    assert [picture.read_bytes() for picture in pictures] == before
 
 
 @pytest.mark.slow

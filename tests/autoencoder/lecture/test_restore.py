@@ -5,7 +5,6 @@ import pytest
 
 from autoencoder.data import datasets
 from autoencoder.data.corruption import EraseHalf
-from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import load_demo
 from autoencoder.storage.results import Results
 
@@ -59,18 +58,3 @@ def test_training_erases_in_all_the_ways_that_are_measured():
     assert sides == {"left", "right", "top", "bottom"}
     kinds = {type(way) for way in TRAINED_ON.ways}
     assert {type(kind) for kind in KINDS.values()} <= kinds
-
-
-def test_replot_gives_the_same_figures_without_training(folder):
-    pictures = sorted(folder.glob("*.svg"))
-    assert {picture.stem for picture in pictures} == {
-        "scattered",
-        "block",
-        "halves",
-        "psnr_by_share",
-    }
-    before = [picture.read_bytes() for picture in pictures]
-    for picture in pictures:
-        picture.unlink()
-    assert main(section, ["--replot", "--out", str(folder)]) == 0
-    assert [picture.read_bytes() for picture in pictures] == before

@@ -1,0 +1,94 @@
+"""What every section leaves as a command, and that it can be drawn again from what it left."""
+
+import csv
+import math
+
+import pytest
+from matplotlib.image import imread
+
+from autoencoder.lecture.caption import said_in_text
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
+from autoencoder.storage.results import Results
+
+FIGURES = {  # the main one first
+    "manifold": ["manifold", "coordinate", "loss", "circle"],
+    "linear_is_pca": ["descent", "columns", "failures", "pca_error"],
+    "train_autoencoder": ["digits", "error_by_size", "error_by_epoch", "layers"],
+    "linear_bottleneck": ["digits", "error_by_epoch"],
+    "interpolate": ["walks", "distances"],
+    "sample_latent": ["samples", "samples_d8", "samples_d16"],
+    "latent_density": ["latent_pairs", "latent_marginals", "nearest", "energy_distance"],
+    "density_ladder": ["ladder_d16", "ladder_d8", "frechet_distance"],
+    "restore": ["scattered", "block", "halves", "psnr_by_share"],
+    "denoise_2d": ["arrows", "posterior_mean", "score"],
+    "compare_denoisers": ["digits", "psnr_by_noise"],
+    "multimodal": ["points", "digits"],
+    "cures": ["answers", "densities"],
+    "degrees_of_freedom": [
+        "error_by_latent_size",
+        *(f"{kind}_{count}_factors" for kind in ("faces", "traversals") for count in (3, 6)),
+    ],
+}
+EXTRA = {"train_autoencoder": {"model.txt"}, "linear_bottleneck": {"checkpoint.npz"}}
+
+
+@pytest.fixture(params=SECTIONS, scope="module")
+def finished(request, tmp_path_factory, smoke_run):
+    """A section, its figures' names and the folder of its smoke run."""
+    folder = smoke_run(request.param, tmp_path_factory.mktemp(request.param))
+    return load_section(request.param), FIGURES[request.param], folder
+
+
+def is_finite(value):
+    if isinstance(value, (dict, list)):
+        return all(map(is_finite, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) or math.isfinite(value)
+
+
+def test_a_smoke_run_leaves_its_files_its_figures_twice_and_finite_numbers(finished):
+    section, figures, folder = finished
+    results = Results.load(folder / "results.npz")
+    assert list(section.draw(results)) == figures
+    files = {path.name for path in folder.glob("[!.]*") if path.is_file()}
+    expected = {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
+    expected |= {"config.json", "results.npz", "metrics.csv", "summary.txt"}
+    assert files == expected | EXTRA.get(section.name, set())
+    for name in figures:
+        assert imread(folder / f"{name}.png")[..., :3].std() > 0.01
+        assert b"<svg" in (folder / f"{name}.svg").read_bytes()
+    assert results.numbers
+    assert is_finite(results.numbers)
+    assert (folder / "summary.txt").read_text() == said_in_text(section.captions(results))
+
+
+def test_both_scales_of_the_loss_are_in_the_metrics(finished):
+    section, _, folder = finished
+    with open(folder / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    components = 2 if section.name in ("manifold", "denoise_2d") else 784
+    assert rows
+    for row in rows:
+        if "train_loss_per_sample" in row:
+            ratio = float(row["train_loss_per_sample"]) / float(row["train_loss"])
+            expected = 2 if "modes" in row.get("run", "") else components
+            assert ratio == pytest.approx(expected, rel=1e-6)
+        if "test_sum_per_sample" in row:
+            sums = float(row["test_sum_per_sample"])
+            assert sums == pytest.approx(components * float(row["test_mse"]))
+
+
+def test_replot_draws_the_same_bytes_without_computing(finished, monkeypatch):
+    section, figures, folder = finished
+    drawn = [folder / f"{name}.{kind}" for name in figures for kind in ("png", "svg")]
+    drawn.append(folder / "summary.txt")
+    before = [path.read_bytes() for path in drawn]
+    for path in drawn:
+        path.unlink()
+    monkeypatch.setattr("autoencoder.lecture.run.train", None)
+    monkeypatch.setattr(load_demo("linear_is_pca"), "train_linear", None)
+    monkeypatch.setattr(Run, "trained", None)
+    monkeypatch.setattr(Run, "images", None)
+    assert main(section, ["--replot", "--out", str(folder)]) == 0
+    assert [path.read_bytes() for path in drawn] == before

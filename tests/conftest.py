@@ -1,7 +1,5 @@
 """Devices under test: the CPU, the stand-in for CuPy, and with ``-m cuda`` a real GPU."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """Kernels, operations and optimisers name no NumPy; scipy stays on the host, and says so."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 A function of one argument needs no more than a sentence and an example.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import inspect

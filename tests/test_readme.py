@@ -1,7 +1,5 @@
 """The README and the pages of docs/, held to what they say: code runs, files and options exist."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import subprocess

@@ -1,7 +1,5 @@
 """No file, name or text that comes from outside is ever run: read off the syntax trees."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

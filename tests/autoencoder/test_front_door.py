@@ -1,7 +1,5 @@
 """``from autoencoder import ...``: every name is the one at its home, and none is loaded early."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import subprocess

@@ -1,7 +1,5 @@
 """Wrong calls to the lecture's package: each gives its documented error and changes nothing."""
 
-from __future__ import annotations
-
 import json
 import time
 import traceback
@@ -260,6 +258,11 @@ DATA = [
 TRAINING = [
     (ValueError, "epochs .*0", lambda w: TrainingSettings(epochs=0)),
     (ValueError, "epochs .*True", lambda w: TrainingSettings(epochs=True)),
+    *((ValueError, field, lambda w, field=field, value=value: TrainingSettings(**{field: value}))
+      for field, value in (
+          ("epochs", 1.5), ("batch_size", -1), ("learning_rate", 0.0),
+          ("learning_rate", float("nan")), ("seed", -1), ("schedule", "linear"),
+          ("loss", "huber"), ("workers", 0), ("save_seconds", -1.0))),
     (ValueError, "learning_rate", lambda w: TrainingSettings(learning_rate="x")),
     (ValueError, "save_seconds", lambda w: TrainingSettings(save_seconds=None)),
     (ValueError, "did you mean 'cosine'", lambda w: TrainingSettings(schedule="cosin")),

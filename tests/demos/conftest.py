@@ -1,7 +1,5 @@
 """Sets of images as somebody else may have them."""
 
-from __future__ import annotations
-
 import numpy
 import pytest
 

@@ -1,7 +1,5 @@
 """The window on the latents, driven by the mouse; and what it leaves without a screen."""
 
-from __future__ import annotations
-
 import json
 import tracemalloc
 

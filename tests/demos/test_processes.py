@@ -1,7 +1,5 @@
 """Demos as processes: started at the same instant, with output nobody reads, stopped early."""
 
-from __future__ import annotations
-
 import errno
 import io
 import json

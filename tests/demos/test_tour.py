@@ -1,7 +1,5 @@
 """The tour runs: as plain Python, and cell by cell as a notebook runs it."""
 
-from __future__ import annotations
-
 import math
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The main job as a command: what it writes, how it resumes, how it says no."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

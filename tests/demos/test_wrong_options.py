@@ -1,7 +1,5 @@
 """Wrong command lines: one line on standard error, an exit status, nothing written."""
 
-from __future__ import annotations
-
 import dataclasses
 import errno
 import json

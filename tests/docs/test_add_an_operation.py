@@ -1,7 +1,5 @@
 """The page's code runs as it stands, and prints what its comments say."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Usage: python interrupted_shards.py TIMES WORKERS SEED. Prints what went wrong, or "as it was".
 """
 
-from __future__ import annotations
-
 import faulthandler
 import random
 import signal

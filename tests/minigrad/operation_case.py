@@ -1,7 +1,5 @@
 """What a case is, and the values cases are made of: see ``operation_cases.py``."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ A case is written once for minigrad and for PyTorch: its function takes the libr
 appear only in gradients, applied directly).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from operation_case import Case, apart, normal, off_zero, positive
 

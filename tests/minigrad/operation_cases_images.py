@@ -1,7 +1,5 @@
 """The part of the table of cases about images, losses and precision: see ``operation_cases.py``."""
 
-from __future__ import annotations
-
 import numpy as np
 from operation_case import Case, apart, normal, off_zero
 

@@ -1,7 +1,5 @@
 """Numbers get into tensors as they are."""
 
-from __future__ import annotations
-
 import operator
 import time
 from fractions import Fraction

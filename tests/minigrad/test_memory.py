@@ -1,7 +1,5 @@
 """Where small arrays lie: in memory the system was asked to back with large pages."""
 
-from __future__ import annotations
-
 import platform
 import re
 from pathlib import Path

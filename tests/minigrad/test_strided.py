@@ -1,7 +1,5 @@
 """Views with strides of their own, against the elements they should show."""
 
-from __future__ import annotations
-
 import numpy
 import pytest
 

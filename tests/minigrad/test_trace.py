@@ -1,7 +1,5 @@
 """Backward step by step: the same loop, the same numbers, and nothing leaks out of it."""
 
-from __future__ import annotations
-
 import inspect
 
 import numpy

@@ -3,8 +3,6 @@
 Beside the operations' own in ``test_wrong_calls.py``. The words expected are the library's.
 """
 
-from __future__ import annotations
-
 import traceback
 from types import SimpleNamespace
 

@@ -5,8 +5,6 @@ training is a fork, so a kill costs no start of Python. Prints how many kills hi
 runs it took to place them.
 """
 
-from __future__ import annotations
-
 import csv
 import os
 import random

@@ -1,7 +1,5 @@
 """The same seed gives the same bits: in other processes, beside other threads, with any workers."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import json

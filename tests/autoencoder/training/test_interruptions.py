@@ -1,7 +1,5 @@
 """Killed processes, signals, full disks and vanished folders: nothing trained is lost."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import errno

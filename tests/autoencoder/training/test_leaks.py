@@ -1,7 +1,5 @@
 """Five thousand training steps leave nothing behind, with the garbage collector off."""
 
-from __future__ import annotations
-
 import gc
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Training on several ranks: one process's bits, written once, stopped and resumed together."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 

@@ -1,7 +1,5 @@
 """The geometries on which every form of the convolutions is tried, and arrays that fit them."""
 
-from __future__ import annotations
-
 import numpy
 
 from minigrad.kernels import Geometry

@@ -1,7 +1,5 @@
 """The fast convolution kernels against the definition, scipy, PyTorch and their own adjoints."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

@@ -1,7 +1,5 @@
 """ReLU and its gradient against the element-by-element definition and PyTorch."""
 
-from __future__ import annotations
-
 import numpy
 import pytest
 

@@ -52,6 +52,11 @@ def click(explorer, axes, x=0.5, y=0.5):
     mouse(explorer, "button_release_event", axes, x, y)
 
 
+def in_data(axes, x, y):
+    """A point given in parts of the axes, in the units of its data."""
+    return axes.transData.inverted().transform(axes.transAxes.transform((x, y)))
+
+
 def assert_shows(explorer, z):
     """The latents, the sliders and the picture all say z."""
     numpy.testing.assert_allclose(explorer.z, z, rtol=1e-5, atol=1e-6)
@@ -132,28 +137,24 @@ def test_sample_comes_from_the_density():
 
 def test_plane_is_clicked_and_dragged_in():
     explorer = window(2)
+    plane = explorer.plane
     assert explorer.sliders == []
-    (left, right), (bottom, top) = explorer.plane.get_xlim(), explorer.plane.get_ylim()
+    (left, right), (bottom, top) = plane.get_xlim(), plane.get_ylim()
     assert ((explorer.latents > (left, bottom)) & (explorer.latents < (right, top))).all()
     assert right - left < 1.2 * numpy.ptp(explorer.latents[:, 0])
-    click(explorer, explorer.plane, 0.25, 0.75)
-    where = explorer.plane.transData.inverted().transform(
-        explorer.plane.transAxes.transform((0.25, 0.75))
-    )
+    click(explorer, plane, 0.25, 0.75)
+    where = in_data(plane, 0.25, 0.75)
     assert_shows(explorer, where)
     assert (explorer.cross.get_xdata()[0], explorer.cross.get_ydata()[0]) == pytest.approx(where)
     explorer.pressed = False
-    mouse(explorer, "motion_notify_event", explorer.plane, 0.5, 0.5)  # no button is down
+    mouse(explorer, "motion_notify_event", plane, 0.5, 0.5)  # no button is down
     assert_shows(explorer, where)
-    mouse(explorer, "button_press_event", explorer.plane, 0.3, 0.3)
-    mouse(explorer, "motion_notify_event", explorer.plane, 0.6, 0.4)
-    where = explorer.plane.transData.inverted().transform(
-        explorer.plane.transAxes.transform((0.6, 0.4))
-    )
-    assert_shows(explorer, where)
+    mouse(explorer, "button_press_event", plane, 0.3, 0.3)
+    mouse(explorer, "motion_notify_event", plane, 0.6, 0.4)
+    assert_shows(explorer, in_data(plane, 0.6, 0.4))
     explorer.pressed = False
     click(explorer, explorer.picture_axes)  # elsewhere
-    assert_shows(explorer, where)
+    assert_shows(explorer, in_data(plane, 0.6, 0.4))
 
 
 def test_many_latents_get_sliders_for_the_widest_inside_the_window():
@@ -197,6 +198,16 @@ def test_checkpoint_says_its_own_size_and_is_not_trained(tmp_path, capsys):
     assert not (out / "models").exists()
 
 
+def refusal(arguments, capsys):
+    """The one line on standard error of a command that gives status 2."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert error.count("\n") == 1
+    return error
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -208,54 +219,39 @@ def test_checkpoint_says_its_own_size_and_is_not_trained(tmp_path, capsys):
     ],
 )
 def test_mistakes_are_one_line_and_status_2(arguments, message, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+    assert message in refusal(arguments, capsys)
 
 
-def forged(path, changes):
-    """A sealed checkpoint of an AutoEncoder(3), with some arrays replaced or, by None, left out."""
-    arrays = {f"model/{name}": array for name, array in AutoEncoder(3).state_dict().items()}
-    arrays = {name: array for name, array in (arrays | changes).items() if array is not None}
-    metadata = {"kind": "minigrad training", "model": repr(AutoEncoder(3)), "arguments": [3]}
-    metadata |= {"epoch": 0, "step": 0, "running_loss": 0.0, "seconds": 0.0, "rows": []}
-    save_checkpoint(path, arrays, metadata)
+LARGE = 1_000_000
 
 
 @pytest.mark.parametrize(
-    ("changes", "field"),
+    ("changes", "field"),  # arrays replaced by zeros of a shape or, by None, left out
     [
-        ({"encoder.8.bias": (1_000_000,)}, "encoder.8.bias"),
-        ({"encoder.8.bias": (1_000_000,), "encoder.8.weight": (1_000_000, 0, 4, 4)}, "encoder.8."),
+        ({"encoder.8.bias": (LARGE,)}, "encoder.8.bias"),
+        ({"encoder.8.bias": (LARGE,), "encoder.8.weight": (LARGE, 0, 4, 4)}, "encoder.8."),
         ({"encoder.8.bias": (100_000,), "decoder.0.weight": (100_000, 32, 4, 0)}, "encoder.8."),
         ({"encoder.8.bias": (4,)}, "encoder.8.bias"),
         ({"encoder.8.bias": ()}, "encoder.8.bias"),
-        ({"encoder.0.weight": (1_000_000, 1)}, "encoder.0.weight"),
+        ({"encoder.0.weight": (LARGE, 1)}, "encoder.0.weight"),
         ({"decoder.8.bias": None}, "decoder.8.bias"),
-        ({"decoder.9.bias": (1_000_000,)}, "decoder.9.bias"),
+        ({"decoder.9.bias": (LARGE,)}, "decoder.9.bias"),
     ],
 )
 def test_a_forged_checkpoint_is_refused_from_its_shapes_in_bounded_memory(
     changes, field, tmp_path, capsys
 ):
-    path = tmp_path / "forged.npz"
-    arrays = {
-        f"model/{name}": None if shape is None else numpy.zeros(shape, "float32")
-        for name, shape in changes.items()
-    }
-    forged(path, arrays)
+    path, model = tmp_path / "forged.npz", AutoEncoder(3)
+    zeros = {n: shape if shape is None else numpy.zeros(shape, "f") for n, shape in changes.items()}
+    arrays = {f"model/{n}": a for n, a in {**model.state_dict(), **zeros}.items() if a is not None}
+    metadata = {"kind": "minigrad training", "model": repr(model), "arguments": [3]}
+    metadata |= {"epoch": 0, "step": 0, "running_loss": 0.0, "seconds": 0.0, "rows": []}
+    save_checkpoint(path, arrays, metadata)
     tracemalloc.start()
-    with pytest.raises(SystemExit) as caught:
-        main(["--checkpoint", str(path), "--out", str(tmp_path / "run")])
+    error = refusal(["--checkpoint", str(path), "--out", str(tmp_path / "run")], capsys)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    error = capsys.readouterr().err
-    assert caught.value.code == 2
     assert f"{path}: {field}" in error
-    assert error.count("\n") == 1
     assert peak < 10_000_000 + 4 * path.stat().st_size
     assert not (tmp_path / "run").exists()
 

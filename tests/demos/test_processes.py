@@ -68,17 +68,17 @@ raise SystemExit(lecture.main(arguments) if is_lecture else main(section(kind), 
 """
 
 
+def start(*arguments, **options):
+    """A process of Python whose output is read as text."""
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, *arguments], **pipes, **options)
+
+
 class Process:
     """A stub demo that is ready to start."""
 
     def __init__(self, *arguments):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.process = start("-c", PROGRAM, *arguments, stdin=subprocess.PIPE)
         self.until("ready")
 
     def until(self, line):
@@ -92,6 +92,21 @@ class Process:
     def end(self):
         output, error = self.process.communicate("\n" * 9, timeout=60)
         return self.process.returncode, output, error
+
+    def is_refused(self, words):
+        """It goes, and ends with one line and status 2."""
+        self.go()
+        status, _, error = self.end()
+        assert (status, error.count("\n")) == (2, 1)
+        assert words in error
+
+
+def computing(*arguments):
+    """A stub demo in the middle of its computation."""
+    live = Process(*arguments)
+    live.go()
+    live.until("computed")
+    return live
 
 
 @pytest.fixture(autouse=True)
@@ -150,40 +165,27 @@ def test_of_several_in_the_same_folder_one_runs_and_the_others_are_refused_in_a_
 @pytest.mark.parametrize("again", [[], ["--seed", "7"], ["--resume"], ["--replot"]])
 @pytest.mark.parametrize("kind", ["stub", "lecture"])
 def test_the_folder_of_a_live_run_is_refused_and_left_alone(kind, again, tmp_path):
-    live = Process(kind, "--out", "o")
-    live.go()
-    live.until("computed")
+    live = computing(kind, "--out", "o")
     assert in_use("o")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    second = Process(kind, *again, "--out", "o")
-    second.go()
-    status, _, error = second.end()
-    assert (status, error.count("\n")) == (2, 1)
-    assert "o is in use by a run that has not ended" in error
+    Process(kind, *again, "--out", "o").is_refused("o is in use by a run that has not ended")
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     assert live.end()[0] == 0
     assert not in_use("o")
 
 
 def test_a_live_lecture_holds_its_sections_also_those_to_come(tmp_path):
-    live = Process("lecture", "--out", "o")
-    live.go()
-    live.until("computed")
+    live = computing("lecture", "--out", "o")
     for name in ("first", "second"):
         other = Process(name, "--seed", "1", "--out", f"o/{name}")
-        other.go()
-        status, _, error = other.end()
-        assert (status, error.count("\n")) == (2, 1)
-        assert f"o/{name} is in use" in error
+        other.is_refused(f"o/{name} is in use")
     assert live.end()[0] == 0
     assert_whole(tmp_path / "o" / "second")
 
 
 @posix
 def test_a_killed_run_leaves_no_lock_behind(tmp_path):
-    live = Process("stub", "--out", "o")
-    live.go()
-    live.until("computed")
+    live = computing("stub", "--out", "o")
     live.process.kill()
     live.process.communicate(timeout=60)
     assert not in_use("o")
@@ -275,12 +277,7 @@ def test_what_a_stream_cannot_encode_is_escaped_and_a_closed_stream_is_let_be():
 @posix
 @pytest.mark.parametrize("demo", ["train_denoiser.py", "lecture.py", "explore_latent.py"])
 def test_ctrl_c_while_a_demo_imports_is_status_130_without_a_traceback(demo, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-X", "importtime", str(ROOT / "demos" / demo), "--out", "o"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start("-X", "importtime", str(ROOT / "demos" / demo), "--out", "o")
     lines = iter(process.stderr.readline, "")
     assert any("numpy" in line for line in lines)  # imported for the demo, not by Python itself
     process.send_signal(signal.SIGINT)
@@ -296,17 +293,8 @@ def test_ctrl_c_inside_an_import_ends_the_process_with_status_130(tmp_path):
         "try:\n    time.sleep(60)\nexcept BaseException as error:\n"
         "    raise ImportError('made another error, as C code does') from error\n"
     )
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from autoencoder.lecture.terminal import start; start('slow_import')",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
+    program = "from autoencoder.lecture.terminal import start; start('slow_import')"
+    process = start("-c", program, cwd=tmp_path)
     assert process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60) == ("", "")

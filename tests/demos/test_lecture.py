@@ -35,10 +35,23 @@ def lecture(tmp_path_factory, smoke_run):
         )
         shutil.rmtree(folder / name / "models")
     said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(said), pytest.MonkeyPatch.context() as monkeypatch:
+        forbid_computing(monkeypatch)
         assert main(["--preset", "smoke", "--out", str(folder)]) == 0
     assert said.getvalue().count("was computed before") == len(SECTIONS)
     return folder
+
+
+def refuse(run):
+    raise AssertionError(f"{run.name} was computed again")
+
+
+def forbid_computing(monkeypatch, allowed=()):
+    def load(name):
+        section = load_section(name)
+        return section if name in allowed else dataclasses.replace(section, compute=refuse)
+
+    monkeypatch.setattr(lecture_demo, "load_section", load)
 
 
 def sections_of(folder):
@@ -88,23 +101,6 @@ def test_every_section_left_its_files(lecture):
     for name in SECTIONS:
         for file in ("config.json", "results.npz", "metrics.csv", "summary.txt"):
             assert (lecture / name / file).is_file(), f"{name}/{file}"
-
-
-def forbid_computing(monkeypatch, allowed=()):
-    def load(name):
-        section = load_section(name)
-        return section if name in allowed else dataclasses.replace(section, compute=refuse)
-
-    monkeypatch.setattr(lecture_demo, "load_section", load)
-
-
-@pytest.mark.parametrize("how", [["--preset", "smoke"], ["--resume"]])
-def test_a_second_run_computes_nothing_again(lecture, monkeypatch, how):
-    forbid_computing(monkeypatch)
-    before = (lecture / "index.html").read_bytes()
-    (lecture / "index.html").unlink()
-    assert main([*how, "--out", str(lecture)]) == 0
-    assert (lecture / "index.html").read_bytes() == before
 
 
 def test_a_section_that_is_missing_or_damaged_is_computed_again(lecture, monkeypatch, capsys):
@@ -168,8 +164,14 @@ def two_sections(monkeypatch):
     return computations
 
 
-def refuse(run):
-    raise AssertionError(f"{run.name} was computed again")
+@pytest.mark.parametrize("how", [["--preset", "smoke"], ["--resume"]])
+def test_a_second_run_computes_nothing_again(tmp_path, two_sections, how):
+    assert main(["--preset", "smoke", "--out", str(tmp_path)]) == 0
+    before = (tmp_path / "index.html").read_bytes()
+    (tmp_path / "index.html").unlink()
+    two_sections.update(first=refuse, second=refuse)
+    assert main([*how, "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "index.html").read_bytes() == before
 
 
 def test_replot_draws_again_without_computing(tmp_path, two_sections):

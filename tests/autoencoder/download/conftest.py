@@ -20,6 +20,33 @@ CERTIFICATE = Path(__file__).with_name("loopback.pem")
 BOMB = gzip.compress(b"\0\0\x08\1\x7f\xff\xff\xff" + bytes(10_000_000))
 
 
+PAGE = b"<html>log in</html>"
+ALIKE = {  # what is answered each time, by the handler, with the file's content at hand
+    "without_ranges": lambda self, content: self.answer(content),
+    "broken": lambda self, content: self.answer(b"", 500),
+    "missing": lambda self, content: self.answer(b"", 404),
+    "web_page": lambda self, content: self.answer(PAGE, Content_Type="text/html; charset=utf-8"),
+    "disguised_web_page": lambda self, content: self.answer(PAGE),
+    "no_http": lambda self, content: self.wfile.write(b"220 ready for mail\r\n\r\n"),
+    "silent": lambda self, content: self.server.closing.wait(5),
+    "trickling_status": lambda self, content: self.trickle(b"HTTP/1.1 200 OK"),
+    "always_dying": lambda self, content: self.answer(content[:100], length=len(content)),
+    "too_long_announced": lambda self, content: self.answer(content, length=len(content) + 100),
+    "too_short_announced": lambda self, content: self.answer(content[:-10]),
+    "huge_announced": lambda self, content: self.answer(content, length=10**12),
+    "other_content": lambda self, content: self.answer(
+        gzip.compress(gzip.decompress(content)[:-1] + b"\xaa")
+    ),
+    "bomb": lambda self, content: self.answer(BOMB),
+    "to_plain_http": lambda self, content: self.to(
+        f"http://127.0.0.1:{self.server.server_port}{self.path}"
+    ),
+    "to_a_local_file": lambda self, content: self.to("file:///etc/hostname"),
+    "to_itself": lambda self, content: self.to(self.path),
+    "to_good": lambda self, content: self.to("/good/" + self.path.split("/")[2]),
+}
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """The first part of the path says how the answer goes wrong."""
 
@@ -34,16 +61,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         first = (behaviour, file) not in [entry[:2] for entry in self.server.log]
         self.server.log.append((behaviour, file, self.headers.get("Range")))
         with contextlib.suppress(OSError):  # the client may hang up at any time
-            getattr(self, behaviour)(self.server.files[file], first)
+            if behaviour in ALIKE:
+                ALIKE[behaviour](self, self.server.files[file])
+            else:
+                getattr(self, behaviour)(self.server.files[file], first)
 
     def answer(self, content, status=200, length=None, **headers):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content) if length is None else length))
-        for name, value in ({"Content_Type": "application/gzip"} | headers).items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
+        length = str(len(content) if length is None else length)
+        self.head(status, Content_Length=length, **{"Content_Type": "application/gzip"} | headers)
         self.wfile.write(content)
         self.wfile.flush()
+
+    def to(self, address):
+        self.answer(b"", 302, Location=address)
 
     def rest(self, content):
         """What a well-behaved server sends for a range, and with which headers."""
@@ -59,9 +89,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body, status, headers = self.rest(content)
         self.answer(body, status, **headers)
 
-    def without_ranges(self, content, first):
-        self.answer(content)
-
     def wrong_range(self, content, first):
         body, status, headers = self.rest(content)
         headers = {"Content_Range": "bytes 1-2/3"} if status == 206 else {}
@@ -70,35 +97,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def flaky(self, content, first):
         self.answer(b"", 503) if first else self.good(content, first)
 
-    def broken(self, content, first):
-        self.answer(b"", 500)
-
-    def missing(self, content, first):
-        self.answer(b"", 404)
-
-    def web_page(self, content, first):
-        self.answer(b"<html>log in</html>", Content_Type="text/html; charset=utf-8")
-
-    def disguised_web_page(self, content, first):
-        self.answer(b"<html>log in</html>")
-
-    def no_http(self, content, first):
-        self.wfile.write(b"220 ready for mail\r\n\r\n")
-
-    def silent(self, content, first):
-        self.server.closing.wait(5)
-
     def stalling(self, content, first):
         self.answer(content[: len(content) // 2], length=len(content))
         self.server.closing.wait(5)
 
     def trickling(self, content, first):
         self.answer(b"", length=len(content))
-        for position in range(60):
-            self.wfile.write(content[position : position + 1])
-            self.wfile.flush()
-            if self.server.closing.wait(0.05):
-                break
+        self.trickle(content)
 
     def trickle(self, content, seconds=0.05):
         """A byte at a time, never so slow that one of them is waited for too long."""
@@ -107,9 +112,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             if self.server.closing.wait(seconds):
                 break
-
-    def trickling_status(self, content, first):
-        self.trickle(b"HTTP/1.1 200 OK")
 
     def trickling_headers(self, content, first):
         self.wfile.write(b"HTTP/1.1 200 OK\r\n")
@@ -123,27 +125,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def to_itself_slowly(self, content, first):
         self.server.closing.wait(0.2)
-        self.to_itself(content, first)
+        self.to(self.path)
+
+    def head(self, status, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
 
     def with_a_trickling_body(self, content, first):
-        self.send_response(302)
-        self.send_header("Location", "/good/" + self.path.split("/")[2])
-        self.send_header("Content-Length", "200")
-        self.end_headers()
+        self.head(302, Location="/good/" + self.path.split("/")[2], Content_Length="200")
         self.trickle(b"")
 
     def with_an_endless_body(self, content, first):
-        self.send_response(302)
-        self.send_header("Location", "/good/" + self.path.split("/")[2])
-        self.end_headers()
+        self.head(302, Location="/good/" + self.path.split("/")[2])
         while not self.server.closing.is_set():
             self.wfile.write(bytes(100_000))
 
     def chunked(self, content):
-        self.send_response(200)
-        self.send_header("Content-Type", "application/gzip")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
+        self.head(200, Content_Type="application/gzip", Transfer_Encoding="chunked")
         self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
 
     def trickling_chunk_size(self, content, first):
@@ -161,41 +161,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body, length = (body[: len(body) // 2], len(body)) if first else (body, len(body))
         self.answer(body, status, length=length, **headers)
 
-    def always_dying(self, content, first):
-        self.answer(content[: len(content) // 2], length=len(content))
-
-    def too_long_announced(self, content, first):
-        self.answer(content, length=len(content) + 100)
-
-    def too_short_announced(self, content, first):
-        self.answer(content[:-10])
-
-    def huge_announced(self, content, first):
-        self.answer(content, length=10**12)
-
     def endless(self, content, first):
-        self.send_response(200)
-        self.end_headers()
+        self.head(200)
         while not self.server.closing.is_set():
             self.wfile.write(content + bytes(10_000))
-
-    def other_content(self, content, first):
-        self.answer(gzip.compress(gzip.decompress(content)[:-1] + b"\xaa"))
-
-    def bomb(self, content, first):
-        self.answer(BOMB)
-
-    def to_plain_http(self, content, first):
-        self.answer(b"", 302, Location=f"http://127.0.0.1:{self.server.server_port}{self.path}")
-
-    def to_a_local_file(self, content, first):
-        self.answer(b"", 302, Location="file:///etc/hostname")
-
-    def to_itself(self, content, first):
-        self.answer(b"", 302, Location=self.path)
-
-    def to_good(self, content, first):
-        self.answer(b"", 302, Location="/good/" + self.path.split("/")[2])
 
 
 class Server(http.server.ThreadingHTTPServer):

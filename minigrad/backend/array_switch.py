@@ -49,7 +49,7 @@ keep_memory()
 
 @dataclass(frozen=True)
 class Device:
-    """A place arrays live: ``Device("cpu", None)`` or ``Device("cuda", 0)``.
+    """Where arrays live: ``Device("cpu", None)`` or ``Device("cuda", 0)``.
 
     Made by :func:`device`, which also checks that the device works.
 

@@ -50,7 +50,7 @@ class Windows(NamedTuple):
     def pixels(self, x: Tensor, output: Two, value: float) -> Tensor:
         """Every pixel of every window, (kernel_height * kernel_width, N, C, P, Q).
 
-        That is a strided slice for each place in the kernel, of x with a value around it.
+        That is a strided slice for each element of the kernel, of x with a value around it.
         """
         widths = [(0, 0), (0, 0)]
         for n, m, k, s, p, d in zip(x.shape[2:], output, *self):
@@ -58,10 +58,10 @@ class Windows(NamedTuple):
         if any(map(any, widths)):
             x = Pad(tuple(widths), value)(x)
         slices = []
-        for place in itertools.product(*map(range, self.kernel)):
+        for element in itertools.product(*map(range, self.kernel)):
             rows, columns = (
                 slice(i * d, i * d + s * (m - 1) + 1, s)
-                for i, d, s, m in zip(place, self.dilation, self.stride, output)
+                for i, d, s, m in zip(element, self.dilation, self.stride, output)
             )
             slices.append(Index((slice(None), slice(None), rows, columns))(x))
         return stack(slices)
@@ -209,11 +209,11 @@ def resizing(
 
 
 def _sources(old: int, new: int, factor: float | None) -> list[int]:
-    """For each place along one direction of the result, the place in the image it is taken from."""
+    """For each row of the result, or column, the row of the image that it is taken from."""
     if new in (old, 2 * old):
         return [k // (new // old) for k in range(new)]
     (step,) = array("f", [old / new if factor is None else 1 / factor])  # rounded to float32
-    return [min(int(place), old - 1) for place in array("f", [k * step for k in range(new)])]
+    return [min(int(source), old - 1) for source in array("f", [k * step for k in range(new)])]
 
 
 def _repeated(x: Tensor, times: tuple[int, int]) -> Tensor:

@@ -51,7 +51,7 @@ class FlatParameters:
         self.steps = [0] * len(self.parameters)
         self.state: dict[str, Array] = {}
         ends = list(itertools.accumulate(parameter.size for parameter in parameters))
-        self.places = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
+        self.stretches = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
         with use_device(self.device):
             self.values = array_module(parameters[0].data).zeros(ends[-1], self.dtype)
             self._views = self._views_of_values()
@@ -59,8 +59,8 @@ class FlatParameters:
 
     def _views_of_values(self) -> list[Array]:
         return [
-            self.values[place].reshape(parameter.shape)
-            for place, parameter in zip(self.places, self.parameters)
+            self.values[stretch].reshape(parameter.shape)
+            for stretch, parameter in zip(self.stretches, self.parameters)
         ]
 
     def gather(self) -> bool:
@@ -111,9 +111,9 @@ class FlatParameters:
             if type(self.values) is HostArray or not gpu.join(present, self._gradient):
                 xp.concatenate(present, out=self._gradient)
             return self._gradient
-        for place, gradient in zip(self.places, gradients):
+        for stretch, gradient in zip(self.stretches, gradients):
             if gradient is not None:
-                self._gradient[place] = gradient.reshape(-1)
+                self._gradient[stretch] = gradient.reshape(-1)
         return self._gradient
 
     def advance(self, present: Sequence[bool]) -> Iterator[tuple[slice, int]]:
@@ -128,10 +128,10 @@ class FlatParameters:
                 self.steps[index] += 1
                 mark_written(self.parameters[index])
             numbers.append(self.steps[index] if has_gradient else 0)
-        for number, run in itertools.groupby(zip(numbers, self.places), key=itemgetter(0)):
-            places = [place for _, place in run]
+        for number, run in itertools.groupby(zip(numbers, self.stretches), key=itemgetter(0)):
+            stretches = [stretch for _, stretch in run]
             if number:
-                yield slice(places[0].start, places[-1].stop), number
+                yield slice(stretches[0].start, stretches[-1].stop), number
 
     def __getstate__(self) -> dict[str, Any]:
         # A copied or unpickled view is an array of its own: views are made anew.
@@ -145,9 +145,9 @@ class FlatParameters:
 
     def state_of(self, index: int, names: Sequence[str]) -> dict[str, Any]:
         """What is remembered of one parameter, in its shape: views; and its number of steps."""
-        place, shape = self.places[index], self._views[index].shape
+        stretch, shape = self.stretches[index], self._views[index].shape
         with use_device(self.device):
-            memories = {name: self.memory(name)[place].reshape(shape) for name in names}
+            memories = {name: self.memory(name)[stretch].reshape(shape) for name in names}
         return {"step": self.steps[index], **memories}
 
     def set_state_of(self, index: int, state: dict[str, Any], names: Sequence[str]) -> None:
@@ -155,7 +155,7 @@ class FlatParameters:
         self.steps[index] = state["step"]
         for name in names:
             with use_device(self.device):
-                memory = self.memory(name)[self.places[index]]
+                memory = self.memory(name)[self.stretches[index]]
                 if name in state:
                     array = to_device(state[name], self.device).reshape(-1)
                     memory[...] = array.astype(self.dtype, copy=False)

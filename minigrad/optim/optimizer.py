@@ -282,15 +282,15 @@ class Optimizer:
         states = {}
         for number, positions, flat in self._parts:
             names = self.memories_of(self.param_groups[number])
-            for place, position in enumerate(positions):
-                states[position] = flat.state_of(place, names)
+            for index, position in enumerate(positions):
+                states[position] = flat.state_of(index, names)
         return states
 
     def _set_states(self, states: Mapping[int, dict[str, Any]]) -> None:
         for number, positions, flat in self._parts:
             names = self.memories_of(self.param_groups[number])
-            for place, position in enumerate(positions):
-                flat.set_state_of(place, states.get(position, {"step": 0}), names)
+            for index, position in enumerate(positions):
+                flat.set_state_of(index, states.get(position, {"step": 0}), names)
 
     def _checked_group(self, group: Mapping[str, Any]) -> Group:
         """A group with its options complete, once its parameters and options are known to fit."""

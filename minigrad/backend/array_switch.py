@@ -145,6 +145,9 @@ def array_module(*arrays: Array) -> ModuleType:
             break
     else:
         return numpy
+    cupy: Any = sys.modules.get("cupy")
+    if len(arrays) == 1 and cupy is not None and type(array) is cupy.ndarray:
+        return cupy
     return numpy if common_device(*arrays).type == "cpu" else sys.modules["cupy"]
 
 

@@ -2,7 +2,8 @@
 
     python tests/standin/count_launches.py
 
-prints a table of array calls that write device memory, host waits and copies.
+prints a table of array calls that write device memory, host waits and copies; and an estimate of
+the time that a step takes on a card, from its operations, bytes and launches.
 """
 
 from __future__ import annotations
@@ -116,6 +117,29 @@ def table(costs: dict[str, Counts]) -> str:
     return "\n".join(lines)
 
 
+# From NVIDIA's data sheet of the H100 SXM: multiply-adds and bytes a second.
+H100_MULTIPLY_ADDS, H100_BYTES = 67e12 / 2, 3.35e12
+LAUNCH_SECONDS = 6e-6  # of the host, for one of CuPy's launches: see DESIGN's audit in docs/cuda.md
+
+
+def estimate(costs: dict[str, Counts]) -> str:
+    """What a step would take on an H100 if each of three things alone took time."""
+    parts = [costs["forward and backward"], costs["Adam"]]
+    products = sum(part.multiply_adds for part in parts)
+    size = sum(part.kernel_bytes for part in parts)
+    launches = sum(part.launches for part in parts)
+    lines = [
+        "| of a step | amount | alone, on an H100 (estimated) |",
+        "| --- | --- | --- |",
+        f"| multiply-adds in float32 | {products / 1e9:.2f} thousand million "
+        f"| {1e3 * products / H100_MULTIPLY_ADDS:.2f} ms at the peak of its data sheet |",
+        f"| bytes of the kernels' arrays | {size / 1e6:.0f} million "
+        f"| {1e3 * size / H100_BYTES:.2f} ms at the peak of its data sheet |",
+        f"| launches | {launches} | {1e3 * launches * LAUNCH_SECONDS:.2f} ms of the host |",
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Count and print."""
     with installed():
@@ -125,6 +149,7 @@ def main() -> None:
     costs["a step of the training loop"] = steps[LOG_STEPS - 2]
     costs["the same, logging the loss"] = steps[LOG_STEPS - 1]
     print(f"The lecture's autoencoder, d = 8, batch {BATCH}, float32.\n\n{table(costs)}\n")
+    print(f"{estimate(costs)}\n")
     print("Launches by call: " + ", ".join(f"{name} {n}" for name, n in calls.most_common()))
 
 

@@ -165,7 +165,7 @@ def launches(cupy, dtype):
         yield f"conv_transpose2d: {name}", gpu.spread(y, weight, geometry, in_bias)
         launch, parts = cuda.conv2d_weight_grad_launch(geometry, images, channels, out_channels)
         result = cupy.empty((parts, *weight.shape), dtype)
-        launch(gpu._channels_last(x), gpu._channels_last(y), result)
+        launch(gpu._channels_last(cupy, x), gpu._channels_last(cupy, y), result)
         yield f"conv2d_weight_grad: {name}", result
     a, b, bias = array(33, 20), array(50, 20), array(50)
     yield "product", gpu.product(a, b.T, bias)
@@ -178,7 +178,7 @@ def launches(cupy, dtype):
     result = cupy.empty((parts, 3), dtype)
     launch(matrix, result)
     yield "channel_sum", result
-    yield "sum_parts", gpu._sum_of_parts(result)
+    yield "sum_parts", gpu._sum_of_parts(cupy, result)
     for decoupled in (False, True):
         arrays = [array(700), array(700), array(700), abs(array(700))]
         assert gpu.adam(*arrays, 3, (0.01, 0.9, 0.99, 1e-8, 0.1), decoupled)

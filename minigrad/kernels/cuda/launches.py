@@ -74,12 +74,22 @@ class Launch:
         kind = as_dtype(self.kernel, f"int{self.index_bits}").type
         return tuple(kind(size) for size in self.sizes)
 
+    @functools.cached_property
+    def fits(self) -> bool:
+        """Whether a GPU can run so large a grid."""
+        return fits_grid(*self.grid[1:])
+
+    @functools.cached_property
+    def _functions(self) -> dict[Any, Any]:
+        """The kernel as CuPy runs it, for each precision asked for so far."""
+        return {}
+
     def options(self, dtype: Any) -> tuple[str, ...]:
         """The compiler's options: ``REAL``, ``INDEX`` and the tile."""
         real, index = REAL_TYPES[str(dtype)], INDEX_TYPES[self.index_bits]
         return (f"-DREAL={real}", f"-DINDEX={index}", *self.macros)
 
-    def __call__(self, *arrays: Array | None, numbers: Sequence[float] = ()) -> None:
+    def __call__(self, first: Array, *others: Array | None, numbers: Sequence[float] = ()) -> None:
         """Run the kernel on arrays of the current GPU, all of one precision but a step number.
 
         They are given in the order of its parameters, None for a bias that is not there. Arrays
@@ -87,9 +97,12 @@ class Launch:
         """
         if 0 in self.grid:
             return
-        first = next(array for array in arrays if array is not None)
-        function = kernel(array_module(first), self.kernel, self.options(first.dtype))
-        function(self.grid, self.block, (*arrays, *self.typed_sizes, *numbers))
+        asked = type(first), first.dtype
+        function = self._functions.get(asked)
+        if function is None:
+            function = kernel(array_module(first), self.kernel, self.options(first.dtype))
+            self._functions[asked] = function
+        function(self.grid, self.block, (first, *others, *self.typed_sizes, *numbers))
 
 
 @functools.cache

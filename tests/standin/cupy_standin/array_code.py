@@ -159,13 +159,15 @@ ARRAY_CODE: dict[str, Callable[..., None]] = {
 }
 
 
-def multiply_adds(name: str, arguments: list[Any]) -> int:
-    """How much work a launch is."""
+def products(name: str, arguments: list[Any]) -> int:
+    """The multiply-adds of a launch, if it sums up products; else 0."""
     numbers = [int(value) for value in arguments if isinstance(value, numpy.integer)]
     if name in ("conv2d", "conv_transpose2d", "conv2d_weight_grad"):
         return _Sizes(*numbers).multiply_adds
-    if name == "product":
-        return math.prod(numbers[:3])
-    if name in ("channel_sum", "sum_parts"):
-        return numbers[0] * numbers[1]
-    return numbers[0] if numbers else arguments[0].size
+    return math.prod(numbers[:3]) if name == "product" else 0
+
+
+def work(name: str, arguments: list[Any]) -> int:
+    """The multiply-adds of a launch, or how many elements it reads."""
+    sizes = [value.size for value in arguments if isinstance(value, numpy.ndarray)]
+    return products(name, arguments) or max(sizes)

@@ -20,6 +20,8 @@ FIELDS = (
     "device_to_host_bytes",
     "allocations",
     "hidden_copies",
+    "multiply_adds",
+    "kernel_bytes",
 )
 HERE = Path(__file__).parent
 
@@ -42,6 +44,11 @@ class Counts:
         Copies CuPy makes on the device inside a call: of an input that overlaps the output, of a
         non-contiguous operand of a batched matrix product, of a non-contiguous array on its way
         to the host.
+    multiply_adds : int
+        Of the launches of CUDA sources that are sums of products, counted from their sizes.
+    kernel_bytes : int
+        The size of all arrays that such launches, and those of other CUDA sources, were given:
+        what a GPU reads and writes at least, its caches being ideal.
     calls : collections.Counter
         Launches by name of the call.
     wait_places : collections.Counter
@@ -53,6 +60,7 @@ class Counts:
         self.host_to_device = self.device_to_host = 0
         self.host_to_device_bytes = self.device_to_host_bytes = 0
         self.allocations = self.hidden_copies = 0
+        self.multiply_adds = self.kernel_bytes = 0
         self.calls: Counter[str] = Counter()
         self.wait_places: Counter[str] = Counter()
 
@@ -109,6 +117,12 @@ class Counters(Counts):
             self._add("launches")
             for counts in (self, *self._listeners):
                 counts.calls[call] += 1
+
+    def work(self, multiply_adds: int, size: int) -> None:
+        """Record how much a launch of a CUDA source computes, and the size of its arrays."""
+        with self._lock:
+            self._add("multiply_adds", multiply_adds)
+            self._add("kernel_bytes", size)
 
     def wait(self, times: int = 1) -> None:
         """Record that the host waited for the device."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy
 
-from .array_code import ARRAY_CODE, multiply_adds
+from .array_code import ARRAY_CODE, products, work
 from .core import check_devices, ndarray
 from .counters import counters
 from .layout import check_writable
@@ -111,6 +111,8 @@ class RawKernel:
             if parameter.is_pointer and not parameter.is_read_only and host is not None:
                 check_writable(self.name, host)
         counters.launch(self.name)
+        size = sum(value.nbytes for value in args if isinstance(value, ndarray))
+        counters.work(products(self.name, hosts), size)
         self._launches += 1
         if self._is_small(grid, block, hosts):
             kernel = _emulated(self.code, self.name, self.options)
@@ -126,8 +128,7 @@ class RawKernel:
         if emulation.missing() is not None:
             return False
         threads = grid[0] * grid[1] * grid[2] * block[0] * block[1] * block[2]
-        work = multiply_adds(self.name, hosts)
-        return work <= state.options.emulated_work and threads <= MOST_THREADS
+        return work(self.name, hosts) <= state.options.emulated_work and threads <= MOST_THREADS
 
     def _sizes(self, what: str, given: Any) -> tuple[int, int, int]:
         if not isinstance(given, tuple) or not all(type(n) is int for n in given):

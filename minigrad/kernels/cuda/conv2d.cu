@@ -51,9 +51,12 @@ conv2d(const REAL* __restrict__ x, const REAL* __restrict__ weight, const REAL* 
     // 1. Where in x the window of each row begins; below H, where there is no such row.
     for (int r = t; r < ROWS; r += THREADS) {
         const INDEX m = row0 + r, q = m % Q, p = m / Q % P, n = m / Q / P;
-        first_h[r] = m < rows ? stride_h * p - pad_h : H;
-        first_v[r] = stride_w * q - pad_w;
-        first[r] = ((n * H + first_h[r]) * W + first_v[r]) * C + group * in_group;
+        if (m < rows) {
+            first_h[r] = stride_h * p - pad_h;
+            first_v[r] = stride_w * q - pad_w;
+            first[r] = ((n * H + first_h[r]) * W + first_v[r]) * C + group * in_group;
+        } else
+            first_h[r] = H;
     }
     __syncthreads();
 

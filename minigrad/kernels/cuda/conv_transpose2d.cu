@@ -66,8 +66,8 @@ conv_transpose2d(const REAL* __restrict__ y, const REAL* __restrict__ weight,
     while (dilation_w * every_w % stride_w) every_w++;
     while (i0 < every_h && (phase_h + pad_h - dilation_h * i0) % stride_h) i0++;
     while (j0 < every_w && (phase_w + pad_w - dilation_w * j0) % stride_w) j0++;
-    const INDEX count_h = i0 < every_h && i0 < kh ? (kh - 1 - i0) / every_h + 1 : 0;
-    const INDEX count_w = j0 < every_w && j0 < kw ? (kw - 1 - j0) / every_w + 1 : 0;
+    const INDEX count_h = i0 < every_h && i0 < kh ? (kh - 1 - i0) / every_h + 1 : (INDEX)0;
+    const INDEX count_w = j0 < every_w && j0 < kw ? (kw - 1 - j0) / every_w + 1 : (INDEX)0;
     const INDEX depth = count_h * count_w * out_group;
 
     // 2. Which pixel of y meets each row by the first of them; below P, where there is no row.

@@ -165,24 +165,32 @@ def _sizes_of(geometry: Geometry, images: int, channels: int, out_channels: int)
 
 
 def _largest(geometry: Geometry, images: int, channels: int, out_channels: int) -> int:
-    """What no index in the three maps exceeds, with the edges of tiles that reach beyond.
+    """What no index in the three maps exceeds, nor any number on the way to one.
 
-    A window may begin in front of the image, by the padding, and end behind it: offsets are
-    counted there too, though nothing is read.
+    Offsets are also counted where nothing is read: of a window's part in front of the image or
+    behind it, and of the kernel rows that a tile's edge counts beyond the last.
     """
-    height, width = (
-        n + p + max(n, r)
-        for n, p, r in zip(geometry.input_size, geometry.padding, geometry.read_size)
-    )
-    kernel_height, kernel_width = geometry.kernel_size
-    pixels = (images + 1) * (geometry.output_size[0] + kernel_height)
-    pixels *= geometry.output_size[1] + kernel_width
+    (height, width), (kernel_height, kernel_width) = geometry.input_size, geometry.kernel_size
+    (out_height, out_width), (pad_h, pad_w) = geometry.output_size, geometry.padding
+    (stride_h, stride_w), (dilation_h, dilation_w) = geometry.stride, geometry.dilation
+    in_group = max(channels // geometry.groups, 1)
+    out_group = max(out_channels // geometry.groups, 1)
+    before = max(images, 1) - 1  # images in front of the last
+
+    last_h = max(height, geometry.read_size[0] - pad_h)
+    last_v = max(width, geometry.read_size[1] - pad_w)
+    rows = kernel_height + _over(16 * 8, in_group * kernel_width)
+    last_p = max(out_height, (height + pad_h) // stride_h + 1)
+    last_q = max(out_width, (width + pad_w) // stride_w + 1)
+    steps = kernel_height + _over(DEPTH, out_group) + 1
     elements = (
-        (images + 1) * height * width * channels,
-        pixels * out_channels,
-        (out_channels + 32) * (channels // geometry.groups + DEPTH) * kernel_height * kernel_width,
+        ((before * height + last_h) * width + last_v) * channels,
+        ((dilation_h * rows + pad_h) * width + dilation_w * kernel_width + pad_w) * channels,
+        ((before * out_height + last_p) * out_width + last_q) * out_channels,
+        (dilation_h * steps * out_width + dilation_w * kernel_width) * out_channels,
+        out_channels * in_group * kernel_height * kernel_width,
     )
-    return max(elements) + 256
+    return max(elements) + max(channels, out_channels) + 256
 
 
 @functools.lru_cache(maxsize=1024)
@@ -236,7 +244,7 @@ def conv2d_weight_grad_launch(
         *(parts, pixels_each),
     )
     largest = _largest(geometry, images, channels, out_channels)
-    largest = max(largest, (parts + 1) * (out_channels + 32) * (rows + 128))
+    largest = max(largest, parts * out_channels * rows, pixels + pixels_each + DEPTH)
     bits = index_bits(largest, least_bits)
     others = geometry.groups * parts
     return _tiled("conv2d_weight_grad", rows, columns, others, sizes, bits, tile), parts

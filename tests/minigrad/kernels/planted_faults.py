@@ -228,12 +228,14 @@ def trials(kernel):
     return found
 
 
-def adam_steps(step, numbers=(1e-2, 0.9, 0.99, 1e-8, 0.1), decoupled=False):
+def adam_steps(step, numbers=(1e-2, 0.9, 0.99, 1e-8, 0.1), decoupled=False, dtype="float64"):
     """Values and both means after three steps."""
     rng = numpy.random.default_rng(1)
-    values, mean, square = rng.standard_normal(300), numpy.zeros(300), numpy.zeros(300)
+    values, mean, square = numpy.zeros((3, 300), dtype)
+    values[:] = rng.standard_normal(300)
     for t in (1, 2, 3):
-        step(values, rng.standard_normal(300), mean, square, t, numbers, decoupled)
+        gradient = rng.standard_normal(300).astype(dtype)
+        step(values, gradient, mean, square, t, numbers, decoupled)
     return numpy.stack([values, mean, square])
 
 

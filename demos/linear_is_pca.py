@@ -264,9 +264,14 @@ def _draw_descent(results: Results) -> Figure:
     left.set_ylim(bottom=0.4 * lowest)  # room for the legend
     left.legend(loc="lower left")
     line_chart(
-        angles, "step", "largest principal angle (degrees)", log_x=True, log_y=True, axes=right
+        angles,
+        "step",
+        "largest principal angle (degrees)",
+        levels={"1 degree": 1.0},
+        log_x=True,
+        log_y=True,
+        axes=right,
     )
-    right.axhline(1.0, color=COLOURS["grey"], linestyle="--", linewidth=2.0, label="1 degree")
     right.legend(loc="lower left")
     return figure
 

@@ -378,7 +378,10 @@ def captions(results: Results) -> dict[str, Caption]:
     )
     finds_one_of_two = density["two modes"]["absolute"] > 0.1
     finds_none_of_three = density["three modes"]["absolute"] < 0.01
-    other_errors = squared["error_to_match"], squared["error_to_truth"]
+    blur = squared["gradient_energy"], digits["average_gradient_energy"]
+    is_the_mean = squared["error_to_average"] < min(
+        squared["error_to_match"], squared["error_to_truth"]
+    ) and max(blur) < 2 * min(blur)
     return {
         "points": Caption(
             f"A noisy point (the ring, noise {NOISE_STD:g}), the clean points it may have been, "
@@ -408,9 +411,8 @@ def captions(results: Results) -> dict[str, Caption]:
             "most doubtful.",
             {
                 "Squared loss answers with the mean of what fits: it is nearer to the mean of the "
-                "matches than to any one of them, or to the original.": squared["error_to_average"]
-                < min(other_errors),
-                "Its answer is a blur.": 2 * squared["gradient_energy"] < digits["gradient_energy"],
+                "matches than to any one of them, or to the original, and as blurred as that "
+                "mean.": is_the_mean,
             },
             {
                 "in the erased half": [

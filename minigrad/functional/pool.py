@@ -15,7 +15,11 @@ from minigrad.functional.rearrange import Index, Pad, stack
 
 
 class Windows(NamedTuple):
-    """Where the windows of a pooling lie, in pixels: pairs of (height, width)."""
+    """Where the windows of a pooling lie, in pixels: pairs of (height, width).
+
+    ``zip(lengths, *windows)`` gives, along the height and then the width, a length, and the kernel,
+    stride, padding and dilation that belong to it.
+    """
 
     kernel: Two
     stride: Two

@@ -138,10 +138,17 @@ def test_autoencoder_learns_more_than_the_mean_image(run_cells, capsys):
     assert re.search(r"in all +112457", output)
 
 
-def test_last_script_says_whether_there_is_a_gpu(run_cells, capsys):
-    found, _ = run_cells("09")
+def test_last_script_runs_a_cuda_kernel_and_says_whether_there_is_a_gpu(run_cells, capsys):
+    found, folder = run_cells("09")
+    printed = capsys.readouterr().out
+    if found["emulation"].missing() is None:
+        assert found["wrong"].pop("conv2d.cu") == 0
+        assert len(found["wrong"]) == 3
+        assert min(found["wrong"].values()) > 0.05
+        assert_drawn(folder, "09_barriers")
+    assert printed.count("__syncthreads();") == 3
     assert found["losses"]["cpu"][2] < found["losses"]["cpu"][0]
-    assert ("no GPU here" in capsys.readouterr().out) == (found["places"] == ["cpu"])
+    assert ("no GPU here" in printed) == (found["places"] == ["cpu"])
 
 
 def test_scripts_run_as_plain_python(tmp_path):

@@ -25,10 +25,10 @@ from minigrad.kernels import cuda
 sys.path.insert(0, str(Path(minigrad.__file__).parents[1] / "demos"))
 import emulation
 
-x = autoencoder.load("mnist").images("test", 1).astype("float32")  # (1, 1, 28, 28)
+digit = autoencoder.load("mnist").images("test", 1).astype("float32")  # (1, 1, 28, 28)
 w = numpy.random.default_rng(3).standard_normal((6, 1, 5, 5)).astype("float32")
 geometry = kernels.Geometry((28, 28), (5, 5), (24, 24))
-by_loops = kernels.conv2d_reference(x, w, geometry)  # (1, 6, 24, 24)
+by_loops = kernels.conv2d_reference(digit, w, geometry)  # (1, 6, 24, 24)
 
 # %% [markdown]
 # In the loops an output pixel is a sum over kernel rows i, columns j and channels c:
@@ -59,10 +59,10 @@ print(f"\n{launch.grid[0]} blocks of {launch.block[0]} threads, specialised by",
 
 # %%
 def on_threads(source: str) -> numpy.ndarray:
-    """What the kernel makes of x and w, (1, 6, 24, 24)."""
+    """What the kernel makes of the digit and w, (1, 6, 24, 24)."""
     kernel = emulation.Kernel(source, "conv2d", launch.options("float32"))
     y = numpy.full((1, 24, 24, 6), numpy.nan, "float32")  # channels last, as the kernel writes
-    arrays = (numpy.ascontiguousarray(numpy.moveaxis(x, 1, 3)), w, None, y)  # None: no bias
+    arrays = (numpy.ascontiguousarray(numpy.moveaxis(digit, 1, 3)), w, None, y)  # None: no bias
     kernel.launch(launch.grid, launch.block, (*arrays, *launch.typed_sizes))
     return y.transpose(0, 3, 1, 2)
 

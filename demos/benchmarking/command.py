@@ -26,6 +26,7 @@ from autoencoder.storage.files import atomic_write
 from minigrad import __version__
 from minigrad.parallel.threads import usable_cores
 
+from . import ranks
 from .cases import CASES, NAMES, PEERS, Peer, measurement
 from .process import ProcessError
 from .report import ratio_figure, ratios_by_case, summary, text
@@ -33,6 +34,7 @@ from .rounds import GRADIENT_TOLERANCE, TOLERANCE, Rounds
 
 ROUNDS, SECONDS = 15, 0.4
 QUICK_ROUNDS, QUICK_SECONDS = 3, 0.1
+RANKS = "ranks"  # needs MPI, and is measured only when asked for
 LIBRARIES = tuple(dict.fromkeys(peer.name for peer in PEERS))
 
 
@@ -52,6 +54,10 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
             parser.error(f"{peer.name} is not installed: pip install {peer.package}")
     peers = [*(peer for peer in peers if peer.is_installed), *extra]
     names, threads, device = options.case or NAMES, options.threads, options.device
+    if RANKS in names:
+        if names != [RANKS]:
+            parser.error(f"--case {RANKS} is measured alone")
+        return _measure_ranks(parser, options)
     wanted = [
         found
         for case in CASES
@@ -102,6 +108,27 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
     return 1 if wrong else 0
 
 
+def _measure_ranks(parser: Parser, options: argparse.Namespace) -> int:
+    """Several ranks beside as many processes: programs of their own, and no other library."""
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
+    machine = _machine([])
+    _introduce(machine, 1)
+    try:
+        measured = ranks.measure(rounds, seconds, options.quick)
+    except ProcessError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{parser.prog}: interrupted", file=sys.stderr)
+        return 130
+    print(f"\n{ranks.text(measured)}")
+    if options.json:
+        content = {"machine": machine, "quick": options.quick, RANKS: measured}
+        atomic_write(options.json, json.dumps(content, indent=1) + "\n")
+    return 0
+
+
 def _parser() -> Parser:
     parser = Parser(
         prog="benchmark.py",
@@ -110,7 +137,7 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--case", action="append", choices=NAMES, help="only this case; may be repeated")
+    add("--case", action="append", choices=(*NAMES, RANKS), help="only this case; may be repeated")
     add("--peer", action="append", choices=LIBRARIES, help="only this library; may be repeated")
     add("--threads", type=positive, default=2, help="for every library")
     add("--rounds", type=positive, help=f"turns of everybody ({ROUNDS}; quick: {QUICK_ROUNDS})")

@@ -350,6 +350,8 @@ class _Room:
     def fail(self, rank: int, error: BaseException) -> None:
         self.failed.append((rank, error))
         self._barrier.abort()
+        for way in list(self.ways.values()):
+            way.put(None)  # whoever waits there looks again
 
     def meet(self) -> None:
         try:
@@ -358,12 +360,11 @@ class _Room:
             raise self._why() from None
 
     def take(self, way: queue.SimpleQueue[Any]) -> Any:
-        while True:
-            try:
-                return way.get(timeout=0.01)
-            except queue.Empty:
-                if self.failed:
-                    raise self._why() from None
+        array = None if self.failed else way.get()
+        if array is None:
+            way.put(None)
+            raise self._why()
+        return array
 
     def _why(self) -> RankError:
         rank, error = self.failed[0]

@@ -7,11 +7,12 @@ import json
 import os
 import random
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from mpi_programs import run, start
+from mpi_programs import command, run, start
 
 from autoencoder.storage.checkpoint import load_checkpoint
 from autoencoder.training import CHECKPOINT, METRICS
@@ -43,6 +44,20 @@ def alone(tmp_path_factory):
     assert process.wait(timeout=120) == 0
     assert state_in(with_ranks) == state_in(folder)
     return state_in(folder), time.monotonic() - started
+
+
+def test_two_addresses_are_two_machines_with_the_same_bits(tmp_path, alone):
+    """MPICH takes them for two: messages go through the network's code, not shared memory."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.2:1\n127.0.0.3:2\n")
+    words = command(3, PROGRAM, tmp_path)
+    version = subprocess.run([words[0], "-version"], capture_output=True, text=True).stdout
+    if "HYDRA" not in version:
+        pytest.skip("only MPICH's mpiexec starts the processes of other addresses without ssh")
+    words[1:1] = ["-launcher", "fork", "-f", str(hosts)]
+    found = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert found.returncode == 0, found.stderr
+    assert state_in(tmp_path) == alone[0]
 
 
 def steps_done(folder):

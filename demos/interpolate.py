@@ -181,9 +181,9 @@ def captions(results: Results) -> dict[str, Caption]:
     images, decoded = numbers["distance_test_images"], numbers["distance_reconstructions"]
     return {
         "walks": Caption(
-            f"Between two test digits of different classes (d = {numbers['latent_size']}, "
+            f"Between two test images of different classes (d = {numbers['latent_size']}, "
             f"{spelled_epochs(numbers['epochs'])} on {numbers['train_images']:,} images). In pixel "
-            "space one digit fades out while the other fades in. In latent space each step is "
+            "space one image fades out while the other fades in. In latent space each step is "
             "decoded as an image of its own; the ends of the row are the reconstructions."
         ),
         "distances": Caption(
@@ -191,7 +191,7 @@ def captions(results: Results) -> dict[str, Caption]:
             "training images. What a decoder gives is smooth, and that alone changes the distance: "
             "so half-way in latent space is compared with reconstructions.",
             {
-                "The walk leads away from the digits less in latent space than in pixel "
+                "The walk leads away from the images less in latent space than in pixel "
                 "space.": latents - decoded < pixels - images,
             },
         ),

@@ -257,7 +257,7 @@ def captions(results: Results) -> dict[str, Caption]:
         "latent_pairs": Caption(
             "Dots and histograms are latents of test images, lines the diagonal Gaussian fitted to "
             "the latents of the training images. Shown are the latents that differ most from it. "
-            "Where lines enclose a place without dots, samples fall where no digit is."
+            "Where lines enclose a place without dots, samples fall where there is no data."
         ),
         "latent_marginals": Caption(
             "Each latent alone. How likely the latents of "

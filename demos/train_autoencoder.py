@@ -57,7 +57,7 @@ def compute(run: Run[Options]) -> Results:
     listed = 8 if 8 in sizes else sizes[0]
     drawn = run.autoencoder(listed)
     listing, layers = repr(drawn), layer_table(drawn)
-    lines = [listing, "", *text_table(_table_of_layers(layers)), ""]
+    lines = [listing, "", text_table(_table_of_layers(layers)), ""]
     run.ranks.decided(lambda: atomic_write(run.folder / "model.txt", "\n".join(lines)))
 
     train = run.images("train", options.train_images)

@@ -3,8 +3,6 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 DEVICE_FOLDERS = ("kernels", "functional", "optim")
 LIBRARIES = {"numpy", "scipy", "importlib", "sys"}
@@ -56,41 +54,30 @@ def test_kernels_operations_and_optimisers_name_no_numpy():
     assert read > 20
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import numpy",
-        "import numpy as xp",
-        "import numpy.linalg",
-        "from numpy import exp",
-        "from numpy.lib.stride_tricks import as_strided",
-        "import scipy.special",
-        "def forward(self, x):\n    import numpy\n    return numpy.exp(x)",
-        "from ..backend import numpy as xp",
-        "from .. import backend\nbackend.numpy.exp(1)",
-        "xp = getattr(backend, 'numpy')",
-        "import importlib\nxp = importlib.import_module(name)",
-        "xp = __import__('numpy')",
-        "import sys\nxp = sys.modules[name]",
-        "y = x.numpy()",
-        "from ..backend import HostArray\ny = HostArray((2, 3))",
-        "from ..backend import HostArray as H\ny = H((2, 3))",
-        "from ..backend import to_numpy\ny = to_numpy(x)",
-        "from ..backend import as_host_array\ny = as_host_array(x)",
-    ],
+PLANTED = [
+    *("import numpy", "import numpy as xp", "import numpy.linalg", "from numpy import exp"),
+    *("from numpy.lib.stride_tricks import as_strided", "import scipy.special"),
+    *("def forward(self, x):\n    import numpy\n    return numpy.exp(x)", "y = x.numpy()"),
+    *("from ..backend import numpy as xp", "from .. import backend\nbackend.numpy.exp(1)"),
+    *("xp = getattr(backend, 'numpy')", "import importlib\nxp = importlib.import_module(name)"),
+    *("xp = __import__('numpy')", "import sys\nxp = sys.modules[name]"),
+    *("from ..backend import HostArray\ny = HostArray((2, 3))",),
+    *("from ..backend import HostArray as H\ny = H((2, 3))",),
+    *("from ..backend import to_numpy\ny = to_numpy(x)",),
+    *("from ..backend import as_host_array\ny = as_host_array(x)",),
+]
+HARMLESS = (
+    '"""NumPy and numpy.ndarray in words."""\n'
+    "import math\n"
+    "from ..backend import HostArray, array_module\n"
+    "xp = array_module(x)\n"
+    "y = xp.exp(x).sum() if type(x) is HostArray else math.exp(1.0)\n"
 )
-def test_numpy_by_any_way_is_noticed(source):
-    assert stray(source)
 
 
-def test_arrays_own_modules_methods_and_types_are_no_numpy():
-    assert not stray(
-        '"""NumPy and numpy.ndarray in words."""\n'
-        "import math\n"
-        "from ..backend import HostArray, array_module\n"
-        "xp = array_module(x)\n"
-        "y = xp.exp(x).sum() if type(x) is HostArray else math.exp(1.0)\n"
-    )
+def test_numpy_by_any_way_is_noticed_and_arrays_own_modules_and_types_are_none():
+    assert [source for source in PLANTED if not stray(source)] == []
+    assert not stray(HARMLESS)
 
 
 def test_scipy_is_on_the_host_only_and_said_to_be():

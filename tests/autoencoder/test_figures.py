@@ -1,5 +1,6 @@
 """Figures: the pixels drawn are the data, files repeat bit for bit, nothing global is touched."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -40,17 +41,10 @@ def texts_overlap(figure):
         found.append(figure._suptitle)
     for legend in figure.legends:
         found += legend.get_texts()
-    boxes = [
-        (t.get_text(), t.get_window_extent(renderer).shrunk(0.98, 0.9))
-        for t in found
-        if t.get_text() and t.get_visible()
-    ]
-    return [
-        (a, b)
-        for i, (a, first) in enumerate(boxes)
-        for b, second in boxes[:i]
-        if first.overlaps(second)
-    ]
+    found = [text for text in found if text.get_text() and text.get_visible()]
+    boxes = [(t.get_text(), t.get_window_extent(renderer).shrunk(0.98, 0.9)) for t in found]
+    pairs = itertools.combinations(boxes, 2)
+    return [(a, b) for (a, first), (b, second) in pairs if first.overlaps(second)]
 
 
 def an_arrow_figure():

@@ -65,6 +65,7 @@ def compute(run: Run[Options]) -> Results:
 
 
 def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Results) -> None:
+    """Train on one curve; the ranks are compared on the host."""
     from scipy.stats import spearmanr  # a second to import
 
     options = run.options
@@ -106,7 +107,7 @@ def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Result
 
 
 def _share_below(values: numpy.ndarray) -> numpy.ndarray:
-    """The share of values below each."""
+    """The share of values below each, on the host."""
     from scipy.stats import rankdata
 
     return (rankdata(values, "ordinal") - 1) / len(values)

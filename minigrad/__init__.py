@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy  # noqa: F401 (first: imported from deeper down it takes 70 % longer)
 
 from minigrad import functional
-from minigrad.backend import Device, device, manual_seed
+from minigrad.backend import Device, batches, device, manual_seed, unknown_name
 from minigrad.engine import (
     Operation,
     Tensor,
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Device", "Operation", "Tensor", "__version__", "detect_anomaly", "device", "enable_grad",
-    "functional", "grad", "gradcheck", "graph", "is_grad_enabled", "manual_seed", "nn",
-    "no_grad", "optim", "parallel", "set_grad_enabled", "trace_backward",
+    "Device", "Operation", "Tensor", "__version__", "batches", "detect_anomaly", "device",
+    "enable_grad", "functional", "grad", "gradcheck", "graph", "is_grad_enabled", "manual_seed",
+    "nn", "no_grad", "optim", "parallel", "set_grad_enabled", "trace_backward",
 ]  # fmt: skip
 
 _MODULES = ("gradcheck", "graph", "nn", "optim", "parallel")  # imported when first named
@@ -40,8 +40,8 @@ def __getattr__(name: str) -> Any:
         return import_module("minigrad.graph.trace").trace_backward
     if name in _MODULES:
         return import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'minigrad' has no attribute {name!r}")
+    raise unknown_name("minigrad", name, __all__)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

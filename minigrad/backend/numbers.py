@@ -5,12 +5,13 @@ Each check names the function or class it speaks for and the argument that is wr
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
 import operator
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,23 @@ _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 def cut(text: str, most: int = 200) -> str:
     """A text, or its beginning and how long it was."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
+
+def unknown_name(
+    module: str, name: str, known: Iterable[str], instead: str | None = None
+) -> AttributeError:
+    """The error for a name that a module lacks: what there is like it, and how to add one.
+
+    >>> str(unknown_name("minigrad.nn", "Liner", ["Linear"]))
+    "minigrad.nn has no 'Liner'; did you mean Linear? docs/add_an_operation.md shows how to add one"
+    """
+    lower = {each.lower(): each for each in known}
+    near = [lower[each] for each in difflib.get_close_matches(name.lower(), lower)]
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    hint = f"there is {instead}. " if instead else hint
+    return AttributeError(
+        f"{module} has no {name!r}; {hint}docs/add_an_operation.md shows how to add one"
+    )
 
 
 def shown(value: Any, most: int = 200) -> str:

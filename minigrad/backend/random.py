@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import numpy
 
+from minigrad.backend.array_switch import Array
 from minigrad.backend.numbers import whole_number
 
 if TYPE_CHECKING:
@@ -117,3 +118,48 @@ class ShardGenerators:
             self._seed = int(default_generator().integers(2**63))
             _shard.reset(token)
         return self._seed
+
+
+def batches(
+    arrays: Array | Sequence[Array], size: int, seed: int | None = None
+) -> Iterator[tuple[Array, ...]]:
+    """The samples of arrays in batches, each sample once, in an order that the seed fixes.
+
+    Parameters
+    ----------
+    arrays : array or sequence of arrays
+        One sample for each index of their first dimension, as many in each.
+    size : int
+        Samples in a batch; the last may have fewer.
+    seed : int, optional
+        By default the order of the arrays is kept. For another in each epoch, give its number.
+
+    Returns
+    -------
+    iterator of tuples of arrays
+        Copies of the samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays differ in length, or a number is no whole number in its range.
+
+    Examples
+    --------
+    >>> x, y = numpy.arange(5) * 10, numpy.arange(5)
+    >>> [(a.tolist(), b.tolist()) for a, b in batches([x, y], 2)]
+    [([0, 10], [0, 1]), ([20, 30], [2, 3]), ([40], [4])]
+    >>> sorted(int(i) for (batch,) in batches(y, 2, seed=7) for i in batch)
+    [0, 1, 2, 3, 4]
+    """
+    whole_number("batches", "size", size)
+    arrays = tuple(arrays) if isinstance(arrays, tuple | list) else (arrays,)
+    counts = [len(array) for array in arrays]
+    if len(set(counts)) != 1:
+        raise ValueError(f"batches: the arrays have {counts} samples, expected as many in each")
+    order = numpy.arange(counts[0])
+    if seed is not None:
+        whole_number("batches", "seed", seed, minimum=0)
+        order = numpy.random.default_rng(seed).permutation(order)
+    for start in range(0, len(order), size):
+        yield tuple(array[order[start : start + size]] for array in arrays)

@@ -3,6 +3,9 @@
 Each stands with its operation, and the derivation of its gradient, in ``minigrad/functional/``.
 """
 
+from typing import Any
+
+from minigrad.backend import unknown_name
 from minigrad.functional.arithmetic import add, div, eq, ge, gt, le, lt, mul, ne, neg, pow, sub
 from minigrad.functional.convolution import conv2d, conv_transpose2d
 from minigrad.functional.elementwise import (
@@ -21,6 +24,18 @@ from minigrad.functional.elementwise import (
     sqrt,
     tanh,
     where,
+)
+from minigrad.functional.further import (
+    argmax,
+    argmin,
+    clone,
+    dropout,
+    embedding,
+    erf,
+    gelu,
+    group_norm,
+    max,
+    min,
 )
 from minigrad.functional.linalg import linear, matmul
 from minigrad.functional.loss import (
@@ -57,13 +72,18 @@ from minigrad.functional.reduce import (
 )
 
 __all__ = [
-    "abs", "add", "amax", "amin", "avg_pool2d", "binary_cross_entropy_with_logits", "cat",
-    "clamp", "conv2d", "conv_transpose2d", "cos", "cross_entropy", "div", "eq", "exp", "expand",
-    "flatten", "ge", "gt", "interpolate", "l1_loss", "layer_norm", "le", "leaky_relu", "linear",
-    "log", "log_softmax", "logsumexp", "lt", "matmul", "max_pool2d", "maximum", "mean",
-    "minimum", "mse_loss", "mul", "ne", "neg", "pad", "permute", "pow", "relu", "reshape",
-    "sigmoid", "sin", "softmax", "softplus", "sqrt", "squeeze", "stack", "std", "sub", "sum",
-    "tanh", "transpose", "unsqueeze", "var", "where",
+    "abs", "add", "amax", "amin", "argmax", "argmin", "avg_pool2d",
+    "binary_cross_entropy_with_logits", "cat", "clamp", "clone", "conv2d", "conv_transpose2d",
+    "cos", "cross_entropy", "div", "dropout", "embedding", "eq", "erf", "exp", "expand",
+    "flatten", "ge", "gelu", "group_norm", "gt", "interpolate", "l1_loss", "layer_norm", "le",
+    "leaky_relu", "linear", "log", "log_softmax", "logsumexp", "lt", "matmul", "max",
+    "max_pool2d", "maximum", "mean", "min", "minimum", "mse_loss", "mul", "ne", "neg", "pad",
+    "permute", "pow", "relu", "reshape", "sigmoid", "sin", "softmax", "softplus", "sqrt",
+    "squeeze", "stack", "std", "sub", "sum", "tanh", "transpose", "unsqueeze", "var", "where",
 ]  # fmt: skip
 
 attach()  # Tensor's operators and methods
+
+
+def __getattr__(name: str) -> Any:
+    raise unknown_name("minigrad.functional", name, __all__)

@@ -12,7 +12,7 @@ from typing import Any
 
 from minigrad.backend import Array, Device, as_dtype, device, to_device
 from minigrad.engine import Operation, Tensor
-from minigrad.functional import arithmetic, elementwise, linalg, rearrange, reduce
+from minigrad.functional import arithmetic, elementwise, further, linalg, rearrange, reduce
 from minigrad.functional.arguments import cast
 
 
@@ -108,7 +108,13 @@ class TensorMethods:
     softmax = reduce.softmax
     log_softmax = reduce.log_softmax
 
-    reshape = rearrange.reshape
+    max = further.max
+    min = further.min
+    argmax = further.argmax
+    argmin = further.argmin
+    clone = further.clone
+
+    reshape = view = rearrange.reshape
     permute = rearrange.permute
     transpose = rearrange.transpose
     flatten = rearrange.flatten

@@ -3,7 +3,20 @@
 Reading order: ``module.py``, ``parameter.py``, then any layer.
 """
 
+from typing import Any
+
+from minigrad.backend import unknown_name
 from minigrad.nn.convolution import Conv2d, ConvTranspose2d
+from minigrad.nn.further import (
+    GELU,
+    CrossEntropyLoss,
+    Dropout,
+    Embedding,
+    GroupNorm,
+    Identity,
+    ModuleList,
+    MSELoss,
+)
 from minigrad.nn.layers import (
     Flatten,
     LayerNorm,
@@ -21,7 +34,18 @@ from minigrad.nn.module import IncompatibleKeys, Module, Sequential
 from minigrad.nn.parameter import Parameter
 
 __all__ = [
-    "Conv2d", "ConvTranspose2d", "Flatten", "IncompatibleKeys", "LayerNorm", "LeakyReLU",
-    "Linear", "MaxPool2d", "MixtureDensity", "Module", "Parameter", "ReLU", "Sequential",
+    "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "GELU",
+    "GroupNorm", "Identity", "IncompatibleKeys", "LayerNorm", "LeakyReLU", "Linear", "MSELoss",
+    "MaxPool2d", "MixtureDensity", "Module", "ModuleList", "Parameter", "ReLU", "Sequential",
     "Sigmoid", "Tanh", "Unflatten", "Upsample",
 ]  # fmt: skip
+
+# What people look for, and what serves instead.
+_INSTEAD: dict[str, str] = dict.fromkeys(
+    ("BatchNorm1d", "BatchNorm2d"),
+    "GroupNorm: the statistics of a batch would depend on how it is cut into shards",
+)
+
+
+def __getattr__(name: str) -> Any:
+    raise unknown_name("minigrad.nn", name, __all__, _INSTEAD.get(name))

@@ -114,6 +114,31 @@ def _cross_entropy(target, options):
     return lambda F, x: F.cross_entropy(x, F.index_tensor(target), **options)
 
 
+def further():
+    for shape, groups in (((2, 6, 3, 2), 3), ((2, 4), 2), ((1, 4, 5), 1), ((3, 2, 2), 2)):
+        x, c = normal(*shape), shape[1]
+        bare = lambda F, x, groups=groups: F.group_norm(x, groups)  # noqa: E731
+        yield Case(f"group_norm-{shape}", bare, (x,))
+        full = lambda F, x, w, b, groups=groups: F.group_norm(x, groups, w, b)  # noqa: E731
+        yield Case(f"group_norm-{shape}-weight", full, (x, normal(c, seed=1), normal(c, seed=2)))
+    rows = np.array([[1, 0], [3, 1]])
+    yield Case("embedding", lambda F, w: F.embedding(F.index_tensor(rows), w), (normal(4, 3),))
+    for dim in (0, 1, -1):
+        for keepdim in (False, True):
+            yield Case(
+                f"max-{dim}-{keepdim}",
+                lambda F, x, d=dim, k=keepdim: x.max(d, keepdim=k)[0],
+                (apart(3, 4, 2),),
+            )
+            yield Case(
+                f"min-{dim}-{keepdim}",
+                lambda F, x, d=dim, k=keepdim: x.min(d, k).values,
+                (apart(3, 4, 2),),
+            )
+    yield Case("max", lambda F, x: x.max() - x.min(), (apart(3, 4),))
+    yield Case("view", lambda F, x: x.view(2, -1).view((4, 3)), (normal(3, 4),))
+
+
 def _layer_norm(last):
     return lambda F, x, *parameters: F.layer_norm(x, last, *parameters)
 

@@ -15,6 +15,7 @@ GROUPS = [
     image_cases.pooling,
     image_cases.losses,
     image_cases.moves,
+    image_cases.further,
 ]
 CASES = [case for group in GROUPS for case in group()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -95,6 +96,21 @@ def require_device(index: int) -> None:
     if probe != 2:
         raise RuntimeError(f"device 'cuda:{index}': 1 + 1 gave {probe}; the device is not usable")
     _working.add(index)
+
+
+def nccl() -> Any | None:
+    """CuPy's NCCL, which sends from GPU to GPU; None where there is none."""
+    import_cupy()
+    try:
+        found = importlib.import_module("cupy.cuda.nccl")
+    except ImportError:
+        return None
+    return found if found.available else None
+
+
+def new_stream() -> Any:
+    """A stream of the current GPU whose work waits for no other stream's."""
+    return import_cupy().cuda.Stream(non_blocking=True)
 
 
 def describe(index: int) -> str:

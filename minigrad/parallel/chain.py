@@ -17,7 +17,15 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
-from minigrad.backend import Array, Device, ShardGenerators, to_device, to_numpy
+from minigrad.backend import (
+    CPU,
+    Array,
+    Device,
+    ShardGenerators,
+    array_module,
+    to_device,
+    to_numpy,
+)
 from minigrad.engine import Tensor
 from minigrad.parallel.ranks import Communicator, Transfer
 
@@ -62,7 +70,8 @@ def sum_over_ranks(
     its error, and the others a RankError.
     """
     before, after, last = ranks.rank - 1, ranks.rank + 1, ranks.size - 1
-    total, result = _Sum(parameters), _Sum(parameters)
+    place = device if ranks.reaches(device) else CPU
+    total, result = _Sum(parameters, place), _Sum(parameters, place)
     count = len(total.chunks)
     arriving = [ranks.receive(chunk, before) for chunk in total.chunks] if ranks.rank > 0 else []
     returning = [ranks.receive(chunk, after) for chunk in result.chunks] if after <= last else []
@@ -87,7 +96,7 @@ def sum_over_ranks(
     all_are_kept = len(own_part(ranks, shards, rank=0)) <= most  # the same on every rank
     if ranks.rank == 0:
         most = 0  # what it computes is the beginning of the sum
-    compute(own[:most], lambda part: kept.append(_Sum(parameters, part)))
+    compute(own[:most], lambda part: kept.append(_Sum(parameters, place, part)))
     is_complete = len(own) > most or ranks.rank == 0
     if len(own) > most:
         for number in range(len(arriving)):
@@ -126,14 +135,18 @@ def sum_over_ranks(
 class _Sum:
     """The loss and gradients of some shards, flat: a small array about the loss, one a dtype."""
 
-    def __init__(self, parameters: Sequence[Tensor], part: Part | None = None) -> None:
+    def __init__(
+        self, parameters: Sequence[Tensor], place: Device = CPU, part: Part | None = None
+    ) -> None:
         self._parameters = parameters
+        self._place = place
         # The loss, the bytes of its dtype (0: there is none yet), and what `note` is told.
         self._head = numpy.zeros(4)
         sizes: dict[numpy.dtype, int] = {}
         for parameter in parameters:
             sizes[parameter.dtype] = sizes.get(parameter.dtype, 0) + parameter.size
-        self._flat = {dtype: numpy.empty(size, dtype) for dtype, size in sizes.items()}
+        library = numpy if place == CPU else array_module(parameters[0].data)
+        self._flat = {dtype: library.empty(size, dtype) for dtype, size in sizes.items()}
         self.chunks = [
             self._head,
             *(
@@ -162,7 +175,8 @@ class _Sum:
 
     def add(self, part: Part) -> None:
         """Add a shard's loss and gradients, or begin with them."""
-        loss, *gradients = (to_numpy(tensor.data) for tensor in part)
+        loss = to_numpy(part[0].data)
+        gradients = [to_device(tensor.data, self._place) for tensor in part[1:]]
         is_begun = self._head[1] > 0
         self._add_loss(loss.item(), loss.dtype.itemsize)
         for target, gradient in zip(self._split(self._flat), gradients):

@@ -24,7 +24,8 @@ from typing import Any, TypeVar
 
 import numpy
 
-from minigrad.backend import cuda, cut
+from minigrad.backend import CPU, Array, Device, cuda, cut, device_of
+from minigrad.parallel.nccl import NcclLinks, connect
 from minigrad.parallel.threads import usable_cores
 
 _Result = TypeVar("_Result")
@@ -109,16 +110,25 @@ class Communicator:
         self.sent = 0
         self.received = 0
         self.waited = 0.0
+        self._links: dict[Device, NcclLinks | None] = {}  # of GPUs
 
-    def send(self, array: numpy.ndarray, to: int) -> Transfer:
+    def send(self, array: Array, to: int) -> Transfer:
         """Begin to send a contiguous array to a rank."""
         self.sent += array.nbytes
-        return Transfer(self, self._send(array, to))
+        link = self._links.get(device_of(array))
+        return Transfer(self, link.send(array, to) if link else self._send(array, to))
 
-    def receive(self, array: numpy.ndarray, source: int) -> Transfer:
+    def receive(self, array: Array, source: int) -> Transfer:
         """Begin to receive from a rank into a contiguous array; in the order of its sending."""
         self.received += array.nbytes
-        return Transfer(self, self._receive(array, source))
+        link = self._links.get(device_of(array))
+        return Transfer(self, link.receive(array, source) if link else self._receive(array, source))
+
+    def reaches(self, device: Device) -> bool:
+        """Whether arrays on this rank's device can be sent as they are; all ranks ask together."""
+        if device != CPU and device not in self._links:
+            self._links[device] = connect(self, device)
+        return device == CPU or self._links[device] is not None
 
     def gather(self, value: Any) -> list[Any]:
         """What each rank gives, a JSON value, in the order of the ranks; all ranks get it."""

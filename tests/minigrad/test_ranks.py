@@ -13,6 +13,7 @@ import pytest
 import minigrad
 from minigrad import Tensor, nn
 from minigrad import functional as F
+from minigrad.backend import CPU
 from minigrad.parallel import (
     RankError,
     chain,
@@ -80,8 +81,8 @@ def test_a_rank_keeps_no_more_than_it_may(monkeypatch):
     alive = []
 
     class Counted(chain._Sum):
-        def __init__(self, parameters, part=None):
-            super().__init__(parameters, part)
+        def __init__(self, parameters, place=CPU, part=None):
+            super().__init__(parameters, place, part)
             if part is not None:
                 alive.append(1)
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import itertools
+import queue
+import sys
+from collections import defaultdict
+
 import numpy
 import pytest
 from cupy_standin import installed
@@ -12,7 +18,7 @@ from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor, nn
 from minigrad import functional as F
 from minigrad.backend import to_device, to_numpy
-from minigrad.parallel import map_shards, run_in_threads, shard_gradients
+from minigrad.parallel import chain, map_shards, run_in_threads, shard_gradients
 from minigrad.parallel.ranks import Communicator, device_of_rank
 
 X = numpy.random.default_rng(0).normal(size=(13, 4)).astype("float32")
@@ -41,6 +47,62 @@ def gradients(ranks=None, place="cpu"):
     total, found = shard_gradients(loss, list(layer.parameters()), arrays, ranks=ranks)
     assert all(str(each.device) == str(minigrad.device(place)) for each in (total, *found))
     return [to_numpy(each.data) for each in (total, *found)], calls
+
+
+class Nccl:
+    """``cupy.cuda.nccl`` for ranks that are threads: a message is copied where it is sent."""
+
+    available = True
+    NCCL_UINT8 = 1
+
+    def __init__(self):
+        self.ways = defaultdict(queue.SimpleQueue)
+        self.sent = []
+        nccl = self
+
+        class NcclCommunicator:
+            def __init__(self, ndev: int, commId: tuple, rank: int) -> None:
+                assert isinstance(commId, tuple)
+                self.ndev, self.id, self.rank = ndev, commId, rank
+
+            def send(self, sendbuf: int, count: int, datatype: int, peer: int, stream: int):
+                assert (datatype, peer < self.ndev, stream > 0) == (1, True, True)
+                nccl.sent.append(count)
+                nccl.ways[self.id, self.rank, peer].put(ctypes.string_at(sendbuf, count))
+
+            def recv(self, recvbuf: int, count: int, datatype: int, peer: int, stream: int):
+                found = nccl.ways[self.id, peer, self.rank].get(timeout=20)
+                assert (datatype, len(found), stream > 0) == (1, count, True)
+                ctypes.memmove(recvbuf, found, count)
+
+        self.NcclCommunicator = NcclCommunicator
+
+    def get_unique_id(self):
+        return tuple(range(len(self.sent), len(self.sent) + 3)) + (next(_NUMBERS),)
+
+
+_NUMBERS = itertools.count()
+
+
+@pytest.mark.parametrize("numbers", [4, 32_000])
+def test_gradients_go_from_gpu_to_gpu_where_there_is_nccl(monkeypatch, numbers):
+    """With the same bits as through the host, and no gradient's copy there."""
+    monkeypatch.setattr(chain, "CHUNK", numbers)
+    through_host = run_in_threads(lambda r: gradients(r, device_of_rank("cuda", r))[0], 3)
+    nccl = Nccl()
+    monkeypatch.setitem(sys.modules, "cupy.cuda.nccl", nccl)
+    found = run_in_threads(lambda r: gradients(r, device_of_rank("cuda", r))[0], 3)
+    assert sum(nccl.sent) == 2 * 2 * 15 * 4  # 15 numbers, up and down two links
+    for values, wanted in zip(found, through_host):
+        assert [each.tobytes() for each in values] == [each.tobytes() for each in wanted]
+
+
+def test_without_a_gpu_for_each_rank_gradients_go_through_the_host(monkeypatch):
+    nccl = Nccl()
+    monkeypatch.setitem(sys.modules, "cupy.cuda.nccl", nccl)
+    found = run_in_threads(lambda r: gradients(r, device_of_rank("cuda", r))[0], 4)
+    assert nccl.sent == []
+    assert [each.tobytes() for each in found[3]] == [each.tobytes() for each in found[0]]
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])

@@ -157,6 +157,7 @@ class Stream:
         if not null:
             check_driver()
         self._is_null = null
+        self.ptr = 0 if null else id(self)
 
     def __enter__(self):
         state.current.streams.append(self)

@@ -331,7 +331,7 @@ def needs(options: Options, found: Results) -> Needs:
     return Needs(
         {
             **{f"{_key(case)}/samples": f"{blur.POSTERIOR_SAMPLES} 2" for case in blur.CASES},
-            **{f"{_key(case)}/weights": f"{COMPONENTS}" for case in blur.CASES},
+            **{f"{_key(case)}/weights": f"positive {COMPONENTS}" for case in blur.CASES},
             **{f"{_key(case)}/means": f"{COMPONENTS} 2" for case in blur.CASES},
             **{f"{_key(case)}/stds": f"positive {COMPONENTS}" for case in blur.CASES},
             **{f"{_key(case)}/answer": "2" for case in blur.CASES},
@@ -371,7 +371,8 @@ def _draw_densities(results: Results) -> Figure:
         arrays = {
             name: results.arrays[f"{_key(case)}/{name}"] for name in ("weights", "means", "stds")
         }
-        learnt = GaussianMixture(arrays["weights"], arrays["means"], arrays["stds"] ** 2)
+        weights = arrays["weights"] / arrays["weights"].sum()
+        learnt = GaussianMixture(weights, arrays["means"], arrays["stds"] ** 2)
         width = results.numbers[case]["width"]
         assumed = GaussianMixture([1.0], [results.arrays[f"{_key(case)}/answer"]], width**2)
         samples = results.arrays[f"{_key(case)}/samples"]

@@ -38,7 +38,7 @@ d_w = d_u * x  # u = w x
 # %% [markdown]
 # The engine does the same. Every operation on a tensor that requires gradients is recorded;
 # `backward` goes back through the record. Set a breakpoint in `walk`, in
-# `minigrad/engine/backward.py`, and see these six lines happen.
+# `minigrad/engine/backward.py`, and see these lines happen.
 
 # %%
 w_tensor = Tensor(w, requires_grad=True, dtype="float64")

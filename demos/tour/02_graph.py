@@ -17,8 +17,8 @@ loss = error * error
 
 # %% [markdown]
 # The record is in plain attributes. `grad_fn` is the operation that made a tensor, its `inputs` are
-# the tensors it took: follow them, and you walk the graph. An operation keeps no values that its
-# backward can do without. So `tanh`, which needs its result only, lets go of its input's memory:
+# the tensors it took: follow them, and you walk the graph. An operation whose
+# backward reads its result only, like `tanh`, lets go of its input's memory:
 # there the walk goes on with `total`, which this script has kept itself.
 
 # %%

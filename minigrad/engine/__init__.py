@@ -1,12 +1,15 @@
-"""The engine: tensors, the operations that made them, the backward pass."""
+"""The engine: tensors, the operations that made them, the backward pass.
+
+Reading order: ``tensor.py``, ``operation.py``, ``backward.py``.
+"""
 
 from minigrad.engine.backward import (
     Node,
     borrowed_gradients,
-    first_gradient,
     grad,
     land_on_leaves,
     operations_behind,
+    starting_gradient,
     walk,
 )
 from minigrad.engine.modes import (
@@ -22,7 +25,7 @@ from minigrad.engine.tensor import Tensor, mark_written
 
 __all__ = [
     "Add", "Expand", "ModeBlock", "Node", "NotKept", "Operation", "Reshape", "Sum", "Tensor",
-    "borrowed_gradients", "detect_anomaly", "enable_grad", "first_gradient", "grad",
+    "borrowed_gradients", "detect_anomaly", "enable_grad", "starting_gradient", "grad",
     "is_grad_enabled", "land_on_leaves", "mark_written", "no_grad", "operations_behind",
     "set_grad_enabled", "walk",
 ]  # fmt: skip

@@ -1,9 +1,9 @@
-"""The backward pass: walk the graph from the result to the leaves, undoing each operation.
+"""The backward pass: from the result back to the leaves, one derivative after the other.
 
-For ``y = h(x)`` and a final scalar L, the chain rule says ``dL/dx = (dh/dx)^T dL/dy``. Each
-operation applies its own ``(dh/dx)^T``. What is left is the order (an operation's turn comes when
-all gradients of its output have arrived) and the sum (a tensor used twice receives two gradients,
-and they add up, because its change reaches L along both ways).
+For ``y = h(x)`` and a final scalar L, the chain rule says ``dL/dx_j = sum_i dL/dy_i dy_i/dx_j``.
+Each operation knows what its sum comes to: of ``a * b``, to ``gradient * b`` and ``gradient * a``.
+What is left is the order (an operation's turn comes when all gradients of its output have arrived)
+and the sum (a tensor used twice receives two gradients, and they add up).
 
 Broadcasting is undone here, for all operations alike. In ``y = a + b`` with a of shape (4, 3) and b
 of shape (3,), each element of b takes part in four sums. Its gradient is the sum of the four that
@@ -96,14 +96,14 @@ def unbroadcast(operation: Operation, index: int, gradient: Tensor, shape: tuple
 def backward_checked(operation: Operation, gradient: Tensor) -> tuple[Tensor | None, ...]:
     """``operation.backward``, and the gradients it gives must be finite."""
     with ModeBlock(checking=False):  # else an operation inside its backward would be blamed
-        found = one_each(operation, operation.backward(gradient))
+        found = as_tuple(operation, operation.backward(gradient))
     for i, one in enumerate(found):
         if isinstance(one, Tensor):
             require_finite(operation, one.data, f"the gradient of input {i}")
     return found
 
 
-def one_each(operation: Operation, found: Any) -> tuple[Tensor | None, ...]:
+def as_tuple(operation: Operation, found: Any) -> tuple[Tensor | None, ...]:
     """What backward gave as a tuple; there must be one gradient an input."""
     if isinstance(found, (list, dict, Iterator)):
         kind = type(found).__name__
@@ -117,7 +117,7 @@ def one_each(operation: Operation, found: Any) -> tuple[Tensor | None, ...]:
     return found
 
 
-def first_gradient(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
+def starting_gradient(name: str, output: Tensor, gradient: Tensor | None) -> Tensor:
     """The gradient to start from: what the caller gave, or 1 for a single element."""
     if not output.requires_grad:
         raise RuntimeError(f"{name}: the output does not require gradients: nothing was recorded")
@@ -165,7 +165,7 @@ def land_on_leaves(arrived: Mapping[Any, Tensor], create_graph: bool) -> None:
     """Add what arrived at each leaf to its ``grad``."""
     for leaf, found in arrived.items():
         if leaf.grad is None:
-            leaf.grad = landed(found, create_graph)
+            leaf.grad = own_copy(found, create_graph)
         elif leaf.grad.shape != leaf.shape:
             raise ValueError(
                 f"backward: a leaf of shape {leaf.shape} has a grad of shape {leaf.grad.shape}"
@@ -174,7 +174,7 @@ def land_on_leaves(arrived: Mapping[Any, Tensor], create_graph: bool) -> None:
             leaf.grad = Add()(leaf.grad, found)
 
 
-def landed(gradient: Tensor, create_graph: bool) -> Tensor:
+def own_copy(gradient: Tensor, create_graph: bool) -> Tensor:
     """A gradient with an array of its own. It is part of a graph only if the pass was recorded."""
     with use_device(gradient.device):  # a graph may span several
         if create_graph and gradient.requires_grad and gradient.grad_fn is None:
@@ -194,20 +194,19 @@ def walk(
     arrived: dict[Node, Tensor],
     retain_graph: bool,
 ) -> Iterator[tuple[Operation, Tensor, list[Tensor | None]]]:
-    """Undo the operations behind ``outputs`` one by one, latest first.
+    """Go back through the operations behind ``outputs`` one by one, latest first.
 
     This is the loop: set a breakpoint at ``operation.backward`` and step. After each operation it
     yields the operation, the gradient that arrived there, and those that left it, one an input.
-    ``arrived`` fills with the gradients of leaves and targets. The pass is recorded if the caller's
-    mode says so.
+    ``arrived`` fills with the gradients of leaves and targets.
     """
     operations = operations_behind(outputs)
     wanted = gradients_wanted(operations, targets)
-    kept = () if targets is None else {node_of(target) for target in targets}
-    create_graph, checking, _ = current_mode()
+    kept = () if targets is None else set(map(node_of, targets))  # these stay in ``arrived``
+    recording, checking, _ = current_mode()  # recording: the caller said create_graph=True
     owned: set[Node] = set()  # nodes whose gradient is a sum made here: safe to add to in place
     for output, gradient in zip(outputs, gradients):
-        add_arrived(arrived, owned, node_of(output), gradient, create_graph)
+        add_arrived(arrived, owned, node_of(output), gradient, recording)
     while operations:  # none is held longer than needed: memory is freed on the way
         operation = operations.pop()
         gradient = arrived.get(operation) if operation in kept else arrived.pop(operation, None)
@@ -226,27 +225,27 @@ def walk(
                 error.args = (f"{operation.name}: in its backward: {words}",)
             raise
         if type(found) is not tuple or len(found) != len(needs):
-            found = one_each(operation, found)
-        left = []
+            found = as_tuple(operation, found)
+        input_gradients = []
         for tensor, need, part in zip(operation.inputs, needs, found):
             if part is None or not need:
-                left.append(None)
+                input_gradients.append(None)
                 continue
-            theirs = tensor._like if type(tensor) is NotKept else tensor.data
-            if not (
+            array = tensor._like if type(tensor) is NotKept else tensor.data
+            if not (  # as a rule it has its input's shape and dtype, and both are on the CPU
                 type(part) is Tensor
-                and type(part.data) is type(theirs) is HostArray
-                and part.data.shape == theirs.shape
-                and part.data.dtype is theirs.dtype
+                and type(part.data) is type(array) is HostArray
+                and part.data.shape == array.shape
+                and part.data.dtype is array.dtype
             ):
-                part = fitted(operation, len(left), theirs, part)  # broadcasting undone
-            left.append(part)
-            node = tensor.grad_fn or tensor
+                part = fitted(operation, len(input_gradients), array, part)
+            input_gradients.append(part)
+            node = tensor.grad_fn or tensor  # node_of, without the call
             if node in arrived:
-                add_arrived(arrived, owned, node, part, create_graph)
+                add_arrived(arrived, owned, node, part, recording)
             else:
                 arrived[node] = part
-        yield operation, gradient, left
+        yield operation, gradient, input_gradients
         if not retain_graph:
             operation.inputs = None
 
@@ -258,8 +257,8 @@ def backward(
     arrived: dict[Node, Tensor] = {}
     retain = create_graph if retain_graph is None else retain_graph
     with ModeBlock(recording=bool(create_graph)), use_device(output.device):
-        start = first_gradient("backward", output, gradient)
-        deque(walk([output], [start], None, arrived, retain), maxlen=0)  # runs it, keeps nothing
+        start = starting_gradient("backward", output, gradient)
+        deque(walk([output], [start], None, arrived, retain), maxlen=0)  # a for loop would hold what is yielded
         land_on_leaves(arrived, create_graph)
 
 
@@ -307,8 +306,7 @@ def grad(
     options = retain_graph, create_graph, allow_unused
     found = borrowed_gradients(outputs, inputs, grad_outputs, *options)
     with ModeBlock(recording=bool(create_graph)):
-        own: list[Any] = [one if one is None else landed(one, create_graph) for one in found]
-    return tuple(own)
+        return tuple([one if one is None else own_copy(one, create_graph) for one in found])
 
 
 def borrowed_gradients(
@@ -333,8 +331,8 @@ def borrowed_gradients(
     arrived: dict[Node, Tensor] = {}
     retain = create_graph if retain_graph is None else retain_graph
     with ModeBlock(recording=bool(create_graph)), use_device(outputs[0].device):
-        starts = [first_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
-        deque(walk(outputs, starts, inputs, arrived, retain), maxlen=0)  # runs it, keeps nothing
+        starts = [starting_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
+        deque(walk(outputs, starts, inputs, arrived, retain), maxlen=0)  # a for loop would hold what is yielded
     found = [arrived.get(node_of(tensor)) for tensor in inputs]
     for i, gradient in enumerate(found):
         if gradient is None and not allow_unused:

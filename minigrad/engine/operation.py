@@ -37,7 +37,7 @@ _ZERO = as_host_array([0])  # its bytes are zeros in any precision
 
 
 class Operation:
-    """One step of a computation, and how to undo it.
+    """One step of a computation, and its derivative.
 
     An instance is used once: options go to ``__init__``, input tensors to the call. When the call
     is recorded, the instance keeps its inputs and becomes the ``grad_fn`` of its output: the graph
@@ -56,10 +56,11 @@ class Operation:
     saves_output : bool, set on the class
         Backward reads ``self.output``.
     forgets_inputs : bool, set on the class
-        Backward reads only the inputs' shapes; their values are let go.
-    inputs, saved, output
-        For backward. Ask ``inputs`` for shapes; read values from ``saved``, which are the same
-        tensors, checked, and from ``output``.
+        Backward reads ``self.output``, and of the inputs only shapes; their values are let go.
+    inputs, saved : tuple of Tensor
+        The same, for backward: ``inputs`` to ask for shapes, ``saved`` to read values.
+    output : Tensor
+        The result. Reading it, or ``saved``, is an error if it was changed in place meanwhile.
     needs_input_grad : list of bool
         For backward: which inputs' gradients are wanted, so that costly ones can be skipped.
 
@@ -208,7 +209,7 @@ class Sum(Operation):
 
     def backward(self, gradient: Tensor) -> Tensor:
         shape = self.inputs[0].shape
-        kept = tuple(1 if axis in self.axes else n for axis, n in enumerate(shape))
+        kept = tuple([1 if axis in self.axes else n for axis, n in enumerate(shape)])
         return Expand(shape)(Reshape(kept)(gradient))
 
 
@@ -230,7 +231,7 @@ class Reshape(Operation):
 class Expand(Operation):
     """``y = x`` repeated along new or length-1 dimensions, without copying.
 
-    The gradient of an element is the sum over its appearances: the engine undoes broadcasting so.
+    The gradient goes back as it arrives; the engine sums it down to the shape of x (`unbroadcast`).
     """
 
     is_view = True

@@ -2,10 +2,10 @@
 
 With ``y = f(a, b)`` and g the gradient arriving at y, the gradients are ``g * df/da`` and
 ``g * df/db``. A plain number is an option of the operation, not an input: it has no gradient, and
-on a GPU it travels with the launch instead of as an array. Comparisons give booleans, which have no
+on a GPU it is an argument of the kernel and no array. Comparisons give booleans, which have no
 gradient: there is no operation to record.
 
-Backward passes are written with operators, ``gradient * b``. Those of the first operations here
+Backward passes are written with operators, ``gradient * b``. Those of add, sub, mul, div and neg
 are the exception, since most of a backward pass comes here: ``Mul()(gradient, b)`` does the same
 without looking at its arguments again, which saves half a microsecond.
 """

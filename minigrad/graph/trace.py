@@ -17,9 +17,9 @@ from minigrad.engine import (
     Node,
     Operation,
     Tensor,
-    first_gradient,
     land_on_leaves,
     operations_behind,
+    starting_gradient,
     walk,
 )
 
@@ -125,7 +125,7 @@ def trace_backward(
     >>> w.grad
     Tensor([1., 2.])
     """
-    start = first_gradient("trace_backward", loss, gradient)
+    start = starting_gradient("trace_backward", loss, gradient)
     order = {operation: i for i, operation in enumerate(operations_behind([loss]), start=1)}
     labels = {tensor: name for name, tensor in (names or {}).items()}
     if model is not None:

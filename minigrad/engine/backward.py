@@ -23,6 +23,7 @@ from minigrad.engine.operation import Add, NotKept, Operation, Reshape, Sum, req
 from minigrad.engine.tensor import MaybeNone, Tensor
 
 Node = Operation | Tensor  # a recorded operation, or a leaf
+run_to_end = deque(maxlen=0).extend  # of an iterator; nothing that it gives is held
 
 
 def node_of(tensor: Tensor) -> Node:
@@ -258,7 +259,7 @@ def backward(
     retain = create_graph if retain_graph is None else retain_graph
     with ModeBlock(recording=bool(create_graph)), use_device(output.device):
         start = starting_gradient("backward", output, gradient)
-        deque(walk([output], [start], None, arrived, retain), maxlen=0)  # a for loop would hold what is yielded
+        run_to_end(walk([output], [start], None, arrived, retain))
         land_on_leaves(arrived, create_graph)
 
 
@@ -332,7 +333,7 @@ def borrowed_gradients(
     retain = create_graph if retain_graph is None else retain_graph
     with ModeBlock(recording=bool(create_graph)), use_device(outputs[0].device):
         starts = [starting_gradient("grad", *pair) for pair in zip(outputs, grad_outputs)]
-        deque(walk(outputs, starts, inputs, arrived, retain), maxlen=0)  # a for loop would hold what is yielded
+        run_to_end(walk(outputs, starts, inputs, arrived, retain))
     found = [arrived.get(node_of(tensor)) for tensor in inputs]
     for i, gradient in enumerate(found):
         if gradient is None and not allow_unused:

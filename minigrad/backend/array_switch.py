@@ -201,7 +201,9 @@ def _from_python(data: Any, wanted: Any, name: str) -> Array:
         if is_plain and wanted is None and array.dtype.kind == "f":
             array = array.astype("float32")
         elif is_plain and wanted is not None and array.dtype.kind in "fiub":
-            array = as_host_array(data, wanted)  # which notices a number out of range
+            given, array = array, as_host_array(data, wanted)  # notices Python's out of range
+            if given.dtype.kind in "iu" and wanted.kind in "iu" and (array != given).any():
+                raise OverflowError  # NumPy's own numbers wrap
     except OverflowError as error:
         raise OverflowError(f"{name}: a number is out of the range of {wanted}") from error
     except ValueError as error:

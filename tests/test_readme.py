@@ -44,6 +44,11 @@ def test_python_blocks_of_what_to_add_run_in_order(tmp_path, monkeypatch):
     run_blocks((ROOT / "docs" / "carry_on.md").read_text(encoding="utf-8"))
 
 
+def test_python_blocks_of_your_own_images_run_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_blocks((ROOT / "docs" / "your_own_images.md").read_text(encoding="utf-8"))
+
+
 def test_python_blocks_of_the_api_in_a_page_run_in_order():
     names = run_blocks((ROOT / "docs" / "api.md").read_text(encoding="utf-8"))
     assert names["x"].grad.data == pytest.approx([0.6, 0.8])

@@ -66,6 +66,7 @@ class Run(Generic[_Options]):
         self.quiet = quiet
         self.ranks = ranks or Communicator()
         self.limited: set[str] = set()
+        self.given: set[str] = set()  # the options that were typed
         self._dataset: datasets.Dataset | None = None
         self._held = contextlib.ExitStack()
 

@@ -246,6 +246,7 @@ def _prepare_first(
         require_free(folder)
         _require_new(folder)
     run = Run(name, options, folder or Path("runs") / name, models_folder(folder or "runs/new"))
+    run.given = given
     if not options.replot:
         fit_to_data(run, check)
     for key in given & earlier.keys():

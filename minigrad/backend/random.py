@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -153,8 +153,8 @@ def batches(
     [0, 1, 2, 3, 4]
     """
     whole_number("batches", "size", size)
-    arrays = tuple(arrays) if isinstance(arrays, tuple | list) else (arrays,)
-    counts = [len(array) for array in arrays]
+    given: tuple[Any, ...] = tuple(arrays) if isinstance(arrays, tuple | list) else (arrays,)
+    counts = [len(array) for array in given]
     if len(set(counts)) != 1:
         raise ValueError(f"batches: the arrays have {counts} samples, expected as many in each")
     order = numpy.arange(counts[0])
@@ -162,4 +162,4 @@ def batches(
         whole_number("batches", "seed", seed, minimum=0)
         order = numpy.random.default_rng(seed).permutation(order)
     for start in range(0, len(order), size):
-        yield tuple(array[order[start : start + size]] for array in arrays)
+        yield tuple(array[order[start : start + size]] for array in given)

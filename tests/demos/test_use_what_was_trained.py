@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import autoencoder
+import minigrad
 from autoencoder.classifier import WEIGHTS
 from autoencoder.commands.denoise import main as denoise
 from autoencoder.commands.export import main as export
@@ -128,7 +129,7 @@ def test_from_2_000_photographs_to_a_denoised_picture_pytorch_and_onnx_by_one_co
         return result.stdout
 
     said = run("train_denoiser.py", "--data", photographs, "--preset", "smoke")
-    assert "no bottleneck" in said
+    assert "without a bottleneck" in said
     picture = next((photographs / "sad").iterdir())
     run("denoise.py", picture)
     denoised = tmp_path / "denoised" / f"{picture.stem}.png"
@@ -211,7 +212,11 @@ def test_what_cannot_be_done_is_one_line_and_status_2_and_writes_nothing(case, p
 
 
 def test_the_packages_themselves_say_what_they_are():
-    for module, words in (("autoencoder", "python -m autoencoder denoise --help"),):
+    for module, words in (
+        ("autoencoder", "python -m autoencoder denoise --help"),
+        ("minigrad", f"minigrad {minigrad.__version__}, Python"),
+        ("minigrad", "BLAS"),
+    ):
         result = subprocess.run(
             [sys.executable, "-m", module], capture_output=True, text=True, check=True
         )

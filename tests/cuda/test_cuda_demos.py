@@ -51,10 +51,14 @@ def test_a_run_on_a_gpu_ends_where_the_cpus_does_and_is_resumed_there(gpu, tmp_p
     run(tmp_path / "gpu", "--replot")
 
 
+# In these array code computes what the CUDA sources would: hundreds of thousands of launches, each
+# of them checked. In all other tests small launches run the sources.
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SECTIONS)
 def test_every_section_of_the_lecture_runs_on_a_gpu(name, tmp_path):
-    with installed():
+    with installed(emulated_work=0):
         status = main(
             load_section(name),
             ["--preset", "smoke", "--device", "cuda", "--out", str(tmp_path / "run")],
@@ -64,7 +68,7 @@ def test_every_section_of_the_lecture_runs_on_a_gpu(name, tmp_path):
 
 @pytest.mark.slow
 def test_the_lecture_runs_from_start_to_end_with_the_preset_smoke(tmp_path):
-    with installed():
+    with installed(emulated_work=0):
         arguments = ["--preset", "smoke", "--device", "cuda", "--out", str(tmp_path / "run")]
         assert load_demo("lecture").main(arguments) == 0
     assert (tmp_path / "run" / "index.html").stat().st_size > 100_000

@@ -23,7 +23,7 @@ from autoencoder.training import (
 from autoencoder.training.loop import Learner, map_one_ahead
 from minigrad import Tensor
 from minigrad import functional as F
-from minigrad.backend import device_of, to_device, to_numpy
+from minigrad.backend import device_of, to_device, to_numpy, use_device
 from minigrad.parallel import map_shards, shard_gradients
 from minigrad.parallel import shards as parallel
 
@@ -214,6 +214,27 @@ def test_shards_give_the_cpus_loss_and_gradients(gpu, shard_size):
     for one, other in zip((found[0], *found[1]), (expected[0], *expected[1])):
         assert one.device == gpu
         numpy.testing.assert_allclose(to_numpy(one.data), other.data, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtypes", [("float32", "float32"), ("float32", "float64")])
+def test_the_gradients_of_a_batch_have_memory_of_their_own(gpu, dtypes):
+    """Copied by one launch where they are of one precision, else one by one."""
+    a, b = (Tensor([2.0, 3.0], dtype=dtype, device=gpu, requires_grad=True) for dtype in dtypes)
+    batch = to_device(numpy.ones((4, 2), "float32"), gpu)
+
+    def loss(x):
+        return (a * x).mean() + (b * b).to("float32").sum() * x.mean()
+
+    _, gradients = shard_gradients(loss, [a, b, a], [batch])
+    found = [to_numpy(gradient.data) for gradient in gradients]
+    numpy.testing.assert_allclose(found[0], [0.5, 0.5])
+    numpy.testing.assert_allclose(found[1], [4.0, 6.0])
+    with use_device(gpu):
+        gradients[0].data[...] = 7
+        b.data[...] = 0
+    numpy.testing.assert_array_equal(to_numpy(gradients[2].data), found[2])
+    numpy.testing.assert_array_equal(to_numpy(gradients[1].data), found[1])
+    assert [gradient.dtype for gradient in gradients] == [*dtypes, dtypes[0]]
 
 
 @pytest.mark.parametrize(("shard_size", "most"), [(20, 20), (None, 50)])

@@ -54,6 +54,13 @@ UNCENTRED_SIZE = 2
 OBSERVED = 50  # how often the loss and the angle are looked at
 
 
+def check(run: Run[Options]) -> None:
+    """Images enough for an error beside the largest PCA, and a covariance that fits in memory."""
+    most = max(LATENT_SIZES)
+    run.require_images(train=most + 2, reason=f"an error beside {most} components")
+    run.require_small(run.dataset.train_images[0].size, "the covariance")
+
+
 def compute(run: Run[Options]) -> Results:
     """PCA's table, descent at three latent sizes, and two ways to miss it; angles on the host."""
     options = run.options
@@ -412,7 +419,5 @@ section = Section(
     needs=needs,
     options=Options,
     # One more than the components need: the error they leave is what a training is measured by.
-    check=lambda run: run.require_images(
-        train=max(LATENT_SIZES) + 2, reason=f"an error beside {max(LATENT_SIZES)} components"
-    ),
+    check=check,
 )

@@ -55,7 +55,7 @@ class Explorer:
         self.latents = encode(model, images)
         self.mean, self.std = numpy.array(density.mean), numpy.array(density.std)
         self.z = self.mean.astype("float32")
-        self.decoded = decode(model, self.z[None])[0, 0]
+        self.decoded = pixels_of(decode(model, self.z[None])[0])
         self.ends: tuple[numpy.ndarray, numpy.ndarray] | None = None  # of an interpolation
         self.index: int | None = None  # the test image last chosen
         self.timer: Any = None
@@ -130,7 +130,7 @@ class Explorer:
     def move_to(self, z: numpy.ndarray) -> None:
         """Stand at latents z (d,): decode them, and let the window show it."""
         self.z = numpy.array(z, dtype="float32")
-        self.decoded = decode(self.model, self.z[None])[0, 0]
+        self.decoded = pixels_of(decode(self.model, self.z[None])[0])
         self.picture.set_data(self.decoded)
         for slider, i in zip(self.sliders, self.shown, strict=True):
             _set_quietly(slider, self.z[i])
@@ -176,7 +176,7 @@ class Explorer:
 
     def _show_original(self, index: int) -> None:
         self.index = index
-        self.original.set_data(self.images[index, 0])
+        self.original.set_data(pixels_of(self.images[index]))
         self.original_axes.set_title(f"test image: {self.labels[index]}", fontsize=13)
         self.original_axes.set_visible(True)
 
@@ -212,3 +212,8 @@ def _set_quietly(slider: Slider, value: float) -> None:
     slider.eventson = slider.drawon = False
     slider.set_val(value)
     slider.eventson = slider.drawon = True
+
+
+def pixels_of(image: numpy.ndarray) -> numpy.ndarray:
+    """An image (C, H, W) as matplotlib draws it: (H, W) if it is grey, else (H, W, 3)."""
+    return image[0] if len(image) == 1 else numpy.clip(image.transpose(1, 2, 0), 0, 1)

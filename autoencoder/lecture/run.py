@@ -30,6 +30,7 @@ __all__ = ["Run", "in_use", "last_folder", "models_folder", "new_folder", "requi
 
 CONFIGURATION = "config.json"
 LOCK = ".run.lock"
+LARGEST_MATRIX = 2**32  # bytes
 # Longer than `in_use` holds a lock to see whether it is free; a run holds it to its end.
 _LOCK_SECONDS = 1.0
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -140,6 +141,17 @@ class Run(Generic[_Options]):
         if count > pixels:
             raise OptionError(f"--latent-size: PCA of {pixels} pixels has no {count} components")
         self.require_images(train=count + 1, reason=f"PCA with {count} components")
+        self.require_small(min(pixels, vars(self.options)["train_images"]), "PCA")
+
+    def require_small(self, rows: int, reason: str) -> None:
+        """Refuse images for which a matrix of so many rows of an image's size is too large."""
+        pixels = self.dataset.train_images[0].size
+        if 8 * rows * pixels > LARGEST_MATRIX:
+            raise OptionError(
+                f"--data: {reason} of images of {pixels:,} numbers needs a matrix of "
+                f"{8 * rows * pixels / 2**30:.1f} GiB: --size, or fewer --train-images, makes it "
+                "smaller"
+            )
 
     def require_shape(self, shape: tuple[int, ...], reason: str) -> None:
         """Refuse data whose images (C, H, W) have another shape than something takes.

@@ -71,12 +71,12 @@ def sum_over_ranks(
     """
     before, after, last = ranks.rank - 1, ranks.rank + 1, ranks.size - 1
     place = device if ranks.reaches(device) else CPU
-    total, result = _Sum(parameters, place), _Sum(parameters, place)
+    total, result = _FlatSum(parameters, place), _FlatSum(parameters, place)
     count = len(total.chunks)
     arriving = [ranks.receive(chunk, before) for chunk in total.chunks] if ranks.rank > 0 else []
     returning = [ranks.receive(chunk, after) for chunk in result.chunks] if after <= last else []
     leaving: list[Transfer] = []
-    kept: list[_Sum] = []
+    kept: list[_FlatSum] = []
     errors: list[Exception] = []
 
     def compute(indices: range, use: Callable[[Part], None]) -> None:
@@ -96,7 +96,7 @@ def sum_over_ranks(
     all_are_kept = len(own_part(ranks, shards, rank=0)) <= most  # the same on every rank
     if ranks.rank == 0:
         most = 0  # what it computes is the beginning of the sum
-    compute(own[:most], lambda part: kept.append(_Sum(parameters, place, part)))
+    compute(own[:most], lambda part: kept.append(_FlatSum(parameters, place, part)))
     is_complete = len(own) > most or ranks.rank == 0
     if len(own) > most:
         for number in range(len(arriving)):
@@ -132,7 +132,7 @@ def sum_over_ranks(
     return summed.values(device)
 
 
-class _Sum:
+class _FlatSum:
     """The loss and gradients of some shards, flat: a small array about the loss, one a dtype."""
 
     def __init__(
@@ -185,7 +185,7 @@ class _Sum:
             else:
                 target[...] = gradient
 
-    def add_chunk(self, number: int, other: _Sum) -> None:
+    def add_chunk(self, number: int, other: _FlatSum) -> None:
         """Add one chunk of another sum."""
         if number == 0:
             self._add_loss(float(other._head[0]), int(other._head[1]))

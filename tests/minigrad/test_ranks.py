@@ -80,13 +80,13 @@ def test_a_rank_keeps_no_more_than_it_may(monkeypatch):
     """With room for two shards of the eight it has, it waits with the others."""
     alive = []
 
-    class Counted(chain._Sum):
+    class Counted(chain._FlatSum):
         def __init__(self, parameters, place=CPU, part=None):
             super().__init__(parameters, place, part)
             if part is not None:
                 alive.append(1)
 
-    one = chain._Sum(problem()[1]).nbytes
+    one = chain._FlatSum(problem()[1]).nbytes
     monkeypatch.setattr(chain, "_Sum", Counted)
     monkeypatch.setattr(chain, "KEPT_BYTES", 2 * one)
     on_ranks(3, shard_size=1, workers=1)

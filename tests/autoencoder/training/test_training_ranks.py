@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import time
 
 import numpy
 import pytest
@@ -18,6 +19,7 @@ from autoencoder.training import (
     TrainingSettings,
     train,
 )
+from autoencoder.training.state import StateWriter
 from minigrad import manual_seed
 from minigrad.parallel import RankError, run_in_threads
 from minigrad.parallel.ranks import told
@@ -150,3 +152,21 @@ def test_what_is_wrong_on_one_rank_is_told_to_all(tmp_path):
     first, *others = failures(nowhere)
     assert first.startswith(WriteError.__name__)
     assert others == [f"{RankError.__name__}: rank 0: {first}"] * 2
+
+
+def test_rank_0s_clock_says_when_to_save_and_all_wait_until_it_has(tmp_path):
+    events = []
+
+    def write(folder):
+        time.sleep(0.1)
+        events.append("written")
+
+    def save(ranks):
+        writer = StateWriter(write, tmp_path, 0.0, events.append, ranks)
+        is_due = writer.is_due()
+        writer.save()
+        events.append("left")
+        return is_due
+
+    assert run_in_threads(save, 3) == [True, False, False]
+    assert events == ["written", "left", "left", "left"]

@@ -87,7 +87,7 @@ def test_a_rank_keeps_no_more_than_it_may(monkeypatch):
                 alive.append(1)
 
     one = chain._FlatSum(problem()[1]).nbytes
-    monkeypatch.setattr(chain, "_Sum", Counted)
+    monkeypatch.setattr(chain, "_FlatSum", Counted)
     monkeypatch.setattr(chain, "KEPT_BYTES", 2 * one)
     on_ranks(3, shard_size=1, workers=1)
     assert len(alive) == 2 * 2  # by two ranks: the first one adds up as it goes

@@ -1,4 +1,13 @@
-"""Cures for the blur: a network that says that several answers fit, and samples of the answers."""
+"""Cures for the blur: a network that says that several answers fit, and samples of the answers.
+
+In the plane a network answers with a density: a mixture of Gaussians, trained by the likelihood of
+the clean points. On digits the answer is sampled. By Bayes' rule the latents z of a digit with
+visible pixels x have the density
+
+    p(z | x)  in proportion to  p(z) exp( -||g(z) - x||^2 / (2 s^2) ),    norm over visible pixels,
+
+with a mixture fitted to the latents for p(z), and g the decoder. Langevin's walk draws from it.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +85,7 @@ class Options(DataOptions):
 
 COMPONENTS = 4  # of the mixture that the network in the plane answers with
 SHOWN_ANSWERS = 6
-STDS = numpy.geomspace(1.0, 0.15, 60)  # of what is left open about the visible pixels
+STDS = numpy.geomspace(1.0, 0.15, 60)  # s: how far a decoded digit may be off a visible pixel
 RATE = 0.02
 LEAST_SHARE = 0.1  # of the answers: a class of fewer is not counted
 
@@ -136,22 +145,23 @@ def _compute_points(run: Run[Options], results: Results, case: str, number: int)
     rng = random_generator(seed, "evaluation", 20 + number)
     clean = prior.sample(options.test_points, rng)
     noisy = GaussianNoise(std)(clean, rng)
-    exact = _log_gaussian(noisy, clean, std**2) + prior.log_prob(clean)
+    # Bayes' rule: log p(clean | noisy) = log p(noisy | clean) + log p(clean) - log p(noisy)
+    exact = _log_gaussian(clean, noisy, std**2) + prior.log_prob(clean)
     exact -= prior.noised(std).log_prob(noisy)
     with no_grad():
         learnt = network.to("cpu").log_prob(Tensor(noisy), Tensor(clean)).numpy().astype("float64")
     answers = reconstruct(squared, noisy, options.workers, run.ranks)
-    width = mse_per_pixel(answers, clean)  # the likeliest variance of a Gaussian about the answers
+    variance = mse_per_pixel(answers, clean)  # the likeliest of a Gaussian about the answers
     lead = exact - learnt
     results.numbers[case] = {
         "exact": float(exact.mean()),
         "learnt": float(learnt.mean()),
-        "squared": float(_log_gaussian(answers, clean, width).mean()),
+        "squared": float(_log_gaussian(answers, clean, variance).mean()),
         "lead": float(lead.mean()),
         "lead_error": float(lead.std() / math.sqrt(len(lead))),
         "points": len(clean),
         "noisy": list(place),
-        "width": math.sqrt(width),
+        "std": math.sqrt(variance),
     }
     point = numpy.array([place], dtype="float32")
     weights, means, stds = density_at(network, point)
@@ -324,7 +334,7 @@ def _misfit_gradients(
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    numbers = ("exact", "learnt", "squared", "lead", "lead_error", "width")
+    numbers = ("exact", "learnt", "squared", "lead", "lead_error", "std")
     pictures = ("masked", "original", "squared", "mean")
     energies = ("energy_real", "energy_answers", "energy_mean", "energy_squared")
     errors = ("error_mean", "error_squared", "visible_answers", "visible_reconstructed")
@@ -358,8 +368,8 @@ def needs(options: Options, found: Results) -> Needs:
 
 
 def draw(results: Results) -> dict[str, Figure]:
-    """The densities that are answers in the plane; then restorations of digits."""
-    return {"answers": _draw_answers(results), "densities": _draw_densities(results)}
+    """Restorations of digits; then the densities that are answers in the plane."""
+    return {"restorations": _draw_restorations(results), "densities": _draw_densities(results)}
 
 
 def _draw_densities(results: Results) -> Figure:
@@ -371,19 +381,22 @@ def _draw_densities(results: Results) -> Figure:
         arrays = {
             name: results.arrays[f"{_key(case)}/{name}"] for name in ("weights", "means", "stds")
         }
+        numbers = results.numbers[case]
         weights = arrays["weights"] / arrays["weights"].sum()
         learnt = GaussianMixture(weights, arrays["means"], arrays["stds"] ** 2)
-        width = results.numbers[case]["width"]
-        assumed = GaussianMixture([1.0], [results.arrays[f"{_key(case)}/answer"]], width**2)
+        assumed = GaussianMixture(
+            [1.0], [results.arrays[f"{_key(case)}/answer"]], numbers["std"] ** 2
+        )
         samples = results.arrays[f"{_key(case)}/samples"]
         draw_points(ax, samples, "samples of the exact posterior", colour=COLOURS["sky"])
         draw_density(ax, learnt, "mixture density network", colour=COLOURS["vermilion"])
+        ax.plot(*numbers["noisy"], "x", color="black", markersize=12, label="noisy point")
         draw_density(ax, assumed, "what squared loss assumes", colour=COLOURS["blue"])
-    shared_legend(figure, columns=3)
+    shared_legend(figure, columns=2)
     return figure
 
 
-def _draw_answers(results: Results) -> Figure:
+def _draw_restorations(results: Results) -> Figure:
     from autoencoder.figures import rows_of_images
 
     arrays = {
@@ -406,14 +419,16 @@ def captions(results: Results) -> dict[str, Caption]:
     numbers, digits = results.numbers, results.numbers["digits"]
     points = {case: numbers[case] for case in blur.CASES}
     return {
-        "answers": Caption(
-            "Samples of what the erased half may have been: latents from a mixture of Gaussians, "
-            "given the visible half, walked by Langevin steps and decoded "
-            f"({digits['train_images']:,} training images, {spelled_epochs(numbers['epochs'])}; "
-            f"{digits['answers']} samples a digit). {digits['several_classes']} of the "
-            f"{digits['shown']} digits have samples of two classes or more. Samples are off the "
-            f"visible half by a squared error of {digits['visible_answers']:.4f}, reconstructions "
-            f"of the whole digit by {digits['visible_reconstructed']:.4f}.",
+        "restorations": Caption(
+            "The test digits whose visible half leaves most doubt, and samples of what the erased "
+            "half may have been: latents from a mixture of Gaussians, given the visible half, "
+            f"walked by Langevin steps and decoded ({digits['train_images']:,} training images, "
+            f"{spelled_epochs(numbers['epochs'])}; {digits['answers']} samples a digit). "
+            f"{digits['several_classes']} of the {digits['shown']} have samples of two classes, "
+            "each a tenth of them at least. In the visible half samples are off by a squared error "
+            f"a pixel of {digits['visible_answers']:.4f}, reconstructions of the whole digit by "
+            f"{digits['visible_reconstructed']:.4f}. Gradient energy, the mean square of the "
+            "differences of neighbouring pixels, is low for a blur.",
             {
                 "Samples are sharp; their mean is the blur that squared loss answers with.": (
                     digits["energy_answers"] > 2 * digits["energy_squared"]
@@ -435,13 +450,17 @@ def captions(results: Results) -> dict[str, Caption]:
         "densities": Caption(
             "Squared error is the negative log-likelihood of one Gaussian of fixed width about the "
             "answer. A mixture density network answers with a mixture instead. Contours hold 50, "
-            "90 and 99 % of both, at the noisy point of the section before. The table has the mean "
+            "90 and 99 % of the network's density and of the one Gaussian, at the noisy point (the "
+            "cross) of the section before. The table has the mean "
             "log-density of clean points given noisy ones, in nats.",
             {
                 "The network's answer is as good as the exact posterior, to 0.03 nats.": all(
                     case["lead"] < 0.03 for case in points.values()
                 ),
-                "One Gaussian is far from it.": all(
+                "The network is no better than one Gaussian yet: train longer.": any(
+                    case["learnt"] <= case["squared"] for case in points.values()
+                ),
+                "One Gaussian falls short of the exact posterior by more than half a nat.": all(
                     case["exact"] - case["squared"] > 0.5 for case in points.values()
                 ),
             },
@@ -467,6 +486,11 @@ section = Section(
     compute=compute,
     draw=draw,
     captions=captions,
+    topics=(15,),
+    sources=(
+        "Bishop, Mixture density networks, 1994",
+        "Song and Ermon, Generative modeling by estimating gradients, 2019",
+    ),
     needs=needs,
     options=Options,
     check=check,

@@ -293,6 +293,11 @@ section = Section(
     compute=compute,
     draw=draw,
     captions=captions,
+    topics=(13, 14),
+    sources=(
+        "Vincent, A connection between score matching and denoising autoencoders, 2011",
+        "Alain and Bengio, What regularized auto-encoders learn from data, 2014",
+    ),
     needs=needs,
     options=Options,
 )

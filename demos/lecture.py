@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from autoencoder.lecture.command_line import CommonOptions, OptionError, build_parser, parse
+from autoencoder.lecture.deck import LECTURE, topics_in_words
 from autoencoder.lecture.page import page, section_html
 from autoencoder.lecture.run import CONFIGURATION, Run, in_use, last_folder
 from autoencoder.lecture.section import (
     RESULTS,
+    TOO_LITTLE,
     Section,
     fit_to_data,
     prepare_run,
@@ -186,6 +188,8 @@ def _section_text(section: Section, run: Run[Any], results: Results, figures: li
         equation_svg(section.equation),
         figures,
         section.captions(results),
+        topics_in_words(section.topics),
+        section.sources,
         shlex.join(command),
         f"demos/{section.name}.py",
         settings,
@@ -208,8 +212,10 @@ def _introduction(run: Run[Any], done: int) -> str:
     """A line on how the page came about."""
     count = {True: "All", False: f"The first {done} of"}[done == len(SECTIONS)]
     data = "MNIST" if run.options.data is None else run.dataset.name
-    return (
+    said = (
         f"{count} {len(SECTIONS)} sections, computed with the preset {run.options.preset}, "
         f"seed {run.options.seed} and {data}. Each says what it was computed with, the command "
-        "that computes it alone, and the file to read."
+        "that computes it alone, the file to read, and which topics it belongs to of the lecture "
+        f"{LECTURE}."
     )
+    return f"{said} {TOO_LITTLE}" if run.options.preset == "smoke" else said

@@ -416,6 +416,11 @@ section = Section(
     compute=compute,
     draw=draw,
     captions=captions,
+    topics=(6,),
+    sources=(
+        "Bourlard and Kamp, Auto-association by multilayer perceptrons, 1988",
+        "Baldi and Hornik, Neural networks and principal component analysis, 1989",
+    ),
     needs=needs,
     options=Options,
     # One more than the components need: the error they leave is what a training is measured by.

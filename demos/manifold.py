@@ -302,6 +302,10 @@ section = Section(
     compute=compute,
     draw=draw,
     captions=captions,
+    topics=(3, 4, 5),
+    sources=(
+        "Hinton and Salakhutdinov, Reducing the dimensionality of data with neural networks, 2006",
+    ),
     needs=needs,
     options=Options,
     check=check,

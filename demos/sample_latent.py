@@ -147,6 +147,8 @@ section = Section(
     compute=compute,
     draw=draw,
     captions=captions,
+    topics=(10,),
+    sources=("Fleuret, Deep learning, course of the University of Geneva",),
     needs=needs,
     options=Options,
     check=lambda run: run.require_images(train=2, reason="a Gaussian"),

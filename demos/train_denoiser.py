@@ -162,7 +162,10 @@ def draw(results: Results) -> dict[str, Figure]:
         {"denoised": results.rows},
         "test_psnr_db",
         f"PSNR on {numbers['test_images']:,} test images (dB)",
-        levels={"noisy input": numbers["noisy_psnr_db"]},
+        levels={
+            "noisy input": numbers["noisy_psnr_db"],
+            "mean training image": numbers["mean_psnr_db"],
+        },
         title=f"Denoising, {noise}",
     )
     levels, measured = arrays["noise_levels"], arrays["psnr_by_level"]
@@ -187,7 +190,8 @@ def captions(results: Results) -> dict[str, Caption]:
         "digits": Caption(
             f"Test images, with noise of standard deviation {trained_on:g}, and what a denoiser "
             f"{bottleneck} makes of them after {spelled_epochs(numbers['epochs'])} on "
-            f"{numbers['train_images']:,} images. PSNR on {numbers['test_images']:,} test images: "
+            f"{numbers['train_images']:,} images. PSNR (peak signal-to-noise ratio: higher "
+            f"is better) on {numbers['test_images']:,} test images, measured unclipped: "
             f"{noisy:.2f} dB noisy, {denoised:.2f} dB denoised, {mean:.2f} dB for the mean "
             "training image.",
             {
@@ -198,13 +202,16 @@ def captions(results: Results) -> dict[str, Caption]:
         ),
         "psnr_by_epoch": Caption(
             "What the denoiser reaches on test images after each epoch.",
-            {"It beats the noisy input.": denoised > noisy},
+            {
+                "It beats the noisy input.": denoised > noisy,
+                "It is no better than the mean training image: train longer.": denoised <= mean,
+            },
         ),
         "psnr_by_noise": Caption(
             f"The same denoiser at other noises than its own, which is {trained_on:g}.",
             {
                 "It gains more, the more noise there is.": bool((numpy.diff(gains) > 0).all()),
-                f"At a noise of {levels[0]:g} it does more harm than the noise.": bool(
+                f"At a noise of {levels[0]:g} its output is further off than its input.": bool(
                     gains[0] < 0
                 ),
             },
@@ -221,6 +228,8 @@ section = Section(
     compute=compute,
     draw=draw,
     captions=captions,
+    topics=(13, 14),
+    sources=("Vincent et al., Extracting and composing robust features, 2008",),
     needs=needs,
     options=Options,
     check=check,

@@ -91,6 +91,8 @@ def section_html(
     equation: str,
     figures: Sequence[Path],
     captions: Mapping[str, Caption],
+    topics: str,
+    sources: Sequence[str],
     command: str,
     source: str,
     settings: Mapping[str, object],
@@ -98,8 +100,9 @@ def section_html(
     """A section of the page, as a ``<section>`` element with the anchor ``name``.
 
     ``equation`` is an SVG element, ``figures`` are paths without suffix beside which ``.svg`` and
-    ``.png`` lie, the main one first; each has its caption in ``captions``. ``command`` reproduces
-    the section alone, ``source`` is the file to read, ``settings`` what it was computed with.
+    ``.png`` lie, the main one first; each has its caption in ``captions``. ``topics`` are those of
+    the lecture, ``sources`` publications. ``command`` reproduces the section alone, ``source`` is
+    the file to read, ``settings`` what it was computed with.
     """
     if not figures:
         raise ValueError(f"section_html: {name} has no figure")
@@ -111,6 +114,8 @@ def section_html(
 <div class="equation">{equation}</div>
 {drawn}
 <dl>
+<dt>Lecture</dt><dd>{escape(topics)}</dd>
+<dt>Sources</dt><dd>{"<br/>".join(map(escape, sources))}</dd>
 <dt>Reproduce</dt><dd><code>{escape(command)}</code></dd>
 <dt>Read</dt><dd><code>{escape(source)}</code></dd>
 <dt>Settings</dt><dd>{escape(used)}</dd>

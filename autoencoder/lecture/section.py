@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "TOO_LITTLE",
     "Section",
     "compute_and_write",
     "fit_to_data",
@@ -68,6 +69,7 @@ REFUSALS = (
 )
 _LARGEST_CONFIGURATION = 2**20
 RESULTS = "results.npz"
+TOO_LITTLE = "The preset smoke trains too little for any of it to be believed."
 SUMMARY = "summary.txt"
 
 
@@ -91,6 +93,10 @@ class Section:
         From Results to figures by name. Quick; the first is the section's main figure.
     captions : callable
         From Results to what is said below each figure, by the figure's name.
+    topics : sequence of int
+        Which topics of the lecture it accompanies: see `autoencoder.lecture.deck`.
+    sources : sequence of str
+        Where its ideas were published.
     options : dataclass
         The class of its options, a subclass of CommonOptions.
     check : callable, optional
@@ -108,6 +114,8 @@ class Section:
     compute: Callable[[Run[Any]], Results]
     draw: Callable[[Results], dict[str, Figure]]
     captions: Callable[[Results], dict[str, Caption]]
+    topics: Sequence[int] = ()
+    sources: Sequence[str] = ()
     options: type[Any] = CommonOptions
     check: Callable[[Run[Any]], None] | None = None
     needs: Callable[[Any, Results], Needs] | None = None
@@ -445,4 +453,6 @@ def _announce_device(run: Run[Any]) -> None:
 def _compute_and_report(section: Section, run: Run[Any], replot: bool) -> None:
     results = compute_and_write(section, run, replot)
     print(said_in_text(section.captions(results)), end="")
+    if run.options.preset == "smoke":
+        print(TOO_LITTLE)
     print(f"Figures and metrics are in {run.folder}")

@@ -29,6 +29,8 @@ def a_section(figures, captions, **changes):
         "equation": equation_svg("x^2"),
         "figures": figures,
         "captions": captions,
+        "topics": "3 Autoencoder",
+        "sources": ["Somebody & others, 1901"],
         "command": 'python demos/curve.py --data "a b"',
         "source": "autoencoder/lecture/curve.py",
         "settings": {"train_images": 60_000, "data": None},
@@ -53,9 +55,10 @@ def test_a_section_holds_all_its_parts(figure):
     assert kind == "data:image/svg+xml;base64"
     assert base64.b64decode(content) == figure.with_suffix(".svg").read_bytes()
     terms = [text_of(entry) for entry in root.iter("dd")]
-    assert terms[0] == 'python demos/curve.py --data "a b"'
-    assert terms[1] == "autoencoder/lecture/curve.py"
-    assert terms[2].startswith("train images 60,000")
+    assert terms[:2] == ["3 Autoencoder", "Somebody & others, 1901"]
+    assert terms[2] == 'python demos/curve.py --data "a b"'
+    assert terms[3] == "autoencoder/lecture/curve.py"
+    assert terms[4].startswith("train images 60,000")
 
 
 def test_a_caption_stands_in_the_figure_it_is_of(figure, tmp_path):

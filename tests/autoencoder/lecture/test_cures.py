@@ -24,7 +24,7 @@ def results(tmp_path_factory, smoke_run):
 
 def test_every_figure_has_a_caption_and_no_claim_is_made_that_the_numbers_deny(results):
     captions = cures.captions(results)
-    assert set(captions) == set(cures.draw(results)) == {"answers", "densities"}
+    assert set(captions) == set(cures.draw(results)) == {"restorations", "densities"}
     assert "as good as the exact posterior" not in captions["densities"].said  # too little training
     learnt = copy.deepcopy(results)
     learnt.numbers["two modes"]["lead"] = learnt.numbers["three modes"]["lead"] = 0.01
@@ -35,7 +35,7 @@ def test_the_gaussian_of_squared_loss_is_the_likeliest_of_its_width(results):
     """With the mean squared error as its variance, d/2 (1 + log 2 pi s^2) nats are lost."""
     for case in ("two modes", "three modes"):
         numbers = results.numbers[case]
-        expected = -(1 + math.log(2 * math.pi * numbers["width"] ** 2))
+        expected = -(1 + math.log(2 * math.pi * numbers["std"] ** 2))
         assert numbers["squared"] == pytest.approx(expected, rel=1e-6)
         assert numbers["exact"] - numbers["learnt"] == pytest.approx(numbers["lead"])
 

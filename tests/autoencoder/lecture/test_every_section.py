@@ -25,7 +25,7 @@ FIGURES = {  # the main one first
     "denoise_2d": ["arrows", "posterior_mean", "score"],
     "compare_denoisers": ["digits", "psnr_by_noise"],
     "multimodal": ["points", "digits"],
-    "cures": ["answers", "densities"],
+    "cures": ["restorations", "densities"],
     "degrees_of_freedom": [
         "error_by_latent_size",
         *(f"{kind}_{count}_factors" for kind in ("faces", "traversals") for count in (3, 6)),

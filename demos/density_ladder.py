@@ -61,11 +61,12 @@ class Options(DeepOptions):
 
 MIXTURES = (10, 50)  # components
 SHOWN = 12
+DIFFUSION = "latent diffusion"
 RUNGS = (
     "diagonal Gaussian",
     "full Gaussian",
     *(f"mixture of {components}" for components in MIXTURES),
-    "latent diffusion",
+    DIFFUSION,
 )
 # What the densities are compared with. A density is not expected to do better than the first.
 FLOORS = ("reconstructions", "training images")
@@ -106,7 +107,7 @@ def compute(run: Run[Options]) -> Results:
         for number, (name, density, seconds) in enumerate(_fitted(run, latents)):
             rng = random_generator(options.seed, "evaluation", 1, size, number)
             samples = decode(model, density.sample(len(few), rng), options.workers, run.ranks)
-            judged = held_out[: options.likelihoods if name == RUNGS[-1] else None]
+            judged = held_out[: options.likelihoods if name == DIFFUSION else None]
             nats = float(density.log_prob(judged).mean())
             rows.append({"name": name, **judge.score(samples), "nats": nats, "seconds": seconds})
             results.arrays[f"samples/{size}/{number}"] = samples[:SHOWN]
@@ -233,26 +234,24 @@ def captions(results: Results) -> dict[str, Caption]:
     for measured in reversed(numbers["sizes"]):
         ladder = measured["ladder"]
         distances = [row["frechet"] for row in ladder]
-        gaussians, mixtures = distances[:2], distances[2:4]
-        floor = distances[len(RUNGS)]
+        by_name = {row["name"]: row["frechet"] for row in ladder}
+        diagonal, floor = by_name[RUNGS[0]], by_name[FLOORS[0]]
+        rising = [by_name[name] for name in RUNGS if name != DIFFUSION]
         said[f"ladder_d{measured['latent_size']}"] = Caption(
             f"One autoencoder ({spelled_epochs(measured['epochs'])}), one decoder, and densities "
             "fitted to the same latents; none of the samples is chosen. The last row is "
             "reconstructed training images.",
             {
-                "From Gaussians to mixtures the digits get better.": gaussians[0]
-                > gaussians[1]
-                > mixtures[0]
-                > mixtures[1],
+                "From Gaussians to mixtures the digits get better.": rising
+                == sorted(rising, reverse=True),
                 "The best comes close to the reconstructions: what is left is the autoencoder's.": (
-                    min(distances[: len(RUNGS)]) - floor < 0.1 * gaussians[0]
-                    and floor < 0.5 * gaussians[0]
+                    min(distances[: len(RUNGS)]) - floor < 0.1 * diagonal and floor < 0.5 * diagonal
                 ),
             },
             {
                 "density": [row["name"] for row in ladder],
                 "Fréchet": [f"{distance:.1f}" for distance in distances],
-                "share of diagonal's": [f"{d / max(distances[0], 1e-9):.2f}" for d in distances],
+                "share of diagonal's": [f"{d / max(diagonal, 1e-9):.2f}" for d in distances],
                 "precision": [f"{row['precision']:.2f}" for row in ladder],
                 "recall": [f"{row['recall']:.2f}" for row in ladder],
                 "log-likelihood (nats)": [

@@ -108,6 +108,10 @@ def reductions():
             yield Case(f"{name}-one", _reduction(name, 0, False), (values(1, 3),))
             yield Case(f"{name}-0-d", _reduction(name, None, False), (values(),))
         yield Case(f"{name}-nothing-left", _reduction(name, 1, False), (values(0, 3),))
+    for name in ("max", "min"):
+        yield Case(f"{name}-all", _reduction_to_one(name), (apart(2, 3, 4),))
+        yield Case(f"{name}-1", _extreme(name, 1), (apart(2, 3, 4),))
+    yield Case("clone", lambda F, x: F.clone(x), (normal(3, 4),))
     yield Case("sum-empty", _reduction("sum", 0, False), (normal(0, 3),))
     yield Case("var-correction", lambda F, x: F.var(x, 1, correction=0), (normal(3, 4),))
     yield Case("std-correction", lambda F, x: F.std(x, (0, 1), correction=2), (normal(3, 4),))
@@ -117,6 +121,14 @@ def reductions():
             yield Case(f"{name}-{dim}", function, (normal(2, 3, 4),))
             yield Case(f"{name}-{dim}-size-1", function, (normal(1, 1, 3),))
             yield Case(f"{name}-{dim}-size-0", function, (normal(0, 2, 3),))
+
+
+def _reduction_to_one(name):
+    return lambda F, x: getattr(F, name)(x)
+
+
+def _extreme(name, dim):
+    return lambda F, x: getattr(F, name)(x, dim).values
 
 
 def _along(name, dim):

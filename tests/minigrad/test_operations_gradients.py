@@ -169,9 +169,11 @@ def test_every_public_function_is_in_some_case_and_names_of_cases_are_unique():
     functions = Watching(minigrad.device("cpu"))
     for case in CASES:
         case.function(functions, *map(Tensor, case.inputs))
-    without_gradient = {"eq", "ne", "lt", "le", "gt", "ge"}
+    without_gradient = {"eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin"}
     by_operator = {"add", "sub", "mul", "div"}
-    assert set(minigrad.functional.__all__) - used == without_gradient | by_operator
+    drawn = {"dropout"}  # each call has another result: nn/test_further.py
+    missing = set(minigrad.functional.__all__) - used - by_operator - without_gradient - drawn
+    assert not missing, f"functions in no case of operation_cases: {sorted(missing)}"
     assert len({case.name for case in CASES}) == len(CASES)
 
 

@@ -321,14 +321,15 @@ def _misfit_gradients(
     model: AutoEncoder, z: numpy.ndarray, wanted: numpy.ndarray, visible: numpy.ndarray
 ) -> numpy.ndarray:
     """The gradients by z of half the squared error of the visible pixels, (N, d)."""
-    places = numpy.flatnonzero(visible)
+    places, device = numpy.flatnonzero(visible), next(iter(model.parameters())).device
     gradients = []
     for start in range(0, len(z), 32):  # a few at a time stay in the processor's cache
         with enable_grad():
-            latents = Tensor(z[start : start + 32].astype("float32"), requires_grad=True)
+            some = z[start : start + 32].astype("float32")
+            latents = Tensor(some, requires_grad=True, device=device)
             seen = model.decode(latents).flatten(1)[:, places]
-            error = 0.5 * ((seen - Tensor(wanted[start : start + 32])) ** 2).sum()
-        gradients.append(grad(error, latents)[0].numpy())
+            error = 0.5 * ((seen - Tensor(wanted[start : start + 32], device=device)) ** 2).sum()
+        gradients.append(grad(error, latents)[0].cpu().numpy())
     return numpy.concatenate(gradients).astype("float64")
 
 

@@ -18,7 +18,12 @@ import numpy
 from autoencoder.data import datasets
 from autoencoder.data.arrays import DataError
 from autoencoder.lecture.command_line import CommonOptions, OptionError
-from autoencoder.models import IMAGE_SIDES, AutoEncoder
+from autoencoder.models import (
+    IMAGE_SIDES,
+    AutoEncoder,
+    count_multiplications,
+    count_parameters,
+)
 from autoencoder.storage.checkpoint import digest_of
 from autoencoder.storage.files import atomic_write, file_lock
 from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
@@ -68,6 +73,7 @@ class Run(Generic[_Options]):
         self.ranks = ranks or Communicator()
         self.limited: set[str] = set()
         self.given: set[str] = set()  # the options that were typed
+        self._has_said_cost = False
         self._dataset: datasets.Dataset | None = None
         self._held = contextlib.ExitStack()
 
@@ -202,8 +208,17 @@ class Run(Generic[_Options]):
 
     def autoencoder(self, latent_size: int) -> AutoEncoder:
         """The lecture's autoencoder, for images of the size and channels of the data."""
-        channels, height, width = self.dataset.image_shape
-        return AutoEncoder(latent_size, (height, width), channels)
+        channels, height, width = shape = self.dataset.image_shape
+        model = AutoEncoder(latent_size, (height, width), channels)
+        if shape != (1, 28, 28) and not (self.quiet or self._has_said_cost):
+            self._has_said_cost = True
+            usual = count_multiplications(AutoEncoder(latent_size), (1, 28, 28))
+            print(
+                f"the autoencoder of {height} x {width} x {channels}, d = {latent_size}: "
+                f"{count_parameters(model):,} parameters, a pass costs "
+                f"{count_multiplications(model, shape) / usual:.1f} times that of 28 x 28 x 1"
+            )
+        return model
 
     def settings(self, **changes: Any) -> TrainingSettings:
         """Training settings from the options, with changes."""

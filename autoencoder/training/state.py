@@ -28,6 +28,7 @@ from autoencoder.storage.checkpoint import (
     CheckpointError,
     Kind,
     check_arrays,
+    check_metadata,
     check_value,
     is_number,
     load_checkpoint,
@@ -308,8 +309,10 @@ def load_state(
         ...
     FileNotFoundError: ...
     """
-    expected = {"kind": KIND, "model": repr(model), **arguments_of(model), "identity": identity}
+    expected = {"kind": KIND, "model": repr(model), "identity": identity}
     arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
+    if "arguments" in metadata:  # a checkpoint may lack what only load_model needs
+        check_metadata(metadata, arguments_of(model), path)
     weights = part(arrays, "model/")
     check_arrays(weights, model.state_dict(), path)
     check_progress(metadata, path)

@@ -51,8 +51,8 @@ def test_a_run_on_a_gpu_ends_where_the_cpus_does_and_is_resumed_there(gpu, tmp_p
     run(tmp_path / "gpu", "--replot")
 
 
-# In these array code computes what the CUDA sources would: hundreds of thousands of launches, each
-# of them checked. In all other tests small launches run the sources.
+# In these array code computes what the CUDA sources would, which is quicker. Launches are checked.
+# In all other tests small launches run the sources.
 
 
 @pytest.mark.slow

@@ -44,6 +44,8 @@ def modules_of_minigrad():
     """Each module of minigrad by name, with its file."""
     found = {}
     for path in sorted((ROOT / "minigrad").rglob("*.py")):
+        if path.name == "__main__.py":  # a command, above all floors
+            continue
         parts = path.relative_to(ROOT).with_suffix("").parts
         found[".".join(parts).removesuffix(".__init__")] = path
     return found

@@ -27,7 +27,7 @@ from autoencoder.lecture.shared import (
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE, NOT_NEGATIVE, CheckpointError
+from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, CheckpointError
 from autoencoder.storage.results import Needs, Results
 from autoencoder.storage.weights import load_weights
 from autoencoder.training import random_generator
@@ -164,8 +164,9 @@ def _fitted(run: Run[Options], latents: numpy.ndarray) -> Iterator[tuple[str, An
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     score = dict.fromkeys(("frechet", "precision", "recall"), NOT_NEGATIVE)
-    rung = {"name": ANYTHING, **score, "nats": FINITE, "seconds": NOT_NEGATIVE}
-    floor = {"name": ANYTHING, **score}
+    fit = {"nats": FINITE, "seconds": NOT_NEGATIVE}
+    rungs = [{"name": name, **score, **fit} for name in RUNGS]
+    floors = [{"name": name, **score} for name in FLOORS]
     return Needs(
         {
             **{
@@ -181,7 +182,7 @@ def needs(options: Options, found: Results) -> Needs:
                 {
                     "latent_size": size,
                     "epochs": epochs_for(options, size),
-                    "ladder": [*([rung] * len(RUNGS)), *([floor] * len(FLOORS))],
+                    "ladder": [*rungs, *floors],
                 }
                 for size in options.sizes
             ],

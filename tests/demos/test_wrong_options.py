@@ -279,10 +279,10 @@ def test_too_few_samples_are_refused_before_training_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("autoencoder.lecture.run.train", None)
     train, test = LEAST[name]
-    tried = {(n, 40) for n in (1, train - 1) if 0 < n < train}
-    tried |= {(40, n) for n in (1, test - 1) if 0 < n < test}
+    tried = {(n, 60) for n in (1, train - 1) if 0 < n < train}
+    tried |= {(60, n) for n in (1, test - 1) if 0 < n < test}
     for few in tried:
-        which = "--train-" if few[1] == 40 else "--test-"
+        which = "--train-" if few[1] == 60 else "--test-"
         assert which in refused(capsys, sized(name, *few), name)
         assert content_of(tmp_path) == {}
 

@@ -364,7 +364,7 @@ class MixtureDensityNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Noisy points (N, d) to weights (N, K), means (N, K, d) and deviations (N, K)."""
-        return self.head(self.body(x))
+        return self.head.forward(self.body(x))
 
     def log_prob(self, x: Tensor, target: Tensor) -> Tensor:
         """The log density in nats of clean points (N, d), given noisy ones (N, d): (N,)."""

@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _torch_files(model: nn.Module) -> dict[str, bytes]:
     weights = io.BytesIO()
-    numpy.savez(weights, **model.state_dict())
+    arrays: dict[str, Any] = dict(model.state_dict())
+    numpy.savez(weights, **arrays)
     return {"network.py": torch_source(model).encode(), "network.npz": weights.getvalue()}
 
 

@@ -197,9 +197,8 @@ def walk(
 ) -> Iterator[tuple[Operation, Tensor, list[Tensor | None]]]:
     """Go back through the operations behind ``outputs`` one by one, latest first.
 
-    This is the loop: set a breakpoint at ``operation.backward`` and step. After each operation it
-    yields the operation, the gradient that arrived there, and those that left it, one an input.
-    ``arrived`` fills with the gradients of leaves and targets.
+    This is the loop: set a breakpoint at ``operation.backward`` and step. It yields each operation,
+    what arrived there and what left it; ``arrived`` ends with the gradients of leaves and targets.
     """
     operations = operations_behind(outputs)
     wanted = gradients_wanted(operations, targets)
@@ -307,7 +306,8 @@ def grad(
     options = retain_graph, create_graph, allow_unused
     found = borrowed_gradients(outputs, inputs, grad_outputs, *options)
     with ModeBlock(recording=bool(create_graph)):
-        return tuple([one if one is None else own_copy(one, create_graph) for one in found])
+        own: Any = [one if one is None else own_copy(one, create_graph) for one in found]
+    return tuple(own)
 
 
 def borrowed_gradients(

@@ -162,10 +162,7 @@ def draw(results: Results) -> dict[str, Figure]:
         {"denoised": results.rows},
         "test_psnr_db",
         f"PSNR on {numbers['test_images']:,} test images (dB)",
-        levels={
-            "noisy input": numbers["noisy_psnr_db"],
-            "mean training image": numbers["mean_psnr_db"],
-        },
+        levels={"noisy input": numbers["noisy_psnr_db"]},
         title=f"Denoising, {noise}",
     )
     levels, measured = arrays["noise_levels"], arrays["psnr_by_level"]

@@ -17,6 +17,7 @@ from autoencoder.storage.weights import load_weights
 from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor, manual_seed, nn
 from minigrad import functional as F
+from minigrad.parallel import Communicator
 
 __all__ = [
     "Classifier",
@@ -154,7 +155,12 @@ def train_classifier(
     return model
 
 
-def classify(model: Classifier, images: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+def classify(
+    model: Classifier,
+    images: numpy.ndarray,
+    workers: int | None = None,
+    ranks: Communicator | None = None,
+) -> numpy.ndarray:
     """The likeliest class of each image, (N,).
 
     Examples
@@ -164,11 +170,16 @@ def classify(model: Classifier, images: numpy.ndarray, workers: int | None = Non
     >>> classify(shipped_classifier(), digits.images("test", 5)), digits.labels("test")[:5]
     (array([7, 2, 1, 0, 4]), array([7, 2, 1, 0, 4], dtype=uint8))
     """
-    scores = apply_model(model, model, images, workers, "classify", model.sample_shape)
+    scores = apply_model(model, model, images, workers, "classify", model.sample_shape, ranks)
     return scores.argmax(axis=1)
 
 
-def features(model: Classifier, images: numpy.ndarray, workers: int | None = None) -> numpy.ndarray:
+def features(
+    model: Classifier,
+    images: numpy.ndarray,
+    workers: int | None = None,
+    ranks: Communicator | None = None,
+) -> numpy.ndarray:
     """What the classifier's last layer sees of images, (N, 64) float32.
 
     Examples
@@ -176,7 +187,9 @@ def features(model: Classifier, images: numpy.ndarray, workers: int | None = Non
     >>> features(Classifier(), numpy.zeros((3, 1, 28, 28))).shape
     (3, 64)
     """
-    return apply_model(model.features, model, images, workers, "features", model.sample_shape)
+    return apply_model(
+        model.features, model, images, workers, "features", model.sample_shape, ranks
+    )
 
 
 class Judge:
@@ -190,6 +203,8 @@ class Judge:
         Whose features; by default the one that ships. Scores of two classifiers have two scales.
     workers : int, optional
         Threads on the CPU.
+    ranks : Communicator, optional
+        The processes that share the work, as for :func:`autoencoder.reconstruct`.
 
     Examples
     --------
@@ -202,15 +217,20 @@ class Judge:
     """
 
     def __init__(
-        self, real: numpy.ndarray, model: Classifier | None = None, workers: int | None = None
+        self,
+        real: numpy.ndarray,
+        model: Classifier | None = None,
+        workers: int | None = None,
+        ranks: Communicator | None = None,
     ) -> None:
         self.model = model or shipped_classifier()
         self.workers = workers
-        self.real = features(self.model, real, workers)
+        self.ranks = ranks
+        self.real = features(self.model, real, workers, ranks)
 
     def score(self, images: numpy.ndarray) -> dict[str, float]:
         """The Fréchet distance, precision and recall (k = 3) of images (N, 1, 28, 28)."""
-        seen = features(self.model, images, self.workers)
+        seen = features(self.model, images, self.workers, self.ranks)
         precision, recall = precision_recall(seen, self.real)
         distance = frechet_distance(seen, self.real)
         return {"frechet": distance, "precision": precision, "recall": recall}

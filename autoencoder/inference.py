@@ -40,6 +40,7 @@ def apply_model(
     expected: tuple[int, ...] | None,
     ranks: Communicator | None = None,
 ) -> numpy.ndarray:
+    """A function of a model, on the host, of samples (N, ...) of the expected shape."""
     if not isinstance(x, numpy.ndarray) or x.dtype.kind not in "fiu":
         raise TypeError(f"inference: samples must be a NumPy array of numbers, got {x!r:.60}")
     if not len(x):
@@ -91,9 +92,8 @@ def reconstruct(
     >>> reconstruct(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
     (3, 1, 28, 28)
     """
-    return apply_model(
-        model, model, x, workers, "reconstruct", getattr(model, "sample_shape", None)
-    )
+    expected = getattr(model, "sample_shape", None)
+    return apply_model(model, model, x, workers, "reconstruct", expected, ranks)
 
 
 def encode(

@@ -61,7 +61,7 @@ def compute(run: Run[Options]) -> Results:
     learnt, labels = numbers[: len(train)].astype("int64"), numbers[len(train) :]
 
     def evaluate(model: Classifier) -> dict[str, float]:
-        right = classify(model, test, options.workers) == labels
+        right = classify(model, test, options.workers, run.ranks) == labels
         return {"test_accuracy": float(right.mean())}
 
     model, rows = run.trained(
@@ -75,7 +75,7 @@ def compute(run: Run[Options]) -> Results:
         evaluate=evaluate,
         own=True,
     )
-    said = classify(model, test, options.workers)
+    said = classify(model, test, options.workers, run.ranks)
     wrong = numpy.flatnonzero(said != labels)[:SHOWN]
     names = run.dataset.classes or [str(each) for each in classes]
     confusion = numpy.zeros((len(classes), len(classes)))

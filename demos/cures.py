@@ -230,8 +230,10 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
         len(places), options.answers, *images.shape[1:]
     )  # (N, answers, 1, H, W)
     mean = images.mean(axis=1)
-    classes = classify(shipped_classifier(), images.reshape(-1, *mean.shape[1:]), options.workers)
-    classes = classes.reshape(len(places), options.answers)
+    named = classify(
+        shipped_classifier(), images.reshape(-1, *mean.shape[1:]), options.workers, run.ranks
+    )
+    classes = named.reshape(len(places), options.answers)
     found = [int((numpy.bincount(row) >= LEAST_SHARE * len(row)).sum()) for row in classes]
 
     results.arrays |= {

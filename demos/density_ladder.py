@@ -91,7 +91,7 @@ def compute(run: Run[Options]) -> Results:
     options = run.options
     train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
-    judge = Judge(test, _classifier(options.judge), options.workers)
+    judge = Judge(test, _classifier(options.judge), options.workers, run.ranks)
     drawn = random_generator(options.seed, "evaluation", 0).permutation(len(train))
     few = train[drawn[: options.compared]]
     training_score = {"name": FLOORS[1], **judge.score(few)}

@@ -50,6 +50,8 @@ from minigrad import Tensor, enable_grad, grad, no_grad
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from minigrad.parallel import Communicator
+
 __all__ = ["density_at", "negative_log_likelihood", "sample_latents", "section"]
 
 blur = load_demo("multimodal")  # the section before: its cases, and its doubtful digits
@@ -222,9 +224,9 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     latents = encode(model, train, options.workers, run.ranks).astype("float64")
     rng = random_generator(options.seed, "evaluation", 30)
     prior = GaussianMixture.fit(latents, options.components, rng)
-    sampled = sample_latents(
-        model, prior, masked, ~mask, options.answers, options.draws, rng, numpy.cov(latents.T)
-    )
+    counts, shared = (options.answers, options.draws), (options.workers, run.ranks)
+    scale = numpy.cov(latents.T)
+    sampled = sample_latents(model, prior, masked, ~mask, *counts, rng, scale, *shared)
     images = decode(model, sampled.reshape(-1, options.latent_size), options.workers, run.ranks)
     images = images.reshape(
         len(places), options.answers, *images.shape[1:]
@@ -273,35 +275,18 @@ def sample_latents(
     draws: int,
     rng: numpy.random.Generator,
     scale: numpy.ndarray,
+    workers: int | None = None,
+    ranks: Communicator | None = None,
 ) -> numpy.ndarray:
-    """Latents of what images may have been, given only their visible pixels.
+    """Latents (N, answers, d) of what images (N, C, H, W) may have been, by their visible pixels.
 
-    Samples of p(z | visible), in proportion to p(z) exp(-||g(z) - x||^2 / (2 s^2)) with the norm
-    over the visible pixels, while s falls. The walks begin at latents drawn from p(z), those that
-    match an image being the likelier to be taken.
-
-    Parameters
-    ----------
-    model : AutoEncoder
-        Its decoder g is used.
-    prior : GaussianMixture
-        p(z).
-    images : numpy.ndarray (N, C, H, W)
-    visible : bool array (C, H, W)
-    answers : int
-        Samples for each image.
-    draws : int
-        How many latents the beginnings are taken from.
-    rng : numpy.random.Generator
-    scale : numpy.ndarray (d, d)
-        The covariance of the latents, in proportion to which the walk steps.
-
-    Returns
-    -------
-    numpy.ndarray (N, answers, d), float64
+    Samples of p(z | visible), as above, while s falls. The walks begin at ``answers`` of so many
+    latents ``draws`` of the prior, those that match an image being the likelier to be taken.
+    ``visible`` is (C, H, W); ``scale`` (d, d) is the covariance of the latents, in proportion to
+    which the walk steps; ``workers`` and ``ranks`` are as for :func:`autoencoder.decode`.
     """
     drawn = prior.sample(draws, rng, dtype="float64")
-    decoded = decode(model, drawn)[:, visible]  # (draws, visible pixels)
+    decoded = decode(model, drawn, workers, ranks)[:, visible]  # (draws, visible pixels)
     starts = []
     for image in images:
         misfit = ((decoded - image[visible]) ** 2).sum(axis=1) / (2 * STDS[0] ** 2)

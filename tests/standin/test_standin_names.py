@@ -92,7 +92,8 @@ def test_the_list_of_names_is_that_of_the_installed_cupy(real_cupy):
     """Names and signatures are read without a GPU; regenerate with read_cupy_names.py."""
     tables = importlib.import_module("read_cupy_names").read()
     if tables["version"] == NAMES["version"]:
-        assert tables == NAMES
+        cuda = {"runtime_version": NAMES["runtime_version"]}  # others have the same names
+        assert {**tables, **cuda} == NAMES
         return
     for owner in MODULES:
         with installed():

@@ -190,7 +190,7 @@ import json, resource
 import numpy
 import minigrad
 from autoencoder.models import AutoEncoder
-from minigrad import functional as F
+from minigrad import functional as F, nn
 from minigrad.parallel import find_ranks, shard_gradients
 ranks = find_ranks()
 minigrad.manual_seed(0)
@@ -200,8 +200,19 @@ x = numpy.random.default_rng(0).random((64, 1, 28, 28)).astype("float32")
 for _ in range(3):
     sent, received = ranks.sent, ranks.received
     shard_gradients(lambda x, y: F.mse_loss(model(x), y), parameters, [x, x], ranks=ranks)
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 share = [ranks.sent - sent, ranks.received - received]
+# 16 MB of parameters, beside which it is little what MPI itself takes; a shard a rank.
+wide = nn.Linear(2000, 2000)
+x = numpy.ones((60, 2000), "float32")
+for _ in range(2):
+    shard_gradients(
+        lambda x: F.mse_loss(wide(x), x),
+        list(wide.parameters()),
+        [x],
+        shard_size=60 // ranks.size,
+        ranks=ranks,
+    )
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 nbytes = sum(parameter.data.nbytes for parameter in parameters)
 found = ranks.gather([memory, share, nbytes, ranks.cores])
 if ranks.rank == 0:
@@ -210,11 +221,16 @@ if ranks.rank == 0:
 
 
 def test_traffic_and_memory_of_a_rank_do_not_grow_with_the_ranks(tmp_path):
-    """Of the lecture's network: at most 2.1 times the parameters' bytes a step, each way."""
+    """Of the lecture's network at most 2.1 times the parameters' bytes go each way in a step.
+
+    The memory is that of a network of 16 MB. A rank between two others holds more than the first or
+    the last, and by the moment one more sum, so three ranks are compared with six: if each kept
+    what every rank gave, it would be 48 MB more, which is 30 %.
+    """
     program = tmp_path / "measured.py"
     program.write_text(MEASURED)
     memory = {}
-    for size in (2, 6):
+    for size in (2, 3, 6):
         found = json.loads(run(size, program).stdout)
         for used, share, nbytes, cores in found:
             assert max(share) <= 2.1 * nbytes
@@ -222,7 +238,7 @@ def test_traffic_and_memory_of_a_rank_do_not_grow_with_the_ranks(tmp_path):
             assert cores >= 1
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
         assert usable is None or sum(each[3] for each in found) <= max(usable, size)
-    assert memory[6] < 1.1 * memory[2]
+    assert memory[6] < 1.2 * memory[3]
 
 
 def without_times(text):

@@ -115,7 +115,7 @@ def draw(results: Results) -> dict[str, Figure]:
     from autoencoder.figures import epoch_chart, rows_of_images, table
 
     arrays, numbers = results.arrays, results.numbers
-    said = [f"{true}, not {wrong}" for true, wrong in numbers["mistakes"]]
+    said = [f"{true}\nnot {wrong}" for true, wrong in numbers["mistakes"]]
     images = arrays["mistaken"]
     mistakes = rows_of_images([images], ["mistaken"], column_titles=said or ["none"])
     accuracy = epoch_chart(

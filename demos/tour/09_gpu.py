@@ -138,5 +138,6 @@ for place in places:
 # Equal up to rounding: sums are added in another order there.
 
 # %%
-apart = max(abs(a - b) for a, b in zip(losses["cpu"], losses[places[-1]]))
-print(f"largest difference between {places[0]} and {places[-1]}: {apart:.1e}")
+for place in places[1:]:
+    apart = max(abs(a - b) for a, b in zip(losses["cpu"], losses[place]))
+    print(f"largest difference between cpu and {place}: {apart:.1e}")

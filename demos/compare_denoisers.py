@@ -34,6 +34,9 @@ __all__ = ["section"]
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=1, default=2, lecture=5, full=25
+    )
     train_images: int = option(positive, "training images to use", smoke=400, default=60_000)
     latent_size: int = option(positive, "d, the size of the bottleneck", default=32)
 

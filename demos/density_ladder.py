@@ -23,7 +23,6 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
     DeepOptions,
-    epochs_for,
     spelled_epochs,
     trained_autoencoder,
 )
@@ -181,7 +180,7 @@ def needs(options: Options, found: Results) -> Needs:
             "sizes": [
                 {
                     "latent_size": size,
-                    "epochs": epochs_for(options, size),
+                    "epochs": options.epochs,
                     "ladder": [*rungs, *floors],
                 }
                 for size in options.sizes

@@ -32,10 +32,6 @@ __all__ = ["choose_pairs", "interpolate", "section"]
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    # As many as the other sections train at d = 8, so that they share the model.
-    epochs: int = option(
-        positive, "passes through the training samples", smoke=1, default=5, full=25
-    )
     latent_size: int = option(positive, "d, the size of the bottleneck", default=8)
     pairs: int = option(positive, "pairs of digits to show", default=3)
     measured_pairs: int = option(

@@ -27,7 +27,6 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
     DeepOptions,
-    epochs_for,
     spelled_epochs,
     trained_autoencoder,
 )
@@ -195,7 +194,7 @@ def needs(options: Options, found: Results) -> Needs:
             "sizes": [
                 {
                     "latent_size": size,
-                    "epochs": epochs_for(options, size),
+                    "epochs": options.epochs,
                     **dict.fromkeys(measured, FINITE),
                     "nearest": COUNT,
                     "largest_correlation": NUMBER,

@@ -17,7 +17,6 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
     DeepOptions,
-    epochs_for,
     spelled_epochs,
     trained_autoencoder,
 )
@@ -82,7 +81,7 @@ def needs(options: Options, found: Results) -> Needs:
             "fits": [
                 {
                     "latent_size": size,
-                    "epochs": epochs_for(options, size),
+                    "epochs": options.epochs,
                     **dict.fromkeys(("test_mse", "std_smallest", "std_largest"), FINITE),
                 }
                 for size in options.sizes

@@ -19,7 +19,6 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
     DeepOptions,
-    epochs_for,
     latent_sizes,
     one_of_each,
     spelled_epochs,
@@ -140,7 +139,7 @@ def needs(options: Options, found: Results) -> Needs:
     errors = [
         {
             "latent_size": size,
-            "epochs": epochs_for(options, size),
+            "epochs": options.epochs,
             "pca_mse": POSITIVE,
             "autoencoder_mse": FINITE,
         }
@@ -162,7 +161,7 @@ def needs(options: Options, found: Results) -> Needs:
             row
             for size in sizes
             for row in epoch_rows(
-                epochs_for(options, size),
+                options.epochs,
                 latent_size=size,
                 test_mse=FINITE,
                 test_sum_per_sample=FINITE,
@@ -192,7 +191,7 @@ def draw(results: Results) -> dict[str, Figure]:
             "latent size d",
             "mean squared error a pixel",
             title=f"Error on {numbers['test_images']:,} test images; "
-            f"autoencoders after {_all_epochs(numbers)}",
+            f"autoencoders after {spelled_epochs(numbers['errors'][0]['epochs'])}",
             log_x=True,
             log_y=True,
             x_ticks=sizes,
@@ -262,14 +261,6 @@ def captions(results: Results) -> dict[str, Caption]:
     if len(errors) == 1:
         del said["error_by_size"]
     return said
-
-
-def _all_epochs(numbers: dict[str, Any]) -> str:
-    """The epochs of all latent sizes, in one number where they agree."""
-    epochs = [error["epochs"] for error in numbers["errors"]]
-    if len(set(epochs)) == 1:
-        return spelled_epochs(epochs[0])
-    return f"{', '.join(map(str, epochs[:-1]))} and {epochs[-1]} epochs"
 
 
 section = Section(

@@ -41,6 +41,9 @@ positive_or_none.__name__ = f"whole number from 0 to {LARGEST}"  # what argparse
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=1, default=2, lecture=5, full=25
+    )
     train_images: int = option(positive, "training images to use", smoke=1_000, default=60_000)
     test_images: int = option(positive, "test images to measure on", smoke=200, default=10_000)
     latent_size: int | None = option(

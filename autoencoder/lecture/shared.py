@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.command_line import CommonOptions, not_negative, option, positive
+from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel, psnr, sum_per_sample
 from autoencoder.models import AutoEncoder
@@ -21,7 +21,6 @@ from minigrad.parallel import Communicator
 __all__ = [
     "DataOptions",
     "DeepOptions",
-    "epochs_for",
     "latent_sizes",
     "measure_error",
     "measure_psnr",
@@ -43,7 +42,7 @@ class DataOptions(CommonOptions):
     """The options of a section that trains on some images and measures on others."""
 
     epochs: int = option(
-        positive, "passes through the training samples", smoke=1, default=2, lecture=5, full=25
+        positive, "passes through the training samples", smoke=1, default=5, full=25
     )
     batch_size: int = option(positive, "samples in a step", default=100)
     train_images: int = option(positive, "training images to use", smoke=300, default=60_000)
@@ -70,26 +69,11 @@ class DeepOptions(DataOptions):
     """The options of a section that shows the deep autoencoder at several latent sizes."""
 
     latent_size: str = option(latent_sizes, "d, or several such as 8,16", default="8,16")
-    epochs_d8: int = option(
-        not_negative,
-        "passes at d = 8, if not 0: there --epochs is not used",
-        smoke=0,
-        default=5,
-        lecture=0,
-        full=0,
-    )
 
     @property
     def sizes(self) -> list[int]:
         """The latent sizes, smallest first."""
         return [int(size) for size in self.latent_size.split(",")]
-
-
-def epochs_for(options: DataOptions, latent_size: int) -> int:
-    """How often the training images are passed through at a latent size."""
-    if isinstance(options, DeepOptions) and options.epochs_d8 and latent_size == 8:
-        return options.epochs_d8
-    return options.epochs
 
 
 def spelled_epochs(epochs: int) -> str:
@@ -113,7 +97,6 @@ def trained_autoencoder(run: Run[Any], latent_size: int) -> tuple[AutoEncoder, l
         f"autoencoder-d{latent_size}",
         lambda: run.autoencoder(latent_size),
         run.images("train", options.train_images),
-        run.settings(epochs=epochs_for(options, latent_size)),
         evaluate=measure_error(test, test, options.workers, ranks=run.ranks),
         tested_on=test,
     )

@@ -12,7 +12,6 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import load_demo, load_section
 from autoencoder.lecture.shared import (
-    epochs_for,
     latent_sizes,
     one_of_each,
     trained_autoencoder,
@@ -60,20 +59,14 @@ def test_sections_share_their_models(smoke):
     assert sorted(names, key=int) == ["2", "8", "16"]
 
 
-def test_the_default_presets_train_the_same_models_once():
-    epochs = {}
-    for name, section in SECTIONS.items():
-        if name == "linear_bottleneck":
-            continue
-        preset = dict(section.presets["default"])
-        sizes = [int(size) for size in str(preset["latent_size"]).split(",")]
-        options = section.options(**preset)
-        for size in sizes:
-            epochs.setdefault(size, set()).add(
-                (epochs_for(options, size), preset["train_images"], preset["batch_size"])
-            )
-    assert epochs[8] == {(5, 60_000, 100)}
-    assert epochs[16] == {(2, 60_000, 100)}
+def test_every_section_trains_the_autoencoder_equally_long_at_every_latent_size():
+    expected = {"smoke": 1, "default": 5, "lecture": 5, "full": 25}
+    for name in {*SECTIONS, "cures"} - {"linear_bottleneck"}:
+        presets = load_section(name).presets
+        assert {preset: values["epochs"] for preset, values in presets.items()} == expected, name
+        default = presets["default"]
+        assert (default["train_images"], default["batch_size"]) == (60_000, 100), name
+        assert "epochs_d8" not in default
 
 
 def test_the_table_of_layers_is_the_lectures():

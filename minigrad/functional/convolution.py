@@ -225,33 +225,15 @@ def conv2d(
 ) -> Tensor:
     """Slide a kernel over images and take the weighted sum of what lies under it.
 
-    Parameters
-    ----------
-    x : Tensor
-        (N, C, H, W), or one image (C, H, W).
-    weight : Tensor
-        (O, C / groups, kernel_height, kernel_width).
-    bias : Tensor, optional
-        (O,).
-    stride, dilation : int or pair
-        How far the kernel moves, and the distance between its taps, in pixels (height, width).
-    padding : int, pair, "same" or "valid"
-        Rows and columns of zeros on each side; ``"same"`` (stride 1 only) keeps the size.
-    groups : int
-        Split the channels into groups that do not see each other.
+    ``x`` is (N, C, H, W), or one image (C, H, W); ``weight`` is (O, C / groups, kernel_height,
+    kernel_width), ``bias`` (O,) or None. The kernel moves by ``stride`` pixels, ``dilation`` apart
+    are its taps, and ``padding`` rows and columns of zeros lie on each side: each a number, or a
+    pair for height and width. Padding may also be ``"valid"``, which is none, or ``"same"`` (stride
+    1 only), which keeps the size. Channels are split into ``groups`` that do not see each other.
 
-    Returns
-    -------
-    Tensor
-        (N, O, P, Q) with ``P = (H + 2 padding - dilation (kernel_height - 1) - 1) // stride + 1``.
+    The result is (N, O, P, Q) with ``P = (H + 2 padding - dilation (kernel_height - 1) - 1) //
+    stride + 1``. A ValueError names the shapes or arguments that do not fit.
 
-    Raises
-    ------
-    ValueError
-        If shapes or arguments do not fit; the message names them.
-
-    Examples
-    --------
     >>> image = Tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
     >>> conv2d(image, Tensor([[[[1.0, -1.0]]]]))
     Tensor([[[-1., -1.],
@@ -282,35 +264,15 @@ def conv_transpose2d(
 ) -> Tensor:
     """Spread each pixel through a kernel: conv2d turned round, its gradient by the input.
 
-    Parameters
-    ----------
-    x : Tensor
-        (N, C, H, W), or one image (C, H, W).
-    weight : Tensor
-        (C, O / groups, kernel_height, kernel_width).
-    bias, groups
-        As for :func:`conv2d`.
-    stride, dilation : int or pair
-        Distance between the kernel's places in the result, and between its taps, in pixels.
-    padding : int or pair
-        Rows and columns cut off each side of the result.
-    output_padding : int or pair
-        Rows and columns added at the end of the result. conv2d with a stride maps several sizes to
-        one: this says which is meant. Less than the stride or the dilation.
+    ``x``, ``bias``, ``groups`` and errors as for :func:`conv2d`; ``weight`` is (C, O / groups,
+    kernel_height, kernel_width). The kernel's places in the result are ``stride`` pixels apart, its
+    taps ``dilation``. ``padding`` rows and columns are cut off each side of the result.
+    ``output_padding`` are added at its end: conv2d with a stride maps several sizes to one, and
+    this says which is meant. It is less than the stride or the dilation.
 
-    Returns
-    -------
-    Tensor
-        (N, O, P, Q) with ``P = (H - 1) stride - 2 padding + dilation (kernel_height - 1)
-        + output_padding + 1``.
+    The result is (N, O, P, Q) with ``P = (H - 1) stride - 2 padding + dilation (kernel_height - 1)
+    + output_padding + 1``.
 
-    Raises
-    ------
-    ValueError
-        If shapes or arguments do not fit; the message names them.
-
-    Examples
-    --------
     >>> conv_transpose2d(Tensor([[[1.0, 2.0]]]), Tensor([[[[1.0, 1.0]]]]), stride=2)
     Tensor([[[1., 1., 2., 2.]]])
     """

@@ -9,6 +9,7 @@ from minigrad import functional
 from minigrad.backend import Device, pair, shown, whole_number
 from minigrad.engine import Tensor
 from minigrad.functional.convolution import (
+    Pair,
     check_named_padding,
     check_output_padding,
     least_transposed_size,
@@ -31,9 +32,9 @@ class _Convolution(Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int],
-        dilation: int | tuple[int, int],
+        kernel_size: Pair,
+        stride: Pair,
+        dilation: Pair,
         groups: int,
         padding_mode: str,
     ) -> None:
@@ -80,40 +81,14 @@ class _Convolution(Module):
 class Conv2d(_Convolution):
     """Slide a bank of kernels over images: :func:`minigrad.functional.conv2d` with learnt weights.
 
-    Parameters
-    ----------
-    in_channels, out_channels : int
-    kernel_size, stride : int or pair of int
-        Height and width.
-    padding : int, pair of int, ``"same"`` or ``"valid"``
-        Zeros added on each side; ``"same"`` (at stride 1) as many as keep the image's size.
-    dilation : int or pair of int
-        The distance between the kernel's taps.
-    groups : int
-        Channels are split into so many groups that do not see each other.
-    bias : bool
-        Whether to add a learnt bias to each output channel.
-    padding_mode : str
-        Only ``"zeros"``.
-    device : str or Device, optional
-    dtype : numpy dtype, optional
-        Of the parameters; float32 by default.
-    generator : numpy.random.Generator, optional
-        Where initial values are drawn, from U(-b, b) with
-        ``b = 1 / sqrt(in_channels / groups * kernel height * kernel width)``.
+    ``stride``, ``padding``, ``dilation`` and ``groups`` are those of that function; the only
+    ``padding_mode`` is ``"zeros"``. ``weight`` (out_channels, in_channels / groups, *kernel_size)
+    and, unless ``bias`` is False, ``bias`` (out_channels,) are drawn from U(-b, b) with
+    ``b = 1 / sqrt(in_channels / groups * kernel height * kernel width)``, by the ``generator`` if
+    one is given. ``device`` and ``dtype`` are those of the parameters, float32 by default. A
+    TypeError or ValueError says that an option is no whole number, out of its range, or does not
+    go with another.
 
-    Attributes
-    ----------
-    weight : Parameter (out_channels, in_channels / groups, kernel height, kernel width)
-    bias : Parameter (out_channels,) or None
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an option is no whole number, out of its range, or does not go with another.
-
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> layer = nn.Conv2d(1, 32, kernel_size=5)
     >>> layer
@@ -126,10 +101,10 @@ class Conv2d(_Convolution):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] | str = 0,
-        dilation: int | tuple[int, int] = 1,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair | str = 0,
+        dilation: Pair = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
@@ -160,26 +135,10 @@ class ConvTranspose2d(_Convolution):
     """The transpose of a convolution: what :class:`Conv2d` does to gradients, with learnt weights.
 
     With the same options it turns the sizes a ``Conv2d`` makes back into those it was given.
-    Parameters and errors are those of :class:`Conv2d`, with these exceptions.
+    Parameters and errors are those of :class:`Conv2d`, but that ``padding`` and ``output_padding``
+    are those of :func:`minigrad.functional.conv_transpose2d`, and ``weight`` is (in_channels,
+    out_channels / groups, *kernel_size), with ``out_channels`` in its bound b.
 
-    Parameters
-    ----------
-    padding : int or pair of int
-        Rows and columns cut off on each side of the result.
-    output_padding : int or pair of int
-        Rows and columns added at the end of the result, where a convolution of this stride makes
-        one size of several. Less than the stride or the dilation.
-    generator : numpy.random.Generator, optional
-        Where initial values are drawn, from U(-b, b) with
-        ``b = 1 / sqrt(out_channels / groups * kernel height * kernel width)``.
-
-    Attributes
-    ----------
-    weight : Parameter (in_channels, out_channels / groups, kernel height, kernel width)
-    bias : Parameter (out_channels,) or None
-
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> layer = nn.ConvTranspose2d(8, 32, kernel_size=4, stride=2)
     >>> layer
@@ -192,13 +151,13 @@ class ConvTranspose2d(_Convolution):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0,
-        output_padding: int | tuple[int, int] = 0,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        output_padding: Pair = 0,
         groups: int = 1,
         bias: bool = True,
-        dilation: int | tuple[int, int] = 1,
+        dilation: Pair = 1,
         padding_mode: str = "zeros",
         device: str | Device | None = None,
         dtype: Any = None,
@@ -223,16 +182,8 @@ class ConvTranspose2d(_Convolution):
         output_padding = self.output_padding
         if output_size is not None:
             output_padding = self._padding_for(input.shape[-2:], tuple(output_size)[-2:])
-        return functional.conv_transpose2d(
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            output_padding,
-            self.groups,
-            self.dilation,
-        )
+        options = self.stride, self.padding, output_padding, self.groups, self.dilation
+        return functional.conv_transpose2d(input, self.weight, self.bias, *options)
 
     def _padding_for(self, size: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, int]:
         options = self.kernel_size, self.stride, self.padding, self.dilation

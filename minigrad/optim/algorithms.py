@@ -20,28 +20,12 @@ class SGD(Optimizer):
         b <- momentum b + (1 - dampening) g         (b = g at the first step)
         p <- p - lr b                               (nesterov: p - lr (g + momentum b))
 
-    Parameters
-    ----------
-    params : iterable of Tensor, or of dicts
-        Those to improve: see :class:`Optimizer`, also for errors.
-    lr : float
-        The learning rate.
-    momentum : float
-        How much of the last steps' direction is kept.
-    dampening : float
-        How little of the new gradient enters it.
-    weight_decay : float
-        The factor of ``p^2 / 2`` added to the loss, for each element.
-    nesterov : bool
-        Look a step ahead; needs momentum, and no dampening.
+    ``params`` and errors are those of :class:`Optimizer`. ``weight_decay`` is the factor of
+    ``p^2 / 2`` added to the loss; ``nesterov`` needs momentum, and no dampening.
 
-    References
-    ----------
-    Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep
-    learning", 2013, section 2, with the learning rate outside the buffer.
+    Source: Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum
+    in deep learning", 2013, section 2, with the learning rate outside the buffer.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, optim
     >>> x = Tensor([1.0], requires_grad=True)
     >>> optimizer = optim.SGD([x], lr=0.5)
@@ -60,14 +44,8 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        options = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-        }
-        super().__init__(params, options)
+        options = {"lr": lr, "momentum": momentum, "dampening": dampening}
+        super().__init__(params, {**options, "weight_decay": weight_decay, "nesterov": nesterov})
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise ValueError or TypeError if an option is out of its range."""
@@ -108,25 +86,11 @@ class Adam(Optimizer):
 
     m and v start at 0 and so are too small at first, by exactly the factors m' and v' undo.
 
-    Parameters
-    ----------
-    params : iterable of Tensor, or of dicts
-        Those to improve: see :class:`Optimizer`, also for errors.
-    lr : float
-        The learning rate.
-    betas : pair of float
-        beta1 and beta2, in [0, 1).
-    eps : float
-        Keeps the division from blowing up.
-    weight_decay : float
-        The factor of ``p^2 / 2`` added to the loss, for each element.
+    ``params`` and errors are those of :class:`Optimizer`. ``betas`` are beta1 and beta2, in [0, 1);
+    ``weight_decay`` is the factor of ``p^2 / 2`` added to the loss.
 
-    References
-    ----------
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1.
+    Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, optim
     >>> x = Tensor([1.0, 1000.0], requires_grad=True)
     >>> optimizer = optim.Adam([x], lr=0.5)
@@ -168,18 +132,20 @@ class Adam(Optimizer):
         ``m' / (sqrt(v') + eps) = c m / (sqrt(v) + r eps)`` with ``r = sqrt(1 - beta2^t)`` and
         ``c = r / (1 - beta1^t)``.
         """
-        if type(values) is not HostArray and self._is_done(group, step, values, gradient, memory):
-            return
-        xp = array_module(values)
-        lr, decay = float(group["lr"]), float(group["weight_decay"])
+        lr, eps, decay = (float(group[name]) for name in ("lr", "eps", "weight_decay"))
         beta1, beta2 = map(float, group["betas"])
+        mean, mean_square = memory["exp_avg"], memory["exp_avg_sq"]
+        if type(values) is not HostArray:
+            numbers = [lr, beta1, beta2, eps, decay]
+            if gpu.adam(values, gradient, mean, mean_square, step, numbers, self.decoupled):
+                return  # a kernel has done it in one launch
+        xp = array_module(values)
         root = math.sqrt(1 - beta2**step)
         if decay:
             if self.decoupled:
                 values *= 1 - lr * decay
             else:
                 gradient = gradient + decay * values
-        mean, mean_square = memory["exp_avg"], memory["exp_avg_sq"]
         mean *= beta1
         work = (1 - beta1) * gradient  # one array for all results on the way: it stays in the cache
         mean += work
@@ -188,18 +154,10 @@ class Adam(Optimizer):
         work *= gradient
         mean_square += work
         xp.sqrt(mean_square, out=work)
-        work += root * float(group["eps"])
+        work += root * eps
         xp.divide(mean, work, out=work)
         work *= lr * root / (1 - beta1**step)
         values -= work
-
-    def _is_done(
-        self, group: Group, step: int, values: Array, gradient: Array, memory: dict[str, Array]
-    ) -> bool:
-        """Whether a kernel on the GPU has done the update, which it does in one launch."""
-        numbers = [group["lr"], *group["betas"], group["eps"], group["weight_decay"]]
-        arrays = values, gradient, memory["exp_avg"], memory["exp_avg_sq"]
-        return gpu.adam(*arrays, step, [float(number) for number in numbers], self.decoupled)
 
 
 class AdamW(Adam):
@@ -209,12 +167,8 @@ class AdamW(Adam):
     gradients hardly decay; here all decay alike. Parameters and errors are those of :class:`Adam`,
     but that ``weight_decay`` is the share of each parameter lost a step, as a multiple of ``lr``.
 
-    References
-    ----------
-    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
+    Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019, algorithm 2.
 
-    Examples
-    --------
     >>> from minigrad import Tensor, optim
     >>> x = Tensor([1.0], requires_grad=True)
     >>> optim.AdamW([x], lr=0.5, weight_decay=0.5).step([Tensor([0.0])])

@@ -177,7 +177,7 @@ def single_gradients(name: str, parameters: Sequence[Tensor], gradients: Any) ->
     for i, (parameter, gradient) in enumerate(zip(parameters, gradients)):
         array = gradient.data if isinstance(gradient, Tensor) else gradient
         if array is not None:
-            _require_fit(f"{name}: gradient {i}", array, parameter, parameter.data.shape)
+            require_fit(f"{name}: gradient {i}", array, parameter, parameter.data.shape)
         arrays.append(array)
     return arrays
 
@@ -187,21 +187,24 @@ def one_gradient(name: str, parameters: Sequence[Tensor], gradient: Any) -> Arra
     array = gradient.data if isinstance(gradient, Tensor) else gradient
     size = sum(parameter.size for parameter in parameters)
     for parameter in parameters:
-        _require_fit(f"{name}: the gradient of all parameters", array, parameter, (size,))
+        require_fit(f"{name}: the gradient of all parameters", array, parameter, (size,))
     return array
 
 
-def _require_fit(what: str, array: Any, parameter: Tensor, shape: tuple[int, ...]) -> None:
+def require_fit(
+    what: str, array: Any, parameter: Tensor, shape: tuple[int, ...], anywhere: bool = False
+) -> None:
+    """Raise unless an array has a shape, and a parameter's dtype and (not ``anywhere``) device."""
     data = parameter.data
     if type(array) is not HostArray or type(data) is not HostArray:
         if not is_array(array):
             raise TypeError(f"{what} must be an array or Tensor, got {type(array).__name__}")
-        if device_of(array) != parameter.device:
+        if not anywhere and device_of(array) != parameter.device:
             raise TypeError(f"{what} is on {device_of(array)}, the parameter on {parameter.device}")
     if array.shape != shape:
         raise ValueError(f"{what} has shape {array.shape}, expected {shape}")
     if array.dtype != data.dtype:
-        raise TypeError(f"{what} is {array.dtype}, the parameter {data.dtype}")
+        raise TypeError(f"{what} is {array.dtype}, expected {data.dtype}")
 
 
 def clip_grad_norm_(

@@ -11,9 +11,9 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from minigrad.backend import Array, device_of, is_array, shown, to_numpy, use_device, whole_number
+from minigrad.backend import Array, is_array, shown, to_numpy, use_device, whole_number
 from minigrad.engine import Tensor
-from minigrad.optim.flat import FlatParameters, one_gradient, single_gradients
+from minigrad.optim.flat import FlatParameters, one_gradient, require_fit, single_gradients
 
 Group = dict[str, Any]  # "params", and the options
 
@@ -29,35 +29,19 @@ class _Part(NamedTuple):
 class Optimizer:
     """Improves parameters, step by step, from their gradients.
 
-    A subclass sets ``memories`` and writes ``check_options`` and ``update``. Parameters with
-    options of their own come as dicts: ``[{"params": encoder, "lr": 1e-4}, {"params": decoder}]``.
+    ``params`` are leaves, as ``model.parameters()`` gives them, or dicts of leaves with options of
+    their own: ``[{"params": encoder, "lr": 1e-4}, {"params": decoder}]``. ``options`` hold for
+    those that do not say otherwise. A list of complete dicts is in ``param_groups``, where options
+    may be changed between steps. A TypeError or ValueError says that there is no parameter, one
+    comes twice or is no leaf, or an option is unknown or out of range.
+
+    A subclass sets ``memories`` and writes ``check_options`` and ``update``.
 
     The values move into one long array (see ``flat.py``), and each ``parameter.data`` becomes a
     view of it. So an array taken from ``parameter.data`` before the optimiser was made is no
     longer the parameter's. Assigning to ``parameter.data``, ``load_state_dict`` and
     ``module.to(...)`` stay possible at any time: the next step takes the new values over.
 
-    Parameters
-    ----------
-    params : iterable of Tensor, or of dicts
-        Leaves; ``model.parameters()``.
-    options : dict
-        What holds for groups that do not say otherwise.
-
-    Attributes
-    ----------
-    param_groups : list of dict
-        Each with ``"params"`` and the options, which may be changed between steps.
-
-    Raises
-    ------
-    TypeError
-        If something is no Tensor, or an option is unknown.
-    ValueError
-        If there is no parameter, one comes twice or is no leaf, or an option is out of range.
-
-    Examples
-    --------
     >>> from minigrad import Tensor, grad, optim
     >>> x = Tensor([4.0], requires_grad=True)
     >>> optimizer = optim.SGD([x], lr=0.25)
@@ -86,9 +70,7 @@ class Optimizer:
             raise TypeError(f"{self.name}: expected parameters or groups, not both")
         for entry in entries if are_groups[0] else [{"params": entries}]:
             self.param_groups.append(self._checked_group(entry))
-        self._parts: list[_Part] = []
-        for number in range(len(self.param_groups)):  # nothing moves before all is known to fit
-            self._parts += self._parts_of(number)
+        self._parts = self._all_parts()  # nothing moves before all is known to fit
 
     @property
     def name(self) -> str:
@@ -110,18 +92,10 @@ class Optimizer:
     def update(
         self, group: Group, step: int, values: Array, gradient: Array, memory: dict[str, Array]
     ) -> None:
-        """Write better ``values``, and the ``memory``, in place.
+        """Write better ``values`` (n,), and the ``memory``, in place; not the ``gradient`` (n,).
 
-        Parameters
-        ----------
-        group : dict
-            The options.
-        step : int
-            The number of this step, from 1.
-        values, gradient : array (n,)
-            ``gradient`` must not be written.
-        memory : dict of str to array (n,)
-            Zeros at step 1.
+        ``group`` holds the options. ``step`` is the number of this step, from 1. ``memory`` has an
+        array (n,) for each name in ``memories``: zeros at step 1.
         """
         raise NotImplementedError(f"{self.name}: update is not written")
 
@@ -145,22 +119,12 @@ class Optimizer:
     def step(self, gradients: Sequence[Any] | Tensor | Array | None = None) -> None:
         """Improve the parameters once. Does not wait for the device.
 
-        Parameters
-        ----------
-        gradients : sequence of (Tensor, array or None), or one array, optional
-            One gradient a parameter, in the order of :attr:`parameters`, as
-            :func:`minigrad.grad` returns them; or one array (total size,) with all of them, in
-            row-major order, end to end, which saves the copying. By default each ``grad``.
-            A parameter whose gradient is None is left as it is.
+        ``gradients`` are one a parameter, in the order of :attr:`parameters`, as
+        :func:`minigrad.grad` returns them; or one array (total size,) with all of them, in
+        row-major order, end to end, which saves the copying. By default each ``grad``. A parameter
+        whose gradient is None is left as it is. A TypeError or ValueError says which number, shape,
+        dtype or device is not the parameters'. Nothing was changed then.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If a gradient's shape, dtype or device is not its parameter's, or their number is not
-            that of the parameters. Nothing was changed then.
-
-        Examples
-        --------
         >>> from minigrad import Tensor, optim
         >>> x, y = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
         >>> optim.SGD([x, y], lr=1.0).step([Tensor([0.5]), None])
@@ -196,15 +160,10 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """A copy, on the host, of what is remembered and of the options: to go on from later.
 
-        Returns
-        -------
-        dict
-            ``"state"``: for each parameter that has taken a step, by its position, ``"step"`` and
-            the remembered arrays; ``"param_groups"``: the options, with positions for parameters.
-            Names and structure are PyTorch's.
+        ``"state"`` has, for each parameter that has taken a step, by its position, ``"step"`` and
+        the remembered arrays; ``"param_groups"`` the options, with positions for parameters. Names
+        and structure are PyTorch's.
 
-        Examples
-        --------
         >>> from minigrad import Tensor, optim
         >>> x = Tensor([1.0], requires_grad=True)
         >>> optimizer = optim.SGD([x], lr=0.1, momentum=0.5)
@@ -230,13 +189,8 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what ``state_dict`` saved of an optimiser of the same parameters.
 
-        Everything is checked first: if an error is raised, nothing was changed. Positions may be
-        strings and tuples lists, as they come back from JSON.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If groups, options, shapes or dtypes do not fit.
+        Positions may be strings and tuples lists, as they come back from JSON. A TypeError or
+        ValueError says which group, option, shape or dtype does not fit. Nothing was changed then.
         """
         self._gather()
         options, states = self._checked_state(f"{self.name}.load_state_dict", state_dict)
@@ -252,15 +206,17 @@ class Optimizer:
             lines += [f"    {key}: {value}" for key, value in options]
         return "\n".join([*lines, ")"])
 
+    def _all_parts(self) -> list[_Part]:
+        groups = range(len(self.param_groups))
+        return [part for number in groups for part in self._parts_of(number)]
+
     def _parts_of(self, number: int) -> list[_Part]:
         """A group's parameters, sorted by dtype and device, each kind moved into one array."""
+        parameters = self.parameters
         first = sum(len(group["params"]) for group in self.param_groups[:number])
         kinds: dict[Any, list[int]] = {}
-        parameters = self.parameters
-        for position in range(first, first + len(self.param_groups[number]["params"])):
-            parameter = parameters[position]
-            kind = (parameter.dtype, device_of(parameter.data))
-            kinds.setdefault(kind, []).append(position)
+        for position, parameter in enumerate(self.param_groups[number]["params"], first):
+            kinds.setdefault((parameter.dtype, parameter.device), []).append(position)
         return [
             _Part(number, positions, FlatParameters([parameters[p] for p in positions]))
             for positions in kinds.values()
@@ -272,9 +228,7 @@ class Optimizer:
         if all(are_gathered):
             return
         states = self._states()  # a dtype or device has changed: sort all parameters anew
-        self._parts = []
-        for number in range(len(self.param_groups)):
-            self._parts += self._parts_of(number)
+        self._parts = self._all_parts()
         self._set_states(states)
 
     def _states(self) -> dict[int, dict[str, Any]]:
@@ -381,12 +335,6 @@ def _checked_memories(
     arrays = {}
     for name in names:
         value = state[name]
-        array = value.data if isinstance(value, Tensor) else value
-        if not is_array(array):
-            raise TypeError(f"{what}: {name} must be an array, got {type(array).__name__}")
-        if array.shape != parameter.shape:
-            raise ValueError(f"{what}: {name} has shape {array.shape}, expected {parameter.shape}")
-        if array.dtype != parameter.dtype:
-            raise TypeError(f"{what}: {name} is {array.dtype}, expected {parameter.dtype}")
-        arrays[name] = array
+        arrays[name] = value.data if isinstance(value, Tensor) else value
+        require_fit(f"{what}: {name}", arrays[name], parameter, parameter.shape, anywhere=True)
     return {"step": step, **arrays}

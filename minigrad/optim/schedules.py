@@ -14,21 +14,9 @@ class Schedule:
     """Sets the learning rate of an optimiser's groups; call ``step`` after each epoch (or batch).
 
     A subclass names its options in ``options`` and writes ``next_rate``, from the last rate: so
-    several schedules of one optimiser multiply, as in PyTorch.
+    several schedules of one ``optimizer`` multiply, as in PyTorch. ``last_epoch`` is how often
+    ``step`` was called, ``base_lrs`` the rate of each group in the beginning.
 
-    Parameters
-    ----------
-    optimizer : Optimizer
-
-    Attributes
-    ----------
-    last_epoch : int
-        How often ``step`` was called.
-    base_lrs : list of float
-        The rate of each group in the beginning.
-
-    Examples
-    --------
     >>> from minigrad import nn, optim
     >>> class Halving(optim.schedules.Schedule):
     ...     def next_rate(self, rate, base):
@@ -75,10 +63,8 @@ class Schedule:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what ``state_dict`` saved; load the optimiser's as well.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If it was saved by another schedule or for other groups. Nothing was changed then.
+        A TypeError or ValueError says that it was saved by another schedule or for other groups.
+        Nothing was changed then.
         """
         name = f"{type(self).__name__}.load_state_dict"
         expected = {*self.options, "last_epoch", "base_lrs"}

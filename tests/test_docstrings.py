@@ -96,7 +96,8 @@ def missing(thing):
     given = found.get("Parameters", "") + found.get("Attributes", "")
     if inspect.isfunction(thing) and len(names) <= 1:
         return lacks  # a sentence says what the one argument is; the example shows it
-    if thing.__module__.startswith(("minigrad.functional.", "minigrad.nn.", "minigrad.optim.")):
+    floors = ("functional", "nn", "optim", "gradcheck")
+    if thing.__module__.startswith(tuple(f"minigrad.{floor}." for floor in floors)):
         # PyTorch's names: a sentence says what an argument is as well as a section does.
         said = names if inspect.isclass(thing) else names[1:]
         if not shares(docstring, "parameters"):

@@ -47,38 +47,18 @@ def gradcheck(
     along random directions; its dtype, shape and device; that a second backward gives the same
     bits; and that neither f nor backward changes the inputs or the cotangent.
 
-    Parameters
-    ----------
-    f : callable
-        Takes the inputs, returns a Tensor or several. Must be differentiable at the inputs: see
-        :func:`away_from` and :func:`distinct` for how to keep away from kinks.
-    inputs : Tensor or sequence of Tensor
-        At least one must require gradients, and those that do must be float64. Their memory
-        layout is kept for the gradients under test.
-    step : float
-        The h of the difference, times the size of the input where that is above 1.
-    atol, rtol : float
-        Passes if ``|gradient - difference| <= atol + rtol * |difference|``.
-    seed : int
-        Fixes the cotangent and the directions.
-    max_elements : int
-        Inputs with more elements are checked along ``directions`` random directions instead; if
-        one fails, bisection finds the element to name.
-    directions : int
-    raise_exception : bool
-        Raise on failure, or return ``False``.
+    ``f`` takes the ``inputs`` and returns a Tensor or several. It must be differentiable there: see
+    :func:`away_from` and :func:`distinct` for how to keep away from kinks. Inputs that require
+    gradients are float64; their memory layout is kept for the gradients under test. The difference
+    has the ``step`` h, times the size of the input where that is above 1, and passes if
+    ``|gradient - difference| <= atol + rtol * |difference|``. Inputs of more than ``max_elements``
+    are checked along so many random ``directions``; if one fails, bisection finds the element to
+    name. ``seed`` fixes these and the cotangent.
 
-    Raises
-    ------
-    GradcheckError
-        Naming the input, the index of the worst element, the gradient and the difference.
-    TypeError
-        If an input is no Tensor, or requires gradients and is not float64.
-    ValueError
-        If no input requires gradients.
+    A :class:`GradcheckError` names the input, the index of the worst element, the gradient and the
+    difference; without ``raise_exception`` the result is False. A TypeError or ValueError says that
+    an input is no Tensor or not float64, or that none requires gradients.
 
-    Examples
-    --------
     >>> x = Tensor(numpy.array([0.5, 2.0]), requires_grad=True)
     >>> gradcheck(lambda x: x * x, x)
     True
@@ -146,24 +126,12 @@ def adjoint_check(
     exactly: there is no step size, so this holds to rounding, in float32 too. With conv2d this is
     ``<conv2d(x, w), y> = <x, conv_transpose2d(y, w)> = <w, weight_grad(x, y)>``.
 
-    Errors are those of :func:`gradcheck`; a GradcheckError gives both inner products.
+    ``f`` takes the ``inputs``, of float32 or float64, and returns a Tensor. It is linear in each
+    input that requires gradients while the others are held (so no constant term). ``rtol`` is the
+    allowed error, in units of the product of the norms; 64 rounding units by default. ``seed``
+    fixes v and d. ``raise_exception`` and errors are as for :func:`gradcheck`; a GradcheckError
+    gives both inner products.
 
-    Parameters
-    ----------
-    f : callable
-        Takes the inputs, returns a Tensor; linear in each input that requires gradients while
-        the others are held (so no constant term).
-    inputs : Tensor or sequence of Tensor
-        float32 or float64.
-    rtol : float, optional
-        Allowed error, in units of the product of the norms; 64 rounding units by default.
-    seed : int
-        Fixes v and d.
-    raise_exception : bool
-        Raise on failure, or return ``False``.
-
-    Examples
-    --------
     >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
     >>> adjoint_check(lambda x: 3 * x, x)
     True
@@ -460,17 +428,9 @@ def away_from(
 ) -> HostArray:
     """Move values that are close to a kink out to ``margin`` from it; returns a new array.
 
-    Parameters
-    ----------
-    values : numpy.ndarray
-    points : sequence of float
-        Where the kinks are: 0 for relu and abs, both ends for clamp. At least twice ``margin``
-        apart.
-    margin : float
-        The distance to keep; far above the step of the difference.
+    The kinks are at ``points``: 0 for relu and abs, both ends for clamp. They are at least twice
+    ``margin`` apart, which is far above the step of the difference.
 
-    Examples
-    --------
     >>> away_from(numpy.array([-2.0, -0.01, 0.0, 0.5]))
     array([-2. , -0.1,  0.1,  0.5])
     """
@@ -482,15 +442,8 @@ def away_from(
 
 
 def distinct(shape: int | tuple[int, ...], seed: int = 0) -> HostArray:
-    """Values in [-1, 1] in random order, evenly apart, in float64: no two are near a tie.
+    """Values in [-1, 1] in an order that ``seed`` fixes, evenly apart: no two are near a tie.
 
-    Parameters
-    ----------
-    shape : int or tuple of int
-    seed : int
-
-    Examples
-    --------
     >>> sorted(distinct(3).tolist())
     [-1.0, 0.0, 1.0]
     """

@@ -94,26 +94,12 @@ class Drawing:
         return "\n".join([*lines, "}"])
 
     def figure(self, width: float = 12.0, height: float = 6.75) -> Figure:
-        """The graph as a picture, drawn by matplotlib.
+        """The graph as a picture, drawn by matplotlib; unknown to pyplot.
 
-        Parameters
-        ----------
-        width, height : float
-            The page it is arranged for, in inches: a slide. The picture is cut where it needs less,
-            and grows beyond where letters would be smaller than 7 points.
+        It is arranged for a page of ``width`` by ``height`` inches: a slide. It is cut where it
+        needs less, and grows beyond where letters would be smaller than 7 points. A ValueError says
+        that there are more than 500 boxes: fold them, or use the DOT text.
 
-        Returns
-        -------
-        matplotlib.figure.Figure
-            Unknown to pyplot: ``savefig`` writes it, a notebook shows it.
-
-        Raises
-        ------
-        ValueError
-            If there are more than 500 boxes: fold them, or use the DOT text.
-
-        Examples
-        --------
         >>> x = Tensor(2.0, requires_grad=True)
         >>> figure = draw(x.exp()).figure()
         >>> float(figure.get_figwidth()) <= 12

@@ -32,34 +32,19 @@ _ROOT = Path(__file__).parents[2]  # the folder that holds minigrad/
 
 
 class BackwardStep(NamedTuple):
-    """One operation undone.
+    """One operation undone, and the gradients that arrived and left.
 
-    Attributes
-    ----------
-    number : int
-        Which operation of the forward pass this was, from 1; backward counts down.
-    operation : Operation
-        It lets go of its inputs when the next step is asked for, unless the graph is retained.
-    gradient : Tensor
-        The gradient that arrived: all of it, summed over the ways it came.
-    input_gradients : tuple of (Tensor or None)
-        The gradients that left, one an input, broadcasting undone.
-    destinations : tuple of str
-        Where each went: to a leaf, by its name, or to an earlier operation, by name and number.
-
-    Examples
-    --------
     >>> x = Tensor([3.0, 4.0], requires_grad=True)
     >>> steps = list(trace_backward((x * x).sum()))
     >>> steps[1].name, steps[1].norm, steps[1].input_norms, steps[1].destinations
     ('mul', 1.4142135623730951, (5.0, 5.0), ('leaf', 'leaf'))
     """
 
-    number: int
-    operation: Operation
-    gradient: Tensor
-    input_gradients: tuple[Tensor | None, ...]
-    destinations: tuple[str, ...]
+    number: int  # which operation of the forward pass this was, from 1; backward counts down
+    operation: Operation  # unless the graph is retained, the next step has it forget its inputs
+    gradient: Tensor  # that arrived, summed over the ways it came
+    input_gradients: tuple[Tensor | None, ...]  # that left, one an input, broadcasting undone
+    destinations: tuple[str, ...]  # where each went: a leaf by name, an operation also by number
 
     @property
     def name(self) -> str:

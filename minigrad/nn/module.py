@@ -36,14 +36,8 @@ class Module:
 
     Nothing is registered anywhere: parameters and children *are* the attributes, in the order
     they were first assigned. (Those inside a plain list are not found; use :class:`Sequential`.)
+    ``training`` is set for the whole tree by ``train`` and ``eval``.
 
-    Attributes
-    ----------
-    training : bool
-        Set for the whole tree by ``train`` and ``eval``.
-
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> class Line(nn.Module):
     ...     def __init__(self):
@@ -191,24 +185,11 @@ class Module:
     ) -> IncompatibleKeys:
         """Take over parameters saved by ``state_dict``, here or in PyTorch.
 
-        Everything is checked first: if an error is raised, nothing was changed.
+        Values are NumPy or CuPy arrays, Tensors, or PyTorch's tensors, on any device; the
+        parameters stay where they are. If ``strict``, a ValueError names what is missing or
+        unexpected; if not, the result does. Shapes and dtypes must fit in any case: a ValueError
+        names another shape, a TypeError another dtype. Nothing was changed then.
 
-        Parameters
-        ----------
-        state_dict : mapping of str to array
-            NumPy or CuPy arrays, Tensors, or PyTorch's tensors, on any device; the parameters
-            stay where they are.
-        strict : bool
-            Raise a ValueError if a name is missing or unexpected. Shapes and dtypes must fit in
-            any case: a ValueError names another shape, a TypeError another dtype.
-
-        Returns
-        -------
-        IncompatibleKeys
-            The ``missing_keys`` and ``unexpected_keys``: both empty if ``strict``.
-
-        Examples
-        --------
         >>> from minigrad import nn
         >>> saved, fresh = nn.Linear(3, 2), nn.Linear(3, 2)
         >>> fresh.load_state_dict(saved.state_dict())
@@ -279,20 +260,9 @@ class Module:
 class Sequential(Module):
     """Pass the input through one module after the other.
 
-    Parameters
-    ----------
-    *modules : Module
-        Named "0", "1", ...; or one dict of names to modules.
+    The ``modules`` are named "0", "1", ...; or one dict gives names and modules. A TypeError says
+    that something is no module, a ValueError that a name has a dot or is taken.
 
-    Raises
-    ------
-    TypeError
-        If something is no module.
-    ValueError
-        If a name has a dot or is taken.
-
-    Examples
-    --------
     >>> from minigrad import nn
     >>> model = nn.Sequential(nn.Linear(784, 32), nn.ReLU())
     >>> model.append(nn.Linear(32, 784))
@@ -379,12 +349,6 @@ def each_once(pairs: Iterable[tuple[str, Named]]) -> Iterator[tuple[str, Named]]
 class IncompatibleKeys(NamedTuple):
     """The names a state dict lacks, and those it has too many: what ``load_state_dict`` gives.
 
-    Attributes
-    ----------
-    missing_keys, unexpected_keys : list of str
-
-    Examples
-    --------
     >>> IncompatibleKeys(["bias"], [])
     IncompatibleKeys(missing_keys=['bias'], unexpected_keys=[])
     """
@@ -405,9 +369,9 @@ def checked_values(
     module: str, parameters: Mapping[str, Parameter], state_dict: Mapping[str, Any], strict: bool
 ) -> tuple[dict[str, HostArray], IncompatibleKeys]:
     """The arrays to write into the parameters, all known to fit; an error lists what does not."""
+    module = f"{module}.load_state_dict"
     if not isinstance(state_dict, Mapping):
-        kind = type(state_dict).__name__
-        raise TypeError(f"{module}.load_state_dict: expected a mapping, got {kind}")
+        raise TypeError(f"{module}: expected a mapping, got {type(state_dict).__name__}")
     missing = [name for name in parameters if name not in state_dict]
     unexpected = [name for name in state_dict if name not in parameters]
     problems = []
@@ -437,7 +401,7 @@ def checked_values(
     if problems:
         error_type = TypeError if type_problems == len(problems) else ValueError
         more = f"; and {len(problems) - 20} more" if len(problems) > 20 else ""
-        raise error_type(f"{module}.load_state_dict: " + "; ".join(problems[:20]) + more)
+        raise error_type(f"{module}: " + "; ".join(problems[:20]) + more)
     return values, IncompatibleKeys(missing, unexpected)
 
 

@@ -22,19 +22,9 @@ class Parameter(Tensor):
     """A tensor that belongs to a module and is to be learnt.
 
     Assigned to an attribute of a :class:`Module`, it is found by ``parameters()`` and saved by
-    ``state_dict()``; a plain :class:`Tensor` there is a constant.
+    ``state_dict()``; a plain :class:`Tensor` there is a constant. ``data``, ``dtype`` and
+    ``device`` are as for a Tensor. With ``requires_grad`` False it is saved but held fixed.
 
-    Parameters
-    ----------
-    data : array, Tensor, number or nested list
-        Arrays are shared, not copied.
-    requires_grad : bool
-        ``False`` for a parameter that is saved but held fixed.
-    dtype : numpy dtype, optional
-    device : str or Device, optional
-
-    Examples
-    --------
     >>> Parameter([1.0, 2.0])
     Parameter containing:
     Tensor([1., 2.], requires_grad=True)

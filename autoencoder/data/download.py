@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import http.client
 import io
@@ -26,8 +25,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
-from email.message import Message
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -85,7 +83,9 @@ def transfer(url: str, part: str, limits: Limits, context: ssl.SSLContext | None
     `context` says which certificates to trust; by default the system's.
     """
     _require_https(url)
-    with _open_part(part) as file:
+    with _writes(part):
+        file = open_regular(part, os.O_RDWR | os.O_CREAT)  # never cuts what is there
+    with file:
         start = file.seek(0, os.SEEK_END)
         # "identity": the digest is of the file, not of some compression on the way.
         headers = {"User-Agent": "minigrad", "Accept-Encoding": "identity"}
@@ -117,15 +117,13 @@ def _receive(
 ) -> None:
     if "html" in response.headers.get("Content-Type", "").lower():
         raise RefusedError("the server sends a web page instead of the file")
-    if not (response.status == 206 and _range_start(response) == start):
-        if response.status == 206:
-            file.truncate(0)
-            raise OSError("the server sends another range than asked for")
-        start = 0
+    if response.status != 206:  # the whole file, whatever was asked for
+        start = file.truncate(0)
+    elif not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
         file.truncate(0)
+        raise OSError("the server sends another range than asked for")
     file.seek(start)
-    length = response.length
-    total = None if length is None else start + length
+    total = None if response.length is None else start + response.length
     if total is not None and total > limits.max_bytes:
         raise RefusedError(f"{total} bytes are announced, more than the limit {limits.max_bytes}")
 
@@ -142,19 +140,24 @@ def _receive(
             if done + len(chunk) > limits.max_bytes:
                 file.truncate(0)
                 raise RefusedError(f"more than the limit of {limits.max_bytes} bytes arrives")
-            try:
+            with _writes(file.name):
                 file.write(chunk)
-            except OSError as error:
-                raise WriteError(error.errno, error.strerror, file.name) from error
             done += len(chunk)
             bar.update(len(chunk))
     if total is not None and done < total:
         raise ConnectionError(f"the connection ends after {done} of {total} bytes")
-    try:
+    with _writes(file.name):
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _writes(path: str) -> Iterator[None]:
+    """What the system answers in the block is about a file here, and not about the server."""
+    try:
+        yield
     except OSError as error:
-        raise WriteError(error.errno, error.strerror, file.name) from error
+        raise WriteError(error.errno, error.strerror or str(error), path) from error
 
 
 class _Watch:
@@ -196,25 +199,15 @@ class _Watch:
             self.most -= self.received
             self.start, self.received = time.monotonic(), 0
 
-    def connect(
-        self, address: tuple[str, int], _timeout: object, _source: object = None
-    ) -> socket.socket:
-        """Connect to the first of a name's addresses that answers, within the time left.
-
-        The handshake that follows has what is left then, as a whole.
-        """
-        problem: OSError = OSError(f"{address[0]} has no address")
-        for family, kind, protocol, _, found in socket.getaddrinfo(*address, 0, socket.SOCK_STREAM):
-            connection = socket.socket(family, kind, protocol)
-            try:
-                connection.settimeout(self.seconds())
-                connection.connect(found)
-                connection.settimeout(self.seconds())
-                return connection
-            except OSError as error:
-                connection.close()
-                problem = error
-        raise problem
+    def connect(self, address: tuple[str, int], *_: object) -> socket.socket:
+        """Connect to a name; the handshake that follows has the time that is left then."""
+        connection = socket.create_connection(address, self.seconds())
+        try:
+            connection.settimeout(self.seconds())
+        except TimeoutError:  # the name's first addresses may have taken all of it
+            connection.close()
+            raise
+        return connection
 
 
 class _Watched(urllib.request.HTTPSHandler):
@@ -228,27 +221,25 @@ class _Watched(urllib.request.HTTPSHandler):
         return self.do_open(self._connection, req, context=self.trusted)
 
     def _connection(self, host: str, **options: Any) -> http.client.HTTPSConnection:
-        connection = http.client.HTTPSConnection(host, **options)
-        connection._create_connection = self.watch.connect  # type: ignore[attr-defined]
-        connection.response_class = functools.partial(  # type: ignore[assignment]
-            _WatchedResponse, self.watch
-        )
+        connection: Any = http.client.HTTPSConnection(host, **options)
+        connection._create_connection = self.watch.connect
+        connection.response_class = self._response
         return connection
 
-
-class _WatchedResponse(http.client.HTTPResponse):
-    """An answer, a proxy's too, whose every byte is watched: a line may come one by one."""
-
-    def __init__(self, watch: _Watch, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        super().__init__(sock, *arguments, **options)
-        self.fp.close()
-        self.fp = io.BufferedReader(_WatchedBytes(watch, sock))
+    def _response(self, sock: Any, **options: Any) -> http.client.HTTPResponse:
+        watched: Any = _WatchedBytes(self.watch, sock)
+        return http.client.HTTPResponse(watched, **options)
 
 
 class _WatchedBytes(io.RawIOBase):
+    """A socket as an answer reads it, a proxy's too, every byte watched: a line may trickle."""
+
     def __init__(self, watch: _Watch, sock: socket.socket) -> None:
         self.watch, self.sock = watch, sock
         self.raw = sock.makefile("rb", buffering=0)  # keeps the socket open until it is closed
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
@@ -265,38 +256,14 @@ class _WatchedBytes(io.RawIOBase):
 
 
 class _HttpsOnlyRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: Message,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        _require_https(newurl)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+    def redirect_request(self, *arguments: Any) -> urllib.request.Request | None:
+        _require_https(arguments[-1])
+        return super().redirect_request(*arguments)
 
 
 def _require_https(url: str) -> None:
     if urllib.parse.urlsplit(url).scheme != "https":
         raise RefusedError(f"{shown(url)} is not an HTTPS address")
-
-
-def _range_start(response: Any) -> int | None:
-    """First byte of a partial answer: "bytes 100-199/200" gives 100."""
-    with contextlib.suppress(ValueError):
-        unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
-        return int(rest.partition("-")[0]) if unit == "bytes" else None
-    return None
-
-
-def _open_part(part: str) -> IO[bytes]:
-    """Open for reading and writing what is there; create, but never cut, the file."""
-    try:
-        return open_regular(part, os.O_RDWR | os.O_CREAT)
-    except OSError as error:
-        raise WriteError(error.errno, error.strerror, part) from error
 
 
 class DownloadError(OSError):
@@ -356,16 +323,13 @@ def fetch(
         return folder
     if offline:
         raise DownloadError(_by_hand(source, folder, ["offline mode (MINIGRAD_OFFLINE)"]))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with file_lock(folder / ".lock", limits.lock_timeout):
-            # Another process may have finished while this one waited.
-            for file in _missing(folder, source):
-                _fetch_file(source, file, folder, mirrors, limits, context)
-    except (DownloadError, WriteError):
-        raise
-    except OSError as error:
-        raise WriteError(error.errno, error.strerror or str(error), str(folder)) from error
+    with contextlib.ExitStack() as lock:
+        with _writes(str(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(file_lock(folder / ".lock", limits.lock_timeout))
+        # Another process may have finished while this one waited.
+        for file in _missing(folder, source):
+            _fetch_file(source, file, folder, mirrors, limits, context)
     return folder
 
 
@@ -410,9 +374,10 @@ def _fetch_file(
                 if isinstance(error, RefusedError):
                     break
             else:
-                os.replace(part, folder / f"{file}.gz")
-                for leftover in folder.glob(f".{file}.gz.*.part"):
-                    leftover.unlink(missing_ok=True)
+                with _writes(str(folder)):
+                    os.replace(part, folder / f"{file}.gz")
+                    for leftover in folder.glob(f".{file}.gz.*.part"):
+                        leftover.unlink(missing_ok=True)
                 return
         reasons.append(f"{url}: {problem}")
     raise DownloadError(_by_hand(source, folder, reasons or ["no mirror is known"]))

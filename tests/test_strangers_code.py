@@ -4,7 +4,11 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-BENCHMARKS = {"benchmark.py", "compare_features.py"}  # they start other frameworks' processes
+BENCHMARKS = {
+    "benchmark.py",
+    "compare_features.py",
+    "same_job.py",
+}  # they start other frameworks' processes
 SOURCES = sorted(
     [path for package in ("minigrad", "autoencoder") for path in (ROOT / package).rglob("*.py")]
     + [path for path in (ROOT / "demos").glob("*.py") if path.name not in BENCHMARKS]

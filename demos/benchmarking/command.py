@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
         "tolerance": TOLERANCE,
         "gradient_tolerance": GRADIENT_TOLERANCE,
     }
-    machine = _machine(peers)
+    machine = describe_machine(peers)
     _introduce(machine, threads)
     summaries = []
     try:
@@ -112,7 +112,7 @@ def _measure_ranks(parser: Parser, options: argparse.Namespace) -> int:
     """Several ranks beside as many processes: programs of their own, and no other library."""
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
-    machine = _machine([])
+    machine = describe_machine([])
     _introduce(machine, 1)
     try:
         measured = ranks.measure(rounds, seconds, options.quick)
@@ -149,7 +149,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _machine(peers: Sequence[Peer]) -> dict[str, Any]:
+def describe_machine(peers: Sequence[Peer]) -> dict[str, Any]:
     """Processor, cores, and versions of everything that takes part."""
     versions = {"minigrad": __version__, "numpy": numpy.__version__}
     for peer in peers:

@@ -407,12 +407,12 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("what", OUTSIDE)
 def test_what_comes_from_outside_is_not_printed_whole(what):
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises((TypeError, ValueError, RuntimeError, OSError)) as caught:
         OUTSIDE[what]()
     assert len(str(caught.value)) < 5_000
     assert "Exceeds the limit" not in str(caught.value)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(

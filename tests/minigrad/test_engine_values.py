@@ -49,9 +49,9 @@ FROM_NUMPY = {
 @pytest.mark.parametrize("name", FROM_NUMPY)
 def test_numpys_functions_take_a_tensors_values_at_once(name):
     values = numpy.random.default_rng(0).random((200, 28, 28), dtype="float32")
-    call, start = FROM_NUMPY[name], time.perf_counter()
+    call, start = FROM_NUMPY[name], time.process_time()
     found = call(Tensor(values))
-    assert time.perf_counter() - start < 1  # element by element these would take a minute
+    assert time.process_time() - start < 5  # element by element these would take a minute
     expected = call(values)
     assert not isinstance(found, Tensor)
     assert found.dtype == expected.dtype

@@ -237,7 +237,7 @@ def test_no_shard_is_empty_and_together_they_are_the_batch(problem):
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a choice of cores")
 @pytest.mark.parametrize("wanted", [1, 2])
 def test_there_are_as_many_workers_as_the_process_may_use_cores(wanted):
-    """As under ``taskset``; what each shard leaves says which threads there were."""
+    """As under ``taskset``; each shard waits until so many threads have come, or a little."""
     allowed = sorted(os.sched_getaffinity(0))[:wanted]
     if len(allowed) < wanted:
         pytest.skip("needs two cores")
@@ -248,10 +248,12 @@ def test_there_are_as_many_workers_as_the_process_may_use_cores(wanted):
         "from minigrad.parallel import map_shards, shard_gradients\n"
         "w, x = Tensor([2.0], requires_grad=True), numpy.ones((40, 1), 'float32')\n"
         "def seen(call):\n"
-        "    threads = set()\n"
+        "    threads, end = set(), time.monotonic() + 30\n"
         "    def function(x):\n"
         "        threads.add(threading.get_ident())\n"
-        "        time.sleep(0.01)\n"
+        "        time.sleep(0.005)\n"
+        "        while len(threads) < len(sys.argv) - 1 and time.monotonic() < end:\n"
+        "            time.sleep(0.005)\n"
         "        return w * x if call is map_shards else (w * x).mean()\n"
         "    call(function, *([[w]] if call is shard_gradients else []), [x], shard_size=1)\n"
         "    return len(threads)\n"

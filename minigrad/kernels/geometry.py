@@ -15,6 +15,8 @@ from minigrad.backend import array_module
 Array = Any  # a numpy.ndarray or a cupy.ndarray
 Pair = tuple[int, int]
 
+LEAST = dict(input_size=0, kernel_size=1, output_size=0, stride=1, padding=0, dilation=1)
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -60,14 +62,7 @@ class Geometry:
     groups: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("input_size", 0),
-            ("kernel_size", 1),
-            ("output_size", 0),
-            ("stride", 1),
-            ("padding", 0),
-            ("dilation", 1),
-        ):
+        for name, least in LEAST.items():
             pair = getattr(self, name)
             whole = isinstance(pair, tuple) and [type(n) for n in pair] == [int, int]
             if not whole or min(pair) < least:

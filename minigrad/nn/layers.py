@@ -11,6 +11,7 @@ import numpy
 from minigrad import functional
 from minigrad.backend import Device, require_number, shown, whole_number, whole_numbers
 from minigrad.engine import Tensor
+from minigrad.functional.convolution import Pair
 from minigrad.functional.pool import Windows, resizing
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, fan_in_uniform, parameter_dtype
@@ -189,10 +190,10 @@ class MaxPool2d(Module):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        dilation: Pair = 1,
         *,
         ceil_mode: bool = False,
     ) -> None:
@@ -205,14 +206,8 @@ class MaxPool2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W), or one image without N, to (N, C, P, Q)."""
-        return functional.max_pool2d(
-            input,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            ceil_mode=self.ceil_mode,
-        )
+        windows = self.kernel_size, self.stride, self.padding, self.dilation
+        return functional.max_pool2d(input, *windows, self.ceil_mode)
 
     def extra_repr(self) -> str:
         return (
@@ -235,7 +230,7 @@ class Upsample(Module):
 
     def __init__(
         self,
-        size: int | tuple[int, int] | None = None,
+        size: Pair | None = None,
         scale_factor: float | tuple[float, float] | None = None,
         mode: str = "nearest",
         *,
@@ -252,13 +247,9 @@ class Upsample(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, P, Q)."""
-        return functional.interpolate(
-            input,
-            self.size,
-            self.scale_factor,
-            self.mode,
-            recompute_scale_factor=self.recompute_scale_factor,
-        )
+        options = self.size, self.scale_factor, self.mode
+        recompute = self.recompute_scale_factor
+        return functional.interpolate(input, *options, recompute_scale_factor=recompute)
 
     def extra_repr(self) -> str:
         if self.scale_factor is not None:

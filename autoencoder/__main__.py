@@ -16,7 +16,9 @@ def main() -> int:
     """Run the command that is named first; without one, say what there is."""
     if len(sys.argv) > 1 and sys.argv[1] in COMMANDS:
         return start(f"autoencoder.commands.{sys.argv.pop(1)}")
-    lines = [f"  python -m autoencoder {name} --help    {what}" for name, what in COMMANDS.items()]
+    lines = [
+        f"  python -m autoencoder {name:<7} --help    {what}" for name, what in COMMANDS.items()
+    ]
     text = "\n".join(["Autoencoders on minigrad. To use what was trained:", *lines])
     text += (
         "\nTo train, and for the lecture: python demos/lecture.py and other demos of a clone;"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import minigrad
+from minigrad.backend import cuda
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,3 +37,16 @@ def test_the_version_is_the_same_wherever_it_is_said():
     assert re.search(r"^version: (.*)$", citation, re.MULTILINE)[1] == minigrad.__version__
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"\n## {minigrad.__version__}\n" in changes
+
+
+def test_what_messages_say_to_install_is_what_the_extras_are():
+    """A wheel's user has no clone to install an extra from, and both names on PyPI are others'."""
+    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for extra in ("cuda12", "cuda13"):
+        (requirement,) = re.findall(rf'^{extra} = \["(.*?)"\]', declared, re.MULTILINE)
+        assert f"pip install '{requirement}'" in cuda.EXTRAS
+    for folder in ("minigrad", "autoencoder"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert not re.search(
+                r"pip install (-e|'?minigrad|'?autoencoder)", path.read_text("utf-8")
+            )

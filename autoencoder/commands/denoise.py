@@ -10,7 +10,12 @@ import numpy
 from PIL import Image
 
 from autoencoder.classifier import Classifier
-from autoencoder.commands.model import add_model_option, refuse_or_raise, trained_model
+from autoencoder.commands.model import (
+    add_model_option,
+    program_name,
+    refuse_or_raise,
+    trained_model,
+)
 from autoencoder.data.arrays import DataError
 from autoencoder.data.image_files import find_images, read_image, resize
 from autoencoder.inference import denoise
@@ -36,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 1 if a file cannot be written, 2 for anything wrong with what was asked.
     """
-    parser = Parser(prog="denoise.py", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog=program_name("denoise"), description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("images", metavar="IMAGE", nargs="+", type=folder, help="a picture, or a folder of them")
     add_model_option(parser, "--model", "train_denoiser")

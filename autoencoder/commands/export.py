@@ -10,7 +10,12 @@ from typing import Any
 import numpy
 
 from autoencoder.classifier import Classifier
-from autoencoder.commands.model import add_model_option, refuse_or_raise, trained_model
+from autoencoder.commands.model import (
+    add_model_option,
+    program_name,
+    refuse_or_raise,
+    trained_model,
+)
 from autoencoder.lecture.command_line import OptionError, Parser, folder
 from autoencoder.lecture.terminal import command
 from autoencoder.models import AutoEncoder, Denoiser
@@ -36,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 1 if a file cannot be written, 2 for anything wrong with what was asked.
     """
-    parser = Parser(prog="export.py", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog=program_name("export"), description=__doc__, allow_abbrev=False)
     add_model_option(parser, "run", "train_denoiser")
     parser.add_argument("--to", choices=("torch", "onnx"), required=True)
     out = {"metavar": "FOLDER", "type": folder, "default": "exported"}
@@ -180,7 +185,7 @@ def onnx_model(model: nn.Module) -> bytes:
         import onnx
         from onnx import helper, numpy_helper
     except ImportError:
-        raise OptionError("ONNX needs the package onnx: pip install -e '.[onnx]'") from None
+        raise OptionError("ONNX needs the package onnx: pip install onnx") from None
     names = {id(layer): name for name, layer in model.named_modules()}
     nodes, weights, value = [], [], "x"
     steps = _steps(model)

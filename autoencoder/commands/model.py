@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from autoencoder.data.arrays import DataError
 from autoencoder.lecture.command_line import OptionError, Parser, folder, one_line
@@ -12,7 +13,13 @@ from autoencoder.storage.files import WriteError
 from autoencoder.training import load_model
 from minigrad import nn
 
-__all__ = ["add_model_option", "refuse_or_raise", "trained_model"]
+__all__ = ["add_model_option", "program_name", "refuse_or_raise", "trained_model"]
+
+
+def program_name(command: str) -> str:
+    """What was typed to run a command: a file of ``demos/``, or this package and the command."""
+    typed = Path(sys.argv[0]).name
+    return f"python -m autoencoder {command}" if typed == "__main__.py" else f"{command}.py"
 
 
 def add_model_option(parser: Parser, name: str, demo: str) -> None:

@@ -17,7 +17,10 @@ MEMORY_IS_FULL = (
     "CUSOLVER_STATUS_ALLOC_FAILED",
 )
 LIBRARY_WORKSPACE = 256 << 20  # bytes: more than cuBLAS and cuSOLVER ask for to begin with
-EXTRAS = "pip install -e '.[cuda13]' (CUDA 13) or pip install -e '.[cuda12]' (CUDA 12)"
+# What the extras cuda13 and cuda12 stand for: it works without a clone too.
+EXTRAS = (
+    "pip install 'cupy-cuda13x[ctk]>=14' (CUDA 13) or pip install 'cupy-cuda12x[ctk]>=14' (CUDA 12)"
+)
 
 
 def import_cupy() -> ModuleType:

@@ -457,7 +457,7 @@ def find_ranks() -> Communicator:
         elif any(os.environ.get(name, "1") not in ("", "1") for name in _LAUNCHED):
             raise RuntimeError(
                 "mpiexec started this program as one of several: start it by "
-                "'mpiexec -n R python -m mpi4py PROGRAM', after pip install 'minigrad[mpi]'"
+                "'mpiexec -n R python -m mpi4py PROGRAM', after pip install mpi4py mpich"
             )
         else:
             _found.append(Communicator())

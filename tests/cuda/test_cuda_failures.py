@@ -17,7 +17,7 @@ SMALL = ["--preset", "smoke", "--train-images", "40", "--test-images", "10"]
 EXPLAINED = {
     "CuPy missing": (
         {"failure": "missing"},
-        r"CuPy is not installed: pip install -e '\.\[cuda13\]' .* '\.\[cuda12\]'",
+        r"CuPy is not installed: pip install 'cupy-cuda13x.* pip install 'cupy-cuda12x.*",
     ),
     "CuPy broken": (
         {"failure": "broken_import"},

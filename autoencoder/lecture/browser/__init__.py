@@ -1,0 +1,1 @@
+"""The part of the page that computes in the reader's browser."""

@@ -1,0 +1,233 @@
+"""The interactive part of the page: networks in half precision, and the JavaScript that runs them.
+
+The pieces are beside this file. `network.js` is the forward pass, `densities.js` draws samples,
+`digit.js` makes of a drawing what MNIST has; `latents.js`, `drawn.js`, `walk.js` and `samples.js`
+are what the reader plays with. Nothing is loaded from elsewhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from autoencoder.data.arrays import require_shape
+from autoencoder.densities import (
+    DiagonalGaussian,
+    FullGaussian,
+    GaussianMixture,
+    LatentDiffusion,
+)
+from autoencoder.densities.diffusion import VelocityNetwork
+from autoencoder.inference import encode
+from autoencoder.models import AutoEncoder, Denoiser
+from minigrad import nn
+from minigrad.backend import to_numpy
+
+__all__ = ["SCRIPTS", "Laboratory", "laboratory_html"]
+
+HERE = Path(__file__).parent
+SCRIPTS = (
+    "network.js",
+    "densities.js",
+    "digit.js",
+    "parts.js",
+    "latents.js",
+    "drawn.js",
+    "walk.js",
+    "samples.js",
+    "start.js",
+)
+"""The JavaScript files, in an order in which each uses only what those before it define."""
+
+Density = DiagonalGaussian | FullGaussian | GaussianMixture | LatentDiffusion
+
+SIZES = (2, 8)  # latents that can be turned
+SHOWN = {2: 2_000, 8: 500}  # test images whose latents are shown, by the number of latents
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """What the reader plays with.
+
+    ``autoencoders`` by their latents, 2 and 8; the ``denoiser`` with a bottleneck, the other
+    without; the ``restorer``, which fills in pixels that were set to ``fill``. The ``densities``
+    are over the latents of the autoencoder of 8. ``images`` (N, 1, 28, 28) are test images, in
+    [0, 1], ``labels`` (N,) their digits.
+    """
+
+    autoencoders: Mapping[int, AutoEncoder]
+    denoiser: AutoEncoder
+    denoiser_wide: Denoiser
+    restorer: AutoEncoder
+    fill: float
+    densities: Mapping[str, Density]
+    images: numpy.ndarray
+    labels: numpy.ndarray
+
+
+def laboratory_html(laboratory: Laboratory, introduction: str) -> str:
+    """A ``<section>`` of the page with the anchor ``laboratory``; well-formed as XML, too."""
+    script = "\n".join(
+        (HERE / name).read_text(encoding="utf-8").replace('"use strict";\n', "", 1)
+        for name in SCRIPTS
+    )
+    parts = {
+        "style": (HERE / "laboratory.css").read_text(encoding="utf-8"),
+        "introduction": escape(introduction),
+        "data": _json(packed(laboratory)),
+        "script": script,
+    }
+    template = (HERE / "laboratory.html").read_text(encoding="utf-8")
+    return re.sub(r"\{(\w+)\}", lambda place: parts[place[1]], template)
+
+
+def _json(value: object) -> str:
+    """As JSON without the characters that end a script, or mean something in XML."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def packed(laboratory: Laboratory) -> dict[str, Any]:
+    """What `start.js` reads: numbers, names, and arrays in base64."""
+    networks = {
+        **{f"autoencoder {d}": laboratory.autoencoders[d] for d in SIZES},
+        "denoiser": laboratory.denoiser,
+        "denoiser-wide": laboratory.denoiser_wide,
+        "restorer": laboratory.restorer,
+    }
+    images, labels = laboratory.images, laboratory.labels
+    chosen = [int(numpy.flatnonzero(labels == label)[0]) for label in range(CLASSES)]
+    require_shape("laboratory_html", images, (1, 28, 28))
+    pixels = numpy.rint(255 * images[chosen])
+    return {
+        "fill": laboratory.fill,
+        "networks": {name: pack_network(network) for name, network in networks.items()},
+        "densities": [
+            {"name": name, "density": pack_density(density)}
+            for name, density in laboratory.densities.items()
+        ],
+        "latents": {
+            str(d): _pack_latents(laboratory.autoencoders[d], images[:count], labels[:count])
+            for d, count in SHOWN.items()
+        },
+        "digits": {"pixels": pack(pixels, "uint8"), "labels": labels[chosen].tolist()},
+    }
+
+
+def pack(array: numpy.ndarray, kind: str = "float16") -> dict[str, str]:
+    """Numbers in base64, the lowest byte first.
+
+    >>> pack(numpy.array([1.0, -2.0]))
+    {'type': 'float16', 'data': 'ADwAwA=='}
+    """
+    data = array.astype(numpy.dtype(kind).newbyteorder("<")).tobytes()
+    return {"type": kind, "data": base64.b64encode(data).decode("ascii")}
+
+
+def pack_network(network: AutoEncoder | Denoiser) -> dict[str, list[dict[str, Any]]]:
+    """A network's layers, in two parts; that without a bottleneck is an encoder alone."""
+    if isinstance(network, AutoEncoder):
+        require_shape("laboratory_html", numpy.empty((1, *network.sample_shape)), (1, 28, 28))
+        return {"encoder": pack_layers(network.encoder), "decoder": pack_layers(network.decoder)}
+    return {"encoder": pack_layers(network.layers), "decoder": []}
+
+
+def pack_layers(layers: nn.Module) -> list[dict[str, Any]]:
+    """Each layer by its class's name, with its weights in the order `network.js` meets them."""
+    return list(_pack_layers(layers))
+
+
+def _pack_layers(layers: nn.Module) -> Iterator[dict[str, Any]]:
+    for layer in layers.children():
+        kind = type(layer).__name__
+        if isinstance(layer, nn.ReLU):
+            yield {"kind": kind}
+            continue
+        if isinstance(layer, nn.Linear):
+            order: Sequence[int] = (1, 0)  # (outputs, inputs) to (inputs, outputs)
+            options = {"outputs": layer.weight.shape[0]}
+        elif isinstance(layer, nn.Conv2d):
+            order = (2, 3, 1, 0)  # (outputs, inputs, KH, KW) to (KH, KW, inputs, outputs)
+            options = {"outputs": layer.weight.shape[0], **_geometry(layer)}
+        elif isinstance(layer, nn.ConvTranspose2d):
+            order = (0, 2, 3, 1)  # (inputs, outputs, KH, KW) to (inputs, KH, KW, outputs)
+            options = {"outputs": layer.weight.shape[1], **_geometry(layer)}
+        else:
+            raise ValueError(f"laboratory_html: network.js has no layer {layer!r}")
+        if layer.bias is None:
+            raise ValueError(f"laboratory_html: network.js expects a bias, {layer!r} has none")
+        yield {
+            "kind": kind,
+            **options,
+            "weight": pack(to_numpy(layer.weight.data).transpose(order)),
+            "bias": pack(to_numpy(layer.bias.data)),
+        }
+
+
+def _geometry(layer: nn.Conv2d | nn.ConvTranspose2d) -> dict[str, int]:
+    """Kernel size and stride, one number each: `network.js` knows no padding or groups."""
+    height, width = layer.weight.shape[2:]
+    plain = (layer.padding, getattr(layer, "output_padding", (0, 0)), layer.dilation, layer.groups)
+    is_square = height == width and layer.stride[0] == layer.stride[1]
+    if not is_square or plain != ((0, 0), (0, 0), (1, 1), 1):
+        raise ValueError(f"laboratory_html: network.js has no layer {layer!r}")
+    return {"size": height, "stride": layer.stride[0]}
+
+
+def pack_density(density: Density) -> dict[str, Any]:
+    """A density's parameters: a Gaussian is a mixture of one."""
+    if isinstance(density, LatentDiffusion):
+        assert isinstance(density.network, VelocityNetwork)
+        layers = density.network.layers
+        inputs = next(iter(layers.parameters())).shape[1]
+        return {
+            "kind": "diffusion",
+            "layers": pack_layers(layers),
+            "frequencies": (inputs - len(density.mean)) // 2,  # a sine and a cosine of each
+            "steps": density.steps,
+            "mean": pack(density.mean, "float32"),
+            "std": pack(density.std, "float32"),
+        }
+    if isinstance(density, GaussianMixture):
+        weights, means, covariances = density.weights, density.means, density.covariances
+    elif isinstance(density, FullGaussian):
+        assert density.mean is not None
+        assert density.covariance is not None
+        weights, means, covariances = numpy.ones(1), density.mean, density.covariance
+    else:
+        weights, means, covariances = numpy.ones(1), density.mean, numpy.diag(density.std**2)
+    return {
+        "kind": "mixture",
+        "weights": pack(weights, "float32"),
+        "means": pack(means, "float32"),
+        "factors": pack(numpy.linalg.cholesky(covariances), "float32"),
+    }
+
+
+def _pack_latents(
+    model: AutoEncoder, images: numpy.ndarray, labels: numpy.ndarray
+) -> dict[str, Any]:
+    """Where the encoder puts test images, and how far a slider reaches."""
+    latents = encode(model, images)
+    low, high = latents.min(axis=0), latents.max(axis=0)
+    margin = 0.03 * (high - low)
+    return {
+        "values": pack(latents),
+        "labels": pack(labels, "uint8"),
+        "low": _rounded(low - margin),
+        "high": _rounded(high + margin),
+        "mean": _rounded(latents.mean(axis=0)),
+    }
+
+
+def _rounded(values: numpy.ndarray) -> list[float]:
+    return [round(float(value), 2) for value in values]

@@ -1,0 +1,52 @@
+"""Node, which runs the page's JavaScript without a page."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from autoencoder import load
+from autoencoder.lecture.browser.laboratory import HERE
+
+WITHOUT_A_PAGE = ("network.js", "densities.js", "digit.js")
+
+
+def javascript(files, body):
+    """A program for Node: the files as one script, then a body that sees `given` and returns."""
+    loaded = "".join(
+        f"vm.runInThisContext(fs.readFileSync({json.dumps(str(HERE / name))}, 'utf8'));\n"
+        for name in files
+    )
+    return (
+        "const fs = require('fs'), vm = require('vm');\n"
+        f"{loaded}"
+        "const given = JSON.parse(fs.readFileSync(0, 'utf8'));\n"
+        f"const found = (() => {{ {body} }})();\n"
+        "console.log(JSON.stringify(found, (_, x) => ArrayBuffer.isView(x) ? [...x] : x));\n"
+    )
+
+
+@pytest.fixture(scope="session")
+def run_node():
+    """Run JavaScript after the page's own: ``run_node(body, given)`` gives what it returns."""
+    node = shutil.which("node") or shutil.which("nodejs")
+    if node is None:
+        pytest.skip("Node is not installed (Debian's package nodejs)")
+
+    def run(body, given=None):
+        program = javascript(WITHOUT_A_PAGE, body)
+        result = subprocess.run(
+            [node, "-e", program], input=json.dumps(given), capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """MNIST's first 2,000 test images (N, 1, 28, 28) and their labels."""
+    data = load("mnist")
+    return data.images("test", 2_000), data.labels("test")[:2_000]

@@ -25,6 +25,7 @@ from minigrad.backend import Array, array_module, to_numpy
 __all__ = ["maximise", "start_at_spread_points"]
 
 _EMPTY = 1e-100  # points; a component of fewer has none
+_CHUNK_VALUES = 2**14  # float64 coordinates of points worked on at once: 128 KiB stay in the cache
 
 
 def maximise(
@@ -48,11 +49,15 @@ def maximise(
     empty = counts < _EMPTY
     shares = xp.where(empty, 1 / len(x), responsibilities / xp.where(empty, 1.0, counts))  # (N, K)
     means = shares.T @ x  # (K, d)
-    covariances = []
-    for mean, share in zip(means, shares.T):
-        offsets = x - mean
-        covariances.append((offsets * share[:, None]).T @ offsets)
-    spread = to_numpy(xp.stack(covariances))
+    covariances = xp.zeros((len(means), x.shape[1], x.shape[1]))
+    rows = max(1, _CHUNK_VALUES // x.shape[1])
+    for start in range(0, len(x), rows):
+        points = xp.ascontiguousarray(x[start : start + rows].T)  # (d, rows)
+        owned = xp.ascontiguousarray(shares[start : start + rows].T)  # (K, rows)
+        for k, mean in enumerate(means):
+            offsets = points - mean[:, None]
+            covariances[k] += (offsets * owned[k]) @ offsets.T
+    spread = to_numpy(covariances)
     spread = (spread + spread.transpose(0, 2, 1)) / 2  # symmetric to the last bit
     weights = to_numpy(xp.where(empty, 0.0, counts))
     return weights / weights.sum(), to_numpy(means), spread + jitter * numpy.eye(x.shape[1])

@@ -275,6 +275,8 @@ class Learner:
 
     def gradients(self, batch: list[Array]) -> tuple[Tensor, list[Tensor]]:
         """The loss of a batch, which may still be being computed, and each parameter's gradient."""
+        at = self.state.epoch, self.state.step
+        drawn = random_generator(self.settings.seed, "model", *at).integers(2**63)
         return shard_gradients(
             self.loss,
             list(self.parameters.values()),
@@ -282,6 +284,7 @@ class Learner:
             shard_size=self.shard_size if self.device.type == "cpu" else len(batch[0]),
             workers=self.settings.workers,
             ranks=self.ranks,
+            seed=int(drawn),  # what the model draws: a run that is resumed goes on with the same
         )
 
     def update(self, gradients: list[Tensor]) -> None:

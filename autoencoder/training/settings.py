@@ -12,7 +12,7 @@ from minigrad.backend import shown
 
 __all__ = ["TrainingSettings", "random_generator"]
 
-_PURPOSES = {"order": 1, "corruption": 2, "evaluation": 3, "data": 4}
+_PURPOSES = {"order": 1, "corruption": 2, "evaluation": 3, "data": 4, "model": 5}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def random_generator(seed: int, purpose: str, *position: int) -> numpy.random.Ge
     ----------
     seed : int
     purpose : str
-        ``"order"``, ``"corruption"``, ``"evaluation"`` or ``"data"`` (samples that are drawn).
+        ``"order"``, ``"corruption"``, ``"evaluation"``, ``"data"`` (samples that are drawn) or
+        ``"model"`` (what a model draws itself).
     *position : int
         Epoch, batch.
 

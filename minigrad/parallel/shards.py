@@ -87,6 +87,7 @@ def shard_gradients(
     workers: int | None = None,
     reduction: str = "mean",
     ranks: Communicator | None = None,
+    seed: int | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Loss and gradients of a batch, the mean over its samples or their sum.
 
@@ -116,6 +117,9 @@ def shard_gradients(
     ranks : Communicator, optional
         The processes that share the work, from :func:`find_ranks`; by default this one does it
         all. Does not change a single bit of the result on the CPU either.
+    seed : int, optional
+        Of what the loss function draws, by dropout for example; by default the default generator
+        gives it. The same seed draws the same, whatever was drawn before.
 
     Returns
     -------
@@ -155,7 +159,9 @@ def shard_gradients(
     shards = shard_slices(count, shard_size)
     if device != CPU and ranks.size > 1:
         shards = _slices(count, min(ranks.size, count))
-    generators = ShardGenerators(shards=len(shards))
+    if seed is not None:
+        whole_number("shards", "seed", seed, minimum=0)
+    generators = ShardGenerators(seed, shards=len(shards))
 
     def run(index: int) -> Sequence[Tensor]:
         """Forward and backward of one shard: its share of the loss and of each gradient."""

@@ -24,6 +24,7 @@ from autoencoder.training import (
 )
 from autoencoder.training.loop import Learner
 from autoencoder.training.state import TrainingState, load_state, save_state
+from minigrad import nn
 
 POINTS = numpy.random.default_rng(0).normal(size=(90, 2)).astype("float32")
 SETTINGS = TrainingSettings(epochs=3, batch_size=20, seed=5, save_seconds=0, log_steps=2)
@@ -97,8 +98,21 @@ def test_interrupted_and_resumed_run_ends_with_the_same_bits(tmp_path, batch, sc
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3"]
 
 
+def test_what_a_model_draws_is_the_same_in_a_run_that_was_stopped_and_resumed(tmp_path):
+    def with_dropout(folder, corruption=GaussianNoise(0.1), resume=False):  # noqa: B008
+        minigrad.manual_seed(1)
+        model = nn.Sequential(nn.Linear(2, 16), nn.Dropout(0.5), nn.Linear(16, 2))
+        options = {"corruption": corruption, "resume": resume, "quiet": True}
+        train(model, POINTS, SETTINGS, folder=tmp_path_for(tmp_path, folder), **options)
+        return weights(model)
+
+    with pytest.raises(Interrupted):
+        with_dropout("stopped", At(4, ctrl_c))
+    assert with_dropout("stopped", resume=True) == with_dropout("alone")
+
+
 def tmp_path_for(tmp_path, name):
-    (tmp_path / name).mkdir()
+    (tmp_path / name).mkdir(exist_ok=True)
     return tmp_path / name
 
 

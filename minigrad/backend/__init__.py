@@ -15,6 +15,7 @@ from minigrad.backend.array_switch import (
     device_of,
     is_array,
     keep_memory,
+    named_device,
     strided_view,
     to_device,
     to_numpy,
@@ -46,8 +47,8 @@ __all__ = [
     "Array", "CPU", "Device", "HostArray", "HostScalar", "ShardGenerators", "array_module",
     "as_array", "as_dtype", "as_host_array", "batches", "common_device", "cut",
     "default_generator", "device", "device_of", "is_array", "is_part_of_batch", "is_whole",
-    "keep_memory", "manual_seed", "multiplies_small_in_place", "one_blas_thread", "pair",
-    "require_number", "run_inside", "shown", "strided_view", "to_device", "to_numpy",
+    "keep_memory", "manual_seed", "multiplies_small_in_place", "named_device", "one_blas_thread",
+    "pair", "require_number", "run_inside", "shown", "strided_view", "to_device", "to_numpy",
     "unknown_name", "use_device", "user_line", "where_not_finite", "whole_number",
     "whole_numbers", "with_one_blas_thread",
 ]  # fmt: skip

@@ -110,6 +110,12 @@ def device(spec: str | Device) -> Device:
     raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {shown(spec)}")
 
 
+def named_device(target: Any) -> Device | None:
+    """The device that a target of ``to`` names, once it works; None if it names none."""
+    is_name = isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
+    return device(target) if is_name or isinstance(target, Device) else None
+
+
 def is_array(value: object) -> bool:
     """Tell whether a value is a NumPy or a CuPy array."""
     return isinstance(value, numpy.ndarray) or _is_cupy(value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.backend import Array, Device, as_dtype, device, to_device
+from minigrad.backend import Array, Device, as_dtype, named_device, to_device
 from minigrad.engine import Operation, Tensor
 from minigrad.functional import arithmetic, elementwise, further, linalg, rearrange, reduce
 from minigrad.functional.arguments import cast
@@ -39,12 +39,9 @@ def to(x: Tensor, target: Any) -> Tensor:
     >>> to(Tensor([1.0]), "float64").dtype
     dtype('float64')
     """
-    is_device = isinstance(target, Device) or (
-        isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
-    )
-    if not is_device:
+    place = named_device(target)
+    if place is None:
         return cast(x, as_dtype("to", target, "a device or a dtype"))
-    place = device(target)
     return x if place == x.device else ToDevice(place)(x)
 
 

@@ -53,8 +53,6 @@ def arrange(inputs: Sequence[Sequence[int]], sizes: Sequence[Point], page: Point
 
     ``inputs`` holds for each box the boxes that lines come from, each earlier in the list.
 
-    Examples
-    --------
     >>> layout = arrange([(), (0,)], [(2.0, 1.0), (2.0, 1.0)], page=(16.0, 9.0))
     >>> layout.centres, layout.lines
     ([(1.0, 0.5), (5.6, 0.5)], [[(2.0, 0.5), (4.6, 0.5)]])

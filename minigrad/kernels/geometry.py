@@ -29,26 +29,8 @@ class Geometry:
     gradient.
 
     "Input" and "output" are always those of ``conv2d``; ``conv_transpose2d`` goes from the output
-    to the input.
+    to the input. Each pair is (height, width). A ValueError says that a number is out of its range.
 
-    Parameters
-    ----------
-    input_size, kernel_size, output_size : (int, int)
-        Height and width. Input and output may be empty (0), the kernel may not.
-    stride, dilation : (int, int), default (1, 1)
-        At least 1.
-    padding : (int, int), default (0, 0)
-        Zeros before the first row and before the first column, at least 0.
-    groups : int, default 1
-        Channels are cut into this many groups that do not see each other.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of its range.
-
-    Examples
-    --------
     >>> Geometry((28, 28), (5, 5), Geometry.output((28, 28), (5, 5))).output_size
     (24, 24)
     """
@@ -57,9 +39,9 @@ class Geometry:
     kernel_size: Pair
     output_size: Pair
     stride: Pair = (1, 1)
-    padding: Pair = (0, 0)
+    padding: Pair = (0, 0)  # zeros before the first row and before the first column
     dilation: Pair = (1, 1)
-    groups: int = 1
+    groups: int = 1  # of channels, which do not see each other
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():

@@ -15,9 +15,9 @@ from minigrad.backend import (
     Device,
     HostArray,
     cut,
-    device,
     device_of,
     is_array,
+    named_device,
     shown,
     to_device,
     to_numpy,
@@ -429,9 +429,9 @@ def _suggestion(name: str, candidates: Iterable[str]) -> str:
 
 def device_or_dtype(caller: str, target: Any) -> Device | numpy.dtype:
     """Tell a device from a floating point precision."""
-    is_text = isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda")
-    if is_text or isinstance(target, Device):
-        return device(target)
+    place = named_device(target)
+    if place is not None:
+        return place
     if isinstance(target, Tensor) or target is None:
         raise TypeError(f"{caller}: expected a device or a dtype, got {type(target).__name__}")
     return parameter_dtype(caller, target, "a device or a dtype")

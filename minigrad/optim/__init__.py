@@ -10,12 +10,6 @@ from minigrad.optim.optimizer import Optimizer
 from minigrad.optim.schedules import CosineAnnealingLR, Schedule, StepLR
 
 __all__ = [
-    "Adam",
-    "AdamW",
-    "CosineAnnealingLR",
-    "Optimizer",
-    "SGD",
-    "Schedule",
-    "StepLR",
+    "Adam", "AdamW", "CosineAnnealingLR", "Optimizer", "SGD", "Schedule", "StepLR",
     "clip_grad_norm_",
-]
+]  # fmt: skip

@@ -334,8 +334,6 @@ def suggest_shard_size(
 def shard_slices(count: int, shard_size: int) -> list[slice]:
     """Cut a batch into shards of nearly equal size, at most ``shard_size``; none is empty.
 
-    Examples
-    --------
     >>> [part.stop - part.start for part in shard_slices(100, 16)]
     [13, 13, 13, 13, 12, 12, 12, 12]
     """

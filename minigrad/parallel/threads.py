@@ -94,15 +94,6 @@ class Helpers:
     one of its threads comes to it. A thread that asks for the interpreter lock while another keeps
     letting go of it for microseconds only is woken too late each time: it may miss thousands of
     short training steps, and as many cancelled offers would wait for it.
-
-    Examples
-    --------
-    >>> done = []
-    >>> offer = Offer(lambda: done.append(1))
-    >>> Helpers(1).offer(offer)
-    >>> offer.wait()
-    >>> done
-    [1]
     """
 
     def __init__(self, threads: int) -> None:

@@ -175,8 +175,8 @@ def draw(results: Results) -> dict[str, Figure]:
 
 
 def _side_by_side(groups: list[numpy.ndarray]) -> numpy.ndarray:
-    """Groups of images with a white gap between them."""
-    gap = numpy.ones_like(groups[0][:1])
+    """Groups of images with an empty place between them."""
+    gap = numpy.full_like(groups[0][:1], numpy.nan)
     parts = [part for group in groups for part in (group, gap)]
     return numpy.concatenate(parts[:-1])
 

@@ -212,7 +212,7 @@ def draw(results: Results) -> dict[str, Figure]:
     arrays, numbers = results.arrays, results.numbers
     first = numbers["sizes"][0]
     density = DiagonalGaussian(arrays["mean"], arrays["std"])
-    worst = pair_divergences(arrays["latents"], density).sum(axis=0).argsort()[-4:]
+    worst = pair_divergences(arrays["latents"], density).sum(axis=0).argsort()[-3:]
     what = f"Latents of {len(arrays['latents']):,} test images, d = {first['latent_size']}"
     figures = {}
     if first["latent_size"] > 1:

@@ -329,7 +329,7 @@ def _draw_failures(results: Results) -> Figure:
     places = numpy.arange(UNCENTRED_SIZE)
     for i, (label, angles, colour) in enumerate(pairs):
         bars = right.bar(places + (i - 0.5) * width, angles, width, color=colour, label=label)
-        right.bar_label(bars, [f"{angle:.2f}\N{DEGREE SIGN}" for angle in angles], fontsize=15)
+        right.bar_label(bars, [f"{angle:.2f}\N{DEGREE SIGN}" for angle in angles], fontsize=16)
     right.set_xticks(places, [f"angle {i + 1}" for i in places])
     right.set(ylabel="degrees", ylim=(0, 115), yticks=[0, 30, 60, 90])
     right.set_title(f"Without centring, d = {UNCENTRED_SIZE}")
@@ -354,7 +354,7 @@ def _draw_pca_error(results: Results) -> Figure:
     axes = figure.axes[0]
     for d, loss in zip(sizes, losses, strict=True):
         axes.annotate(
-            f"{loss:.5f}", (d, loss), xytext=(6, 10), textcoords="offset points", fontsize=15
+            f"{loss:.5f}", (d, loss), xytext=(6, 10), textcoords="offset points", fontsize=16
         )
     axes.set_xlim(sizes[0] / 1.15, sizes[-1] * 1.4)
     axes.set_ylim(top=1.15 * max(losses))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -10,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from autoencoder.data.arrays import whole_number
-from autoencoder.figures.style import in_house_style, new_figure
+from autoencoder.figures.style import TALLEST, in_house_style, new_figure
 
 __all__ = ["image_grid", "image_panels", "rows_of_images"]
 
 _WIDTH = 12.0  # inches
-_TALLEST = 9.0
-_TITLE_WIDTH = 0.145  # inches a character of a row's title takes, roughly
+_TITLE_WIDTH = 0.155  # inches a character of a row's title takes, roughly
+_TITLE_LINE = 0.29  # inches a line of it takes
 
 
 @in_house_style
@@ -33,7 +34,8 @@ def rows_of_images(
 
     Each row is an array (N, H, W), (N, 1, H, W), drawn in grey, or (N, 3, H, W), in colour, with a
     title at its left; there may be a title above each of the N columns. ``value_range`` is drawn
-    black and white, values beyond are clipped. ``groups`` are the rows that begin a new group, set
+    black and white, values beyond are clipped; an image that is nowhere a number leaves its place
+    empty. ``groups`` are the rows that begin a new group, set
     apart by more space above them.
 
     >>> images = numpy.random.default_rng(0).random((8, 1, 28, 28))
@@ -54,8 +56,17 @@ def rows_of_images(
     tops = [i * (height + 2 * gap) for i in range(len(rows))]
     tops = [top + 4 * gap * sum(0 < g <= i for g in groups) for i, top in enumerate(tops)]
     mosaic = _mosaic(colours, gap, tops)
-    longest = max(len(line) for text in titles for line in text.split("\n"))
-    figure = _mosaic_figure(mosaic, n, title, longest * _TITLE_WIDTH)
+    lines = [text.split("\n") for text in titles]
+    longest = max(len(line) for text in lines for line in text)
+    # Titles of neighbouring rows shall not touch, however many rows there are.
+    crowded = max(
+        ((len(a) + len(b)) / 2 for a, b in itertools.pairwise(lines)), default=len(lines[0])
+    )
+    least = crowded * _TITLE_LINE * len(mosaic) / (height + 2 * gap)
+    above = 0.0
+    if column_titles is not None:
+        above = 0.1 + _TITLE_LINE * max(text.count("\n") + 1 for text in column_titles)
+    figure = _mosaic_figure(mosaic, n, title, longest * _TITLE_WIDTH, above, least)
     axes = figure.axes[0]
     axes.set_yticks([height / 2 - 0.5 + top for top in tops], titles)
     if column_titles is not None:
@@ -84,7 +95,7 @@ def image_grid(
     if columns is not None:
         whole_number("image_grid", "columns", columns)
     columns = columns or math.ceil(math.sqrt(len(colour) * 16 / 9))
-    return _mosaic_figure(_grid(colour, columns), columns, title, 0.0)
+    return _mosaic_figure(_grid(colour, columns), columns, title)
 
 
 @in_house_style
@@ -100,7 +111,7 @@ def image_panels(panels: Mapping[str, numpy.ndarray], *, columns: int) -> Figure
         raise ValueError("image_panels: there is nothing to draw")
     whole_number("image_panels", "columns", columns)
     mosaics = [_grid(_as_colour(images, (0.0, 1.0)), columns) for images in panels.values()]
-    side = 15.0 / len(panels)
+    side = 14.2 / len(panels)
     tallest = max(mosaic.shape[0] / mosaic.shape[1] for mosaic in mosaics)
     figure, axes = new_figure(
         1,
@@ -115,7 +126,7 @@ def image_panels(panels: Mapping[str, numpy.ndarray], *, columns: int) -> Figure
 
 
 def _as_colour(images: numpy.ndarray, value_range: tuple[float, float]) -> numpy.ndarray:
-    """The images as bytes, channels last: (N, H, W, 3)."""
+    """The images as bytes, channels last: (N, H, W, 4), the fourth 0 where there is none."""
     images = numpy.asarray(images)
     if images.ndim == 3:
         images = images[:, None]
@@ -123,24 +134,26 @@ def _as_colour(images: numpy.ndarray, value_range: tuple[float, float]) -> numpy
         raise ValueError(f"expected images (N, 1 or 3, H, W) or (N, H, W), got {images.shape}")
     low, high = value_range
     unit = numpy.clip((images.astype("float64") - low) / (high - low), 0.0, 1.0)
-    levels = numpy.rint(255 * unit).astype("uint8").transpose(0, 2, 3, 1)
-    return numpy.broadcast_to(levels, (*levels.shape[:3], 3))
+    is_there = ~numpy.isnan(unit).all(axis=(1, 2, 3), keepdims=True)
+    levels = numpy.rint(255 * numpy.nan_to_num(unit, nan=1.0)).astype("uint8")
+    colours = numpy.broadcast_to(levels, (len(levels), 3, *levels.shape[2:]))
+    opaque = numpy.broadcast_to(255 * is_there.astype("uint8"), colours[:, :1].shape)
+    return numpy.concatenate([colours, opaque], axis=1).transpose(0, 2, 3, 1)
 
 
 def _grid(colour: numpy.ndarray, columns: int) -> numpy.ndarray:
-    """Images (N, H, W, 3) row by row, the last row filled up with white."""
-    blank = numpy.full((-len(colour) % columns, *colour.shape[1:]), 255, dtype="uint8")
-    filled = numpy.concatenate([colour, blank])
+    """Images (N, H, W, 4) row by row."""
     gap = max(1, colour.shape[2] // 14)
-    rows = [filled[start : start + columns] for start in range(0, len(filled), columns)]
+    rows = [colour[start : start + columns] for start in range(0, len(colour), columns)]
     tops = [i * (colour.shape[1] + gap) for i in range(len(rows))]
     return _mosaic(rows, gap, tops)
 
 
 def _mosaic(rows: Sequence[numpy.ndarray], gap: int, tops: Sequence[int]) -> numpy.ndarray:
-    """All images in one, white between them: one picture in the file instead of hundreds."""
+    """All images in one, nothing between them: one picture in the file instead of hundreds."""
     n, height, width, _ = rows[0].shape
-    mosaic = numpy.full((tops[-1] + height, n * (width + gap) - gap, 3), 255, dtype="uint8")
+    mosaic = numpy.full((tops[-1] + height, n * (width + gap) - gap, 4), 255, dtype="uint8")
+    mosaic[..., 3] = 0
     for top, row in zip(tops, rows, strict=True):
         for j, image in enumerate(row):
             left = j * (width + gap)
@@ -149,15 +162,23 @@ def _mosaic(rows: Sequence[numpy.ndarray], gap: int, tops: Sequence[int]) -> num
 
 
 def _mosaic_figure(
-    mosaic: numpy.ndarray, columns: int, title: str | None, title_width: float
+    mosaic: numpy.ndarray,
+    columns: int,
+    title: str | None,
+    title_width: float = 0.0,
+    above: float = 0.0,
+    least: float = 0.0,
 ) -> Figure:
+    """A mosaic on its figure. Inches: beside it ``title_width``, above it ``above`` for the titles
+    of rows and columns; it is at least ``least`` high, also where that is more than a slide holds.
+    """
     height, width, _ = mosaic.shape
+    above += 0.8 if title else 0.4
     # An image is at most 1.5 inches wide: few images shall not fill the wall.
-    inches = min(_WIDTH - title_width, 1.5 * columns, _TALLEST * width / height)
+    tallest = max(TALLEST - above, least)
+    inches = min(_WIDTH - title_width, 1.5 * columns, tallest * width / height)
     figure, axes = new_figure(
-        width=inches + title_width + 0.3,
-        height=inches * height / width + (0.8 if title else 0.4),
-        title=title,
+        width=inches + title_width + 0.3, height=inches * height / width + above, title=title
     )
     _show(axes[0, 0], mosaic)
     return figure

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from autoencoder.figures.fields import draw_density
 from autoencoder.figures.plane import draw_points, shared_legend
-from autoencoder.figures.style import COLOURS, in_house_style, new_figure
+from autoencoder.figures.style import COLOURS, TALLEST, in_house_style, new_figure
 
 __all__ = ["latent_marginals", "latent_pairs"]
 
@@ -34,7 +34,7 @@ def latent_marginals(latents: numpy.ndarray, density: Any, *, title: str | None 
     columns = min(4, d)
     rows = -(-d // columns)
     figure, grid = new_figure(
-        rows, columns, width=14.0, height=1.2 + 2.6 * rows, title=title, share_y=True
+        rows, columns, width=14.0, height=min(1.2 + 2.6 * rows, TALLEST), title=title, share_y=True
     )
     for i, axes in enumerate(grid.flat):
         if i >= d:
@@ -52,14 +52,14 @@ def latent_marginals(latents: numpy.ndarray, density: Any, *, title: str | None 
 def latent_pairs(
     latents: numpy.ndarray,
     density: Any,
-    coordinates: Sequence[int] = (0, 1, 2, 3),
+    coordinates: Sequence[int] = (0, 1, 2),
     *,
     title: str | None = None,
 ) -> Figure:
     """Scatter plots of pairs of coordinates of latents (N, d), with contours of the fitted density.
 
     On the diagonal stands each coordinate's histogram, below it the pairs. Contours enclose 50, 90
-    and 99 % of the density's mass. Coordinates beyond d are left out; four fill a slide.
+    and 99 % of the density's mass. Coordinates beyond d are left out; three fill a slide.
 
     >>> from autoencoder.densities import DiagonalGaussian
     >>> latents = numpy.random.default_rng(0).normal(size=(200, 2))
@@ -69,7 +69,9 @@ def latent_pairs(
     k = len(shown)
     if k < 2:
         raise ValueError(f"latent_pairs: two coordinates at least, latents are {latents.shape}")
-    figure, grid = new_figure(k, k, width=2.9 * k + 0.8, height=2.5 * k + 1.2, title=title)
+    figure, grid = new_figure(
+        k, k, width=3.6 * k + 0.8, height=min(2.5 * k + 1.2, TALLEST), title=title
+    )
     points = latents[:: -(-len(latents) // _MOST_POINTS)]
     for i, row in enumerate(shown):
         for j, column in enumerate(shown):

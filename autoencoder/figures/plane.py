@@ -22,7 +22,7 @@ def plane_figure(titles: Sequence[str], limit: float = 2.0) -> tuple[Figure, lis
 
     >>> figure, (left, right) = plane_figure(["data", "decoded"], 1.5)
     """
-    side = min(6.0, 15.0 / len(titles))
+    side = min(5.6, 13.8 / len(titles))
     width, height = side * len(titles) + 0.6, side + 0.9
     figure, grid = new_figure(1, len(titles), width=width, height=height, share_y=True)
     axes = list(grid[0])
@@ -85,6 +85,7 @@ def draw_points_by_value(
         rasterized=len(points) > 2000,
     )
     beside = axes.inset_axes((1.03, 0.0, 0.045, 1.0))  # as high as the picture, however square
+    beside.set_label("<colorbar>")  # as matplotlib names those that it places itself
     bar = axes.figure.colorbar(dots, cax=beside)
     bar.set_label(value_label)
     bar.outline.set_visible(False)

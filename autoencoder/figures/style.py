@@ -16,9 +16,19 @@ from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from autoencoder.figures.description import describe, image_boxes
 from autoencoder.storage.files import atomic_write
 
-__all__ = ["COLOURS", "CYCLE", "house_style", "in_house_style", "new_figure", "save"]
+__all__ = [
+    "COLOURS",
+    "CYCLE",
+    "IMAGE_BOXES",
+    "TALLEST",
+    "house_style",
+    "in_house_style",
+    "new_figure",
+    "save",
+]
 
 COLOURS = {
     "blue": "#0072B2",
@@ -35,6 +45,14 @@ COLOURS = {
 CYCLE = [COLOURS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky")]
 """The order in which series take their colours."""
 
+TALLEST = 6.6
+"""Inches a figure is high at most, so that its text is legible where a slide is shown."""
+
+IMAGE_BOXES = "Image boxes"
+"""Under which name a PNG holds where its images lie: left, top, right, bottom, in shares."""
+
+_PADDING = 0.15  # inches around what is drawn
+
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same on every machine
@@ -42,9 +60,9 @@ _STYLE: dict[str, Any] = {
     "axes.titlesize": 18,
     "axes.titlepad": 10,
     "axes.labelsize": 17,
-    "xtick.labelsize": 15,
-    "ytick.labelsize": 15,
-    "legend.fontsize": 15,
+    "xtick.labelsize": 16,
+    "ytick.labelsize": 16,
+    "legend.fontsize": 16,
     "legend.frameon": False,
     "figure.titlesize": 20,
     "figure.facecolor": "white",
@@ -132,7 +150,9 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
     """Write a figure as PNG, for pages, and as SVG, for slides; gives the paths.
 
     ``stem`` is the path without ``.png`` or ``.svg``; its folder is made if it is missing. Each
-    file is written whole or not at all, and the same figure gives the same bytes.
+    file is written whole or not at all, and the same figure gives the same bytes. Both hold what is
+    to be seen in words; the PNG also where its images of samples lie, which a page that turns dark
+    leaves as they are.
 
     >>> import tempfile
     >>> figure, _ = new_figure()
@@ -141,14 +161,21 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
     """
     stem = Path(stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
+    figure.draw_without_rendering()
+    drawn = figure.get_tightbbox().padded(_PADDING)
+    boxes = ";".join(
+        ",".join(f"{share:.5f}" for share in box) for box in image_boxes(figure, drawn)
+    )
+    words = {"Description": describe(figure)}
     # Without the entries set to None the files would hold the date and matplotlib's version.
-    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+    metadata = {
+        "png": {"Software": None, **words, IMAGE_BOXES: boxes},
+        "svg": {"Date": None, "Creator": None, **words},
+    }
     paths = []
     for suffix, entries in metadata.items():
         content = io.BytesIO()
-        figure.savefig(
-            content, format=suffix, metadata=entries, bbox_inches="tight", pad_inches=0.15
-        )
+        figure.savefig(content, format=suffix, metadata=entries, bbox_inches=drawn)
         path = stem.with_name(f"{stem.name}.{suffix}")
         atomic_write(path, content.getvalue())
         paths.append(path)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
-from autoencoder.figures.style import COLOURS, in_house_style, new_figure
+from autoencoder.figures.style import COLOURS, TALLEST, in_house_style, new_figure
 
 __all__ = ["bar_chart", "table"]
 
 _LINE = 0.42  # inches a line of a table takes
-_LETTER = 0.118  # inches a letter takes, roughly
+_GAP = 0.35  # inches between its columns
+_SIZE = 16.0  # of its letters, in points
 
 
 @in_house_style
@@ -32,7 +35,8 @@ def table(
         if len(row) != len(header):
             raise ValueError(f"table: {len(header)} columns, but a row of {len(row)}: {row}")
     widths = [
-        _LETTER * (max(len(row[i]) for row in (header, *rows)) + 3) for i in range(len(header))
+        _GAP + max(_width(row[i], row is header) for row in (header, *rows))
+        for i in range(len(header))
     ]
     height = _LINE * (len(rows) + 1)
     figure, grid = new_figure(
@@ -50,13 +54,19 @@ def table(
                 text,
                 ha="left" if j == 0 else "right",
                 va="center",
-                fontsize=15,
+                fontsize=_SIZE,
                 fontweight="bold" if i == 0 else "normal",
             )
     axes.axhline(0.5, color=COLOURS["black"], linewidth=1.6)
     for rule in rules:
         axes.axhline(rule + 0.5, color=COLOURS["grey"], linewidth=0.9)
     return figure
+
+
+def _width(text: str, is_bold: bool) -> float:
+    """Inches a text takes."""
+    letters = FontProperties(size=_SIZE, weight="bold" if is_bold else "normal")
+    return TextPath((0.0, 0.0), text, prop=letters).get_extents().x1 / 72 if text.strip() else 0.0
 
 
 @in_house_style
@@ -76,7 +86,7 @@ def bar_chart(
     """
     if not bars or not set(emphasised) <= set(bars):
         raise ValueError(f"bar_chart: bars {list(bars)}, to emphasise {list(emphasised)}")
-    figure, ((axes,),) = new_figure(height=1.6 + 0.7 * len(bars))
+    figure, ((axes,),) = new_figure(height=min(1.6 + 0.7 * len(bars), TALLEST))
     names = list(bars)
     colours = [COLOURS["vermilion" if name in emphasised else "grey"] for name in names]
     drawn = axes.barh(names, list(bars.values()), color=colours, height=0.62)

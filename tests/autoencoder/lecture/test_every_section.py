@@ -5,7 +5,10 @@ import math
 
 import pytest
 from matplotlib.image import imread
+from matplotlib.text import Text
+from PIL import Image
 
+from autoencoder.figures import house_style
 from autoencoder.lecture.caption import said_in_text
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import main
@@ -31,6 +34,8 @@ FIGURES = {  # the main one first
         *(f"{kind}_{count}_factors" for kind in ("faces", "traversals") for count in (3, 6)),
     ],
 }
+# How wide and high a figure is shown on a screen of 1280 x 720 at most, in pixels.
+ROOM = {"page": (1184, 640), "slides": (1232, 584)}
 EXTRA = {"train_autoencoder": {"model.txt"}, "linear_bottleneck": {"checkpoint.npz"}}
 
 
@@ -41,16 +46,24 @@ def finished(request, tmp_path_factory, smoke_run):
     return load_section(request.param), FIGURES[request.param], folder
 
 
+@pytest.fixture(scope="module")
+def drawn(finished):
+    """The section's figures, drawn from its results once more."""
+    section, _, folder = finished
+    with house_style():
+        return section.draw(Results.load(folder / "results.npz"))
+
+
 def is_finite(value):
     if isinstance(value, (dict, list)):
         return all(map(is_finite, value.values() if isinstance(value, dict) else value))
     return isinstance(value, str) or math.isfinite(value)
 
 
-def test_a_smoke_run_leaves_its_files_its_figures_twice_and_finite_numbers(finished):
+def test_a_smoke_run_leaves_its_files_its_figures_twice_and_finite_numbers(finished, drawn):
     section, figures, folder = finished
     results = Results.load(folder / "results.npz")
-    assert list(section.draw(results)) == figures
+    assert list(drawn) == figures
     files = {path.name for path in folder.glob("[!.]*") if path.is_file()}
     expected = {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
     expected |= {"config.json", "results.npz", "metrics.csv", "summary.txt"}
@@ -61,6 +74,35 @@ def test_a_smoke_run_leaves_its_files_its_figures_twice_and_finite_numbers(finis
     assert results.numbers
     assert is_finite(results.numbers)
     assert (folder / "summary.txt").read_text() == said_in_text(section.captions(results))
+
+
+@pytest.mark.parametrize("shown_as", ["page", "slides"])
+def test_no_text_of_a_figure_is_small_on_a_projector(finished, drawn, shown_as):
+    """Subscripts aside: on a screen of 1280 x 720 letters are 18 pixels an em and more."""
+    _, _, folder = finished
+    for name, figure in drawn.items():
+        with Image.open(folder / f"{name}.png") as picture:
+            inches = [side / 160 for side in picture.size]
+        scale = min(room / side for room, side in zip(ROOM[shown_as], inches, strict=True))
+        for axes in figure.axes:  # ticks get their labels when somebody asks
+            axes.get_xticklabels(), axes.get_yticklabels()
+        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        assert texts, name
+        smallest = min(texts, key=Text.get_fontsize)
+        pixels = smallest.get_fontsize() / 72 * scale
+        assert pixels >= 18, f"{name}, {inches}: {smallest.get_text()!r} has {pixels:.1f}"
+
+
+def test_a_figure_says_in_words_what_is_to_be_seen(finished, drawn):
+    _, _, folder = finished
+    for name, figure in drawn.items():
+        with Image.open(folder / f"{name}.png") as picture:
+            picture.load()
+            words = picture.text["Description"]
+        assert len(words) > 40, name
+        for axes in figure.axes:
+            for label in axes.get_yticklabels() if axes.images else ():
+                assert " ".join(label.get_text().split()) in words
 
 
 def test_both_scales_of_the_loss_are_in_the_metrics(finished):

@@ -1,0 +1,203 @@
+"""What is to be seen in a figure, in words, read off the figure itself; and where its images lie.
+
+Whoever cannot see a figure is read the description, so it says what is drawn and the numbers at its
+ends, and not what follows from them: that is the caption's.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy
+from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
+from numpy.typing import ArrayLike
+
+__all__ = ["describe", "image_boxes"]
+
+_MOST_PANELS = 3  # of more panels only the names are said, not their numbers
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom, as shares of the picture."""
+
+
+def describe(figure: Figure) -> str:
+    """A figure in words: its panels, what is drawn in each, where curves begin and end.
+
+    >>> from autoencoder.figures import line_chart
+    >>> describe(line_chart({"PCA": ([2, 4], [0.056, 0.048])}, "d", "error"))
+    'Error over d: PCA from 0.056 at 2 to 0.048 at 4.'
+    """
+    panels = [axes for axes in figure.axes if axes.get_visible() and not _is_colour_bar(axes)]
+    is_brief = len(panels) > _MOST_PANELS
+    alike: dict[str, list[str]] = {}  # the titles of all panels that show the same
+    for axes in panels:
+        alike.setdefault(_panel(axes, is_brief), []).append(_plain(axes.get_title()))
+    parts = [_plain(figure.get_suptitle())]
+    for content, titles in alike.items():
+        named = ", ".join(filter(None, titles))
+        if len(panels) > 1 and not named:
+            named = f"{len(titles)} panels" if len(titles) > 1 else "a panel"
+        parts.append(_joined(named, content))
+    if is_brief:
+        names = (_plain(text) for axes in panels for text in (axes.get_xlabel(), axes.get_ylabel()))
+        parts.append(_joined("axes", ", ".join(dict.fromkeys(filter(None, names)))))
+    parts += [_joined("colours", _plain(axes.get_ylabel())) for axes in _colour_bars(figure)[:1]]
+    return " ".join(text[0].upper() + text[1:].rstrip(".") + "." for text in parts if text)
+
+
+def image_boxes(figure: Figure, shown: Bbox) -> list[Box]:
+    """Where the small images of a drawn figure lie, in the part of it that is ``shown`` (inches).
+
+    Images are told from what lies between them by its being transparent.
+    """
+    boxes = []
+    to_inches = figure.dpi_scale_trans.inverted()
+    for axes in figure.axes:
+        for image in axes.images:
+            pixels = numpy.asarray(image.get_array())
+            if pixels.ndim != 3 or pixels.shape[2] != 4:
+                continue
+            height, width = pixels.shape[:2]
+            frame = image.get_window_extent().transformed(to_inches)
+            left, top = frame.x0 - shown.x0, shown.y1 - frame.y1
+            for x0, y0, x1, y1 in _opaque_boxes(pixels[..., 3] > 0):
+                across = [(left + x / width * frame.width) / shown.width for x in (x0, x1)]
+                down = [(top + y / height * frame.height) / shown.height for y in (y0, y1)]
+                boxes.append((across[0], down[0], across[1], down[1]))
+    return boxes
+
+
+def _opaque_boxes(opaque: numpy.ndarray) -> list[tuple[int, int, int, int]]:
+    """The rectangles of a grid of images (H, W), bands of rows first."""
+    return [
+        (x0, y0, x1, y1)
+        for y0, y1 in _runs(numpy.any(opaque, axis=1))
+        for x0, x1 in _runs(numpy.any(opaque[y0:y1], axis=0))
+    ]
+
+
+def _runs(flags: ArrayLike) -> list[tuple[int, int]]:
+    """Begin and end of every run of true.
+
+    >>> _runs(numpy.array([True, True, False, True]))
+    [(0, 2), (3, 4)]
+    """
+    edges = numpy.flatnonzero(
+        numpy.diff(numpy.concatenate([[0], numpy.asarray(flags, dtype=int), [0]]))
+    )
+    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
+
+
+def _is_colour_bar(axes: Axes) -> bool:
+    return axes.get_label() == "<colorbar>"
+
+
+def _colour_bars(figure: Figure) -> list[Axes]:
+    inside = [child for axes in figure.axes for child in axes.child_axes]
+    every = [axes for axes in (*figure.axes, *inside) if isinstance(axes, Axes)]
+    return [axes for axes in every if _is_colour_bar(axes)]
+
+
+def _panel(axes: Axes, is_brief: bool) -> str:
+    """What one panel shows."""
+    if axes.images:
+        return _images(axes)
+    if not axes.axison:
+        return _labels(axes)
+    bars = [one for one in axes.containers if isinstance(one, BarContainer) and one.patches]
+    if bars and not any(axes.lines):
+        return _bars(axes, bars)
+    drawn = [
+        _curve(axes, handle, label) if isinstance(handle, Line2D) and not is_brief else label
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    ]
+    drawn += [text.get_text() for text in axes.texts if re.search("[a-zA-Z]", text.get_text())]
+    if is_brief:
+        over = ""
+    elif axes.get_aspect() != "auto":
+        over = "points of the plane"
+    else:
+        over = _over(axes)
+    return _joined(over, "; ".join(dict.fromkeys(map(_plain, drawn))))
+
+
+def _over(axes: Axes) -> str:
+    x, y = _plain(axes.get_xlabel()), _plain(axes.get_ylabel())
+    return f"{y} over {x}" if x and y else x or y
+
+
+def _images(axes: Axes) -> str:
+    """Rows of images by their titles, or a grid of them."""
+    boxes = _opaque_boxes(numpy.asarray(axes.images[0].get_array())[..., -1] > 0)
+    rows = len({box[1] for box in boxes})
+    in_rows = f"{rows} row{'s' if rows > 1 else ''}"
+    is_full = len(boxes) % rows == 0
+    count = (
+        f"{in_rows} of {len(boxes) // rows} images"
+        if is_full
+        else (f"{len(boxes)} images in {in_rows}")
+    )
+    named = [_plain(label.get_text()) for label in axes.get_yticklabels()]
+    columns = [_plain(label.get_text()) for label in axes.get_xticklabels()]
+    above = f"; above them {', '.join(filter(None, columns))}" if any(columns) else ""
+    return f"{count}{', from above: ' if any(named) else ''}{'; '.join(filter(None, named))}{above}"
+
+
+def _labels(axes: Axes) -> str:
+    """A table row by row, or the labels of a drawing from above."""
+    lines: dict[float, list[str]] = {}
+    for text in axes.texts:
+        height = round(float(text.get_position()[1]), 2)
+        lines.setdefault(height, []).append(_plain(text.get_text()))
+    return "; ".join(", ".join(filter(None, line)) for line in lines.values())
+
+
+def _bars(axes: Axes, bars: list[BarContainer]) -> str:
+    """The bars' names and values."""
+    is_flat = bars[0].orientation == "horizontal"
+    names = axes.get_yticklabels() if is_flat else axes.get_xticklabels()
+    said = []
+    for group in bars:
+        label = str(group.get_label())
+        values = numpy.ravel(numpy.asarray(group.datavalues))
+        pairs = [f"{_plain(n.get_text())} {_number(v)}" for n, v in zip(names, values)]
+        said.append(_joined("" if label.startswith("_") else _plain(label), ", ".join(pairs)))
+    return _joined(_plain(axes.get_xlabel() if is_flat else axes.get_ylabel()), "; ".join(said))
+
+
+def _curve(axes: Axes, line: Line2D, name: str) -> str:
+    """A curve's name, and where it begins and ends; only the name in a picture of the plane."""
+    x, y = (numpy.ravel(numpy.asarray(values, dtype="float64")) for values in line.get_data())
+    if not len(x) or axes.get_aspect() != "auto":
+        return name
+    if line.get_transform() == axes.get_yaxis_transform(which="grid"):
+        return f"{name} at {_number(y[0])}"
+    if line.get_transform() == axes.get_xaxis_transform(which="grid"):
+        return f"{name} at {_number(x[0])}"
+    if len(x) == 1:
+        return f"{name} {_number(y[0])} at {_number(x[0])}"
+    return f"{name} from {_number(y[0])} at {_number(x[0])} to {_number(y[-1])} at {_number(x[-1])}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _plain(text: str) -> str:
+    r"""Text without mathtext's marks, on one line.
+
+    >>> _plain("decoded $g(z_{1})$\nof $\\mu$")
+    'decoded g(z 1) of mu'
+    """
+    text = re.sub(r"\\(?:hat|tilde|mathrm|mathcal|mathbf|left|right|[,;! ])", "", text)
+    if "$" in text:
+        text = re.sub(r"_|(?<=[a-z])(?=\\)|(?<=\\log)", " ", text)
+    return " ".join(re.sub(r"[$\\{}]", "", text).split())
+
+
+def _joined(name: str, content: str) -> str:
+    return ": ".join(filter(None, (name, content)))

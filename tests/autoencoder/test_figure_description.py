@@ -1,0 +1,94 @@
+"""A figure's file says in words what it shows, and where its images lie."""
+
+import numpy
+import pytest
+from PIL import Image
+
+from autoencoder import figures
+from autoencoder.densities import DiagonalGaussian
+from autoencoder.figures.description import describe
+from autoencoder.figures.style import IMAGE_BOXES
+
+
+def text_in(path):
+    with Image.open(path) as picture:
+        picture.load()
+        return picture.text
+
+
+def test_a_chart_is_its_axes_and_the_ends_of_its_curves():
+    figure = figures.line_chart(
+        {"PCA, $d$": ([2, 4, 8], [0.3, 0.2, 0.1]), "one": ([2], [5])},
+        "latent size $d$",
+        "error",
+        title="Errors",
+        levels={"floor": 0.05},
+    )
+    assert describe(figure) == (
+        "Errors: error over latent size d: PCA, d from 0.3 at 2 to 0.1 at 8; one 5 at 2; "
+        "floor at 0.05."
+    )
+
+
+def test_bars_have_names_and_values():
+    figure = figures.bar_chart({"data": 0.01, "samples": 1802.6}, "distance")
+    assert describe(figure) == "Distance: data 0.01, samples 1803."
+
+
+def test_rows_of_images_are_named_from_above():
+    images = numpy.zeros((4, 28, 28))
+    figure = figures.rows_of_images([images, images], ["original", "PCA,\nd = 2"], title="Digits")
+    assert describe(figure) == "Digits. 2 rows of 4 images, from above: original; PCA, d = 2."
+
+
+def test_a_table_is_read_row_by_row():
+    figure = figures.table(["layer", "size"], [["Linear", "3"], ["ReLU", ""]])
+    assert describe(figure) == "Layer, size; Linear, 3; ReLU."
+
+
+def test_points_are_named_in_each_panel_and_colours_explained():
+    figure, axes = figures.plane_figure(["left", "right"])
+    points = numpy.zeros((3, 2))
+    figures.draw_points(axes[0], points, "data")
+    figures.draw_points_by_value(axes[1], points, numpy.arange(3), "latent $z$")
+    assert describe(figure) == (
+        "Left: points of the plane: data. Right: points of the plane. Colours: latent z."
+    )
+
+
+def test_of_many_panels_what_they_share_is_said_once():
+    latents = numpy.random.default_rng(0).normal(size=(50, 3))
+    said = describe(figures.latent_marginals(latents, DiagonalGaussian().fit(latents)))
+    assert said.count("fitted density") == 3
+    figure = figures.latent_pairs(latents, DiagonalGaussian().fit(latents))
+    assert describe(figure).startswith("6 panels: latents of the data; fitted density: contours")
+    assert describe(figure).endswith("Axes: density, z 2, z 1, z 3.")
+
+
+@pytest.mark.parametrize("columns", [3, 4])
+def test_the_file_says_where_its_images_lie_and_what_they_are(tmp_path, columns):
+    levels = numpy.arange(10, 60, 10)
+    images = numpy.broadcast_to(levels[:, None, None] / 255, (5, 28, 28))
+    png, svg = figures.save(figures.image_grid(images, columns=columns, title="a"), tmp_path / "a")
+    words = "A. 5 images in 2 rows."
+    assert text_in(png)["Description"] == words
+    assert words in svg.read_text()
+    boxes = [
+        [float(share) for share in box.split(",")] for box in text_in(png)[IMAGE_BOXES].split(";")
+    ]
+    assert len(boxes) == len(levels)
+    pixels = numpy.asarray(Image.open(png).convert("L")).astype(int)
+    height, width = pixels.shape
+    inside = numpy.zeros(pixels.shape, bool)
+    for (left, top, right, bottom), level in zip(boxes, levels, strict=True):
+        x0, x1 = round(left * width), round(right * width)
+        y0, y1 = round(top * height), round(bottom * height)
+        assert (pixels[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2] == level).all()
+        inside[y0 - 2 : y1 + 2, x0 - 2 : x1 + 2] = True
+    around = pixels[~inside]
+    assert (around[around < 200] < 200).sum() < 0.01 * around.size  # the title's letters
+
+
+def test_a_chart_has_no_images_that_would_stay_as_they_are(tmp_path):
+    png, _ = figures.save(figures.line_chart({"a": ([1, 2], [3, 4])}, "x", "y"), tmp_path / "a")
+    assert text_in(png)[IMAGE_BOXES] == ""

@@ -18,10 +18,11 @@ from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import measure_error, spelled_epochs
-from autoencoder.storage.checkpoint import FINITE, NUMBER
+from autoencoder.lecture.shared import layer_table, measure_error, spelled_epochs
+from autoencoder.metrics import nearest_neighbours
+from autoencoder.storage.checkpoint import FINITE, NOT_NEGATIVE, NUMBER, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.training import random_generator
+from autoencoder.training import Row, random_generator
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,6 +49,14 @@ CURVES = (s_curve, circle)
 SHOWN = 1_500
 NAMES = ("test_loss", "test_loss_per_sample")
 PROJECTED = 150
+FEW = (30, 100, 300, 1_000)  # training points, to see how far the loss on them can be trusted
+LATENT_SIZES = (1, 2)  # the second is the trap: as many latents as coordinates
+ANYWHERE = 250  # points that have nothing to do with the curve
+
+
+def network(latent_size: int = 1) -> MLPAutoEncoder:
+    """The autoencoder of this section."""
+    return MLPAutoEncoder(2, 128, 128, latent_size)
 
 
 def check(run: Run[Options]) -> None:
@@ -57,17 +66,22 @@ def check(run: Run[Options]) -> None:
 
 
 def compute(run: Run[Options]) -> Results:
-    """Train one autoencoder with d = 1 for each curve."""
-    results = Results(numbers={"noise_std": run.options.noise_std, "epochs": run.options.epochs})
+    """Train with d = 1 on each curve; on the first also with fewer points, and with d = 2."""
+    options = run.options
+    results = Results(numbers={"noise_std": options.noise_std, "epochs": options.epochs})
+    results.numbers["layers"] = layer_table(network())
     for number, curve in enumerate(CURVES):
         _compute_curve(run, curve, number, results)
+    train, test, _ = _points(run, s_curve, CURVES.index(s_curve))
+    _compute_gap(run, train, test, results)
+    _compute_trap(run, train, test, results)
     return results
 
 
-def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Results) -> None:
-    """Train on one curve; the ranks are compared on the host."""
-    from scipy.stats import spearmanr  # a second to import
-
+def _points(
+    run: Run[Options], curve: Curve, number: int
+) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """Training points, test points, and where on the curve each of these belongs."""
     options = run.options
     train = curve(
         options.train_points, random_generator(options.seed, "data", number), options.noise_std
@@ -75,14 +89,35 @@ def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Result
     test, positions = curve.sample_with_positions(
         options.test_points, random_generator(options.seed, "evaluation", number), options.noise_std
     )
-    model, rows = run.trained(
-        f"manifold-{curve.name}",
-        lambda: MLPAutoEncoder(2, 128, 128, 1),
+    return train, test, positions
+
+
+def _trained(
+    run: Run[Options],
+    name: str,
+    train: numpy.ndarray,
+    test: numpy.ndarray,
+    latent_size: int = 1,
+    quiet: bool = False,
+) -> tuple[MLPAutoEncoder, list[Row]]:
+    return run.trained(
+        f"manifold-{name}",
+        lambda: network(latent_size),
         train,
         run.settings(schedule="cosine"),
-        evaluate=measure_error(test, test, options.workers, NAMES, run.ranks),
+        evaluate=measure_error(test, test, run.options.workers, NAMES, run.ranks),
         tested_on=test,
+        quiet=quiet,
     )
+
+
+def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Results) -> None:
+    """Train on one curve; the ranks are compared on the host."""
+    from scipy.stats import spearmanr  # a second to import
+
+    options = run.options
+    train, test, positions = _points(run, curve, number)
+    model, rows = _trained(run, curve.name, train, test)
     latents = encode(model, test, options.workers, run.ranks)[:, 0]
     # 1 or -1 if and only if one is a monotone function of the other.
     correlation: Any = spearmanr(latents, positions)[0]
@@ -104,6 +139,63 @@ def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Result
         "rank_correlation": abs(float(correlation)),
     }
     results.rows += [{"curve": name, **row} for row in rows]
+
+
+def training_counts(most: int) -> list[int]:
+    """How many training points are tried: a few, and all there are.
+
+    >>> training_counts(2_000), training_counts(100)
+    ([30, 100, 300, 1000, 2000], [30, 100])
+    """
+    return [*(count for count in FEW if count < most), most]
+
+
+def _compute_gap(
+    run: Run[Options], train: numpy.ndarray, test: numpy.ndarray, results: Results
+) -> None:
+    """The loss on N training points beside that on test points, for several N.
+
+    Fewer points are repeated until they are as many: so each network takes the same steps.
+    """
+    options = run.options
+    results.numbers["gap"] = []
+    for count in training_counts(options.train_points):
+        few = train[:count]
+        name = "s_curve" if count == len(train) else f"s_curve-{count}-points"
+        model, _ = _trained(run, name, numpy.resize(few, train.shape), test, quiet=True)
+        losses = [
+            mse_per_pixel(reconstruct(model, points, options.workers, run.ranks), points)
+            for points in (few, test)
+        ]
+        results.numbers["gap"].append({"points": count, "train": losses[0], "test": losses[1]})
+
+
+def _compute_trap(
+    run: Run[Options], train: numpy.ndarray, test: numpy.ndarray, results: Results
+) -> None:
+    """With as many latents as coordinates: the loss, and what becomes of points from anywhere."""
+    options = run.options
+    rng = random_generator(options.seed, "evaluation", len(CURVES))
+    limit = float(numpy.abs(test).max())
+    anywhere = rng.uniform(-limit, limit, (ANYWHERE, 2)).astype("float32")
+    results.arrays["anywhere"] = anywhere
+    line = numpy.concatenate(s_curve.lines()).astype("float32")
+    results.numbers["trap"] = []
+    for size in LATENT_SIZES:
+        name = "s_curve" if size == 1 else f"s_curve-d{size}"
+        model, rows = _trained(run, name, train, test, size, quiet=True)
+        taken = reconstruct(model, anywhere, options.workers, run.ranks)
+        pca = PCA(size).fit(train)
+        results.arrays[f"anywhere/{size}"] = taken
+        results.numbers["trap"].append(
+            {
+                "latent_size": size,
+                "loss": rows[-1]["test_loss"],
+                "anywhere": mse_per_pixel(taken, anywhere),
+                "from_curve": float((nearest_neighbours(taken, line)[1] ** 2).mean()) / 2,
+                "pca_loss": mse_per_pixel(pca.inverse_transform(pca.transform(test)), test),
+            }
+        )
 
 
 def _share_below(values: numpy.ndarray) -> numpy.ndarray:
@@ -131,13 +223,29 @@ def needs(options: Options, found: Results) -> Needs:
     shapes = {"points": "N 2", "positions": "N", "latents": "N", "reconstructions": "N 2"}
     return Needs(
         {
-            f"{name}/{what}": shape
-            for name in curves
-            for what, shape in {**shapes, "decoded_line": "L 2"}.items()
+            **{
+                f"{name}/{what}": shape
+                for name in curves
+                for what, shape in {**shapes, "decoded_line": "L 2"}.items()
+            },
+            "anywhere": f"{ANYWHERE} 2",
+            **{f"anywhere/{size}": f"{ANYWHERE} 2" for size in LATENT_SIZES},
         },
         {
             "noise_std": options.noise_std,
             "epochs": options.epochs,
+            "layers": layer_table(network()),
+            "gap": [
+                {"points": count, "train": POSITIVE, "test": POSITIVE}
+                for count in training_counts(options.train_points)
+            ],
+            "trap": [
+                {
+                    **{"latent_size": size, "loss": POSITIVE, "pca_loss": NOT_NEGATIVE},
+                    **dict.fromkeys(("anywhere", "from_curve"), FINITE),
+                }
+                for size in LATENT_SIZES
+            ],
             **{
                 name: {
                     **dict.fromkeys(("loss", "loss_per_sample", "pca_loss"), FINITE),
@@ -157,11 +265,16 @@ def needs(options: Options, found: Results) -> Needs:
 
 
 def draw(results: Results) -> dict[str, Figure]:
-    """Data, decoded curve and latent coordinate; the coordinate against the position; the loss."""
+    """Data, decoded curve and coordinate; the network; the loss, its gap, and its trap."""
+    from autoencoder.figures import network_diagram
+
     return {
         "manifold": _draw_manifold(results, s_curve),
+        "network": network_diagram(results.numbers["layers"]),
         "coordinate": _draw_coordinate(results),
         "loss": _draw_loss(results),
+        "gap": _draw_gap(results),
+        "trap": _draw_trap(results),
         "circle": _draw_manifold(results, circle),
     }
 
@@ -244,6 +357,55 @@ def _draw_loss(results: Results) -> Figure:
     return figure
 
 
+def _draw_gap(results: Results) -> Figure:
+    from autoencoder.figures import line_chart
+
+    numbers = results.numbers
+    counts = [row["points"] for row in numbers["gap"]]
+    return line_chart(
+        {
+            name: (counts, [row[key] for row in numbers["gap"]])
+            for name, key in (("on new points", "test"), ("on the training points", "train"))
+        },
+        "number of training points N",
+        "loss a component\n(mean squared error)",
+        levels={"noise across the curve": numbers["noise_std"] ** 2 / 2},
+        log_x=True,
+        log_y=True,
+        x_ticks=counts,
+    )
+
+
+def _draw_trap(results: Results) -> Figure:
+    from autoencoder.figures import (
+        COLOURS,
+        draw_curve,
+        draw_points,
+        plane_figure,
+        shared_legend,
+    )
+
+    arrays = results.arrays
+    anywhere = arrays["anywhere"]
+    limit = 0.1 + float(numpy.abs(anywhere).max())
+    figure, panels = plane_figure([f"$d={size}$" for size in LATENT_SIZES], limit)
+    for axes, size in zip(panels, LATENT_SIZES, strict=True):
+        draw_points(axes, arrays["s_curve/points"][:SHOWN], "data", opacity=0.25)
+        for pair in numpy.stack([anywhere, arrays[f"anywhere/{size}"]], axis=1):
+            draw_curve(axes, pair, colour=COLOURS["blue"], width=1.0)
+        draw_points(axes, anywhere, "any point $x$", colour=COLOURS["blue"], size=16.0)
+        draw_points(
+            axes,
+            arrays[f"anywhere/{size}"],
+            "$g(f(x))$",
+            colour=COLOURS["vermilion"],
+            size=26.0,
+            opacity=0.9,
+        )
+    shared_legend(figure)
+    return figure
+
+
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers = results.numbers
@@ -251,6 +413,8 @@ def captions(results: Results) -> dict[str, Caption]:
     across = numbers["noise_std"] ** 2 / 2  # of the noise's two components the one across the curve
     correlation = curve["rank_correlation"]
     losses = numpy.array([curve["loss"], across, curve["pca_loss"]])
+    gap, (one, two) = numbers["gap"], numbers["trap"]
+    ratios = [row["test"] / row["train"] for row in gap]
     return {
         "manifold": Caption(
             "Left: the data and the curve they were drawn along. Middle: the decoded curve, and "
@@ -270,6 +434,10 @@ def captions(results: Results) -> dict[str, Caption]:
                 "a sample": 2 * losses,
             },
         ),
+        "network": Caption(
+            "Encoder f and decoder g, drawn from the model: how many numbers a sample has after "
+            "each layer. What has to pass through one number cannot be copied."
+        ),
         "coordinate": Caption(
             "Of the closed curve the rank of z is drawn: z leaps at the cut.",
             {
@@ -280,6 +448,44 @@ def captions(results: Results) -> dict[str, Caption]:
         "loss": Caption(
             "One loss on both scales: a component on the left; on the right a sample, which is "
             "twice as much here."
+        ),
+        "gap": Caption(
+            "What is wanted is a small expectation; what is minimised is a mean over N points. "
+            "Every network takes the same number of steps; new points are "
+            f"{len(results.arrays['s_curve/points']):,}.",
+            {
+                "On few points the loss looks better than it is: of "
+                f"{gap[0]['points']} it is {ratios[0]:.1f} times as large on new points.": ratios[0]
+                > 1.2,
+                "With more points the gap closes.": ratios[0] > 1.2
+                and abs(ratios[-1] - 1) < 0.1 * (ratios[0] - 1),
+            },
+            {
+                "N": [row["points"] for row in gap],
+                "on the training points": [row["train"] for row in gap],
+                "on new points": [row["test"] for row in gap],
+                "ratio": [f"{ratio:.2f}" for ratio in ratios],
+            },
+        ),
+        "trap": Caption(
+            "With as many latents as coordinates, f and g can be the identity. The loss does not "
+            "tell: look at what becomes of points that have nothing to do with the curve.",
+            {
+                f"At d = 2 the loss falls to {two['loss'] / one['loss']:.1e} of that at d = 1, and "
+                "any point is given back, as if there were no curve: nothing was learnt about "
+                "the data.": two["loss"] < 0.05 * one["loss"]
+                and two["anywhere"] < 0.05 * one["anywhere"],
+                "At d = 1 a point from anywhere is taken to the curve, or beside its ends.": (
+                    one["from_curve"] < 0.1 * one["anywhere"]
+                ),
+            },
+            {
+                "": [f"d = {row['latent_size']}" for row in numbers["trap"]],
+                "loss": [row["loss"] for row in numbers["trap"]],
+                "PCA's loss": [row["pca_loss"] for row in numbers["trap"]],
+                "points from anywhere: error": [row["anywhere"] for row in numbers["trap"]],
+                "g(f(x)) from the curve": [row["from_curve"] for row in numbers["trap"]],
+            },
         ),
         "circle": Caption(
             "A line cannot be bent into a closed curve without a cut. Look for the place where "
@@ -297,8 +503,10 @@ def captions(results: Results) -> dict[str, Caption]:
 section = Section(
     name="manifold",
     title="An autoencoder and its loss",
-    equation=r"\min_{f,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2",
-    description="Trains an autoencoder with one latent variable on points near a curve.",
+    equation=r"\mathbb{E}_{x\sim p}\left\|x-g(f(x))\right\|^2\ \approx\ "
+    r"\frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2\ \rightarrow\ \min_{f,\,g}",
+    description="Trains an autoencoder with one latent variable on points near a curve, and shows "
+    "when a small loss says nothing.",
     compute=compute,
     draw=draw,
     captions=captions,

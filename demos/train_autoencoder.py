@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autoencoder import PCA, AutoEncoder, mse_per_pixel, reconstruct
+from autoencoder import PCA, mse_per_pixel, reconstruct
 from autoencoder.lecture.caption import Caption, text_table, written
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
@@ -20,11 +20,11 @@ from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
     DeepOptions,
     latent_sizes,
+    layer_table,
     one_of_each,
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.models import Layer, list_layers
 from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE, TEXT
 from autoencoder.storage.files import atomic_write
 from autoencoder.storage.results import Needs, Results, epoch_rows
@@ -32,7 +32,7 @@ from autoencoder.storage.results import Needs, Results, epoch_rows
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["layer_table", "section"]
+__all__ = ["section"]
 
 
 @dataclass
@@ -92,34 +92,6 @@ def compute(run: Run[Options]) -> Results:
     return Results(arrays, numbers, rows)
 
 
-def layer_table(model: AutoEncoder) -> list[dict[str, Any]]:
-    """The autoencoder's layers as rows of a table, found by passing an image through it.
-
-    A layer without parameters that keeps the shape, an activation, shares its predecessor's row.
-
-    >>> layer_table(AutoEncoder(8))[1]["layer"]
-    'Conv2d(1, 32, kernel_size=(5, 5), stride=(1, 1)), ReLU'
-    """
-    rows: list[dict[str, Any]] = [
-        {"part": "input", "layer": "image", "shape": list(model.sample_shape), "parameters": 0}
-    ]
-    for part, network in (("encoder", model.encoder), ("decoder", model.decoder)):
-        layers: list[Layer] = list_layers(network, tuple(rows[-1]["shape"]))
-        for layer in layers:
-            if not layer.parameters and list(layer.shape) == rows[-1]["shape"]:
-                rows[-1]["layer"] += f", {layer.description.removesuffix('()')}"
-                continue
-            rows.append(
-                {
-                    "part": part,
-                    "layer": layer.description,
-                    "shape": list(layer.shape),
-                    "parameters": layer.parameters,
-                }
-            )
-    return rows
-
-
 def _table_of_layers(layers: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """The columns of the table of layers, with the sum of parameters below."""
     counts = [layer["parameters"] for layer in layers]
@@ -145,7 +117,8 @@ def needs(options: Options, found: Results) -> Needs:
         }
         for size in sizes
     ]
-    layer = {"part": TEXT, "layer": TEXT, "shape": [COUNT, ...], "parameters": COUNT}
+    layer = {"layer": TEXT, "shape": [POSITIVE] * 3, "parameters": COUNT, "brief": TEXT}
+    parts = ["input"] + ["encoder"] * 5 + ["decoder"] * 5
     return Needs(
         {
             "originals": "N C H W",
@@ -154,7 +127,7 @@ def needs(options: Options, found: Results) -> Needs:
         {
             **dict.fromkeys(("train_images", "test_images", "pixels"), COUNT),
             "errors": errors,
-            "layers": [layer, ...],
+            "layers": [{"part": part, **layer} for part in parts],
             "layers_latent_size": COUNT,
         },
         (
@@ -171,8 +144,8 @@ def needs(options: Options, found: Results) -> Needs:
 
 
 def draw(results: Results) -> dict[str, Figure]:
-    """Reconstructions by latent size, errors by latent size and by epoch, the table of layers."""
-    from autoencoder.figures import epoch_chart, line_chart, rows_of_images, table
+    """Reconstructions and errors by latent size, errors by epoch, the layers drawn and listed."""
+    from autoencoder.figures import epoch_chart, line_chart, network_diagram, rows_of_images, table
 
     arrays, numbers = results.arrays, results.numbers
     images, titles = [arrays["originals"]], ["original"]
@@ -207,6 +180,7 @@ def draw(results: Results) -> dict[str, Figure]:
         log_y=True,
     )
     layers = numbers["layers"]
+    figures["network"] = network_diagram(layers)
     parts, columns = [layer["part"] for layer in layers], _table_of_layers(layers)
     figures["layers"] = table(
         list(columns),
@@ -251,6 +225,10 @@ def captions(results: Results) -> dict[str, Caption]:
         ),
         "error_by_epoch": Caption(
             "The autoencoders' error on test images after each epoch, from the first on."
+        ),
+        "network": Caption(
+            f"Encoder and decoder at d = {numbers['layers_latent_size']}, drawn from the model: "
+            "what goes from layer to layer is channels × height × width of one image."
         ),
         "layers": Caption(
             f"The {sum(layer['parameters'] for layer in numbers['layers']):,} parameters at d = "

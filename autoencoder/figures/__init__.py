@@ -8,6 +8,7 @@ from autoencoder.figures.charts import epoch_chart, line_chart
 from autoencoder.figures.fields import draw_arrows, draw_density
 from autoencoder.figures.images import image_grid, image_panels, rows_of_images
 from autoencoder.figures.latents import latent_marginals, latent_pairs
+from autoencoder.figures.networks import network_diagram
 from autoencoder.figures.plane import (
     draw_curve,
     draw_points,
@@ -34,6 +35,7 @@ __all__ = [
     "latent_marginals",
     "latent_pairs",
     "line_chart",
+    "network_diagram",
     "new_figure",
     "plane_figure",
     "rows_of_images",

@@ -12,7 +12,7 @@ from autoencoder.inference import reconstruct
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel, psnr, sum_per_sample
-from autoencoder.models import AutoEncoder
+from autoencoder.models import AutoEncoder, list_layers
 from autoencoder.storage.results import Results
 from autoencoder.training import Row
 from minigrad import nn
@@ -22,6 +22,7 @@ __all__ = [
     "DataOptions",
     "DeepOptions",
     "latent_sizes",
+    "layer_table",
     "measure_error",
     "measure_psnr",
     "one_of_each",
@@ -148,6 +149,49 @@ def measure_psnr(
         return {"test_psnr_db": psnr(reconstruct(model, noisy, workers, ranks), clean)}
 
     return evaluate
+
+
+def layer_table(model: Any) -> list[dict[str, Any]]:
+    """An autoencoder's layers as rows of a table, found by passing a sample through it.
+
+    A layer without parameters that keeps the shape, an activation, shares its predecessor's row.
+    ``brief`` names the layer in a few lines, for a diagram. The encoder and the decoder are
+    nn.Sequential.
+
+    >>> row = layer_table(AutoEncoder(8))[1]
+    >>> row["layer"], row["brief"]
+    ('Conv2d(1, 32, kernel_size=(5, 5), stride=(1, 1)), ReLU', 'Conv2d\\n5 × 5\\nReLU')
+    """
+    rows: list[dict[str, Any]] = [
+        {
+            "part": "input",
+            "layer": "image" if len(model.sample_shape) == 3 else "point",
+            "shape": list(model.sample_shape),
+            "parameters": 0,
+            "brief": "",
+        }
+    ]
+    for part, network in (("encoder", model.encoder), ("decoder", model.decoder)):
+        for module, layer in zip(network, list_layers(network, tuple(rows[-1]["shape"]))):
+            name = type(module).__name__
+            if not layer.parameters and list(layer.shape) == rows[-1]["shape"]:
+                rows[-1]["layer"] += f", {layer.description.removesuffix('()')}"
+                rows[-1]["brief"] += f"\n{name}"
+                continue
+            brief = name
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                stride = "" if module.stride == (1, 1) else f", stride {module.stride[0]}"
+                brief += f"\n{' × '.join(map(str, module.kernel_size))}{stride}"
+            rows.append(
+                {
+                    "part": part,
+                    "layer": layer.description,
+                    "shape": list(layer.shape),
+                    "parameters": layer.parameters,
+                    "brief": brief,
+                }
+            )
+    return rows
 
 
 def table_of(results: Results, row: str, column: str, value: str) -> dict[tuple[Any, Any], Any]:

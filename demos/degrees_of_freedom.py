@@ -14,16 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autoencoder import PCA, SmoothAutoEncoder, decode, encode, mse_per_pixel, reconstruct
-from autoencoder.data.faces import FACTORS, sample_faces
+from autoencoder import (
+    PCA,
+    DiagonalGaussian,
+    GaussianMixture,
+    SmoothAutoEncoder,
+    decode,
+    encode,
+    mse_per_pixel,
+    reconstruct,
+)
+from autoencoder.data.faces import FACTORS, render_faces, sample_faces
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import spelled_epochs
-from autoencoder.storage.checkpoint import COUNT, NUMBER, POSITIVE
+from autoencoder.metrics import nearest_neighbours
+from autoencoder.storage.checkpoint import COUNT, FINITE, NUMBER, POSITIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
+from minigrad import nn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +64,12 @@ COUNTS = (3, 6)  # K, how many factors vary
 BEYOND = 2  # latents more than factors that are tried
 LEARNING_RATE = 2e-3
 SHOWN = 8
-STEPS = 9  # faces along a latent
+STEPS = 9  # faces along a latent, or a factor
+MOST = max(COUNTS)  # the factors of the faces that are generated, turned and coloured
+COMPONENTS = 20  # of the mixture over the latents
+GENERATED, COMPARED = 24, 400  # faces of a density: shown, and looked for among the training faces
+DENSITIES = {"diagonal": "diagonal Gaussian", "mixture": f"mixture of {COMPONENTS}"}
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 
 def faces(run: Run[Options], count: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
@@ -97,15 +113,11 @@ def check(run: Run[Options]) -> None:
 
 def compute(run: Run[Options]) -> Results:
     """For each K, PCA and the deep autoencoder for d from 1 to K + 2."""
-    rows: list[dict[str, object]] = []
-    arrays: dict[str, numpy.ndarray] = {}
-    numbers: dict[str, object] = {
-        "train_images": run.options.train_images,
-        "epochs": run.options.epochs,
-        "hidden": run.options.hidden,
-        "image_size": run.options.image_size,
-    }
-    workers = run.options.workers
+    options = run.options
+    how = {name: vars(options)[name] for name in ("train_images", "epochs", "hidden", "image_size")}
+    results = Results(numbers=how)
+    arrays, numbers, rows = results.arrays, results.numbers, results.rows
+    workers = options.workers
     for count in COUNTS:
         train, test, factors = faces(run, count)
         mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
@@ -118,6 +130,10 @@ def compute(run: Run[Options]) -> Results:
             for name, guess in (("PCA", projected), ("deep", restored)):
                 error = mse_per_pixel(guess, test)
                 rows.append({"factors": count, "model": name, "d": latent_size, "test_mse": error})
+            if latent_size == count == MOST:
+                _generate(run, model, mean, train, test, results)
+                _turn(run, model, mean, test, factors, results)
+                _colour(run, mean, train, test, results)
             if latent_size == count:
                 arrays[f"original/{count}"] = test[:SHOWN]
                 arrays[f"PCA/{count}"] = projected[:SHOWN]
@@ -127,7 +143,116 @@ def compute(run: Run[Options]) -> Results:
                     decode(model, _traversal(z), workers, run.ranks) + mean
                 )
                 numbers[f"explained/{count}"] = _explained(z, factors)
-    return Results(arrays, numbers, rows)
+    return results
+
+
+def _generate(
+    run: Run[Options],
+    model: SmoothAutoEncoder,
+    mean: numpy.ndarray,
+    train: numpy.ndarray,
+    test: numpy.ndarray,
+    results: Results,
+) -> None:
+    """Densities over the latents, sampled and decoded; how far each sample is from a real face."""
+    workers = run.options.workers
+    latents = encode(model, train - mean, workers, run.ranks).astype("float64")
+    rng = random_generator(run.options.seed, "evaluation", MOST, COMPONENTS)
+    densities = (
+        DiagonalGaussian().fit(latents),
+        GaussianMixture.fit(latents, COMPONENTS, rng),
+    )
+    results.arrays["generated/test"] = test[:GENERATED]
+    real = reconstruct(model, test[:COMPARED] - mean, workers, run.ranks) + mean
+    nearest = results.numbers["nearest"] = {"reconstructions": _from_nearest(real, train)}
+    for name, density in zip(DENSITIES, densities, strict=True):
+        drawn = density.sample(COMPARED, rng).astype("float32")
+        faces = decode(model, drawn, workers, run.ranks) + mean
+        results.arrays[f"generated/{name}"] = faces[:GENERATED]
+        nearest[name] = _from_nearest(faces, train)
+
+
+def _from_nearest(images: numpy.ndarray, train: numpy.ndarray) -> float:
+    """The mean squared error a pixel between images and the training image nearest to each."""
+    return float((nearest_neighbours(images, train)[1] ** 2).mean() / images[0].size)
+
+
+def _turn(
+    run: Run[Options],
+    model: SmoothAutoEncoder,
+    mean: numpy.ndarray,
+    test: numpy.ndarray,
+    factors: numpy.ndarray,
+    results: Results,
+) -> None:
+    """Turn each factor of one face in the latents; the same face drawn with it, to compare."""
+    workers = run.options.workers
+    z = encode(model, test - mean, workers, run.ranks).astype("float64")
+    directions = factor_directions(z, factors)
+    # The face in the middle of all: of others a factor may be at its end already.
+    start = int(numpy.abs(factors - 0.5).max(axis=1).argmin())
+    values = numpy.linspace(0.05, 0.95, STEPS)
+    moves = values - factors[start, :, None].astype("float64")  # (K, STEPS)
+    path = z[start] + moves[:, :, None] * directions[:, None]  # (K, STEPS, d)
+    flat = path.reshape(-1, z.shape[1]).astype("float32")
+    turned = decode(model, flat, workers, run.ranks) + mean
+    wanted = numpy.tile(factors[start], (MOST, STEPS, 1))
+    for k in range(MOST):
+        wanted[k, :, k] = values
+    drawn = render_faces(wanted.reshape(-1, MOST), MOST, run.options.image_size)
+    results.arrays |= {"turned": turned, "drawn": drawn}
+    shape = (MOST, STEPS, -1)
+    rest = ((turned - drawn).reshape(shape) ** 2).mean(axis=(1, 2))
+    change = drawn.reshape(shape).var(axis=1).mean(axis=1)
+    results.numbers["turned"] = {
+        name: {"error": float(rest[k]), "change": float(change[k])}
+        for k, name in enumerate(FACTORS[:MOST])
+    }
+
+
+def factor_directions(z: numpy.ndarray, factors: numpy.ndarray) -> numpy.ndarray:
+    """How the latents (N, d) move with each of the factors (N, K): directions (K, d).
+
+    The slopes of the affine map from factors to latents with the least squared error.
+    """
+    design = numpy.column_stack([numpy.ones(len(z)), factors.astype("float64")])
+    solution, *_ = numpy.linalg.lstsq(design, z, rcond=None)
+    return solution[1:]
+
+
+def grey(images: numpy.ndarray) -> numpy.ndarray:
+    """Colour images (N, 3, H, W) without their colour: (N, 1, H, W)."""
+    weights = numpy.array(LUMINANCE, dtype=images.dtype).reshape(1, 3, 1, 1)
+    return (images * weights).sum(axis=1, keepdims=True)
+
+
+def _colour(
+    run: Run[Options],
+    mean: numpy.ndarray,
+    train: numpy.ndarray,
+    test: numpy.ndarray,
+    results: Results,
+) -> None:
+    """From image to image: a network that is shown grey faces and asked for colour."""
+    options, shape = run.options, train.shape[1:]
+    hidden, pixels = options.hidden, math.prod(shape[1:])
+    model, _ = run.trained(
+        "faces-grey-to-colour",
+        lambda: nn.Sequential(
+            *(nn.Flatten(), nn.Linear(pixels, hidden), nn.Tanh()),
+            *(nn.Linear(hidden, hidden), nn.Tanh()),
+            *(nn.Linear(hidden, 3 * pixels), nn.Unflatten(1, shape)),
+        ),
+        grey(train - mean),
+        run.settings(learning_rate=LEARNING_RATE, schedule="cosine"),
+        targets=train - mean,
+        quiet=True,
+    )
+    coloured = reconstruct(model, grey(test - mean), options.workers, run.ranks) + mean
+    shown = numpy.repeat(grey(test), 3, axis=1)
+    results.arrays |= {"grey": shown[:SHOWN], "coloured": coloured[:SHOWN]}
+    results.numbers["colour_mse"] = mse_per_pixel(coloured, test)
+    results.numbers["grey_mse"] = mse_per_pixel(shown, test)
 
 
 def _traversal(z: numpy.ndarray) -> numpy.ndarray:
@@ -171,12 +296,17 @@ def drops(rows: Iterable[dict[str, Any]], count: int, model: str) -> tuple[float
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     arrays = {f"traversal/{count}": f"{count * STEPS} 3 H W" for count in COUNTS}
+    arrays |= dict.fromkeys(("turned", "drawn"), f"{MOST * STEPS} 3 H W")
+    arrays |= {f"generated/{name}": "G 3 H W" for name in ("test", *DENSITIES)}
     shown = [f"{way}/{count}" for count in COUNTS for way in ("original", "PCA", "deep")]
     return Needs(
-        {**arrays, **dict.fromkeys(shown, "N 3 H W")},
+        {**arrays, **dict.fromkeys((*shown, "grey", "coloured"), "N 3 H W")},
         {
             "train_images": COUNT,
             **{name: vars(options)[name] for name in ("epochs", "hidden", "image_size")},
+            "nearest": dict.fromkeys(("reconstructions", *DENSITIES), POSITIVE),
+            "turned": {name: {"error": FINITE, "change": POSITIVE} for name in FACTORS[:MOST]},
+            **dict.fromkeys(("colour_mse", "grey_mse"), POSITIVE),
             **{f"explained/{count}": dict.fromkeys(FACTORS[:count], NUMBER) for count in COUNTS},
         },
         [
@@ -189,8 +319,15 @@ def needs(options: Options, found: Results) -> Needs:
 
 
 def draw(results: Results) -> dict[str, Figure]:
-    """Error against d, faces with d = K, and faces along the latents."""
-    from autoencoder.figures import COLOURS, line_chart, new_figure, rows_of_images, shared_legend
+    """Error against d, and faces: back from d = K, generated, turned, coloured, along axes."""
+    from autoencoder.figures import (
+        COLOURS,
+        image_panels,
+        line_chart,
+        new_figure,
+        rows_of_images,
+        shared_legend,
+    )
 
     arrays = results.arrays
     figure, grid = new_figure(1, len(COUNTS), width=14.0, height=6.2, share_y=True)
@@ -217,6 +354,24 @@ def draw(results: Results) -> dict[str, Figure]:
             [arrays[f"{way}/{count}"] for way in ("original", "PCA", "deep")],
             ["original", f"PCA, d = {count}", f"deep, d = {count}"],
         )
+    figures["generated"] = image_panels(
+        {
+            "test faces": arrays["generated/test"],
+            **{name: arrays[f"generated/{key}"] for key, name in DENSITIES.items()},
+        },
+        columns=4,
+    )
+    turned = arrays["turned"]
+    figures["turned"] = rows_of_images(
+        list(turned.reshape(MOST, STEPS, *turned.shape[1:])),
+        [name.replace("_", " ") for name in FACTORS[:MOST]],
+        title="One face, its factors turned one by one in the latents",
+    )
+    figures["coloured"] = rows_of_images(
+        [arrays["grey"], arrays["coloured"], arrays[f"original/{MOST}"]],
+        ["grey, in", "colour, out", "original"],
+        title="From image to image",
+    )
     for count in COUNTS:
         path = arrays[f"traversal/{count}"]
         figures[f"traversals_{count}_factors"] = rows_of_images(
@@ -259,11 +414,57 @@ def captions(results: Results) -> dict[str, Caption]:
             },
         )
     }
+    nearest, turned = numbers["nearest"], numbers["turned"]
+    diagonal, mixture = (nearest[name] for name in DENSITIES)
+    said["generated"] = Caption(
+        f"Left: faces that were drawn. Then: a density over the {MOST} latents, sampled and "
+        "decoded; none is chosen. Who models the few degrees of freedom can make faces of "
+        f"{3 * size * size} numbers.",
+        {
+            "The samples of the mixture are nearer to real faces than those of the diagonal "
+            "Gaussian.": mixture < 0.95 * diagonal,
+            "They are nearly as near as faces that were encoded and decoded.": mixture
+            < min(0.5 * diagonal, 2 * nearest["reconstructions"]),
+        },
+        {
+            f"{COMPARED} faces": [DENSITIES.get(name, name) for name in nearest],
+            "error to the nearest training face": list(nearest.values()),
+            "of the first": [
+                f"{error / nearest['reconstructions']:.2f}" for error in nearest.values()
+            ],
+        },
+    )
+    said["turned"] = Caption(
+        "Each factor has a direction in the latents: the slope of a linear fit from the factors to "
+        "the latents of test faces. One face is moved along it, from left to right, and decoded.",
+        {
+            "That turns this factor and leaves the others: the faces are close to those drawn with "
+            "it.": all(each["error"] < 0.3 * each["change"] for each in turned.values())
+        },
+        {
+            "turned": [name.replace("_", " ") for name in turned],
+            "error to the faces drawn with it": [each["error"] for each in turned.values()],
+            "how much those differ": [each["change"] for each in turned.values()],
+        },
+    )
+    coloured, grey_error = numbers["colour_mse"], numbers["grey_mse"]
+    said["coloured"] = Caption(
+        "The lecture begins with transformations of images into images: this network takes "
+        f"{size * size} numbers of grey and gives {3 * size * size} of colour. Three layers, "
+        f"trained by squared error like the others ({spelled_epochs(numbers['epochs'])}).",
+        {
+            "It finds the colours, which the picture does not show, from what faces have in common."
+            "": coloured < 0.1 * grey_error
+        },
+        {
+            "mean squared error a pixel": ["grey, as it is", "coloured"],
+            "test faces": [grey_error, coloured],
+        },
+    )
     for count in COUNTS:
         said[f"faces_{count}_factors"] = Caption(
             f"Faces of K = {count} factors, and what comes back through d = {count} numbers."
         )
-    for count in COUNTS:
         explained = numbers[f"explained/{count}"]
         said[f"traversals_{count}_factors"] = Caption(
             "Along each principal axis of the latents, the others in the middle. Nothing in the "

@@ -13,12 +13,20 @@ from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import load_demo, load_section
 from autoencoder.lecture.shared import (
     latent_sizes,
+    layer_table,
     one_of_each,
     trained_autoencoder,
 )
-from autoencoder.models import AutoEncoder, DenseAutoEncoder, count_parameters, list_layers
+from autoencoder.models import (
+    AutoEncoder,
+    DenseAutoEncoder,
+    MLPAutoEncoder,
+    count_parameters,
+    list_layers,
+)
 from autoencoder.storage.results import Results
-from autoencoder.training import random_generator
+from autoencoder.training import load_model, random_generator
+from minigrad import Tensor
 
 SECTIONS = {
     name: load_section(name)
@@ -30,7 +38,7 @@ SECTIONS = {
 
 interpolate = load_demo("interpolate")
 latent_density = load_demo("latent_density")
-train_autoencoder = load_demo("train_autoencoder")
+bottleneck = load_demo("linear_bottleneck")
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +62,8 @@ def run(smoke):
 
 
 def test_sections_share_their_models(smoke):
-    kept = sorted(path.name for path in (smoke["latent_density"] / "models").iterdir())
-    names = [re.fullmatch(r"autoencoder-d(\d+)-\w+", name)[1] for name in kept]
+    kept = (smoke["latent_density"] / "models").glob("autoencoder-*")
+    names = [re.fullmatch(r"autoencoder-d(\d+)-\w+", path.name)[1] for path in kept]
     assert sorted(names, key=int) == ["2", "8", "16"]
 
 
@@ -70,16 +78,57 @@ def test_every_section_trains_the_autoencoder_equally_long_at_every_latent_size(
 
 
 def test_the_table_of_layers_is_the_lectures():
-    layers = train_autoencoder.layer_table(AutoEncoder(8))
+    layers = layer_table(AutoEncoder(8))
     assert [row["shape"][1] for row in layers] == [28, 24, 20, 9, 4, 1, 4, 9, 20, 24, 28]
     assert [row["shape"][0] for row in layers] == [1, 32, 32, 32, 32, 8, 32, 32, 32, 32, 1]
     # out * in * height * width of each kernel, and a bias for each output channel
     expected = [0, 832, 25_632, 16_416, 9_248, 4_104, 4_128, 9_248, 16_416, 25_632, 801]
     assert [row["parameters"] for row in layers] == expected
     assert sum(expected) == 112_457
-    other = train_autoencoder.layer_table(AutoEncoder(2))
+    other = layer_table(AutoEncoder(2))
     changed = [i for i, (a, b) in enumerate(zip(layers, other)) if a != b]
     assert changed == [5, 6]
+
+
+def test_layers_are_named_in_brief_from_the_modules_themselves():
+    layers = layer_table(AutoEncoder(3, image_size=(20, 33), channels=3))
+    encoder = ["Conv2d\n5 × 5\nReLU"] * 2
+    encoder += [f"Conv2d\n{side} × {side}, stride 2\nReLU" for side in (4, 3)]
+    assert [row["brief"] for row in layers[:5]] == ["", *encoder]
+    assert layers[5]["brief"] == "Conv2d\n2 × 5"  # what is left of 20 x 33 pixels
+    assert layers[10]["brief"] == "ConvTranspose2d\n5 × 5"
+    dense = layer_table(MLPAutoEncoder(2, 7, 1))
+    assert [row["shape"] for row in dense] == [[2], [7], [1], [7], [2]]
+    assert [row["brief"] for row in dense] == ["", *["Linear\nReLU", "Linear"] * 2]
+
+
+def test_cross_entropy_is_that_of_its_definition_and_the_answers_are_chances():
+    rng = numpy.random.default_rng(0)
+    model = bottleneck.BlogAutoEncoder(3, (1, 4, 5))
+    x = rng.random((6, 1, 4, 5), dtype="float32")
+    weights = {name: array.astype("float64") for name, array in model.state_dict().items()}
+    z = x.reshape(6, 20) @ weights["encoder.weight"].T + weights["encoder.bias"]
+    z = numpy.where(z > 0, z, 0.0)
+    p = 1 / (1 + numpy.exp(-(z @ weights["decoder.weight"].T + weights["decoder.bias"])))
+    t = rng.random((6, 1, 4, 5), dtype="float32")
+    expected = -(t.reshape(6, 20) * numpy.log(p) + (1 - t.reshape(6, 20)) * numpy.log(1 - p)).mean()
+    loss = bottleneck.cross_entropy(model, Tensor(x), Tensor(t))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    numpy.testing.assert_allclose(reconstruct(model, x).reshape(6, 20), p, rtol=1e-4)
+    numpy.testing.assert_allclose(encode(model, x), z, atol=1e-5)
+
+
+def test_errors_of_the_bottleneck_are_those_of_the_test_images(smoke, run):
+    folder = smoke["linear_bottleneck"]
+    numbers = results_of(folder).numbers
+    test = run.images("test", 100)
+    linear = load_model(folder)
+    (kept,) = (folder / "models").glob("blog-bottleneck-*")
+    blog = bottleneck.BlogAutoEncoder(32)
+    load_model(kept, blog)
+    for name, model in (("linear", linear), ("blog", blog)):
+        expected = float(((reconstruct(model, test) - test) ** 2).mean())
+        assert numbers[f"{name}_mse"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_layers_are_listed_one_by_one_with_their_parameters():

@@ -5,7 +5,7 @@ import argparse
 import numpy
 import pytest
 
-from autoencoder.data.faces import sample_faces
+from autoencoder.data.faces import FACTORS, render_faces, sample_faces
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.sections import load_demo
@@ -84,6 +84,45 @@ def test_a_linear_map_explains_all_of_a_linear_factor_and_nothing_of_another():
     explained = list(freedom._explained(z, factors).values())
     assert explained[0] == pytest.approx(1.0)
     assert 0 <= explained[1] < 0.01
+
+
+def test_directions_of_factors_are_those_of_a_linear_map():
+    rng = numpy.random.default_rng(2)
+    factors, mixing = rng.random((50, 3)), rng.normal(size=(3, 5))
+    z = factors @ mixing + rng.normal(size=5)
+    numpy.testing.assert_allclose(freedom.factor_directions(z, factors), mixing, atol=1e-10)
+
+
+def test_turned_faces_are_compared_with_faces_drawn_from_the_same_factors_but_one(folder):
+    options = argparse.Namespace(**freedom.section.presets["smoke"], seed=0, workers=None)
+    _, _, factors = freedom.faces(Run("", options, folder, folder), freedom.MOST)
+    results = Results.load(folder / "results.npz")
+    drawn = results.arrays["drawn"].reshape(6, 9, 3, 16, 16)
+    start = min(range(len(factors)), key=lambda i: max(abs(float(u) - 0.5) for u in factors[i]))
+    for k, name in enumerate(FACTORS[:6]):
+        for step in (0, 4, 8):
+            values = factors[start].copy()
+            values[k] = 0.05 + 0.9 * step / 8
+            numpy.testing.assert_allclose(
+                drawn[k, step], render_faces(values[None], size=16)[0], atol=1e-5
+            )
+        turned = results.arrays["turned"].reshape(drawn.shape)[k]
+        error = results.numbers["turned"][name]["error"]
+        assert error == pytest.approx(float(((turned - drawn[k]) ** 2).mean()), rel=1e-4)
+
+
+def test_faces_are_measured_by_the_training_face_nearest_to_each():
+    rng = numpy.random.default_rng(3)
+    images, others = rng.random((4, 3, 2, 2)), rng.random((9, 3, 2, 2))
+    nearest = [min(float(((x - y) ** 2).mean()) for y in others) for x in images]
+    assert freedom._from_nearest(images, others) == pytest.approx(sum(nearest) / 4)
+
+
+def test_grey_is_luminance_and_leaves_grey_pictures_as_they_are():
+    colours = numpy.eye(3).reshape(3, 3, 1, 1)
+    assert freedom.grey(colours).ravel().tolist() == [0.299, 0.587, 0.114]
+    level = numpy.full((1, 3, 2, 2), 0.4)
+    numpy.testing.assert_allclose(freedom.grey(level), 0.4)
 
 
 def test_the_network_gives_back_the_shape_it_took():

@@ -16,9 +16,9 @@ from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
 from autoencoder.storage.results import Results
 
 FIGURES = {  # the main one first
-    "manifold": ["manifold", "coordinate", "loss", "circle"],
+    "manifold": ["manifold", "network", "coordinate", "loss", "gap", "trap", "circle"],
     "linear_is_pca": ["descent", "columns", "failures", "pca_error"],
-    "train_autoencoder": ["digits", "error_by_size", "error_by_epoch", "layers"],
+    "train_autoencoder": ["digits", "error_by_size", "error_by_epoch", "network", "layers"],
     "linear_bottleneck": ["digits", "error_by_epoch"],
     "interpolate": ["walks", "distances"],
     "sample_latent": ["samples", "samples_d8", "samples_d16"],
@@ -31,7 +31,9 @@ FIGURES = {  # the main one first
     "cures": ["restorations", "densities"],
     "degrees_of_freedom": [
         "error_by_latent_size",
-        *(f"{kind}_{count}_factors" for kind in ("faces", "traversals") for count in (3, 6)),
+        *(f"faces_{count}_factors" for count in (3, 6)),
+        *("generated", "turned", "coloured"),
+        *(f"traversals_{count}_factors" for count in (3, 6)),
     ],
 }
 # How wide and high a figure is shown on a screen of 1280 x 720 at most, in pixels.

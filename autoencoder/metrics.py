@@ -7,7 +7,7 @@ arguments to the host. Distances visit all pairs of samples, a bounded number at
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy
 
@@ -16,6 +16,7 @@ from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
 
 __all__ = [
     "energy_distance",
+    "energy_distance_noise",
     "frechet_distance",
     "mse_per_pixel",
     "nearest_neighbours",
@@ -165,6 +166,36 @@ def energy_distance(x: Array, y: Array) -> float:
     within_x = _distance_sum(x, None) / (len(x) * (len(x) - 1))
     within_y = _distance_sum(y, None) / (len(y) * (len(y) - 1))
     return 2 * between - within_x - within_y
+
+
+def energy_distance_noise(
+    sample: Callable[[int], Array], points: int, pairs: int = 20
+) -> tuple[float, float]:
+    """How far from 0 the energy distance of two samples of one distribution is, by chance.
+
+    Parameters
+    ----------
+    sample : callable
+        Draws so many points (n, ...).
+    points : int
+        In each sample.
+    pairs : int
+        Of samples, from 2.
+
+    Returns
+    -------
+    mean, deviation : float
+        Of the distances of the pairs.
+
+    Examples
+    --------
+    >>> rng = numpy.random.default_rng(0)
+    >>> mean, deviation = energy_distance_noise(lambda n: rng.normal(size=(n, 2)), 100)
+    >>> abs(mean) < deviation < 0.03
+    True
+    """
+    distances = [energy_distance(sample(points), sample(points)) for _ in range(pairs)]
+    return float(numpy.mean(distances)), float(numpy.std(distances, ddof=1))
 
 
 @with_one_blas_thread

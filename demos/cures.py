@@ -1,12 +1,8 @@
 """Cures for the blur: a network that says that several answers fit, and samples of the answers.
 
 In the plane a network answers with a density: a mixture of Gaussians, trained by the likelihood of
-the clean points. On digits the answer is sampled. By Bayes' rule the latents z of a digit with
-visible pixels x have the density
-
-    p(z | x)  in proportion to  p(z) exp( -||g(z) - x||^2 / (2 s^2) ),    norm over visible pixels,
-
-with a mixture fitted to the latents for p(z), and g the decoder. Langevin's walk draws from it.
+the clean points. A denoiser that is told the noise samples the points that fit. On digits the
+answer is sampled from the density of the latents, given the visible half.
 """
 
 from __future__ import annotations
@@ -18,12 +14,11 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from autoencoder import (
-    AutoEncoder,
     GaussianMixture,
     GaussianNoise,
     decode,
@@ -33,7 +28,9 @@ from autoencoder import (
     reconstruct,
 )
 from autoencoder.classifier import Classifier, classify, shipped_classifier
-from autoencoder.densities import annealed_langevin
+from autoencoder.densities.denoiser import conditioned_on, follow_flow
+from autoencoder.densities.diffusion import VelocityNetwork
+from autoencoder.densities.restoration import sample_latents
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.doubt import NEIGHBOURS, SHOWN, find_doubtful, gradient_energy, hidden_part
@@ -41,18 +38,17 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import load_demo
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, tinted, trained_autoencoder
+from autoencoder.lecture.told import distances, is_within_noise, told_denoiser
 from autoencoder.models import MixtureDensityNetwork
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
-from minigrad import Tensor, enable_grad, grad, no_grad
+from minigrad import Tensor, no_grad
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from minigrad.parallel import Communicator
-
-__all__ = ["density_at", "negative_log_likelihood", "sample_latents", "section"]
+__all__ = ["density_at", "negative_log_likelihood", "section"]
 
 blur = load_demo("multimodal")  # the section before: its cases, and its doubtful digits
 
@@ -85,10 +81,10 @@ class Options(DataOptions):
     answers: int = option(positive, "restorations sampled for each digit", smoke=4, default=24)
 
 
+FLOW_STEPS = 40
+SAMPLED = 2_000  # points of a posterior in the plane
 COMPONENTS = 4  # of the mixture that the network in the plane answers with
 SHOWN_ANSWERS = 6
-STDS = numpy.geomspace(1.0, 0.15, 60)  # s: how far a decoded digit may be off a visible pixel
-RATE = 0.02
 LEAST_SHARE = 0.1  # of the answers: a class of fewer is not counted
 
 
@@ -174,6 +170,29 @@ def _compute_points(run: Run[Options], results: Results, case: str, number: int)
         f"{_key(case)}/stds": stds,
         f"{_key(case)}/answer": reconstruct(squared, point, options.workers, run.ranks)[0],
     }
+    _sample_points(run, results, case, train, rng)
+
+
+def _sample_points(
+    run: Run[Any], results: Results, case: str, train: numpy.ndarray, rng: numpy.random.Generator
+) -> None:
+    """Sample the clean points that fit the noisy one, and compare with exact samples."""
+    options = run.options
+    told, rows = told_denoiser(
+        run,
+        case.replace(" ", "-"),
+        lambda: VelocityNetwork(2, (128, 128, 128)),
+        train,
+        options.point_epochs,
+        500,
+    )
+    results.rows += rows
+    posterior, count = blur.posterior_at(case), min(SAMPLED, options.test_points)
+    place = numpy.array([blur.CASES[case][1]])
+    answer = conditioned_on(told.denoise, place, blur.NOISE_STD)
+    sampled = follow_flow(answer, told.noise(count, (2,), rng), told.stds(FLOW_STEPS))
+    results.arrays[f"{_key(case)}/sampled"] = sampled
+    results.numbers[case] |= distances(sampled, posterior, rng)
 
 
 def _key(case: str) -> str:
@@ -266,65 +285,12 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     }
 
 
-def sample_latents(
-    model: AutoEncoder,
-    prior: GaussianMixture,
-    images: numpy.ndarray,
-    visible: numpy.ndarray,
-    answers: int,
-    draws: int,
-    rng: numpy.random.Generator,
-    scale: numpy.ndarray,
-    workers: int | None = None,
-    ranks: Communicator | None = None,
-) -> numpy.ndarray:
-    """Latents (N, answers, d) of what images (N, C, H, W) may have been, by their visible pixels.
-
-    Samples of p(z | visible), as above, while s falls. The walks begin at ``answers`` of so many
-    latents ``draws`` of the prior, those that match an image being the likelier to be taken.
-    ``visible`` is (C, H, W); ``scale`` (d, d) is the covariance of the latents, in proportion to
-    which the walk steps; ``workers`` and ``ranks`` are as for :func:`autoencoder.decode`.
-    """
-    drawn = prior.sample(draws, rng, dtype="float64")
-    decoded = decode(model, drawn, workers, ranks)[:, visible]  # (draws, visible pixels)
-    starts = []
-    for image in images:
-        misfit = ((decoded - image[visible]) ** 2).sum(axis=1) / (2 * STDS[0] ** 2)
-        chance = numpy.exp(misfit.min() - misfit)
-        starts.append(rng.choice(draws, size=answers, p=chance / chance.sum()))
-    wanted = numpy.repeat(images[:, visible], answers, axis=0)  # (N answers, visible pixels)
-
-    def slope(z: numpy.ndarray, std: float) -> numpy.ndarray:
-        misfit = _misfit_gradients(model, z, wanted, visible)
-        return prior.score(z) - misfit / std**2
-
-    walked = annealed_langevin(
-        slope, drawn[numpy.concatenate(starts)], STDS.tolist(), rng, rate=RATE, scale=scale
-    )
-    return walked.reshape(len(images), answers, -1)
-
-
-def _misfit_gradients(
-    model: AutoEncoder, z: numpy.ndarray, wanted: numpy.ndarray, visible: numpy.ndarray
-) -> numpy.ndarray:
-    """The gradients by z of half the squared error of the visible pixels, (N, d)."""
-    places, device = numpy.flatnonzero(visible), next(iter(model.parameters())).device
-    gradients = []
-    for start in range(0, len(z), 32):  # a few at a time stay in the processor's cache
-        with enable_grad():
-            some = z[start : start + 32].astype("float32")
-            latents = Tensor(some, requires_grad=True, device=device)
-            seen = model.decode(latents).flatten(1)[:, places]
-            error = 0.5 * ((seen - Tensor(wanted[start : start + 32], device=device)) ** 2).sum()
-        gradients.append(grad(error, latents)[0].cpu().numpy())
-    return numpy.concatenate(gradients).astype("float64")
-
-
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     numbers = ("exact", "learnt", "squared", "lead", "lead_error", "std")
+    energies = ("energy", "energy_noise", "energy_deviation")
     pictures = ("masked", "original", "squared", "mean")
-    energies = ("energy_real", "energy_answers", "energy_mean", "energy_squared")
+    gradients = ("energy_real", "energy_answers", "energy_mean", "energy_squared")
     errors = ("error_mean", "error_squared", "visible_answers", "visible_reconstructed")
     return Needs(
         {
@@ -333,6 +299,7 @@ def needs(options: Options, found: Results) -> Needs:
             **{f"{_key(case)}/means": f"{COMPONENTS} 2" for case in blur.CASES},
             **{f"{_key(case)}/stds": f"positive {COMPONENTS}" for case in blur.CASES},
             **{f"{_key(case)}/answer": "2" for case in blur.CASES},
+            **{f"{_key(case)}/sampled": "S 2" for case in blur.CASES},
             "digits/mask": "bool C H W",
             **{f"digits/{name}": "N C H W" for name in pictures},
             "digits/answers": "N M C H W",
@@ -341,23 +308,42 @@ def needs(options: Options, found: Results) -> Needs:
             "epochs": options.epochs,
             **{
                 case: {
-                    **dict.fromkeys(numbers, FINITE),
-                    "points": COUNT,
+                    **dict.fromkeys((*numbers, *energies), FINITE),
+                    **dict.fromkeys(("points", "compared"), COUNT),
                     "noisy": list(place),
                 }
                 for case, (_, place) in blur.CASES.items()
             },
             "digits": {
                 **dict.fromkeys(("shown", "answers", "train_images", "several_classes"), COUNT),
-                **dict.fromkeys((*energies, *errors), NOT_NEGATIVE),
+                **dict.fromkeys((*gradients, *errors), NOT_NEGATIVE),
             },
         },
     )
 
 
 def draw(results: Results) -> dict[str, Figure]:
-    """Restorations of digits; then the densities that are answers in the plane."""
-    return {"restorations": _draw_restorations(results), "densities": _draw_densities(results)}
+    """Restorations of digits; then the densities and the samples that are answers in the plane."""
+    return {
+        "restorations": _draw_restorations(results),
+        "densities": _draw_densities(results),
+        "posteriors": _draw_posteriors(results),
+    }
+
+
+def _draw_posteriors(results: Results) -> Figure:
+    from autoencoder.figures import COLOURS, draw_density, draw_points, plane_figure, shared_legend
+
+    cases = list(blur.CASES)
+    figure, axes = plane_figure(cases, 1.8)
+    for ax, case in zip(axes, cases, strict=True):
+        sampled = results.arrays[f"{_key(case)}/sampled"]
+        draw_points(ax, sampled, "sampled by the denoiser", colour=COLOURS["sky"])
+        draw_density(ax, blur.posterior_at(case), "exact posterior: 50, 90, 99 % of the mass")
+        noisy = results.numbers[case]["noisy"]
+        ax.plot(*noisy, "x", color="black", markersize=12, label="noisy point")
+    shared_legend(figure, columns=3)
+    return figure
 
 
 def _draw_densities(results: Results) -> Figure:
@@ -462,6 +448,32 @@ def captions(results: Results) -> dict[str, Caption]:
                 "squared loss's Gaussian": [f"{case['squared']:.3f}" for case in points.values()],
             },
         ),
+        "posteriors": Caption(
+            "The clean points that fit the noisy one, sampled. A denoiser for one level of noise "
+            "knows only the mean of them. The way from that to samples leads through all lower "
+            "levels, and needs a denoiser that is told the level, as the next section builds "
+            "them. On the way, the noisy point and the moving one are two sights of the same clean "
+            "point; their mean, weighted by precision, is what the denoiser is shown "
+            f"({FLOW_STEPS} steps of Heun along the flow). The energy distance is that of "
+            f"{points[next(iter(points))]['compared']:,} samples and as many exact ones; its noise "
+            f"is that of 20 pairs of exact samples.",
+            {
+                "The samples are within the noise of exact ones, two standard deviations.": all(
+                    is_within_noise(case) for case in points.values()
+                ),
+                "The samples can be told from exact ones yet.": not any(
+                    is_within_noise(case) for case in points.values()
+                ),
+            },
+            {
+                "energy distance to exact samples": list(points),
+                "sampled": [f"{case['energy']:.5f}" for case in points.values()],
+                "exact": [
+                    f"{case['energy_noise']:.5f} ± {case['energy_deviation']:.5f}"
+                    for case in points.values()
+                ],
+            },
+        ),
     }
 
 
@@ -478,6 +490,7 @@ section = Section(
     sources=(
         "Bishop, Mixture density networks, 1994",
         "Song and Ermon, Generative modeling by estimating gradients, 2019",
+        "Karras et al., Elucidating the design space of diffusion-based generative models, 2022",
     ),
     needs=needs,
     options=Options,

@@ -8,7 +8,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -21,13 +21,13 @@ from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import measure_error, spelled_epochs
 from autoencoder.storage.checkpoint import FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.training import random_generator
+from autoencoder.training import Row, TrainingSettings, random_generator
 from minigrad import nn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["section"]
+__all__ = ["noisy_points", "section", "trained_denoiser"]
 
 
 @dataclass
@@ -92,19 +92,38 @@ def _denoise(
 ) -> tuple[nn.Module, numpy.ndarray, numpy.ndarray]:
     """Train on fresh noise in every batch. Gives the model, noisy test points and denoised ones."""
     options = run.options
-    noise = GaussianNoise(noise_std)
-    noisy = noise(clean, random_generator(options.seed, "corruption"))
-    model, rows = run.trained(
+    noisy = noisy_points(clean, noise_std, options.seed)
+    settings = run.settings(learning_rate=2e-3, schedule="cosine")
+    model, rows = trained_denoiser(run, name, train, clean, noise_std, settings)
+    results.rows += [{"data": name, **row} for row in rows]
+    return model, noisy, reconstruct(model, noisy, options.workers, run.ranks)
+
+
+def noisy_points(clean: numpy.ndarray, noise_std: float, seed: int) -> numpy.ndarray:
+    """The test points with the noise that they are measured with."""
+    return GaussianNoise(noise_std)(clean, random_generator(seed, "corruption"))
+
+
+def trained_denoiser(
+    run: Run[Any],
+    name: str,
+    train: numpy.ndarray,
+    clean: numpy.ndarray,
+    noise_std: float,
+    settings: TrainingSettings,
+) -> tuple[nn.Module, list[Row]]:
+    """A denoiser for one level of noise, trained or read, and its epochs' metrics."""
+    options = run.options
+    noisy = noisy_points(clean, noise_std, options.seed)
+    return run.trained(
         f"denoise-{name}",
         lambda: mlp(2, 128, 128, 2),
         train,
-        run.settings(learning_rate=2e-3, schedule="cosine"),
-        corruption=noise,
+        settings,
+        corruption=GaussianNoise(noise_std),
         evaluate=measure_error(noisy, clean, options.workers, NAMES, run.ranks),
         tested_on=clean,
     )
-    results.rows += [{"data": name, **row} for row in rows]
-    return model, noisy, reconstruct(model, noisy, options.workers, run.ranks)
 
 
 def _compute_mixture(run: Run[Options], results: Results) -> None:

@@ -5,6 +5,7 @@ posteriors are evaluated wherever their argument is, NumPy or CuPy. Samples are 
 from a seeded ``numpy.random.Generator``, so that a seed gives the same samples on every device.
 """
 
+from autoencoder.densities.denoiser import NoiseConditionalDenoiser
 from autoencoder.densities.diagonal import DiagonalGaussian
 from autoencoder.densities.diffusion import LatentDiffusion
 from autoencoder.densities.full import FullGaussian
@@ -16,6 +17,7 @@ __all__ = [
     "FullGaussian",
     "GaussianMixture",
     "LatentDiffusion",
+    "NoiseConditionalDenoiser",
     "Posterior",
     "annealed_langevin",
 ]

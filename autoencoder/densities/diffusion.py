@@ -33,10 +33,18 @@ from minigrad import Tensor, enable_grad, grad, manual_seed, nn, no_grad
 from minigrad import functional as F
 from minigrad.backend import Array, to_numpy, with_one_blas_thread
 
-__all__ = ["LatentDiffusion", "Mixed", "VelocityNetwork", "velocity_loss"]
+__all__ = [
+    "FREQUENCIES",
+    "LatentDiffusion",
+    "Mixed",
+    "VelocityNetwork",
+    "velocity_loss",
+    "waves",
+    "with_angle",
+]
 
 SMALLEST_ANGLE = 0.01  # of training: below it next to no noise is left to learn from
-_FREQUENCIES = 4
+FREQUENCIES = 4
 _CHUNK = 4096  # points moved at once
 
 
@@ -60,38 +68,53 @@ class VelocityNetwork(nn.Module):
     def __init__(self, d: int, hidden: tuple[int, ...] = (192, 192, 192)) -> None:
         super().__init__()
         self.d = whole_number("VelocityNetwork", "d", d)
-        self.layers = mlp(d + 2 * _FREQUENCIES, *hidden, d)
+        self.layers = mlp(d + 2 * FREQUENCIES, *hidden, d)
 
     def forward(self, x: Tensor) -> Tensor:
         """Points and angles (N, d + 1), as `Mixed` gives them, to velocities (N, d)."""
         points, angle = x[:, : self.d], x[:, self.d :]
-        waves = [wave for k in range(1, _FREQUENCIES + 1) for wave in _waves(k * angle)]
-        return self.layers(F.cat([points, *waves], dim=1))
+        return self.layers(F.cat([points, waves(angle)], dim=1))
 
 
-def _waves(angle: Tensor) -> tuple[Tensor, Tensor]:
-    return F.cos(angle), F.sin(angle)
+def waves(angle: Tensor) -> Tensor:
+    """Cosines and sines of multiples of angles (N, 1): (N, 8), what networks see of an angle."""
+    multiples = [k * angle for k in range(1, FREQUENCIES + 1)]
+    return F.cat([wave(each) for each in multiples for wave in (F.cos, F.sin)], dim=1)
 
 
 class Mixed:
-    """Mix points with noise at angles drawn evenly, and append the angle: (N, d) to (N, d + 1).
+    """Mix samples with noise at angles drawn evenly, and append the angle as one more channel.
+
+    Points (N, d) become (N, d + 1), images (N, C, H, W) become (N, C + 1, H, W).
 
     Examples
     --------
     >>> Mixed()(numpy.zeros((3, 2), "float32"), numpy.random.default_rng(0)).shape
     (3, 3)
+    >>> Mixed()(numpy.zeros((3, 1, 28, 28), "float32"), numpy.random.default_rng(0)).shape
+    (3, 2, 28, 28)
     """
 
-    def __call__(self, points: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
-        """Points (N, d) to noisy points and their angles (N, d + 1)."""
+    def __call__(self, samples: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
+        """Samples (N, C, ...) to noisy samples and their angles (N, C + 1, ...)."""
         require_generator("Mixed", rng)
-        angle = rng.uniform(SMALLEST_ANGLE, math.pi / 2, size=(len(points), 1))
-        noise = rng.standard_normal(points.shape)
-        mixed = numpy.cos(angle) * points + numpy.sin(angle) * noise
-        return numpy.concatenate([mixed, angle], axis=1).astype("float32")
+        ones = (1,) * (samples.ndim - 1)
+        angle = rng.uniform(SMALLEST_ANGLE, math.pi / 2, size=(len(samples), *ones))
+        noise = rng.standard_normal(samples.shape)
+        return with_angle(numpy.cos(angle) * samples + numpy.sin(angle) * noise, angle)
 
     def __repr__(self) -> str:
         return "Mixed()"
+
+
+def with_angle(z: numpy.ndarray, angle: numpy.ndarray | float) -> numpy.ndarray:
+    """Samples (N, C, ...) and an angle, or one each, as networks take them: (N, C + 1, ...).
+
+    >>> with_angle(numpy.zeros((3, 2)), 0.5)[0]
+    array([0. , 0. , 0.5], dtype=float32)
+    """
+    plane = numpy.broadcast_to(angle, (len(z), 1, *z.shape[2:]))
+    return numpy.concatenate([z, plane], axis=1).astype("float32")
 
 
 def velocity_loss(model: nn.Module, inputs: Tensor, points: Tensor) -> Tensor:
@@ -224,14 +247,9 @@ class LatentDiffusion:
         return self.network
 
 
-def _with_angle(z: numpy.ndarray, angle: float) -> numpy.ndarray:
-    """Points (N, d) and one angle, as the network takes them: (N, d + 1), float32."""
-    return numpy.concatenate([z, numpy.full((len(z), 1), angle)], axis=1).astype("float32")
-
-
 def _velocity(network: Callable[[Tensor], Tensor], z: numpy.ndarray, angle: float) -> numpy.ndarray:
     with no_grad():
-        return network(Tensor(_with_angle(z, angle))).numpy()
+        return network(Tensor(with_angle(z, angle))).numpy()
 
 
 def _velocity_and_divergence(
@@ -239,7 +257,7 @@ def _velocity_and_divergence(
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """v (N, d) and sum_i dv_i/dz_i (N,), float64."""
     with enable_grad():
-        x = Tensor(_with_angle(z, angle), requires_grad=True)
+        x = Tensor(with_angle(z, angle), requires_grad=True)
         velocity = network(x)
         divergence = numpy.zeros(len(z))
         for i in range(z.shape[1]):  # a point's velocity depends on that point alone

@@ -29,6 +29,7 @@ SECTIONS = (
     "compare_denoisers",
     "multimodal",
     "cures",
+    "denoiser_to_diffusion",
     "degrees_of_freedom",
 )
 """The names of the demos that are sections, in the lecture's order."""

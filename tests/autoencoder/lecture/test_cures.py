@@ -8,6 +8,7 @@ import pytest
 
 import minigrad
 from autoencoder.densities import GaussianMixture
+from autoencoder.densities.restoration import misfit_gradients, sample_latents
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.sections import load_demo
 from autoencoder.models import MixtureDensityNetwork
@@ -24,7 +25,8 @@ def results(tmp_path_factory, smoke_run):
 
 def test_every_figure_has_a_caption_and_no_claim_is_made_that_the_numbers_deny(results):
     captions = cures.captions(results)
-    assert set(captions) == set(cures.draw(results)) == {"restorations", "densities"}
+    figures = {"restorations", "densities", "posteriors"}
+    assert set(captions) == set(cures.draw(results)) == figures
     assert "as good as the exact posterior" not in captions["densities"].said  # too little training
     learnt = copy.deepcopy(results)
     learnt.numbers["two modes"]["lead"] = learnt.numbers["three modes"]["lead"] = 0.01
@@ -66,19 +68,19 @@ class LinearDecoder(nn.Module):
         return (z @ self.matrix.T).reshape(len(z), 1, 1, 6)
 
 
-def test_sampled_latents_follow_bayes_rule_where_it_has_a_closed_form(monkeypatch):
+def test_sampled_latents_follow_bayes_rule_where_it_has_a_closed_form():
     """A Gaussian prior and a linear decoder: the posterior's precision is a sum of two."""
-    monkeypatch.setattr(cures, "STDS", numpy.geomspace(1.0, 0.15, 800))  # a walk that comes to rest
+    stds = numpy.geomspace(1.0, 0.15, 800).tolist()  # a walk that comes to rest
     rng = numpy.random.default_rng(0)
     matrix = 20 * rng.normal(size=(6, 2))  # a latent's spread moves the pixels as digits' do
     mean, covariance = numpy.array([1.0, -1.0]), numpy.array([[0.09, 0.02], [0.02, 0.04]])
     prior = GaussianMixture([1.0], [mean], [covariance])
     visible = numpy.array([True, False, False, False, False, False]).reshape(1, 1, 6)
     images = (prior.sample(2, rng, "float64") @ matrix.T).reshape(2, 1, 1, 6)
-    sampled = cures.sample_latents(
-        LinearDecoder(matrix), prior, images, visible, 1_500, 4_000, rng, covariance
+    sampled = sample_latents(
+        LinearDecoder(matrix), prior, images, visible, 1_500, 4_000, rng, covariance, stds=stds
     )
-    seen, width = matrix[:1], cures.STDS[-1]
+    seen, width = matrix[:1], stds[-1]
     posterior = numpy.linalg.inv(numpy.linalg.inv(covariance) + seen.T @ seen / width**2)
     for image, latents in zip(images, sampled, strict=True):
         wanted = numpy.linalg.solve(covariance, mean) + seen.T @ image[visible] / width**2
@@ -97,7 +99,7 @@ def test_the_gradients_of_the_misfit_agree_with_differences():
     def misfit(z):
         return 0.5 * ((z @ decoder.matrix.data.T.astype("float64"))[:, visible[0, 0]] - wanted) ** 2
 
-    found = cures._misfit_gradients(decoder, z, wanted, visible)
+    found = misfit_gradients(decoder, z, wanted, visible)
     for i, step in enumerate(1e-5 * numpy.eye(2)):
         slope = (misfit(z + step) - misfit(z - step)).sum(axis=1) / 2e-5
         numpy.testing.assert_allclose(found[:, i], slope, atol=1e-5)
@@ -115,3 +117,4 @@ def test_with_training_the_answer_in_the_plane_is_as_good_as_the_exact_posterior
         numbers = results.numbers[case]
         assert numbers["lead"] < 0.03
         assert numbers["exact"] - numbers["squared"] > 0.5
+        assert numbers["energy"] < numbers["energy_noise"] + 2 * numbers["energy_deviation"]

@@ -28,7 +28,8 @@ FIGURES = {  # the main one first
     "denoise_2d": ["arrows", "posterior_mean", "score"],
     "compare_denoisers": ["digits", "psnr_by_noise"],
     "multimodal": ["points", "digits"],
-    "cures": ["restorations", "densities"],
+    "cures": ["restorations", "densities", "posteriors"],
+    "denoiser_to_diffusion": ["samples", "walks", "scores", "flow", "ladder"],
     "degrees_of_freedom": [
         "error_by_latent_size",
         *(f"faces_{count}_factors" for count in (3, 6)),
@@ -38,6 +39,7 @@ FIGURES = {  # the main one first
 }
 # How wide and high a figure is shown on a screen of 1280 x 720 at most, in pixels.
 ROOM = {"page": (1184, 640), "slides": (1232, 584)}
+OWN_LOSS = {"cures", "denoiser_to_diffusion"}  # which has one scale
 EXTRA = {"train_autoencoder": {"model.txt"}, "linear_bottleneck": {"checkpoint.npz"}}
 
 
@@ -114,7 +116,7 @@ def test_both_scales_of_the_loss_are_in_the_metrics(finished):
     components = 2 if section.name in ("manifold", "denoise_2d") else 784
     assert rows
     for row in rows:
-        if "train_loss_per_sample" in row and section.name != "cures":  # likelihoods have one
+        if "train_loss_per_sample" in row and section.name not in OWN_LOSS:
             ratio = float(row["train_loss_per_sample"]) / float(row["train_loss"])
             expected = 2 if "modes" in row.get("run", "") else components
             assert ratio == pytest.approx(expected, rel=1e-6)

@@ -1,0 +1,497 @@
+"""From denoiser to diffusion: a denoiser knows the slope of the density, and so can sample it."""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from autoencoder import (
+    DiagonalGaussian,
+    GaussianMixture,
+    decode,
+    encode,
+    reconstruct,
+)
+from autoencoder.classifier import Classifier, Judge
+from autoencoder.densities import NoiseConditionalDenoiser
+from autoencoder.densities.denoiser import VelocityUNet, follow_flow
+from autoencoder.densities.diffusion import VelocityNetwork
+from autoencoder.lecture.caption import Caption
+from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.sections import load_demo
+from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
+from autoencoder.lecture.told import distances, is_within_noise, told_denoiser
+from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
+from autoencoder.storage.results import Needs, Results
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+plane = load_demo("denoise_2d")  # its mixture, and its denoiser for one level of noise
+
+
+@dataclass
+class Options(DataOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    latent_size: int = option(
+        positive, "d, of the autoencoder whose densities are compared with", default=16
+    )
+    diffusion_epochs: int = option(
+        positive,
+        "passes through the training images of the denoiser of digits",
+        smoke=1,
+        default=3,
+        lecture=6,
+        full=30,
+    )
+    point_epochs: int = option(
+        positive, "passes through the training points in the plane", smoke=1, default=40, full=200
+    )
+    train_points: int = option(
+        positive, "training points to draw in the plane", smoke=2_000, default=50_000
+    )
+    test_points: int = option(
+        positive, "points in the plane to measure on", smoke=500, default=10_000
+    )
+    compared: int = option(positive, "samples that are judged", smoke=60, default=5_000)
+    steps: int = option(positive, "steps from noise to a sample", smoke=4, default=20)
+
+
+# The options that captions name.
+SAID = ("epochs", "diffusion_epochs", "point_epochs", "latent_size", "steps", "train_images")
+BATCH = 128  # digits in a step
+LEVELS = (0.1, 0.3, 1.0)  # of noise, at which scores in the plane are compared
+POINT_STEPS = 40
+DRAWN_LEVELS = (0.5, 0.25, 0.1)  # of noise, at which the flow in the plane is drawn, and 0
+MOST_POINTS = 2_000  # of a sample in the plane
+COMPONENTS = (10, 50)
+COLUMNS = 6  # of a panel of digits
+SHOWN = COLUMNS**2
+WALKS = 2  # digits whose way from noise is shown
+STOPS = 8  # of a way
+
+DIFFUSION = "diffusion on pixels"
+FLOORS = ("reconstructions", "training images")
+
+
+def check(run: Run[Options]) -> None:
+    """A mixture needs as many latents as components, the score four images on either side."""
+    options = run.options
+    run.require_shape(Classifier.sample_shape, "the classifier that judges")
+    least = max(*COMPONENTS, options.latent_size + 1)
+    run.require_images(train=least, reason=f"a mixture over {options.latent_size} latents")
+    run.require_images(test=4, reason="the score of the samples")
+    run.limit("compared", options.train_images)
+    run.require("compared", 4, "the score of the samples")
+    run.require("steps", 2, "the way from noise to a sample")
+    run.require("test_points", 2, "an energy distance")
+
+
+def compute(run: Run[Options]) -> Results:
+    """In the plane, where the score is known; then on digits."""
+    results = Results(numbers={name: vars(run.options)[name] for name in SAID})
+    _compute_points(run, results)
+    _compute_digits(run, results)
+    return results
+
+
+def _compute_points(run: Run[Options], results: Results) -> None:
+    """The learnt scores beside the exact one, and samples beside exact ones."""
+    options, mixture = run.options, plane.MIXTURE
+    train = mixture.sample(options.train_points, random_generator(options.seed, "data", 9))
+    clean = mixture.sample(options.test_points, random_generator(options.seed, "evaluation", 9))
+    batch_size = min(500, options.train_points)
+    one_std = plane.Options.mixture_noise_std
+    settings = run.settings(
+        epochs=options.point_epochs,
+        batch_size=batch_size,
+        learning_rate=2e-3,
+        schedule="cosine",
+    )
+    one_level, _ = plane.trained_denoiser(run, "mixture", train, clean, one_std, settings)
+    told, rows = told_denoiser(
+        run,
+        "mixture",
+        lambda: VelocityNetwork(2, (128, 128, 128)),
+        train,
+        options.point_epochs,
+        batch_size,
+    )
+    results.rows += rows
+
+    def one_score(x: numpy.ndarray, std: float) -> numpy.ndarray:
+        """By Tweedie's formula from the denoiser for one level, whatever the level is."""
+        return (reconstruct(one_level, x, options.workers, run.ranks) - x) / std**2
+
+    errors = []
+    for std in LEVELS:
+        noisy = plane.noisy_points(clean, std, options.seed).astype("float64")
+        exact = mixture.noised(std).score(noisy)
+        errors.append(
+            {
+                "std": std,
+                "score": _rms(exact),
+                "one_level": _rms(one_score(noisy, std) - exact),
+                "told": _rms(told.score(noisy, std) - exact),
+            }
+        )
+    noised = mixture.noised(one_std)
+    noisy = plane.noisy_points(clean, one_std, options.seed)
+    grid = numpy.stack(numpy.meshgrid(plane.GRID, plane.GRID), axis=-1).reshape(-1, 2)
+    edge = numpy.quantile(noised.log_prob(noisy), 1 - plane.MASS)
+    grid = grid[noised.log_prob(grid) >= edge]
+    results.arrays |= {
+        "plane/grid": grid,
+        "plane/exact": noised.score(grid),
+        "plane/one_level": one_score(grid, one_std),
+        "plane/told": told.score(grid, one_std),
+    }
+
+    count = min(MOST_POINTS, options.test_points)
+    rng = random_generator(options.seed, "evaluation", 40)
+    stds, start = told.stds(POINT_STEPS), told.noise(count, (2,), rng)
+    stops = [min(range(len(stds)), key=lambda i: abs(stds[i] - s)) for s in (*DRAWN_LEVELS, 0.0)]
+    passed = _passed(told, start, stds, stops)
+    results.arrays |= {f"plane/flow/{i}": points for i, points in enumerate(passed)}
+    results.numbers["plane"] = {
+        "noise_std": one_std,
+        "errors": errors,
+        "stds": [stds[stop] for stop in stops],
+        **distances(passed[-1], mixture, rng),
+    }
+
+
+def _passed(
+    denoiser: NoiseConditionalDenoiser,
+    start: numpy.ndarray,
+    stds: Sequence[float],
+    stops: Sequence[int],
+) -> list[numpy.ndarray]:
+    """Where samples are after some of the steps, which are in order."""
+    x, before, found = start, 0, []
+    for stop in stops:
+        if stop > before:
+            x = follow_flow(denoiser.denoise, x, stds[before : stop + 1])
+        before = stop
+        found.append(x)
+    return found
+
+
+def _rms(vectors: numpy.ndarray) -> float:
+    """The root of the mean squared length of the rows."""
+    return float(numpy.sqrt((vectors**2).sum(axis=1).mean()))
+
+
+def _compute_digits(run: Run[Options], results: Results) -> None:
+    """Train the denoiser of digits, sample, and judge beside the densities of the ladder."""
+    options = run.options
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+    told, rows = told_denoiser(run, "digits", VelocityUNet, train, options.diffusion_epochs, BATCH)
+    results.rows += rows
+    rng = random_generator(options.seed, "evaluation", 41)
+    samples = told.sample(options.compared, train.shape[1:], rng, options.steps)
+    _compute_walks(told, train.shape[1:], options, results)
+
+    judge = Judge(test, None, options.workers, run.ranks)
+    drawn = random_generator(options.seed, "evaluation", 0).permutation(len(train))
+    few = train[drawn[: options.compared]]
+    ladder = []
+    best = f"mixture of {COMPONENTS[-1]}"
+    for name, generated in _ladder(run, train, few):
+        ladder.append({"name": name, **judge.score(generated)})
+        if name == best:
+            results.arrays["digits/mixture"] = generated[:SHOWN]
+    ladder.append({"name": DIFFUSION, **judge.score(samples)})
+    ladder.append({"name": FLOORS[1], **judge.score(few)})
+    results.arrays |= {"digits/diffusion": samples[:SHOWN], "digits/test": test[:SHOWN]}
+    results.numbers |= {"ladder": ladder, "compared": len(few), "test_images": len(test)}
+    results.rows += ladder
+
+
+def _compute_walks(
+    told: NoiseConditionalDenoiser, shape: tuple[int, ...], options: Options, results: Results
+) -> None:
+    """What some samples are on their way, and what the denoiser answers there."""
+    rng = random_generator(options.seed, "evaluation", 42)
+    stds = told.stds(max(options.steps, STOPS))
+    # Where most happens: from noise as wide as ten times the data to a tenth of that.
+    wanted = told.std * numpy.geomspace(10.0, 0.1, STOPS)
+    stops = sorted({int(numpy.argmin(numpy.abs(numpy.log(stds[:-1] / s)))) for s in wanted})
+    passed = _passed(told, told.noise(WALKS, shape, rng), stds, stops)
+    for i, (stop, noisy) in enumerate(zip(stops, passed, strict=True)):
+        # In the picture as wide as the data, however much noise there is.
+        narrow = 1 / numpy.hypot(1.0, stds[stop] / told.std)
+        shown = told.mean + narrow * (noisy - told.mean)
+        results.arrays[f"walks/noisy/{i}"] = shown.astype("float32")
+        results.arrays[f"walks/answer/{i}"] = told.denoise(noisy, stds[stop]).astype("float32")
+    results.numbers["walk_stds"] = [stds[stop] for stop in stops]
+
+
+def _ladder(
+    run: Run[Options], train: numpy.ndarray, few: numpy.ndarray
+) -> list[tuple[str, numpy.ndarray]]:
+    """Samples of densities over latents, drawn as the section on the ladder draws them."""
+    options = run.options
+    seed, size, shared = options.seed, options.latent_size, (options.workers, run.ranks)
+    model, _ = trained_autoencoder(run, size)
+    latents = encode(model, train, *shared)
+    found = []
+    for name, components, number in _rungs():
+        if components == 1:
+            density: Any = DiagonalGaussian().fit(latents)
+        else:
+            rng = random_generator(seed, "evaluation", 2, size, components)
+            density = GaussianMixture.fit(latents.astype("float64"), components, rng)
+        rng = random_generator(seed, "evaluation", 1, size, number)
+        found.append((name, decode(model, density.sample(len(few), rng), *shared)))
+    found.append((FLOORS[0], decode(model, encode(model, few, *shared), *shared)))
+    return found
+
+
+def _rungs() -> list[tuple[str, int, int]]:
+    """Names of densities over latents, components, and which rung of the ladder they are."""
+    mixtures = [(f"mixture of {count}", count, 2 + i) for i, count in enumerate(COMPONENTS)]
+    return [("diagonal Gaussian", 1, 0), *mixtures]
+
+
+def _names() -> list[str]:
+    """The rows of the ladder."""
+    return [*(name for name, _, _ in _rungs()), FLOORS[0], DIFFUSION, FLOORS[1]]
+
+
+def needs(options: Options, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    score = dict.fromkeys(("frechet", "precision", "recall"), NOT_NEGATIVE)
+    stops = len(found.numbers.get("walk_stds", ())) or 1
+    return Needs(
+        {
+            **{f"plane/{name}": "M 2" for name in ("grid", "exact", "one_level", "told")},
+            **{f"plane/flow/{i}": "N 2" for i in range(len(DRAWN_LEVELS) + 1)},
+            **{f"digits/{name}": "K C H W" for name in ("mixture", "diffusion")},
+            "digits/test": "T C H W",
+            **{f"walks/noisy/{i}": "Q C H W" for i in range(stops)},
+            **{f"walks/answer/{i}": "Q C H W" for i in range(stops)},
+        },
+        {
+            **{name: vars(options)[name] for name in SAID},
+            "walk_stds": [POSITIVE] * stops,
+            "plane": {
+                "noise_std": POSITIVE,
+                "errors": [
+                    {"std": std, "score": POSITIVE, "one_level": NOT_NEGATIVE, "told": NOT_NEGATIVE}
+                    for std in LEVELS
+                ],
+                "stds": [NOT_NEGATIVE] * (len(DRAWN_LEVELS) + 1),
+                "compared": COUNT,
+                "energy": FINITE,
+                "energy_noise": FINITE,
+                "energy_deviation": NOT_NEGATIVE,
+            },
+            "ladder": [{"name": name, **score} for name in _names()],
+            "compared": COUNT,
+            "test_images": COUNT,
+        },
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Samples; the way to them; the score and the flow in the plane; the place on the ladder."""
+    from autoencoder.figures import bar_chart, image_panels
+
+    numbers = results.numbers
+    mixture = f"mixture of {COMPONENTS[-1]}"
+    panels = {
+        f"{mixture} over {numbers['latent_size']} latents": results.arrays["digits/mixture"],
+        DIFFUSION: results.arrays["digits/diffusion"],
+        "test images": results.arrays["digits/test"],
+    }
+    bars = {row["name"]: row["frechet"] for row in numbers["ladder"]}
+    return {
+        "samples": image_panels(panels, columns=COLUMNS),
+        "walks": _draw_walks(results),
+        "scores": _draw_scores(results),
+        "flow": _draw_flow(results),
+        "ladder": bar_chart(
+            bars,
+            f"Fréchet distance of {numbers['compared']:,} samples from "
+            f"{numbers['test_images']:,} test images",
+            emphasised=[DIFFUSION],
+            value_format="{:.1f}",
+        ),
+    }
+
+
+def _draw_walks(results: Results) -> Figure:
+    from autoencoder.figures import rows_of_images
+
+    stds = results.numbers["walk_stds"]
+    noisy, answers = (
+        numpy.stack([results.arrays[f"walks/{what}/{i}"] for i in range(len(stds))], axis=1)
+        for what in ("noisy", "answer")
+    )  # (walks, stops, C, H, W)
+    rows = [row for pair in zip(noisy, answers, strict=True) for row in pair]
+    return rows_of_images(
+        rows,
+        ["on the way", "the answer"] * len(noisy),
+        column_titles=[f"{std:.2g}" for std in stds],
+        title="Standard deviation of the noise",
+        groups=list(range(0, len(rows), 2)),
+    )
+
+
+def _draw_scores(results: Results) -> Figure:
+    from autoencoder.figures import draw_arrows, draw_density, plane_figure, shared_legend
+
+    arrays, std = results.arrays, results.numbers["plane"]["noise_std"]
+    titles = {"exact": "exact", "one_level": "one level of noise", "told": "told the noise"}
+    figure, axes = plane_figure(list(titles.values()), 2.0)
+    grid = arrays["plane/grid"]
+    longest = numpy.linalg.norm(arrays["plane/exact"], axis=1).max()
+    scale = 1.3 * (plane.GRID[1] - plane.GRID[0]) / longest
+    for ax, name in zip(axes, titles, strict=True):
+        draw_density(ax, plane.MIXTURE.noised(std), "noised data: 50, 90, 99 % of the mass")
+        end = grid + scale * arrays[f"plane/{name}"]
+        draw_arrows(ax, grid, end, "score, arrows to one scale")
+    shared_legend(figure, columns=2)
+    return figure
+
+
+def _draw_flow(results: Results) -> Figure:
+    from autoencoder.figures import (
+        COLOURS,
+        draw_density,
+        draw_points,
+        plane_figure,
+        shared_legend,
+    )
+
+    stds = results.numbers["plane"]["stds"]
+    figure, axes = plane_figure([f"noise {std:.2g}" for std in stds], 2.5)
+    for i, (ax, std) in enumerate(zip(axes, stds, strict=True)):
+        points = results.arrays[f"plane/flow/{i}"]
+        density = plane.MIXTURE.noised(std) if std else plane.MIXTURE
+        draw_points(ax, points, "samples on their way", colour=COLOURS["sky"], size=8)
+        draw_density(ax, density, "exact density: 50, 90, 99 % of the mass")
+    shared_legend(figure, columns=2)
+    return figure
+
+
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
+    numbers, points = results.numbers, results.numbers["plane"]
+    ladder = numbers["ladder"]
+    by_name = {row["name"]: row["frechet"] for row in ladder}
+    best_mixture = by_name[f"mixture of {COMPONENTS[-1]}"]
+    own = points["errors"][LEVELS.index(points["noise_std"])]
+    others = [error for error in points["errors"] if error is not own]
+    trained = (
+        f"{numbers['train_images']:,} training images, "
+        f"{spelled_epochs(numbers['diffusion_epochs'])}"
+    )
+    return {
+        "samples": Caption(
+            "A small convolutional network learnt to take any amount of noise from digits, and is "
+            f"told how much there is ({trained}). Its samples begin as noise alone and take "
+            f"{numbers['steps']} steps. None is chosen.",
+            {
+                "No autoencoder, no latents: the density is that of the images themselves.": (
+                    by_name[DIFFUSION] < by_name["diagonal Gaussian"]
+                ),
+            },
+        ),
+        "walks": Caption(
+            "Two samples on their way from noise, and what the denoiser answers at each stop. An "
+            "answer is the mean of all digits that fit. Where the noise is wide that is a blur; as "
+            "it falls, fewer digits fit. Each stop is drawn as wide as the data.",
+        ),
+        "scores": Caption(
+            "Tweedie's formula: the way to the mean of the clean points that fit, divided by the "
+            "variance of the noise, is the slope of the noised log density. The denoiser of the "
+            f"section on the plane knows it at one level of noise, {points['noise_std']:g}. One "
+            "that is told the level knows it at all. The table has root mean squares over test "
+            f"points ({spelled_epochs(numbers['point_epochs'])}).",
+            {
+                "At its own level the denoiser for one level is off by "
+                f"{own['one_level'] / own['score']:.1%}, the one that is told by "
+                f"{own['told'] / own['score']:.1%}.": max(own["one_level"], own["told"])
+                < 0.25 * own["score"],
+                "At other levels only the one that is told is of use.": all(
+                    error["told"] < 0.25 * error["score"] < error["one_level"] for error in others
+                ),
+            },
+            {
+                "noise": [f"{error['std']:g}" for error in points["errors"]],
+                "the exact score": [error["score"] for error in points["errors"]],
+                "off, for one level": [error["one_level"] for error in points["errors"]],
+                "off, told": [error["told"] for error in points["errors"]],
+            },
+        ),
+        "flow": Caption(
+            f"{points['compared']:,} points follow the flow dx/ds = (x - D(x; s)) / s from wide "
+            f"noise to none, in {POINT_STEPS} steps of Heun. Contours: the exact noised density at "
+            "that level. The energy distance of the last to as many exact samples is "
+            f"{points['energy']:.5f}; between two exact samples it is "
+            f"{points['energy_noise']:.5f} ± {points['energy_deviation']:.5f} (20 pairs).",
+            {
+                "The samples cannot be told from exact ones.": is_within_noise(points),
+                "The samples can be told from exact ones.": not is_within_noise(points),
+            },
+        ),
+        "ladder": Caption(
+            "The same score as on the ladder of densities. Those over "
+            f"{numbers['latent_size']} latents need the decoder "
+            f"({spelled_epochs(numbers['epochs'])}), and can be no better than its "
+            "reconstructions.",
+            {
+                "Diffusion on pixels beats the best mixture.": by_name[DIFFUSION] < best_mixture,
+                "With this little training it stays behind the best mixture over latents.": (
+                    by_name[DIFFUSION] >= best_mixture
+                ),
+                "It beats the reconstructions too: no decoder is in its way.": by_name[DIFFUSION]
+                < by_name[FLOORS[0]],
+            },
+            {
+                "samples of": [row["name"] for row in ladder],
+                "Fréchet": [f"{row['frechet']:.1f}" for row in ladder],
+                "precision": [f"{row['precision']:.2f}" for row in ladder],
+                "recall": [f"{row['recall']:.2f}" for row in ladder],
+            },
+        ),
+    }
+
+
+section = Section(
+    name="denoiser_to_diffusion",
+    title="From denoiser to diffusion",
+    equation=r"\nabla\,\log\,p_\sigma(\tilde{x})=\frac{D(\tilde{x};\,\sigma)-\tilde{x}}{\sigma^2}"
+    r"\qquad\frac{dx}{d\sigma}=\frac{x-D(x;\,\sigma)}{\sigma}",
+    description="Trains denoisers that are told the noise, and samples by them.",
+    compute=compute,
+    draw=draw,
+    captions=captions,
+    topics=(11, 13, 14),
+    sources=(
+        "Hyvärinen, Estimation of non-normalized models by score matching, 2005",
+        "Vincent, A connection between score matching and denoising autoencoders, 2011",
+        "Alain and Bengio, What regularized auto-encoders learn from data, 2014",
+        "Karras et al., Elucidating the design space of diffusion-based generative models, 2022",
+    ),
+    needs=needs,
+    options=Options,
+    check=check,
+)

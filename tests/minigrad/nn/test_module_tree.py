@@ -220,6 +220,6 @@ def test_a_module_in_two_places_is_no_cycle_and_many_levels_are_no_recursion_err
     )
     assert len(list(net.parameters())) == 2
     deep = nn.Sequential(nn.ReLU())
-    for _ in range(2_000):
+    for _ in range(1_200):  # more than Python recurses
         deep = nn.Sequential(deep)
-    assert len(list(deep.modules())) == 2_002
+    assert len(list(deep.modules())) == 1_202

@@ -8,6 +8,7 @@ host arrays in float64; only evaluating the function may run elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy
@@ -195,7 +196,7 @@ def _check(f: Function, inputs: list[Tensor], names: list[str], options: Options
     for i, (tensor, gradient) in enumerate(zip(inputs, gradients)):
         if tensor.requires_grad:
             comparison = Comparison(
-                evaluate=_as_function_of(f, inputs, i),
+                evaluate=partial(_outputs, f, inputs, i),
                 values=values[i],
                 gradient=numpy.zeros(tensor.shape) if gradient is None else _host(gradient),
                 cotangents=starts,
@@ -216,16 +217,12 @@ def _require_kindred(name: str, tensor: Tensor, gradient: Tensor) -> None:
         )
 
 
-def _as_function_of(f: Function, inputs: list[Tensor], i: int) -> Evaluate:
-    """The outputs' values as a function of input i alone, the others held."""
+def _outputs(f: Function, inputs: list[Tensor], i: int, values: HostArray) -> list[HostArray]:
+    """The outputs' values where input i has other values."""
     like = inputs[i]
-
-    def evaluate(values: HostArray) -> list[HostArray]:
-        moved = Tensor(values, like.requires_grad, dtype=like.dtype, device=like.device)
-        arguments = [*inputs[:i], moved, *inputs[i + 1 :]]
-        return [_host(output) for output in _as_list(f(*arguments)) if output.dtype.kind == "f"]
-
-    return evaluate
+    moved = Tensor(values, like.requires_grad, dtype=like.dtype, device=like.device)
+    outputs = _as_list(f(*inputs[:i], moved, *inputs[i + 1 :]))
+    return [_host(output) for output in outputs if output.dtype.kind == "f"]
 
 
 def _verdict(raise_exception: bool, check: Callable[..., None], *arguments: Any) -> bool:
@@ -247,25 +244,16 @@ def _gradients_of(
     create_graph: bool = False,
 ) -> list[Tensor | None]:
     """One gradient an input, ``None`` where it has none; what backward raises becomes our error."""
-    recorded = [k for k, output in enumerate(outputs) if output.requires_grad]
-    wanted = [i for i, tensor in enumerate(inputs) if tensor.requires_grad]
-    gradients: list[Tensor | None] = [None] * len(inputs)
+    recorded = [pair for pair in zip(outputs, cotangents) if pair[0].requires_grad]
     if not recorded:
-        return gradients
+        return [None] * len(inputs)
+    of, starts = zip(*recorded)
+    wanted = [tensor for tensor in inputs if tensor.requires_grad]
     try:
-        found = grad(
-            [outputs[k] for k in recorded],
-            [inputs[i] for i in wanted],
-            [cotangents[k] for k in recorded],
-            retain_graph=retain_graph,
-            create_graph=create_graph,
-            allow_unused=True,
-        )
+        found = iter(grad(of, wanted, starts, retain_graph, create_graph, allow_unused=True))
     except (TypeError, ValueError, RuntimeError) as error:
         raise GradcheckError(f"backward raised {type(error).__name__}: {error}") from error
-    for i, gradient in zip(wanted, found):
-        gradients[i] = gradient
-    return gradients
+    return [next(found) if tensor.requires_grad else None for tensor in inputs]
 
 
 def _as_inputs(

@@ -14,14 +14,12 @@ import numpy
 from minigrad.backend import (
     Device,
     HostArray,
+    as_array,
     cut,
-    device_of,
     is_array,
     named_device,
     shown,
-    to_device,
     to_numpy,
-    use_device,
     whole_number,
 )
 from minigrad.engine import Tensor, mark_written
@@ -150,17 +148,10 @@ class Module:
         dtype('float64')
         """
         moves = [device_or_dtype(f"{type(self).__name__}.to", target) for target in targets]
+        place = next((move for move in moves[::-1] if isinstance(move, Device)), None)
+        dtype = next((move for move in moves[::-1] if not isinstance(move, Device)), None)
         tensors = [t for p in self.parameters() for t in (p, p.grad) if t is not None]
-        moved = []
-        for tensor in tensors:
-            array = tensor.data
-            for move in moves:
-                if isinstance(move, Device):
-                    array = to_device(array, move)
-                else:
-                    with use_device(device_of(array)):
-                        array = array.astype(move, copy=False)
-            moved.append(array)
+        moved = [as_array(tensor.data, dtype, place) for tensor in tensors]
         for tensor, array in zip(tensors, moved):
             if array is not tensor.data:
                 tensor.data = array

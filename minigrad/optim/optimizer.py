@@ -179,11 +179,11 @@ class Optimizer:
                     name: value if name == "step" else to_numpy(value).copy()
                     for name, value in state.items()
                 }
-        positions = itertools.count()
-        groups = []
-        for group in self.param_groups:
-            options = {key: value for key, value in group.items() if key != "params"}
-            groups.append({**options, "params": [next(positions) for _ in group["params"]]})
+        position = itertools.count()
+        groups = [
+            {**group, "params": [next(position) for _ in group["params"]]}
+            for group in self.param_groups
+        ]
         return {"state": states, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

@@ -82,7 +82,7 @@ COMPONENTS = (10, 50)
 COLUMNS = 6  # of a panel of digits
 SHOWN = COLUMNS**2
 WALKS = 2  # digits whose way from noise is shown
-STOPS = 8  # of a way
+WALK_STEPS, STOPS = 30, 8  # of a way
 
 DIFFUSION = "diffusion on pixels"
 FLOORS = ("reconstructions", "training images")
@@ -228,10 +228,10 @@ def _compute_walks(
 ) -> None:
     """What some samples are on their way, and what the denoiser answers there."""
     rng = random_generator(options.seed, "evaluation", 42)
-    stds = told.stds(max(options.steps, STOPS))
+    stds = told.stds(WALK_STEPS)
     # Where most happens: from noise as wide as ten times the data to a tenth of that.
     wanted = told.std * numpy.geomspace(10.0, 0.1, STOPS)
-    stops = sorted({int(numpy.argmin(numpy.abs(numpy.log(stds[:-1] / s)))) for s in wanted})
+    stops = [int(numpy.argmin(numpy.abs(numpy.log(stds[:-1] / s)))) for s in wanted]
     passed = _passed(told, told.noise(WALKS, shape, rng), stds, stops)
     for i, (stop, noisy) in enumerate(zip(stops, passed, strict=True)):
         # In the picture as wide as the data, however much noise there is.
@@ -277,21 +277,20 @@ def _names() -> list[str]:
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     score = dict.fromkeys(("frechet", "precision", "recall"), NOT_NEGATIVE)
-    stops = len(found.numbers.get("walk_stds", ())) or 1
     return Needs(
         {
             **{f"plane/{name}": "M 2" for name in ("grid", "exact", "one_level", "told")},
             **{f"plane/flow/{i}": "N 2" for i in range(len(DRAWN_LEVELS) + 1)},
             **{f"digits/{name}": "K C H W" for name in ("mixture", "diffusion")},
-            "digits/test": "T C H W",
-            **{f"walks/noisy/{i}": "Q C H W" for i in range(stops)},
-            **{f"walks/answer/{i}": "Q C H W" for i in range(stops)},
+            "digits/test": "L C H W",
+            **{f"walks/noisy/{i}": f"{WALKS} C H W" for i in range(STOPS)},
+            **{f"walks/answer/{i}": f"{WALKS} C H W" for i in range(STOPS)},
         },
         {
             **{name: vars(options)[name] for name in SAID},
-            "walk_stds": [POSITIVE] * stops,
+            "walk_stds": [POSITIVE] * STOPS,
             "plane": {
-                "noise_std": POSITIVE,
+                "noise_std": plane.Options.mixture_noise_std,
                 "errors": [
                     {"std": std, "score": POSITIVE, "one_level": NOT_NEGATIVE, "told": NOT_NEGATIVE}
                     for std in LEVELS

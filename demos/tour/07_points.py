@@ -12,7 +12,6 @@ from autoencoder.figures import draw_curve, draw_points, draw_points_by_value, p
 from autoencoder.models import MLPAutoEncoder
 from minigrad import Tensor, manual_seed, no_grad, optim
 from minigrad import functional as F
-from minigrad.backend import one_blas_thread
 
 manual_seed(0)
 points = s_curve(400, numpy.random.default_rng(0), noise_std=0.05)
@@ -28,14 +27,13 @@ x = Tensor(points)
 optimizer = optim.Adam(model.parameters(), lr=3e-3)
 print()
 print(f"{'step':>6} {'loss':>10}")
-with one_blas_thread():  # for matrices as small as these, several only wait for each other
-    for step in range(1_001):
-        loss = F.mse_loss(model(x), x)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if step % 200 == 0:
-            print(f"{step:6} {loss.item():10.5f}")
+for step in range(1_001):
+    loss = F.mse_loss(model(x), x)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if step % 200 == 0:
+        print(f"{step:6} {loss.item():10.5f}")
 
 # %% [markdown]
 # The decoded latents trace a curve through the points, and the latent says where along it.

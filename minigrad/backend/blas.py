@@ -74,6 +74,20 @@ def with_one_blas_thread(function: _Function) -> _Function:
     return limited  # type: ignore[return-value]
 
 
+def has_one_blas_thread() -> bool:
+    """Whether BLAS is held to one thread just now, or has none that could be held.
+
+    Who only wants to save time need not hold it, too.
+    """
+    return bool(_limited) or not _can_be_limited()
+
+
+@cache
+def _can_be_limited() -> bool:
+    with _lock:
+        return bool(_blas().lib_controllers)
+
+
 def _hold(holder: object, stacklevel: int) -> None:
     """Limit what is not limited yet. What interrupts this, :func:`_let_go` puts right."""
     global _modules_limited

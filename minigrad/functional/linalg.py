@@ -10,7 +10,7 @@ from minigrad.engine import Operation, Reshape, Tensor
 from minigrad.functional.arguments import as_tensor, broadcast_shape, layer_tensors, same_precision
 from minigrad.functional.rearrange import Permute
 from minigrad.functional.reduce import ChannelSum
-from minigrad.kernels import product
+from minigrad.kernels import product, products
 
 
 def _turned(x: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ class Matmul(Operation):
     """
 
     def forward(self, a: Array, b: Array) -> Array:
-        return product(a, b) if a.ndim == b.ndim == 2 else a @ b
+        return product(a, b) if a.ndim == b.ndim == 2 else products(a, b)
 
     def backward(self, gradient: Tensor) -> tuple[Tensor | None, ...]:
         a, b = self.saved

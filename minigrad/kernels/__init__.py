@@ -4,6 +4,7 @@ from minigrad.kernels.arithmetic import (
     channel_sum,
     keep_where,
     product,
+    products,
     relu,
     relu_grad,
     sum_of_squares,
@@ -21,6 +22,6 @@ from minigrad.kernels.reference import (
 __all__ = [
     "Geometry", "channel_sum", "conv2d", "conv2d_reference", "conv2d_weight_grad",
     "conv2d_weight_grad_reference", "conv_transpose2d", "conv_transpose2d_reference",
-    "keep_where", "product", "relu", "relu_grad", "relu_grad_reference", "relu_reference",
-    "sum_of_squares",
+    "keep_where", "product", "products", "relu", "relu_grad", "relu_grad_reference",
+    "relu_reference", "sum_of_squares",
 ]  # fmt: skip

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
-from minigrad.backend import HostArray, array_module, multiplies_small_in_place
+from minigrad.backend import (
+    HostArray,
+    array_module,
+    has_one_blas_thread,
+    multiplies_small_in_place,
+    with_one_blas_thread,
+)
 from minigrad.kernels import gpu
 
 Array = Any  # a numpy.ndarray or a cupy.ndarray
@@ -18,6 +25,9 @@ SMALL_PRODUCT = 1_000_000
 
 # Larger ones stay whole: outside of shards, BLAS may share them among its threads.
 LARGEST_CUT = 16 * SMALL_PRODUCT
+
+# Above how many multiply-adds OpenBLAS uses several threads: of two matrices, of one and a vector.
+SHARED, SHARED_BY_VECTOR = 2**18, 9216
 
 # Up to how many rows: then they cannot be cut, but b's columns can.
 FEW_ROWS = 64
@@ -115,7 +125,8 @@ def channel_sum(y: Array) -> Array:
         total = gpu.channel_sum(y)
         return y.sum(axis=(0, *range(2, y.ndim))) if total is None else total
     if y.ndim == 2:
-        return array_module(y).ones(len(y), y.dtype) @ y
+        ones = array_module(y).ones(len(y), y.dtype)
+        return _multiply(ones, y, y.size, SHARED_BY_VECTOR)
     rows = y.transpose(2, 0, 3, 1)  # (H, N, W, C)
     if not rows.flags.c_contiguous:
         return y.sum(axis=(0, 2, 3))
@@ -141,13 +152,44 @@ def product(a: Array, b: Array, bias: Array | None = None) -> Array:
     on_cpu = type(a) is HostArray
     if not on_cpu and (result := gpu.product(a, b, bias)) is not None:
         return result
-    if SMALL_PRODUCT < len(a) * b.size <= LARGEST_CUT and on_cpu and multiplies_small_in_place():
+    multiply_adds = len(a) * b.size
+    if SMALL_PRODUCT < multiply_adds <= LARGEST_CUT and on_cpu and multiplies_small_in_place():
         result = _product_in_pieces(a, b)
     else:
-        result = a @ b
+        result = _multiply(a, b, multiply_adds)
     if bias is not None:
         result += bias
     return result
+
+
+def products(a: Array, b: Array) -> Array:
+    """``a @ b`` for stacks of matrices, or vectors.
+
+    >>> import numpy
+    >>> products(numpy.ones((5, 2, 3)), numpy.ones((3, 4))).shape
+    (5, 2, 4)
+    """
+    # NumPy gives BLAS one pair of matrices at a time.
+    multiply_adds = math.prod(a.shape[-2:]) * math.prod(b.shape[-1:] if b.ndim > 1 else ())
+    return _multiply(a, b, multiply_adds, SHARED_BY_VECTOR)
+
+
+def _multiply(
+    a: Array, b: Array, multiply_adds: int, shared: int = SHARED, out: Array | None = None
+) -> Array:
+    """``a @ b``, with one BLAS thread unless it is large.
+
+    On an idle machine a second thread saves a small product a fraction of a millisecond. On a busy
+    one it is waited for, for up to a hundred times as long as the product takes.
+    """
+    if shared < multiply_adds <= LARGEST_CUT and type(a) is HostArray and not has_one_blas_thread():
+        return _held(a, b, out)
+    return a @ b if out is None else array_module(a, b).matmul(a, b, out=out)
+
+
+@with_one_blas_thread
+def _held(a: Array, b: Array, out: Array | None) -> Array:
+    return array_module(a, b).matmul(a, b, out=out)
 
 
 def _product_in_pieces(a: Array, b: Array) -> Array:
@@ -158,14 +200,17 @@ def _product_in_pieces(a: Array, b: Array) -> Array:
         xp = array_module(a, b)
         if inner <= columns:  # each product reads all of b: quicker in order
             b = xp.ascontiguousarray(b)
-        return (a.reshape(rows // cut, cut, inner) @ b).reshape(rows, columns)
+        return _multiply(a.reshape(rows // cut, cut, inner), b, a.size * columns).reshape(
+            rows, columns
+        )
     cut = product_rows(columns, inner * rows)
     if rows > FEW_ROWS or cut == columns or not b.flags.c_contiguous:
-        return a @ b
+        return _multiply(a, b, a.size * columns)
     xp = array_module(a, b)
     result = xp.empty((rows, columns), dtype=xp.result_type(a, b))
     target = result.reshape(rows, columns // cut, cut).swapaxes(0, 1)
-    xp.matmul(a, b.reshape(inner, columns // cut, cut).swapaxes(0, 1), out=target)
+    pieces = b.reshape(inner, columns // cut, cut).swapaxes(0, 1)
+    _multiply(a, pieces, a.size * columns, out=target)
     return result
 
 

@@ -5,7 +5,8 @@ import itertools
 import numpy
 import pytest
 
-from minigrad.kernels import arithmetic, product
+from minigrad.backend import blas, one_blas_thread
+from minigrad.kernels import arithmetic, channel_sum, product, products
 from minigrad.kernels.arithmetic import product_rows
 
 SHAPES = {  # rows, inner, columns
@@ -64,3 +65,42 @@ def test_pieces_are_small_products_of_at_least_16_rows_if_the_rows_divide():
     assert product_rows(10, 784 * 32) == 10
     assert product_rows(257, 784 * 32) == 257  # a prime stays whole
     assert product_rows(4096, 1000 * 100) == 4096  # pieces of ten rows would be too thin
+
+
+SMALL = {
+    "a layer": lambda: product(numpy.ones((100, 784), "f"), numpy.ones((784, 128), "f")),
+    "a transposed matrix": lambda: product(
+        numpy.ones((64, 100), "f").T, numpy.ones((64, 100), "f")
+    ),
+    "a stack": lambda: products(numpy.ones((8, 128, 128), "f"), numpy.ones((8, 128, 128), "f")),
+    "a vector": lambda: products(numpy.ones((100, 128), "f"), numpy.ones(128, "f")),
+    "sums": lambda: channel_sum(numpy.ones((100, 128), "f")),
+}
+OTHERS = {
+    "a large layer": lambda: product(numpy.ones((100, 784), "f"), numpy.ones((784, 512), "f")),
+    "a large stack": lambda: products(numpy.ones((2, 300, 300), "f"), numpy.ones((300, 300), "f")),
+    "a tiny layer": lambda: product(numpy.ones((8, 4), "f"), numpy.ones((4, 2), "f")),
+}
+
+
+@pytest.mark.parametrize("case", [*SMALL, *OTHERS])
+def test_a_small_product_is_computed_with_one_blas_thread_and_a_large_one_with_all(
+    case, monkeypatch
+):
+    """What is too small to be shared is left alone: to hold BLAS takes longer."""
+    held = []
+    real = arithmetic._held
+    monkeypatch.setattr(arithmetic, "_held", lambda *given: held.append(case) or real(*given))
+    found = (SMALL | OTHERS)[case]()
+    assert bool(held) == (case in SMALL)
+    held.clear()
+    with one_blas_thread():
+        assert ((SMALL | OTHERS)[case]() == found).all()
+    assert not held  # somebody holds it already
+
+
+def test_a_blas_whose_threads_cannot_be_limited_is_left_alone_without_a_warning(monkeypatch):
+    monkeypatch.setattr(blas, "_can_be_limited", lambda: False)
+    monkeypatch.setattr(arithmetic, "_held", lambda *given: pytest.fail("held"))
+    for case in SMALL.values():
+        case()

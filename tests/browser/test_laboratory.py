@@ -24,16 +24,17 @@ def html(mnist):
     manual_seed(0)
     images, labels = (part[:200] for part in mnist)
     networks = {2: AutoEncoder(2), 8: AutoEncoder(8)}
-    latents = encode(networks[8], images)
+    latents = {d: encode(network, images) for d, network in networks.items()}
     settings = TrainingSettings(epochs=1, batch_size=100)
     densities = {
-        "diagonal & plain": DiagonalGaussian().fit(latents),
-        "full": FullGaussian().fit(latents),
-        "mixture": GaussianMixture.fit(latents, 3, numpy.random.default_rng(0)),
-        "diffusion </script>": LatentDiffusion(hidden=(8,)).fit(latents, settings),
+        "diagonal & plain": DiagonalGaussian().fit(latents[8]),
+        "full": FullGaussian().fit(latents[8]),
+        "mixture": GaussianMixture.fit(latents[8], 3, numpy.random.default_rng(0)),
+        "diffusion </script>": LatentDiffusion(hidden=(8,)).fit(latents[8], settings),
     }
     others = AutoEncoder(32), Denoiser(), AutoEncoder(32)
-    return laboratory_html(Laboratory(networks, *others, 0.5, densities, images, labels), "1 < 2.")
+    parts = Laboratory(networks, *others, 0.5, densities, latents, images, labels)
+    return laboratory_html(parts, "1 < 2.")
 
 
 def test_it_is_one_well_formed_section(html):

@@ -136,8 +136,9 @@ class Browser:
         self._ask("/actions", {"actions": [pointer]})
 
     def press(self, selector, keys):
-        """Give an element the focus, and press keys one after another."""
-        self.run("document.querySelector(arguments[0]).focus()", selector)
+        """Give an element the focus, if one is named, and press keys one after another."""
+        if selector is not None:
+            self.run("document.querySelector(arguments[0]).focus()", selector)
         actions = []
         for key in keys:
             value = KEYS.get(key, key)

@@ -26,7 +26,6 @@ from autoencoder.densities import (
     LatentDiffusion,
 )
 from autoencoder.densities.diffusion import VelocityNetwork
-from autoencoder.inference import encode
 from autoencoder.models import AutoEncoder, Denoiser
 from minigrad import nn
 from minigrad.backend import to_numpy
@@ -49,7 +48,6 @@ SCRIPTS = (
 
 Density = DiagonalGaussian | FullGaussian | GaussianMixture | LatentDiffusion
 
-SIZES = (2, 8)  # latents that can be turned
 SHOWN = {2: 2_000, 8: 500}  # test images whose latents are shown, by the number of latents
 CLASSES = 10
 
@@ -61,7 +59,7 @@ class Laboratory:
     ``autoencoders`` by their latents, 2 and 8; the ``denoiser`` with a bottleneck, the other
     without; the ``restorer``, which fills in pixels that were set to ``fill``. The ``densities``
     are over the latents of the autoencoder of 8. ``images`` (N, 1, 28, 28) are test images, in
-    [0, 1], ``labels`` (N,) their digits.
+    [0, 1], ``labels`` (N,) their digits, ``latents`` (up to N, d) those of the first ones, by d.
     """
 
     autoencoders: Mapping[int, AutoEncoder]
@@ -70,6 +68,7 @@ class Laboratory:
     restorer: AutoEncoder
     fill: float
     densities: Mapping[str, Density]
+    latents: Mapping[int, numpy.ndarray]
     images: numpy.ndarray
     labels: numpy.ndarray
 
@@ -99,13 +98,13 @@ def _json(value: object) -> str:
 def packed(laboratory: Laboratory) -> dict[str, Any]:
     """What `start.js` reads: numbers, names, and arrays in base64."""
     networks = {
-        **{f"autoencoder {d}": laboratory.autoencoders[d] for d in SIZES},
+        **{f"autoencoder {d}": laboratory.autoencoders[d] for d in SHOWN},
         "denoiser": laboratory.denoiser,
         "denoiser-wide": laboratory.denoiser_wide,
         "restorer": laboratory.restorer,
     }
     images, labels = laboratory.images, laboratory.labels
-    chosen = [int(numpy.flatnonzero(labels == label)[0]) for label in range(CLASSES)]
+    chosen = _typical(laboratory.latents[max(SHOWN)], labels)
     require_shape("laboratory_html", images, (1, 28, 28))
     pixels = numpy.rint(255 * images[chosen])
     return {
@@ -115,10 +114,7 @@ def packed(laboratory: Laboratory) -> dict[str, Any]:
             {"name": name, "density": pack_density(density)}
             for name, density in laboratory.densities.items()
         ],
-        "latents": {
-            str(d): _pack_latents(laboratory.autoencoders[d], images[:count], labels[:count])
-            for d, count in SHOWN.items()
-        },
+        "latents": {str(d): _pack_latents(laboratory.latents[d], labels) for d in SHOWN},
         "digits": {"pixels": pack(pixels, "uint8"), "labels": labels[chosen].tolist()},
     }
 
@@ -213,20 +209,29 @@ def pack_density(density: Density) -> dict[str, Any]:
     }
 
 
-def _pack_latents(
-    model: AutoEncoder, images: numpy.ndarray, labels: numpy.ndarray
-) -> dict[str, Any]:
+def _pack_latents(latents: numpy.ndarray, labels: numpy.ndarray) -> dict[str, Any]:
     """Where the encoder puts test images, and how far a slider reaches."""
-    latents = encode(model, images)
+    latents = latents.astype("float32")
     low, high = latents.min(axis=0), latents.max(axis=0)
     margin = 0.03 * (high - low)
     return {
         "values": pack(latents),
-        "labels": pack(labels, "uint8"),
+        "labels": pack(labels[: len(latents)], "uint8"),
         "low": _rounded(low - margin),
         "high": _rounded(high + margin),
         "mean": _rounded(latents.mean(axis=0)),
     }
+
+
+def _typical(latents: numpy.ndarray, labels: numpy.ndarray) -> list[int]:
+    """For each digit the place of the image whose latents are nearest to the mean of its class."""
+    labels = labels[: len(latents)]
+    places = []
+    for label in range(CLASSES):
+        members = numpy.flatnonzero(labels == label)
+        own = latents[members].astype("float32")
+        places.append(int(members[((own - own.mean(axis=0)) ** 2).sum(axis=1).argmin()]))
+    return places
 
 
 def _rounded(values: numpy.ndarray) -> list[float]:

@@ -97,7 +97,7 @@ function drawStrip(canvas, known, i) {
   known.labels.forEach((label, n) => {
     const share = (known.values[n * known.d + i] - known.low[i]) / (known.high[i] - known.low[i]);
     context.fillStyle = CLASSES[label];
-    context.fillRect(share * width - 0.75, (label * height) / 10, 1.5, height / 10);
+    context.fillRect(share * width - 1, (label * height) / 10, 2, height / 10);
   });
 }
 

@@ -70,12 +70,22 @@ function inTurn(...tasks) {
   const step = () => {
     tasks[next]();
     next = (next + 1) % tasks.length;
+    wait(-1);
     if (--left) requestAnimationFrame(step);
   };
   return () => {
     if (!left) requestAnimationFrame(step);
+    wait(tasks.length - left);
     left = tasks.length;
   };
+}
+
+let waiting = 0; // tasks of all pieces
+
+/** Count more tasks, or fewer; the laboratory is busy while one waits. */
+function wait(more) {
+  waiting += more;
+  document.getElementById("laboratory").setAttribute("aria-busy", String(waiting > 0));
 }
 
 /** A slider with its name and its value beside it; `changed` is called with the number.

@@ -11,10 +11,17 @@ import functools
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoencoder.lecture.command_line import CommonOptions, OptionError, build_parser, parse
+from autoencoder.lecture.command_line import (
+    CommonOptions,
+    OptionError,
+    build_parser,
+    one_line,
+    parse,
+)
 from autoencoder.lecture.deck import LECTURE, topics_in_words
 from autoencoder.lecture.page import page, section_html
 from autoencoder.lecture.run import CONFIGURATION, Run, in_use, last_folder
@@ -29,6 +36,7 @@ from autoencoder.lecture.section import (
     write_outputs,
 )
 from autoencoder.lecture.sections import SECTIONS, load_section
+from autoencoder.lecture.shipped import differing, manifest, shipped_results
 from autoencoder.lecture.terminal import command
 from autoencoder.storage.checkpoint import CheckpointError
 from autoencoder.storage.files import atomic_write, read_text
@@ -41,18 +49,36 @@ __all__ = ["main"]
 NAME = "lecture"
 TITLE = "Autoencoders: the lecture, computed"
 DESCRIPTION = (
-    "Runs every section of the lecture and writes one page, index.html. Run again with the same "
-    "options, it goes on where it stopped."
+    "Writes every section of the lecture on one page, index.html: drawn from results that ship "
+    "with the package, computed from weights that ship with it (--recompute), or trained "
+    "(--retrain). Results ship for the preset default, seed 0 and MNIST; with others, sections are "
+    "computed. Run again with the same options, it goes on where it stopped."
+)
+RECOMPUTE = (
+    "compute the sections from the weights that ship; those whose networks do not ship are drawn "
+    "from the results that do"
 )
 PAGE = "index.html"
 FRAGMENT = "section.html"
+# How a section's part of the page came about.
+KEPT, SHIPPED, COMPUTED = "kept", "shipped", "computed"
+
+
+@dataclass
+class Options(CommonOptions):
+    """What the lecture can be told: beside the common options, the way between the other two."""
+
+    recompute: bool = False
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the lecture from the command line; gives the exit status, as a section does."""
-    parser = build_parser(f"{NAME}.py", DESCRIPTION)
-    options, given = parse(parser, CommonOptions, arguments)
+    parser = build_parser(f"{NAME}.py", DESCRIPTION, Options)
+    parser.add_argument("--recompute", action="store_true", help=RECOMPUTE)
+    options, given = parse(parser, Options, arguments)
+    if options.recompute and options.retrain:
+        parser.error("argument --recompute: not allowed with argument --retrain")
 
     def ready() -> Run[Any]:
         find_ranks().decided(lambda: _go_on_with_the_same(options))
@@ -61,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(parser, options, ready, _write_lecture)
 
 
-def _go_on_with_the_same(options: CommonOptions) -> None:
+def _go_on_with_the_same(options: Options) -> None:
     """Resume the folder given, or the newest one, if it holds the lecture with these options."""
     folder = last_folder(NAME) if options.out is None else Path(options.out)
     if options.resume or options.replot or folder is None:
@@ -91,22 +117,33 @@ def _write_lecture(run: Run[Any]) -> None:
     sections = [load_section(name) for name in SECTIONS]
     contents = [(section.name, section.title) for section in sections]
     fragments: dict[str, str] = {}
+    as_shipped: list[str] = []
 
     def hold() -> None:
         for section in sections:  # all at once: none is found in use after hours
             run.hold(run.folder / section.name)
 
     run.ranks.decided(hold)
+    others = differing(run.options)
+    if others and not (run.options.retrain or run.options.replot):
+        print(f"No results ship for {' '.join(others)}: the sections are computed", flush=True)
     for number, section in enumerate(sections, 1):
         print(f"[{number}/{len(sections)}] {section.title}", flush=True)
         started = time.monotonic()
-        fragments[section.name], is_new = _fragment(section, _section_run(section, run))
-        if is_new:
-            print(f"    took {time.monotonic() - started:.0f} s", flush=True)
-        else:
-            print("    was computed before", flush=True)
+        own = _section_run(section, run)
+        fragments[section.name], how = _fragment(section, own, run.options.recompute)
+        if how == SHIPPED:
+            as_shipped.append(f"{number} {section.title}")
+        said = {
+            KEPT: "was computed before",
+            SHIPPED: "drawn from results that ship with the package",
+            COMPUTED: f"took {time.monotonic() - started:.0f} s",
+        }
+        print(f"    {said[how]}", flush=True)
         text = page(TITLE, _introduction(run, len(fragments)), contents, fragments)
         run.ranks.decided(functools.partial(atomic_write, run.folder / PAGE, text))
+    if run.options.recompute:
+        print(f"Taken as shipped: {'; '.join(as_shipped) or 'none'}")
     print(f"The page is {run.folder / PAGE}")
 
 
@@ -114,7 +151,7 @@ def _section_run(section: Section, run: Run[Any]) -> Run[Any]:
     """A section's own run: its preset, the lecture's options, a folder inside the lecture's."""
     arguments = _common_arguments(run, with_device=True)
     options, _ = parse(section.parser(), section.options, arguments)
-    for how in ("workers", "replot", "save_seconds"):
+    for how in ("workers", "replot", "save_seconds", "retrain"):
         setattr(options, how, getattr(run.options, how))
     own = Run(section.name, options, run.folder / section.name, run.models, run.quiet, run.ranks)
     own.share_dataset(run)
@@ -122,41 +159,55 @@ def _section_run(section: Section, run: Run[Any]) -> Run[Any]:
     return own
 
 
-def _fragment(section: Section, run: Run[Any]) -> tuple[str, bool]:
-    """A section's part of the page, on rank 0, and whether it had to be computed."""
+def _fragment(section: Section, run: Run[Any], recompute: bool) -> tuple[str, str]:
+    """A section's part of the page, on rank 0, and how it came about."""
     kept = run.folder / FRAGMENT
     found: list[Results] = []
 
-    def look() -> bool:
+    def look() -> str:
         earlier = _earlier_results(section, run)
         if earlier is not None:
             found.append(earlier)
-            return False
+            return KEPT
         if run.options.replot:
             problem = "holds no results with these options, which --replot could draw"
             raise CheckpointError(str(run.folder / RESULTS), "file", problem)
         kept.unlink(missing_ok=True)
         run.write_configuration()
-        return True
+        found.extend(_shipped(section, run, recompute))
+        return SHIPPED if found else COMPUTED
 
-    is_new = run.ranks.decided(look)
-    if is_new:
+    how = run.ranks.decided(look)
+    if how == COMPUTED:
         found.append(with_one_blas_thread(section.compute)(run))
     texts: list[str] = []
 
     def write() -> None:
-        if not is_new and not run.options.replot and kept.is_file():
+        if how == KEPT and not run.options.replot and kept.is_file():
             texts.append(read_text(kept, 2**30))
             return
         (results,) = found
-        if is_new:
+        if how != KEPT:
             results.save(run.folder / RESULTS, run.configuration)
         figures = write_outputs(section, run, results)
         texts.append(_section_text(section, run, results, figures))
         atomic_write(kept, texts[0])
 
     run.ranks.decided(write)
-    return "".join(texts), is_new
+    return "".join(texts), how
+
+
+def _shipped(section: Section, run: Run[Any], recompute: bool) -> list[Results]:
+    """The results that ship, if they are wanted and are what the section computes by now."""
+    if run.options.retrain or differing(run.options):
+        return []
+    if recompute and not manifest()["results"].get(section.name, {}).get("trains"):
+        return []
+    try:
+        return [shipped_results(section, run.configuration, run.options)]
+    except CheckpointError as error:
+        print(f"    is computed: {one_line(error)}", flush=True)
+        return []
 
 
 def _earlier_results(section: Section, run: Run[Any]) -> Results | None:
@@ -181,13 +232,15 @@ def _section_text(section: Section, run: Run[Any], results: Results, figures: li
     del settings["demo"]
     settings.pop("data_sha256", None)  # for the program, not for a reader
     command = ["python", f"demos/{section.name}.py", *_common_arguments(run, with_device=False)]
+    if settings.pop("retrain", False):
+        command.append("--retrain")
     return section_html(
         section.name,
         section.title,
         section.description,
         equation_svg(section.equation),
         figures,
-        section.captions(results),
+        section.said(results, run.options.preset),
         topics_in_words(section.topics),
         section.sources,
         shlex.join(command),
@@ -212,8 +265,15 @@ def _introduction(run: Run[Any], done: int) -> str:
     """A line on how the page came about."""
     count = {True: "All", False: f"The first {done} of"}[done == len(SECTIONS)]
     data = "MNIST" if run.options.data is None else run.dataset.name
+    options = run.options
+    is_shipped = not (options.retrain or differing(options))
+    how = "computed"
+    if is_shipped:
+        how = "drawn from results that ship"
+        if options.recompute:
+            how = "computed from weights that ship (or, where it is said, as they ship)"
     said = (
-        f"{count} {len(SECTIONS)} sections, computed with the preset {run.options.preset}, "
+        f"{count} {len(SECTIONS)} sections, {how}, with the preset {run.options.preset}, "
         f"seed {run.options.seed} and {data}. Each says what it was computed with, the command "
         "that computes it alone, the file to read, and which topics it belongs to of the lecture "
         f"{LECTURE}."

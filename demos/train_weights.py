@@ -1,37 +1,307 @@
-"""Train again what ships with the package, and say how far the new weights are from the old."""
+"""Make again what ships with the package, and say how far the new is from the old."""
 
 from __future__ import annotations
 
-import argparse
-import sys
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+import hashlib
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from autoencoder import TrainingSettings, load
-from autoencoder.classifier import WEIGHTS, classify, shipped_classifier, train_classifier
-from autoencoder.storage.weights import save_weights
+import numpy
 
-SETTINGS = TrainingSettings(epochs=6, learning_rate=2e-3, schedule="cosine")
+from autoencoder import GaussianNoise, TrainingSettings, mse_per_pixel, psnr, reconstruct
+from autoencoder.classifier import classify, train_classifier
+from autoencoder.data.corruption import EraseHalf, ErasePixels
+from autoencoder.lecture import shipped
+from autoencoder.lecture.command_line import CommonOptions, OptionError, build_parser, option, parse
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import fit_to_data, prepare_run, run_command
+from autoencoder.lecture.sections import SECTIONS, load_section
+from autoencoder.lecture.terminal import command
+from autoencoder.storage.files import atomic_write
+from autoencoder.storage.weights import load_weights, save_weights
+from autoencoder.training import Row, random_generator
+from minigrad import nn
+from minigrad.backend import with_one_blas_thread
+
+__all__ = ["NETWORKS", "figure", "main"]
+
+CLASSIFIER = "classifier"
+CLASSIFIER_SETTINGS = TrainingSettings(epochs=6, learning_rate=2e-3, schedule="cosine")
+# The networks whose weights ship, by the section that trains them. The rest of what sections
+# train ships as their results.
+NETWORKS = {
+    "train_autoencoder": tuple(f"autoencoder-d{size}" for size in (2, 4, 8, 16, 32)),
+    "restore": ("restorer",),
+    "compare_denoisers": (
+        *(f"denoiser-noise-{noise}" for noise in ("0.25", "0.5", "1")),
+        "denoiser-wide-noise-0.5",
+    ),
+    "cures": ("multimodal-digits-squared",),
+}
+FEW = 500  # test images of the second figure of each network, which takes a moment
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Train the classifier and compare it with the one that ships; ``--write`` takes its place."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", type=Path, nargs="?", const=WEIGHTS, help="where to write it")
-    options = parser.parse_args(argv)
-    digits = load("mnist")
-    images, labels = digits.images("test"), digits.labels("test")
-    trained = train_classifier(digits.images("train"), digits.labels("train"), SETTINGS)
-    accuracy = float((classify(trained, images) == labels).mean())
-    print(f"accuracy on {len(labels):,} test images: {accuracy:.4f}")
-    if WEIGHTS.exists():
-        same = float((classify(trained, images) == classify(shipped_classifier(), images)).mean())
-        print(f"names the same class as the shipped one for {same:.4f} of them")
-    if options.write:
-        facts = {"command": "python demos/train_weights.py --write", "test_accuracy": accuracy}
-        save_weights(options.write, trained, facts)
-        print(f"wrote {options.write}")
-    return 0
+def made(text: str) -> str:
+    """Names of sections, or the classifier, between commas; checked."""
+    names = [name.strip() for name in text.split(",")]
+    if not set(names) <= {CLASSIFIER, *SECTIONS}:
+        raise ValueError
+    return ",".join(names)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+made.__name__ = f"list of names among {CLASSIFIER}, {', '.join(SECTIONS)}"
+
+
+@dataclass
+class Options(CommonOptions):
+    """What can be asked for."""
+
+    only: str = option(
+        made, "what to make, between commas", default=",".join((CLASSIFIER, *SECTIONS))
+    )
+    write: bool = False
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train the networks, compute the sections, and compare; gives the exit status."""
+    parser = build_parser("train_weights.py", __doc__ or "", Options)
+    parser.add_argument("--write", action="store_true", help="let it take the place of the old")
+    options, given = parse(parser, Options, arguments)
+    if options.write and shipped.differing(options):
+        parser.error(f"--write: nothing ships for {' '.join(shipped.differing(options))}")
+    return run_command(
+        parser, options, lambda: prepare_run("train_weights", parser, options, given), _make
+    )
+
+
+def _make(run: Run[Options]) -> None:
+    """Make everything in the run's folder; what is trained there serves the sections after it."""
+    package = shipped.FOLDER
+
+    def copy() -> None:
+        for kind in ("weights", "results"):
+            (run.folder / kind).mkdir(exist_ok=True)
+            for path in (package / kind).glob("*"):
+                if not (run.folder / kind / path.name).exists():  # resumed
+                    shutil.copy(path, run.folder / kind)
+
+    if run.ranks.size > 1:
+        raise OptionError("what ships is made by one process")
+    copy()
+    names = run.options.only.split(",")
+    shipped.FOLDER = run.folder
+    try:
+        if CLASSIFIER in names:
+            _make_classifier(run)
+        for name in SECTIONS:
+            if name in names:
+                _make_section(name, run)
+    finally:
+        shipped.FOLDER = package
+    _compare(package, run.folder, names)
+    if run.options.write:
+        _write(run.folder, package, names)
+    print(f"Weights and results are in {package if run.options.write else run.folder}")
+
+
+class Making(Run[Any]):
+    """A section's run that trains what ships, and goes on with the rounded weights."""
+
+    def trained(
+        self, name: str, make_model: Callable[[], Any], *arguments: Any, **keywords: Any
+    ) -> tuple[Any, list[Row]]:
+        """As a run's, but a network of this section that ships is written, and read again."""
+        if name not in NETWORKS.get(self.name, ()):
+            return super().trained(name, make_model, *arguments, **keywords)
+        self.options.retrain = True
+        model, rows = super().trained(name, make_model, *arguments, **keywords)
+        self.options.retrain = False
+        self.trains.remove(name)
+        place = next(iter(model.parameters())).device
+        model.to("cpu")
+        facts = {"identity": self.identities[name], "rows": rows, "epochs": len(rows)}
+        _save(name, model, facts, self.name, self.images("test"))
+        load_weights(shipped.FOLDER / "weights" / f"{name}.npz", model)
+        model.to(place)
+        return model, rows
+
+
+def _make_classifier(run: Run[Options]) -> None:
+    model = train_classifier(
+        run.images("train"),
+        run.labels("train", len(run.dataset.train_images)),
+        CLASSIFIER_SETTINGS,
+    )
+    labels = run.labels("test", len(run.dataset.test_images))
+    _save(CLASSIFIER, model, {"epochs": 6}, CLASSIFIER, run.images("test"), labels)
+
+
+def _make_section(name: str, run: Run[Options]) -> None:
+    """Train what a section trains, and compute its results from what ships."""
+    section = load_section(name)
+    arguments = ["--preset", run.options.preset, "--seed", str(run.options.seed)]
+    options, _ = parse(section.parser(), section.options, arguments)
+    options.data, options.size, options.retrain = run.options.data, run.options.size, False
+    options.device, options.workers = run.options.device, run.options.workers
+    own = Making(name, options, run.folder / "sections" / name, run.models, run.quiet)
+    own.share_dataset(run)
+    fit_to_data(own, section.check)
+    own.write_configuration()
+    print(section.title, flush=True)
+    started = time.monotonic()
+    results = with_one_blas_thread(section.compute)(own)
+    path = run.folder / "results" / f"{name}.npz"
+    shipped.write_results(path, section, results, own.configuration, options)
+    entry = {"trains": own.trains, "seconds": round(time.monotonic() - started)}
+    _note("results", name, path, {**_made_by(name, run.options.seed), **entry})
+
+
+def _made_by(name: str, seed: int = 0) -> dict[str, Any]:
+    line = f"python demos/train_weights.py --only {name} --write"
+    return {"command": line, "seed": seed, "versions": shipped.versions()}
+
+
+def _save(
+    name: str,
+    model: nn.Module,
+    facts: dict[str, Any],
+    maker: str,
+    images: numpy.ndarray,
+    labels: numpy.ndarray | None = None,
+) -> None:
+    """Write weights, and measure what was written."""
+    path = shipped.FOLDER / "weights" / f"{name}.npz"
+    facts = {**_made_by(maker), **facts}
+    save_weights(path, model, facts)
+    load_weights(path, model)
+    figures = {
+        f"{measure} of {len(images[:count]):,} test images": value
+        for count in (len(images), FEW)
+        for measure, value in figure(name, model, images[:count], labels).items()
+    }
+    print(f"{name}: {', '.join(f'{key} {value:.5g}' for key, value in figures.items())}")
+    del facts["versions"]
+    facts.pop("rows", None)
+    _note("weights", name, path, {**facts, "versions": shipped.versions(), "figures": figures})
+
+
+def figure(
+    name: str, model: Any, images: numpy.ndarray, labels: numpy.ndarray | None = None
+) -> dict[str, float]:
+    """How good a network that ships is on test images: the measure's name and value."""
+    rng = random_generator(0, "evaluation", 5)
+    if name == CLASSIFIER:
+        assert labels is not None
+        return {"accuracy": float((classify(model, images) == labels[: len(images)]).mean())}
+    if name.startswith("denoiser"):
+        noisy = GaussianNoise(float(name.rpartition("-")[2]))(images, rng)
+        return {"PSNR (dB)": psnr(reconstruct(model, noisy), images)}
+    if name == "restorer":
+        mask = ErasePixels(0.5).mask(images, rng)
+        restored = reconstruct(model, ErasePixels(0.5, 0.5).apply(images, mask))
+        return {"PSNR (dB) of half the pixels, erased,": psnr(restored, images, mask=mask)}
+    if name == "multimodal-digits-squared":
+        return {
+            "squared error": mse_per_pixel(reconstruct(model, EraseHalf("top")(images)), images)
+        }
+    return {"squared error": mse_per_pixel(reconstruct(model, images), images)}
+
+
+def _note(kind: str, name: str, path: Path, entry: dict[str, Any]) -> None:
+    """Add a file to the manifest beside it."""
+    content = path.read_bytes()
+    facts = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), **entry}
+    _update(shipped.FOLDER, {kind: {name: facts}})
+
+
+def _update(folder: Path, entries: dict[str, dict[str, Any]]) -> None:
+    found = shipped.manifest(folder)
+    for kind, named in entries.items():
+        found[kind] = dict(sorted({**found[kind], **named}.items()))
+    atomic_write(folder / shipped.MANIFEST, json.dumps(found, indent=1) + "\n")
+
+
+def _files(folder: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The manifest's entries of what was made."""
+    networks = [network for name in names for network in NETWORKS.get(name, (name,))]
+    found = shipped.manifest(folder)
+    chosen = {"weights": networks, "results": names}
+    return {
+        kind: {name: entry for name, entry in found[kind].items() if name in chosen[kind]}
+        for kind in found
+    }
+
+
+def _compare(old: Path, new: Path, names: Sequence[str]) -> None:
+    """Say of each file how far it is from the one that ships."""
+    earlier, made = shipped.manifest(old), _files(new, names)
+    for name, entry in made["weights"].items():
+        before = old / "weights" / f"{name}.npz"
+        if name not in earlier["weights"] or not before.is_file():
+            print(f"{name}: nothing shipped before")
+            continue
+        apart = difference(*(_arrays(folder / "weights" / f"{name}.npz") for folder in (old, new)))
+        known = earlier["weights"][name]["figures"]
+        figures = "; ".join(
+            f"{key} {value:.5g}, it was {known.get(key, math.nan):.5g}"
+            for key, value in entry["figures"].items()
+        )
+        print(f"{name}: weights differ by {apart:.1e} of their size; {figures}")
+    for name in made["results"]:
+        before, after = (folder / "results" / f"{name}.npz" for folder in (old, new))
+        if not before.is_file():
+            print(f"results of {name}: nothing shipped before")
+            continue
+        first, second = shipped.read_results(before), shipped.read_results(after)
+        apart = difference(first.arrays, second.arrays)
+        same = "the same" if first.numbers == second.numbers else "other"
+        print(f"results of {name}: arrays differ by {apart:.1e} of their size; {same} numbers")
+
+
+def _arrays(path: Path) -> dict[str, numpy.ndarray]:
+    with numpy.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files if name != "metadata.json"}
+
+
+def difference(old: dict[str, numpy.ndarray], new: dict[str, numpy.ndarray]) -> float:
+    """The length of the difference of all numbers, as a share of the old ones' length.
+
+    >>> difference({"a": numpy.array([3.0, 4.0])}, {"a": numpy.array([3.0, 4.5])})
+    0.1
+    """
+    if {name: array.shape for name, array in old.items()} != {
+        name: array.shape for name, array in new.items()
+    }:
+        return math.inf
+    squares = [
+        (
+            numpy.square(new[name].astype("float64") - old[name]).sum(),
+            numpy.square(old[name], dtype="float64").sum(),
+        )
+        for name in old
+        if old[name].dtype.kind == "f"
+    ]
+    apart, size = numpy.sum(squares, axis=0) if squares else (0.0, 1.0)
+    return float(math.sqrt(apart / size))
+
+
+def _write(new: Path, package: Path, names: Sequence[str]) -> None:
+    """Put what was made into the package."""
+    entries = _files(new, names)
+    for kind, named in entries.items():
+        (package / kind).mkdir(exist_ok=True)
+        for name in named:
+            atomic_write(package / kind / f"{name}.npz", (new / kind / f"{name}.npz").read_bytes())
+    _update(package, entries)

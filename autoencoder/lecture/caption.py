@@ -24,7 +24,7 @@ class Caption:
 
     ``text`` says what is drawn: it is true whatever was measured. ``claims`` are sentences, each
     with whether the numbers bear it out: only those that hold are said. ``table`` shows the numbers
-    themselves.
+    themselves. ``note`` says last where the results come from, if they were not computed here.
 
     >>> gain = -0.3
     >>> Caption("The error after each epoch.", {"It falls.": gain > 0, "It rises.": gain < 0}).said
@@ -34,11 +34,13 @@ class Caption:
     text: str
     claims: Mapping[str, bool] = field(default_factory=dict)
     table: Table = field(default_factory=dict)
+    note: str = ""
 
     @property
     def said(self) -> str:
-        """The text and the claims that hold."""
-        return " ".join([self.text, *(claim for claim, holds in self.claims.items() if holds)])
+        """The text, the claims that hold, and the note."""
+        held = [claim for claim, holds in self.claims.items() if holds]
+        return " ".join([self.text, *held, *([self.note] if self.note else [])])
 
     def html(self) -> str:
         """The caption as a paragraph and a table."""

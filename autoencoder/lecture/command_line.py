@@ -76,6 +76,7 @@ class CommonOptions:
     save_seconds: float = 30.0
     data: str | None = None
     size: int | None = None
+    retrain: bool = False
     out: str | None = None
     resume: bool = False
     replot: bool = False
@@ -231,6 +232,12 @@ def build_parser(
         type=positive,
         metavar="PIXELS",
         help="crop these images to squares, and scale them to so many pixels a side",
+    )
+    add(
+        "--retrain",
+        action="store_true",
+        help="train every network; by default those whose weights ship with the package are not "
+        "trained again",
     )
     add(
         "--out",

@@ -18,6 +18,7 @@ import numpy
 from autoencoder.data import datasets
 from autoencoder.data.arrays import DataError
 from autoencoder.lecture.command_line import CommonOptions, OptionError
+from autoencoder.lecture.shipped import shipped_rows, shipped_weights
 from autoencoder.models import (
     IMAGE_SIDES,
     AutoEncoder,
@@ -30,6 +31,7 @@ from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
 from autoencoder.training.loop import Corruption, Loss, name_of
 from minigrad import manual_seed, nn
 from minigrad.parallel import Communicator
+from minigrad.parallel.ranks import device_of_rank
 
 __all__ = ["Run", "in_use", "last_folder", "models_folder", "new_folder", "require_free"]
 
@@ -73,6 +75,9 @@ class Run(Generic[_Options]):
         self.ranks = ranks or Communicator()
         self.limited: set[str] = set()
         self.given: set[str] = set()  # the options that were typed
+        # The models asked for: by name, the digest of what decides them; and those trained here.
+        self.identities: dict[str, str] = {}
+        self.trains: list[str] = []
         self._has_said_cost = False
         self._dataset: datasets.Dataset | None = None
         self._held = contextlib.ExitStack()
@@ -80,7 +85,11 @@ class Run(Generic[_Options]):
     @property
     def configuration(self) -> dict[str, Any]:
         """The options that decide what is computed, exactly, and the digest of other data."""
-        values = {key: value for key, value in vars(self.options).items() if key not in HOW}
+        values = {
+            key: value
+            for key, value in vars(self.options).items()
+            if key not in HOW and value is not False  # a switch that is off is as good as none
+        }
         if values.get("data") is not None:
             values["data_sha256"] = self.dataset.digest
         return {"demo": self.name, **values}
@@ -247,8 +256,13 @@ class Run(Generic[_Options]):
         tested_on: numpy.ndarray | None = None,
         own: bool = False,
         quiet: bool = False,
+        samples_of: str | None = None,
     ) -> tuple[Model, list[Row]]:
         """A trained model, and the metrics of its epochs: trained now, gone on with, or read.
+
+        Weights that ship with the package are taken, unless the option ``--retrain`` is set, if
+        they are those of just this training. ``samples_of`` names what decides samples that are
+        computed, such as latents: their last bits depend on the machine, and are not compared.
 
         Models are kept by name and by everything that decides the result. So sections that need the
         same model share it, and a run that was stopped goes on where it was. The weights are drawn
@@ -261,7 +275,9 @@ class Run(Generic[_Options]):
         manual_seed(settings.seed)
         model = make_model()
         folder = self.folder
-        if not own:
+        if own:
+            self.trains.append(name)
+        else:
             identity = {
                 "model": repr(model),
                 "settings": dataclasses.asdict(settings),
@@ -275,8 +291,14 @@ class Run(Generic[_Options]):
                 identity["targets"] = digest_of(targets)
             if loss is not None:
                 identity["loss"] = name_of(loss)
-            digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-            folder = self.models / f"{name}-{digest[:12]}"
+            folder = self.models / f"{name}-{_digest(identity)[:12]}"
+            if samples_of is not None:
+                identity["samples"] = samples_of
+            self.identities[name] = _digest(identity)
+            rows = self._shipped(name, model, settings)
+            if rows is not None:
+                return model, rows
+            self.trains.append(name)
         is_quiet = quiet or self.quiet
         with contextlib.ExitStack() as held:
 
@@ -303,6 +325,26 @@ class Run(Generic[_Options]):
                 ranks=self.ranks,
             )
         return model, rows
+
+    def _shipped(self, name: str, model: nn.Module, settings: TrainingSettings) -> list[Row] | None:
+        """Read a model's weights from the package, on every rank; gives the metrics of its epochs.
+
+        None if they are not there, or not wanted.
+        """
+        path = None if self.options.retrain else shipped_weights(name, self.identities[name])
+        self.ranks.require_same(f"whether the weights of {name} ship", path is not None)
+        if path is None:
+            return None
+        with self.ranks.failing_together():
+            rows = shipped_rows(path, model)
+            model.to(device_of_rank(settings.device, self.ranks))
+        if not self.quiet and self.ranks.rank == 0:
+            print(f"{name}: its weights ship with the package (--retrain trains it)", flush=True)
+        return rows
+
+
+def _digest(identity: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def _require_fitting(dataset: datasets.Dataset, data: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 import shlex
@@ -128,6 +129,19 @@ class Section:
         needs = None if self.needs is None else functools.partial(self.needs, run.options)
         return Results.load(run.folder / RESULTS, run.configuration, needs)
 
+    def said(self, results: Results, preset: str) -> dict[str, Caption]:
+        """The captions as they are shown: with where the results come from.
+
+        A preset that trains too little to learn anything says so in place of claims.
+        """
+        changes: dict[str, Any] = {"note": results.origin}
+        if preset == "smoke":
+            changes = {"note": f"{results.origin} {TOO_LITTLE}".strip(), "claims": {}}
+        return {
+            name: dataclasses.replace(caption, **changes)
+            for name, caption in self.captions(results).items()
+        }
+
     def parser(self) -> Parser:
         """The parser of the section's command line."""
         return build_parser(f"{self.name}.py", self.description, self.options)
@@ -169,7 +183,8 @@ def write_outputs(section: Section, run: Run[Any], results: Results) -> list[Pat
         for name, figure in section.draw(results).items():
             save(figure, run.folder / name)
             stems.append(run.folder / name)
-    atomic_write(run.folder / SUMMARY, said_in_text(section.captions(results)))
+    said = section.said(results, run.options.preset)
+    atomic_write(run.folder / SUMMARY, said_in_text(said))
     return stems
 
 
@@ -323,6 +338,8 @@ def _take_over(
         earlier = read_configuration(path)
     except OptionError as error:
         raise OptionError(f"{what}: {error}") from error
+    switches = [key for key, value in vars(options).items() if isinstance(value, bool)]
+    earlier.update({key: False for key in switches if key not in HOW and key not in earlier})
     needed = ["demo", *(key for key in vars(options) if key not in HOW)]
     missing = [key for key in needed if key not in earlier]
     if missing:
@@ -351,6 +368,10 @@ def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None
     """Refuse what could not have been typed: the file may come from anybody."""
     for action in parser._actions:
         if action.dest != key or (value is None and action.default is None):
+            continue
+        if action.nargs == 0:  # a switch
+            if not isinstance(value, bool):
+                raise OptionError(f"{caller} is damaged: {key} cannot be {shown(value, 60)}")
             continue
         try:
             typed = action.type(str(value)) if callable(action.type) else str(value)
@@ -452,7 +473,5 @@ def _announce_device(run: Run[Any]) -> None:
 
 def _compute_and_report(section: Section, run: Run[Any], replot: bool) -> None:
     results = compute_and_write(section, run, replot)
-    print(said_in_text(section.captions(results)), end="")
-    if run.options.preset == "smoke":
-        print(TOO_LITTLE)
+    print(said_in_text(section.said(results, run.options.preset)), end="")
     print(f"Figures and metrics are in {run.folder}")

@@ -30,12 +30,14 @@ class Results:
     """Arrays, numbers and metrics rows of a section.
 
     The figures show the arrays (names of letters, digits and ``_ - . /``). The captions say the
-    numbers, anything JSON can hold. The rows go into ``metrics.csv``.
+    numbers, anything JSON can hold. The rows go into ``metrics.csv``. ``origin`` says where the
+    results come from, if they were not computed by the run that has them.
     """
 
     arrays: dict[str, numpy.ndarray] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    origin: str = ""
 
     def save(self, path: str | os.PathLike[str], configuration: dict[str, Any]) -> None:
         """Write everything, with the configuration it came from, or raise WriteError."""
@@ -44,6 +46,7 @@ class Results:
             "configuration": configuration,
             "numbers": self.numbers,
             "rows": self.rows,
+            **({"origin": self.origin} if self.origin else {}),
         }
         save_checkpoint(path, self.arrays, metadata)
 
@@ -64,10 +67,11 @@ class Results:
         if configuration is not None:
             expected["configuration"] = configuration
         arrays, metadata = load_checkpoint(path, expected_metadata=expected)
-        for name, kind in (("numbers", dict), ("rows", list)):
+        metadata.setdefault("origin", "")
+        for name, kind in (("numbers", dict), ("rows", list), ("origin", str)):
             if not isinstance(metadata.get(name), kind):
                 raise CheckpointError(os.fspath(path), f"metadata {name!r}", f"is no {kind}")
-        results = cls(arrays, metadata["numbers"], metadata["rows"])
+        results = cls(arrays, metadata["numbers"], metadata["rows"], metadata["origin"])
         for i, row in enumerate(results.rows):
             if not isinstance(row, dict) or not all(map(_is_cell, row.values())):
                 what = "is no row of numbers and short texts"

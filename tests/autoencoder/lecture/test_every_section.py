@@ -77,7 +77,7 @@ def test_a_smoke_run_leaves_its_files_its_figures_twice_and_finite_numbers(finis
         assert b"<svg" in (folder / f"{name}.svg").read_bytes()
     assert results.numbers
     assert is_finite(results.numbers)
-    assert (folder / "summary.txt").read_text() == said_in_text(section.captions(results))
+    assert (folder / "summary.txt").read_text() == said_in_text(section.said(results, "smoke"))
 
 
 @pytest.mark.parametrize("shown_as", ["page", "slides"])

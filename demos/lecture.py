@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
+
+from autoencoder.data.faces import FACTORS, render_faces
+from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import (
     CommonOptions,
     OptionError,
@@ -23,7 +27,7 @@ from autoencoder.lecture.command_line import (
     parse,
 )
 from autoencoder.lecture.deck import LECTURE, topics_in_words
-from autoencoder.lecture.page import page, section_html
+from autoencoder.lecture.page import opening_html, page, section_html
 from autoencoder.lecture.run import CONFIGURATION, Run, in_use, last_folder
 from autoencoder.lecture.section import (
     RESULTS,
@@ -60,6 +64,7 @@ RECOMPUTE = (
 )
 PAGE = "index.html"
 FRAGMENT = "section.html"
+DEGREES = "degrees_of_freedom"  # the section that the opening points to
 # How a section's part of the page came about.
 KEPT, SHIPPED, COMPUTED = "kept", "shipped", "computed"
 
@@ -127,6 +132,9 @@ def _write_lecture(run: Run[Any]) -> None:
     others = differing(run.options)
     if others and not (run.options.retrain or run.options.replot):
         print(f"No results ship for {' '.join(others)}: the sections are computed", flush=True)
+    opening: list[str] = []
+    if DEGREES in SECTIONS:
+        run.ranks.decided(lambda: opening.append(_opening(run.folder)))
     for number, section in enumerate(sections, 1):
         print(f"[{number}/{len(sections)}] {section.title}", flush=True)
         started = time.monotonic()
@@ -140,7 +148,8 @@ def _write_lecture(run: Run[Any]) -> None:
             COMPUTED: f"took {time.monotonic() - started:.0f} s",
         }
         print(f"    {said[how]}", flush=True)
-        text = page(TITLE, _introduction(run, len(fragments)), contents, fragments)
+        introduction = _introduction(run, len(fragments))
+        text = page(TITLE, introduction, contents, fragments, "".join(opening))
         run.ranks.decided(functools.partial(atomic_write, run.folder / PAGE, text))
     if run.options.recompute:
         print(f"Taken as shipped: {'; '.join(as_shipped) or 'none'}")
@@ -259,6 +268,35 @@ def _common_arguments(run: Run[Any], with_device: bool) -> list[str]:
         if vars(options)[name] is not None:
             arguments += [f"--{name}", str(vars(options)[name])]
     return arguments + (["--device", options.device] if with_device else [])
+
+
+def _opening(folder: Path) -> str:
+    """What the deck opens with: few degrees of freedom, and the section that finds them."""
+    from autoencoder.figures import rows_of_images, save  # imports matplotlib, which takes long
+
+    ends = (0.0, 1.0)
+    values = numpy.full((len(ends), len(FACTORS), len(FACTORS)), 0.5)  # end, face, factor
+    for end, value in enumerate(ends):
+        numpy.fill_diagonal(values[end], value)
+    faces = [render_faces(each) for each in values]
+    figure = rows_of_images(
+        faces,
+        ["least", "most"],
+        column_titles=[factor.replace("_", "\n") for factor in FACTORS],
+    )
+    save(figure, folder / "opening")
+    text = (
+        f"Each of these faces is a picture of {faces[0][0].size:,} numbers, and was drawn from "
+        f"{len(FACTORS)}. Whoever knows these few degrees of freedom can make faces; nobody tells "
+        "them to who has only the pictures. To find them is what this lecture is about."
+    )
+    link = (
+        f"Section {SECTIONS.index(DEGREES) + 1} counts them, makes new faces and turns each factor."
+    )
+    caption = Caption(
+        "One factor in each column, at its least and at its most; the others between."
+    )
+    return opening_html(text, folder / "opening", caption, DEGREES, link)
 
 
 def _introduction(run: Run[Any], done: int) -> str:

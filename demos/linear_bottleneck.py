@@ -7,6 +7,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,22 @@ __all__ = ["BlogAutoEncoder", "cross_entropy", "section"]
 
 
 class BlogAutoEncoder(DenseAutoEncoder):
-    """The same two layers as in the Keras blog: ReLU after the first, sigmoid after the second."""
+    """The same two layers as in the Keras blog: ReLU after the first, sigmoid after the second.
+
+    They begin as Keras's do, at weights from U(-b, b) with b = sqrt(6 / (inputs + outputs)) (Glorot
+    and Bengio, 2010) and biases of 0. From PyTorch's, many a latent comes to be 0 for every image,
+    and a ReLU that is never above 0 learns nothing any more.
+    """
+
+    def __init__(self, latent_size: int = 32, shape: tuple[int, ...] = (1, 28, 28)) -> None:
+        super().__init__(latent_size, shape)
+        for layer in (self.encoder, self.decoder):
+            assert isinstance(layer, nn.Linear)
+            inputs, outputs = layer.in_features, layer.out_features
+            layer.weight.data *= math.sqrt(
+                6 * inputs / (inputs + outputs)
+            )  # it was 1 / sqrt(inputs)
+            layer.bias.zero_()
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to latents (N, d), none below 0."""
@@ -58,6 +74,9 @@ def cross_entropy(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
+    epochs: int = option(
+        positive, "passes through the training samples", smoke=1, default=5, full=25
+    )
     latent_size: int = option(positive, "d, the size of the bottleneck", default=32)
 
 
@@ -209,7 +228,10 @@ section = Section(
     draw=draw,
     captions=captions,
     topics=(8,),
-    sources=("Chollet, Building autoencoders in Keras, blog.keras.io, 2016",),
+    sources=(
+        "Chollet, Building autoencoders in Keras, blog.keras.io, 2016",
+        "Glorot and Bengio, Understanding the difficulty of training deep networks, 2010",
+    ),
     needs=needs,
     options=Options,
     check=check,

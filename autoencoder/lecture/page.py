@@ -123,16 +123,26 @@ def section_html(
 </section>"""
 
 
+def opening_html(text: str, figure: Path, caption: Caption, name: str, link: str) -> str:
+    """What the page opens with: a paragraph that ends in a link to a section, and a picture."""
+    anchor = f'<a href="#{escape(name)}">{escape(link)}</a>'
+    return (
+        f"<section>\n<p>{escape(text)} {anchor}</p>\n{_figure(figure, link, caption)}\n</section>"
+    )
+
+
 def page(
     title: str,
     introduction: str,
     contents: Sequence[tuple[str, str]],
     sections: Mapping[str, str],
+    opening: str = "",
 ) -> str:
     """The whole page.
 
     ``contents`` are names and titles of all sections in order, ``sections`` what
     :func:`section_html` gave, by name: those missing are listed as not computed yet.
+    ``opening`` is what :func:`opening_html` gave: it stands before the contents.
 
     >>> "not computed yet" in page("Lecture", "Two of three.", [("pca", "PCA")], {})
     True
@@ -162,6 +172,7 @@ def page(
 <h1>{escape(title)}</h1>
 <p>{escape(introduction)}</p>
 </header>
+{opening}
 <nav aria-label="Sections"><ol>
 {listed}
 </ol></nav>

@@ -1,5 +1,6 @@
 """The lecture's page from one command: all sections, self-contained, resumed, redrawn."""
 
+import base64
 import contextlib
 import dataclasses
 import io
@@ -75,6 +76,22 @@ def test_the_page_holds_every_section_with_all_its_parts(lecture):
         assert (ROOT / command.split()[1]).is_file()
         assert (ROOT / source).is_file()
         assert settings.startswith("preset smoke, seed 0")
+
+
+def test_the_page_opens_with_degrees_of_freedom_and_points_to_their_section(lecture):
+    root = ElementTree.parse(lecture / "index.html").getroot()
+    opening = root.find("body")[1]
+    assert opening.attrib["class"] == "opening"
+    assert root.find("body")[2].tag == "nav"
+    link = opening.find("p/a")
+    target = root.find(f".//section[@id='{link.attrib['href'].removeprefix('#')}']")
+    assert target.find("h2").text is None
+    assert "".join(target.find("h2").itertext()).endswith(" Degrees of freedom")
+    assert link.text.split()[:2] == ["Section", target.find("h2/span").text]
+    # 32 x 32 pixels of three colours, and the factors that the faces are drawn from
+    assert "a picture of 3,072 numbers, and was drawn from 8." in opening.find("p").text
+    content = opening.find(".//img").attrib["src"].partition(",")[2]
+    assert base64.b64decode(content) == (lecture / "opening.svg").read_bytes()
 
 
 def test_every_section_shows_a_measured_number(lecture):

@@ -118,6 +118,15 @@ def test_cross_entropy_is_that_of_its_definition_and_the_answers_are_chances():
     numpy.testing.assert_allclose(encode(model, x), z, atol=1e-5)
 
 
+def test_the_blogs_layers_begin_at_glorots_bounds():
+    weights = bottleneck.BlogAutoEncoder(32).state_dict()
+    bound = (6 / (784 + 32)) ** 0.5
+    for name in ("encoder", "decoder"):
+        largest = float(numpy.abs(weights[f"{name}.weight"]).max())
+        assert 0.999 * bound < largest <= bound * (1 + 1e-6)
+        assert not weights[f"{name}.bias"].any()
+
+
 def test_errors_of_the_bottleneck_are_those_of_the_test_images(smoke, run):
     folder = smoke["linear_bottleneck"]
     numbers = results_of(folder).numbers

@@ -9,7 +9,7 @@ import pytest
 from autoencoder.figures import line_chart, save
 from autoencoder.figures.equations import equation_svg
 from autoencoder.lecture.caption import Caption, said_in_text
-from autoencoder.lecture.page import page, section_html
+from autoencoder.lecture.page import opening_html, page, section_html
 
 RISES = {"curve": Caption("Rises.")}
 
@@ -102,6 +102,17 @@ def test_the_page_lists_sections_in_order_and_numbers_those_that_are_there(figur
     assert entries == ["First (not computed yet)", "A curve", "Last (not computed yet)"]
     assert [a.attrib["href"] for a in root.iter("a")] == ["#curve"]
     assert text_of(root.find(".//h2")) == "2 A curve & more"
+
+
+def test_the_opening_stands_before_the_contents_and_links_to_its_section(figure):
+    opening = opening_html("A face & more.", figure, Caption("Drawn."), "curve", "Section 1.")
+    text = page("Lecture", "Done.", [("curve", "A curve")], {}, opening)
+    _, found, contents, _ = ElementTree.fromstring(text).find("body")
+    assert contents.tag == "nav"
+    assert text_of(found.find("p")) == "A face & more. Section 1."
+    assert found.find("p/a").attrib["href"] == "#curve"
+    assert found.find(".//img") is not None
+    assert text_of(found.find(".//figcaption")) == "Drawn."
 
 
 @pytest.mark.parametrize(

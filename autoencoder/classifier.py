@@ -235,6 +235,11 @@ class Judge:
         distance = frechet_distance(seen, self.real)
         return {"frechet": distance, "precision": precision, "recall": recall}
 
+    def distance(self, images: numpy.ndarray) -> float:
+        """The Fréchet distance of images (N, 1, 28, 28) alone."""
+        seen = features(self.model, images, self.workers, self.ranks)
+        return frechet_distance(seen, self.real)
+
 
 def shipped_classifier() -> Classifier:
     """The classifier that ships with the package; `python demos/train_weights.py` makes it again.

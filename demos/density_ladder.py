@@ -25,6 +25,7 @@ from autoencoder.lecture.shared import (
     DeepOptions,
     spelled_epochs,
     trained_autoencoder,
+    trained_variational,
 )
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, CheckpointError
 from autoencoder.storage.results import Needs, Results
@@ -54,8 +55,23 @@ class Options(DeepOptions):
         default=1_000,
     )
     judge: str = option(
-        str, "file of weights of the classifier that judges, or nothing: that ships", default=""
+        str,
+        "files of weights, between commas, of classifiers that judge beside the one that ships",
+        default="",
     )
+    seeds: int = option(
+        positive, "how often all is trained and fitted, from seeds that follow --seed", default=1
+    )
+
+    @property
+    def judges(self) -> list[str]:
+        """The files of the other classifiers."""
+        return [path.strip() for path in self.judge.split(",") if path.strip()]
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds from which all is trained and fitted."""
+        return range(self.seed, self.seed + self.seeds)
 
 
 MIXTURES = (10, 50)  # components
@@ -69,13 +85,16 @@ RUNGS = (
 )
 # What the densities are compared with. A density is not expected to do better than the first.
 FLOORS = ("reconstructions", "training images")
+# It has latents of its own, so it stands apart from the ladder: at the largest d, below the rest.
+APART = "variational autoencoder"
 
 
 def check(run: Run[Options]) -> None:
     """A mixture needs as many latents as components, the score four images on either side."""
     options = run.options
     run.require_shape(Classifier.sample_shape, "the classifier that judges")
-    _classifier(options.judge)
+    for path in options.judges:
+        _classifier(path)
     size = max(options.sizes)
     least = max(*MIXTURES, size + 1)
     run.require_images(train=least, reason=f"{len(RUNGS)} densities of {size} latents")
@@ -88,43 +107,79 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """At each latent size: fit every density to the training latents, and judge its samples."""
     options = run.options
-    train = run.images("train", options.train_images)
     test = run.images("test", options.test_images)
-    judge = Judge(test, _classifier(options.judge), options.workers, run.ranks)
-    drawn = random_generator(options.seed, "evaluation", 0).permutation(len(train))
-    few = train[drawn[: options.compared]]
-    training_score = {"name": FLOORS[1], **judge.score(few)}
+    judges = [
+        Judge(test, model, options.workers, run.ranks)
+        for model in (shipped_classifier(), *map(_classifier, options.judges))
+    ]
+    train = run.images("train", options.train_images)
     results = Results(
         {},
-        {"test_images": len(test), "compared": len(few), "likelihoods": options.likelihoods},
+        {
+            "test_images": len(test),
+            "compared": options.compared,
+            "likelihoods": options.likelihoods,
+            "sizes": [],  # every latent size, for every seed
+            "apart": [],  # for every seed
+        },
     )
-    results.numbers["sizes"] = []
-    for size in options.sizes:
-        model, epochs = trained_autoencoder(run, size)
-        latents, held_out = (encode(model, x, options.workers, run.ranks) for x in (train, test))
-        rows = []
-        for number, (name, density, seconds) in enumerate(_fitted(run, latents)):
-            rng = random_generator(options.seed, "evaluation", 1, size, number)
-            samples = decode(model, density.sample(len(few), rng), options.workers, run.ranks)
-            judged = held_out[: options.likelihoods if name == DIFFUSION else None]
-            nats = float(density.log_prob(judged).mean())
-            rows.append({"name": name, **judge.score(samples), "nats": nats, "seconds": seconds})
-            results.arrays[f"samples/{size}/{number}"] = samples[:SHOWN]
-        decoded = decode(
-            model, encode(model, few, options.workers, run.ranks), options.workers, run.ranks
-        )
-        results.arrays[f"reconstructions/{size}"] = decoded[:SHOWN]
-        rows += [{"name": FLOORS[0], **judge.score(decoded)}, training_score]
-        results.numbers["sizes"].append(
-            {"latent_size": size, "epochs": len(epochs), "ladder": rows}
-        )
-        results.rows += [{"latent_size": size, **row} for row in rows]
+    for seed in options.all_seeds:
+        drawn = random_generator(seed, "evaluation", 0).permutation(len(train))
+        few = train[drawn[: options.compared]]
+        floor = _judged(judges, FLOORS[1], few)
+        for size in options.sizes:
+            rows, images = _ladder(run, size, seed, judges, few)
+            measured = {"seed": seed, "latent_size": size, "epochs": options.epochs}
+            results.numbers["sizes"].append({**measured, "ladder": [*rows, floor]})
+            if seed == options.seed:
+                results.arrays.update(images)
+        size = max(options.sizes)
+        apart, _ = trained_variational(run, size, seed)
+        latents = random_generator(seed, "evaluation", 3, size).standard_normal((len(few), size))
+        samples = decode(apart, latents, options.workers, run.ranks)
+        results.numbers["apart"].append(_judged(judges, APART, samples))
+        results.arrays.setdefault("samples/apart", samples[:SHOWN])
+    for measured in results.numbers["sizes"]:
+        for row in measured["ladder"]:
+            scores = {key: value for key, value in row.items() if key != "distances"}
+            position = {"seed": measured["seed"], "latent_size": measured["latent_size"]}
+            results.rows.append({**position, **scores})
     return results
 
 
+def _ladder(
+    run: Run[Options], size: int, seed: int, judges: list[Judge], few: numpy.ndarray
+) -> tuple[list[dict[str, Any]], dict[str, numpy.ndarray]]:
+    """The densities over latents of one size, judged, and some of their samples by name."""
+    options = run.options
+    how = {"workers": options.workers, "ranks": run.ranks}
+    model, _ = trained_autoencoder(run, size, seed)
+    latents, held_out = (
+        encode(model, run.images(split, vars(options)[f"{split}_images"]), **how)
+        for split in ("train", "test")
+    )
+    rows, shown = [], {}
+    for number, (name, density, seconds) in enumerate(_fitted(run, latents, seed)):
+        rng = random_generator(seed, "evaluation", 1, size, number)
+        samples = decode(model, density.sample(len(few), rng), **how)
+        judged = held_out[: options.likelihoods if name == DIFFUSION else None]
+        nats = float(density.log_prob(judged).mean())
+        rows.append({**_judged(judges, name, samples), "nats": nats, "seconds": seconds})
+        shown[f"samples/{size}/{number}"] = samples[:SHOWN]
+    decoded = decode(model, encode(model, few, **how), **how)
+    shown[f"reconstructions/{size}"] = decoded[:SHOWN]
+    rows.append(_judged(judges, FLOORS[0], decoded))
+    return rows, shown
+
+
+def _judged(judges: list[Judge], name: str, images: numpy.ndarray) -> dict[str, Any]:
+    """The score of images, and their distance by every classifier."""
+    score = judges[0].score(images)
+    others = [judge.distance(images) for judge in judges[1:]]
+    return {"name": name, **score, "distances": [score["frechet"], *others]}
+
+
 def _classifier(path: str) -> Classifier:
-    if not path:
-        return shipped_classifier()
     model = Classifier()
     try:
         load_weights(path, model)
@@ -133,18 +188,20 @@ def _classifier(path: str) -> Classifier:
     return model
 
 
-def _fitted(run: Run[Options], latents: numpy.ndarray) -> Iterator[tuple[str, Any, float]]:
+def _fitted(
+    run: Run[Options], latents: numpy.ndarray, seed: int
+) -> Iterator[tuple[str, Any, float]]:
     """The rungs: each density's name, fitted to the latents, and the seconds that took."""
     options = run.options
 
     def mixture(components: int) -> GaussianMixture:
-        rng = random_generator(options.seed, "evaluation", 2, latents.shape[1], components)
+        rng = random_generator(seed, "evaluation", 2, latents.shape[1], components)
         return GaussianMixture.fit(latents.astype("float64"), components, rng)
 
     def diffusion() -> LatentDiffusion:
         epochs = max(1, round(options.diffusion_steps * 256 / len(latents)))
         settings = run.settings(
-            epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine"
+            epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine", seed=seed
         )
         return LatentDiffusion().fit(latents, settings)
 
@@ -162,7 +219,10 @@ def _fitted(run: Run[Options], latents: numpy.ndarray) -> Iterator[tuple[str, An
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    score = dict.fromkeys(("frechet", "precision", "recall"), NOT_NEGATIVE)
+    score = {
+        **dict.fromkeys(("frechet", "precision", "recall"), NOT_NEGATIVE),
+        "distances": [NOT_NEGATIVE] * (1 + len(options.judges)),
+    }
     fit = {"nats": FINITE, "seconds": NOT_NEGATIVE}
     rungs = [{"name": name, **score, **fit} for name in RUNGS]
     floors = [{"name": name, **score} for name in FLOORS]
@@ -174,24 +234,32 @@ def needs(options: Options, found: Results) -> Needs:
                 for number in range(len(RUNGS))
             },
             **{f"reconstructions/{size}": "M 1 H W" for size in options.sizes},
+            "samples/apart": "M 1 H W",
         },
         {
             **dict.fromkeys(("test_images", "compared", "likelihoods"), COUNT),
             "sizes": [
                 {
+                    "seed": seed,
                     "latent_size": size,
                     "epochs": options.epochs,
                     "ladder": [*rungs, *floors],
                 }
+                for seed in options.all_seeds
                 for size in options.sizes
             ],
+            "apart": [{"name": APART, **score} for _ in options.all_seeds],
         },
     )
 
 
-def _latents_of(measured: dict[str, Any]) -> str:
-    """Which latents: their size, and how long the autoencoder was trained."""
-    return f"d = {measured['latent_size']} ({spelled_epochs(measured['epochs'])})"
+def _by_size(numbers: dict[str, Any]) -> dict[int, list[list[dict[str, Any]]]]:
+    """The ladders by latent size, the better autoencoder first: one for each seed."""
+    sizes = sorted({measured["latent_size"] for measured in numbers["sizes"]}, reverse=True)
+    return {
+        size: [each["ladder"] for each in numbers["sizes"] if each["latent_size"] == size]
+        for size in sizes
+    }
 
 
 def draw(results: Results) -> dict[str, Figure]:
@@ -199,24 +267,27 @@ def draw(results: Results) -> dict[str, Figure]:
     from autoencoder.figures import bar_chart, rows_of_images
 
     arrays, numbers = results.arrays, results.numbers
-    figures = {}
-    for measured in reversed(numbers["sizes"]):
-        size, ladder = measured["latent_size"], measured["ladder"]
+    ladders = {size: of_seeds[0] for size, of_seeds in _by_size(numbers).items()}
+    largest, apart = max(ladders), numbers["apart"][0]
+    figures, bars = {}, {}
+    for size, ladder in ladders.items():
         rows = [arrays[f"samples/{size}/{number}"] for number in range(len(RUNGS))]
         rows.append(arrays[f"reconstructions/{size}"])
         titles = [f"{row['name']}\n{row['frechet']:.1f}" for row in ladder[: len(rows)]]
+        groups = [len(RUNGS)]
+        bars.update({f"{row['name']}, d = {size}": row["frechet"] for row in ladder[:-1]})
+        if size == largest:
+            groups.append(len(rows))
+            rows.append(arrays["samples/apart"])
+            titles.append(f"{APART}\n{apart['frechet']:.1f}")
+            bars[f"{APART}, d = {size}"] = apart["frechet"]
         figures[f"ladder_d{size}"] = rows_of_images(
             rows,
             titles,
             title=f"Samples and their Fréchet distance from test images, d = {size}",
-            groups=[len(RUNGS)],
+            groups=groups,
         )
-    bars = {
-        f"{row['name']}, {_latents_of(measured)}": row["frechet"]
-        for measured in reversed(numbers["sizes"])  # the better autoencoder first
-        for row in measured["ladder"][:-1]
-    }
-    bars[FLOORS[1]] = numbers["sizes"][0]["ladder"][-1]["frechet"]
+    bars[FLOORS[1]] = ladders[largest][-1]["frechet"]
     figures["frechet_distance"] = bar_chart(
         bars,
         f"Fréchet distance of {numbers['compared']:,} samples from "
@@ -230,45 +301,101 @@ def draw(results: Results) -> dict[str, Figure]:
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers = results.numbers
+    by_size = _by_size(numbers)
+    epochs = spelled_epochs(numbers["sizes"][0]["epochs"])
     said = {}
-    for measured in reversed(numbers["sizes"]):
-        ladder = measured["ladder"]
-        distances = [row["frechet"] for row in ladder]
-        by_name = {row["name"]: row["frechet"] for row in ladder}
-        diagonal, floor = by_name[RUNGS[0]], by_name[FLOORS[0]]
-        rising = [by_name[name] for name in RUNGS if name != DIFFUSION]
-        said[f"ladder_d{measured['latent_size']}"] = Caption(
-            f"One autoencoder ({spelled_epochs(measured['epochs'])}), one decoder, and densities "
-            "fitted to the same latents; none of the samples is chosen. The last row is "
-            "reconstructed training images.",
+    for size, of_seeds in by_size.items():
+        ladder = of_seeds[0]
+        distances = {row["name"]: row["frechet"] for row in ladder}
+        diagonal, floor = distances[RUNGS[0]], distances[FLOORS[0]]
+        rising = [distances[name] for name in RUNGS if name != DIFFUSION]
+        is_largest = size == max(by_size)
+        shown = [*ladder, numbers["apart"][0]] if is_largest else ladder
+        apart = (
+            f" Apart from them stand samples of a {APART}, trained as long: its latents are its "
+            "own, and no density was fitted to them."
+        )
+        said[f"ladder_d{size}"] = Caption(
+            f"One autoencoder ({epochs}), one decoder, and densities fitted to the same latents; "
+            "none of the samples is chosen. Below them are reconstructed training images."
+            f"{apart if is_largest else ''}",
             {
                 "From Gaussians to mixtures the digits get better.": rising
                 == sorted(rising, reverse=True),
                 "The best comes close to the reconstructions: what is left is the autoencoder's.": (
-                    min(distances[: len(RUNGS)]) - floor < 0.1 * diagonal and floor < 0.5 * diagonal
+                    min(distances[name] for name in RUNGS) - floor < 0.1 * diagonal
+                    and floor < 0.5 * diagonal
                 ),
             },
             {
-                "density": [row["name"] for row in ladder],
-                "Fréchet": [f"{distance:.1f}" for distance in distances],
-                "share of diagonal's": [f"{d / max(diagonal, 1e-9):.2f}" for d in distances],
-                "precision": [f"{row['precision']:.2f}" for row in ladder],
-                "recall": [f"{row['recall']:.2f}" for row in ladder],
-                "log-likelihood (nats)": [
-                    f"{row['nats']:.1f}" if "nats" in row else "" for row in ladder
+                "density": [row["name"] for row in shown],
+                "Fréchet": [f"{row['frechet']:.1f}" for row in shown],
+                "share of diagonal's": [
+                    f"{row['frechet'] / max(diagonal, 1e-9):.2f}" for row in shown
                 ],
-                "seconds": [f"{row['seconds']:.1f}" if "seconds" in row else "" for row in ladder],
+                "precision": [f"{row['precision']:.2f}" for row in shown],
+                "recall": [f"{row['recall']:.2f}" for row in shown],
+                "log-likelihood (nats)": [
+                    f"{row['nats']:.1f}" if "nats" in row else "" for row in shown
+                ],
+                "seconds": [f"{row['seconds']:.1f}" if "seconds" in row else "" for row in shown],
             },
         )
     said["frechet_distance"] = Caption(
         "The Fréchet distance compares means and covariances of what a small classifier sees in "
         "the images. Precision is the share of samples within the reach of a test image's three "
         "nearest neighbours, recall the share of test images within the reach of a sample's. "
-        "Training images have a distance too: it is the noise of the score. The log-likelihood is "
-        "that of the test images' latents, the mean of all (under the diffusion, of "
-        f"{numbers['likelihoods']:,}).",
+        f"{numbers['compared']:,} training images have a distance too: it is the noise of the "
+        "score. The log-likelihood is that of the test images' latents, the mean of all (under "
+        f"the diffusion, of {numbers['likelihoods']:,}).{_repeated(numbers)}",
+        {},
+        _table_of_shares(numbers),
     )
     return said
+
+
+def _repeated(numbers: dict[str, Any]) -> str:
+    """What the table of shares is the mean of."""
+    seeds, judges = len(numbers["apart"]), len(numbers["apart"][0]["distances"])
+    if seeds * judges == 1:
+        return ""
+    means = f", means of {seeds} seeds and their standard deviation" if seeds > 1 else ""
+    return (
+        f" The table has distances as shares of the diagonal Gaussian's, by {judges} "
+        f"classifier{'' if judges == 1 else 's'}{means}."
+    )
+
+
+def _table_of_shares(numbers: dict[str, Any]) -> dict[str, list[str]]:
+    """Distances as shares of the diagonal's, by each classifier, and nats; nothing of one run."""
+    if not _repeated(numbers):
+        return {}
+    judges = range(len(numbers["apart"][0]["distances"]))
+    table: dict[str, list[str]] = {"density": []}
+    table |= {f"share, classifier {judge + 1}": [] for judge in judges} | {"nats": []}
+    for size, ladders in _by_size(numbers).items():
+        rows = list(zip(*ladders, strict=True))  # of each density, one a seed
+        names = [f"{row[0]['name']}, d = {size}" for row in rows]
+        if size == max(_by_size(numbers)):
+            rows.append(tuple(numbers["apart"]))
+            names.append(f"{APART}, d = {size}")
+        table["density"] += names
+        for row in rows:
+            for judge in judges:
+                shares = [
+                    each["distances"][judge] / max(first["distances"][judge], 1e-9)
+                    for each, first in zip(row, rows[0], strict=True)
+                ]
+                table[f"share, classifier {judge + 1}"].append(_mean_and_spread(shares, 3))
+            nats = [each["nats"] for each in row if "nats" in each]
+            table["nats"].append(_mean_and_spread(nats, 2) if nats else "")
+    return table
+
+
+def _mean_and_spread(values: list[float], digits: int) -> str:
+    """A mean, and with several values their standard deviation."""
+    mean = f"{numpy.mean(values):.{digits}f}"
+    return f"{mean} ± {numpy.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
 
 
 section = Section(

@@ -72,6 +72,7 @@ DEEP_SECTIONS = (
     "sample_latent",
     "latent_density",
     "density_ladder",
+    "variational",
 )
 
 

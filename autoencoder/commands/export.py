@@ -16,6 +16,7 @@ from autoencoder.commands.model import (
     refuse_or_raise,
     trained_model,
 )
+from autoencoder.densities.variational import VariationalAutoEncoder
 from autoencoder.lecture.command_line import OptionError, Parser, folder
 from autoencoder.lecture.terminal import command
 from autoencoder.models import AutoEncoder, Denoiser
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         model = trained_model(options.run, "train_denoiser")
+        if isinstance(model, VariationalAutoEncoder):
+            model = model.plain()  # what there is to export: images to images
         files = (
             _torch_files(model) if options.to == "torch" else {"network.onnx": onnx_model(model)}
         )

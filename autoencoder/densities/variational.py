@@ -44,6 +44,7 @@ from minigrad.parallel import Communicator
 __all__ = [
     "DenseVariationalAutoEncoder",
     "VariationalAutoEncoder",
+    "divergences",
     "negative_bound",
     "variational_bound",
 ]
@@ -97,8 +98,13 @@ class _Variational(_Base):
         squares = ((x - self.decode(z)) ** 2).flatten(1).sum(dim=1)
         spread = self.log_pixel_variance
         constant = math.prod(self.sample_shape) * (spread + math.log(2 * math.pi))
-        divergence = (mean**2 + F.exp(log_variance) - 1 - log_variance).sum(dim=1)
-        return -0.5 * (constant + F.exp(-spread) * squares + divergence)
+        divergence = _divergences(mean, log_variance).sum(dim=1)
+        return -0.5 * (constant + F.exp(-spread) * squares) - divergence
+
+
+def _divergences(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(m, v) || N(0, 1)) of each latent."""
+    return 0.5 * (mean**2 + F.exp(log_variance) - 1 - log_variance)
 
 
 class VariationalAutoEncoder(_Variational, AutoEncoder):
@@ -123,6 +129,17 @@ class VariationalAutoEncoder(_Variational, AutoEncoder):
         super().__init__(latent_size, image_size, channels)
         self.encoder = AutoEncoder(2 * latent_size, image_size, channels).encoder
         self._learn_variance()
+
+    def plain(self) -> AutoEncoder:
+        """The autoencoder of the same reconstructions: its encoder gives the means alone."""
+        plain = AutoEncoder(*self.arguments)
+        weights = self.state_dict()
+        kept = {
+            name: weights[name][: len(array)] if name.startswith("encoder") else weights[name]
+            for name, array in plain.state_dict().items()
+        }
+        plain.load_state_dict(kept)
+        return plain
 
 
 class DenseVariationalAutoEncoder(_Variational, DenseAutoEncoder):
@@ -183,3 +200,25 @@ def variational_bound(
 
     both = numpy.concatenate([x.reshape(len(x), -1), noise], axis=1)
     return apply_model(bound, model, both, workers, "variational_bound", None, ranks)
+
+
+def divergences(
+    model: _Variational,
+    x: numpy.ndarray,
+    workers: int | None = None,
+    ranks: Communicator | None = None,
+) -> numpy.ndarray:
+    """What each latent tells of each sample: KL(q(z | x) || N(0, I)) in nats, (N, d).
+
+    Parameters and results are as for :func:`autoencoder.reconstruct`.
+
+    Examples
+    --------
+    >>> divergences(VariationalAutoEncoder(8), numpy.zeros((3, 1, 28, 28), "float32")).shape
+    (3, 8)
+    """
+
+    def told(images: Tensor) -> Tensor:
+        return _divergences(*model.posterior(images))
+
+    return apply_model(told, model, x, workers, "divergences", model.sample_shape, ranks)

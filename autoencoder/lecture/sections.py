@@ -30,6 +30,7 @@ SECTIONS = (
     "multimodal",
     "cures",
     "denoiser_to_diffusion",
+    "variational",
     "degrees_of_freedom",
 )
 """The names of the demos that are sections, in the lecture's order."""

@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy
 
+from autoencoder.densities.variational import (
+    VariationalAutoEncoder,
+    negative_bound,
+    variational_bound,
+)
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel, psnr, sum_per_sample
 from autoencoder.models import AutoEncoder, list_layers
 from autoencoder.storage.results import Results
-from autoencoder.training import Row
+from autoencoder.training import Row, random_generator
 from minigrad import nn
 from minigrad.parallel import Communicator
 
@@ -30,6 +35,7 @@ __all__ = [
     "table_of",
     "tinted",
     "trained_autoencoder",
+    "trained_variational",
 ]
 
 Evaluate = Callable[[nn.Module], dict[str, float]]
@@ -86,8 +92,12 @@ def spelled_epochs(epochs: int) -> str:
     return f"{epochs} epoch{'' if epochs == 1 else 's'}"
 
 
-def trained_autoencoder(run: Run[Any], latent_size: int) -> tuple[AutoEncoder, list[Row]]:
+def trained_autoencoder(
+    run: Run[Any], latent_size: int, seed: int | None = None
+) -> tuple[AutoEncoder, list[Row]]:
     """The lecture's autoencoder, trained on the training images or read if it was before.
+
+    From the run's seed, or another.
 
     The rows are each epoch's metrics, ``test_mse`` (a pixel) and ``test_sum_per_sample`` among
     them.
@@ -98,10 +108,41 @@ def trained_autoencoder(run: Run[Any], latent_size: int) -> tuple[AutoEncoder, l
         f"autoencoder-d{latent_size}",
         lambda: run.autoencoder(latent_size),
         run.images("train", options.train_images),
+        run.settings() if seed is None else run.settings(seed=seed),
         evaluate=measure_error(test, test, options.workers, ranks=run.ranks),
         tested_on=test,
     )
     return model, rows
+
+
+def trained_variational(
+    run: Run[Any], latent_size: int, seed: int | None = None
+) -> tuple[VariationalAutoEncoder, list[Row]]:
+    """The variational autoencoder of the same layers, likewise.
+
+    The rows have ``test_bound``, the mean bound on the log density in nats, beside the error of
+    reconstructions.
+    """
+    options = run.options
+    test = run.images("test", options.test_images)
+    _, height, width = run.dataset.image_shape
+    channels = test.shape[1]
+    error = measure_error(test, test, options.workers, ranks=run.ranks)
+
+    def evaluate(model: Any) -> dict[str, float]:
+        rng = random_generator(options.seed, "evaluation", 0)
+        bound = variational_bound(model, test, rng, options.workers, run.ranks)
+        return {"test_bound": float(bound.mean(dtype="float64")), **error(model)}
+
+    return run.trained(
+        f"variational-d{latent_size}",
+        lambda: VariationalAutoEncoder(latent_size, (height, width), channels),
+        run.images("train", options.train_images),
+        run.settings() if seed is None else run.settings(seed=seed),
+        loss=negative_bound,
+        evaluate=evaluate,
+        tested_on=test,
+    )
 
 
 def one_of_each(labels: numpy.ndarray, count: int = 10) -> numpy.ndarray:

@@ -21,6 +21,7 @@ NETWORKS = {
     **dict.fromkeys(("AutoEncoder", "Denoiser", "DenseAutoEncoder"), "autoencoder.models"),
     **dict.fromkeys(("MLPAutoEncoder", "SmoothAutoEncoder"), "autoencoder.models"),
     "Classifier": "autoencoder.classifier",
+    "VariationalAutoEncoder": "autoencoder.densities.variational",
 }
 
 

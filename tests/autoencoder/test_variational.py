@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import minigrad
-from autoencoder import TrainingSettings, reconstruct, train
+from autoencoder import AutoEncoder, TrainingSettings, load_model, reconstruct, train
 from autoencoder.densities.variational import (
     DenseVariationalAutoEncoder,
     VariationalAutoEncoder,
@@ -152,6 +152,23 @@ def test_the_bound_and_its_gradients_are_the_same_on_a_gpu(gpu):
         numpy.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
     with minigrad.no_grad():  # the noise is drawn on the host, and moved
         assert model.bound(Tensor(x, device=gpu)).device == gpu
+
+
+def test_a_trained_one_is_read_back_and_has_a_plain_autoencoder_of_the_same_reconstructions(
+    tmp_path,
+):
+    x = numpy.random.default_rng(0).random((6, 1, 16, 18), dtype="float32")
+    minigrad.manual_seed(0)
+    model = VariationalAutoEncoder(4, (16, 18))
+    train(model, x, TrainingSettings(epochs=1), loss=negative_bound, folder=tmp_path, quiet=True)
+    again = load_model(tmp_path)
+    assert again.pixel_variance == model.pixel_variance != VariationalAutoEncoder().pixel_variance
+    numpy.testing.assert_array_equal(reconstruct(again, x), reconstruct(model, x))
+    plain = model.plain()
+    assert type(plain) is AutoEncoder
+    numpy.testing.assert_allclose(
+        reconstruct(plain, x), reconstruct(model, x), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_a_reconstruction_takes_the_latents_mean_and_draws_nothing():

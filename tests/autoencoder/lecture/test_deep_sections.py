@@ -16,6 +16,7 @@ from autoencoder.lecture.shared import (
     layer_table,
     one_of_each,
     trained_autoencoder,
+    trained_variational,
 )
 from autoencoder.models import (
     AutoEncoder,
@@ -32,7 +33,7 @@ SECTIONS = {
     name: load_section(name)
     for name in (
         *("train_autoencoder", "linear_bottleneck", "interpolate"),
-        *("sample_latent", "latent_density", "density_ladder"),
+        *("sample_latent", "latent_density", "density_ladder", "variational"),
     )
 }
 
@@ -248,10 +249,57 @@ def test_the_ladder_measures_its_densities_on_the_same_latents(smoke, run):
     judge = Judge(run.images("test", 100))
     drawn = random_generator(0, "evaluation", 0).permutation(300)[:60]
     few = run.images("train", 300)[drawn]
-    assert ladder["training images"] == {"name": "training images", **judge.score(few)}
     model, _ = trained_autoencoder(run, 16)
-    decoded = judge.score(decode(model, encode(model, few)))
-    assert ladder["reconstructions"] == pytest.approx({"name": "reconstructions", **decoded})
+    decoded = decode(model, encode(model, few))
+    for name, images in (("training images", few), ("reconstructions", decoded)):
+        score = judge.score(images)
+        row = dict(ladder[name])
+        assert row.pop("distances") == pytest.approx([score["frechet"]])
+        assert row == pytest.approx({"name": name, **score})
+
+
+def test_shares_are_means_over_seeds_by_every_classifier(smoke):
+    """Of numbers whose shares are known: the second seed's distances are three times as large."""
+    results = results_of(smoke["density_ladder"])
+    first = {"name": "diagonal Gaussian", "distances": [10.0, 8.0], "nats": -4.0}
+    full = {"name": "full Gaussian", "distances": [5.0, 2.0], "nats": -3.0}
+    apart = {"name": "variational autoencoder", "distances": [6.0, 4.0]}
+
+    def larger(row, factor):
+        return {**row, "distances": [factor * each for each in row["distances"]], "nats": -1.0}
+
+    numbers = {
+        "sizes": [
+            {"latent_size": 16, "ladder": [first, full]},
+            {"latent_size": 16, "ladder": [larger(first, 3), larger(full, 6)]},
+        ],
+        "apart": [apart, {**apart, "distances": [18.0, 12.0]}],
+    }
+    table = load_demo("density_ladder")._table_of_shares(numbers)
+    assert table["density"] == [
+        *("diagonal Gaussian, d = 16", "full Gaussian, d = 16", "variational autoencoder, d = 16"),
+    ]
+    assert table["share, classifier 1"] == ["1.000 ± 0.000", "0.750 ± 0.354", "0.600 ± 0.000"]
+    assert table["share, classifier 2"] == ["1.000 ± 0.000", "0.375 ± 0.177", "0.500 ± 0.000"]
+    assert table["nats"] == ["-2.50 ± 2.12", "-2.00 ± 1.41", ""]
+    assert load_demo("density_ladder")._table_of_shares(results.numbers) == {}
+
+
+def test_the_variational_autoencoders_numbers_are_its_models(smoke, run):
+    results = results_of(smoke["variational"])
+    numbers, arrays = results.numbers, results.arrays
+    model, rows = trained_variational(run, 16)
+    test = run.images("test", 100)
+    assert rows[-1]["test_bound"] == pytest.approx(results.rows[-1]["test_bound"])
+    error = float(((reconstruct(model, test) - test) ** 2).mean())
+    assert numbers["mse"] == pytest.approx(error, rel=1e-5)
+    mean, log_variance = (each.detach().numpy() for each in model.posterior(Tensor(test)))
+    told = 0.5 * (mean**2 + numpy.exp(log_variance) - 1 - log_variance)
+    numpy.testing.assert_allclose(arrays["told"], told.mean(axis=0), rtol=1e-4, atol=1e-7)
+    judge = Judge(test)
+    reconstructed = reconstruct(model, run.images("train", 300))
+    drawn = random_generator(0, "evaluation", 0).permutation(300)[:60]
+    assert numbers["scores"][1]["frechet"] == pytest.approx(judge.distance(reconstructed[drawn]))
 
 
 def test_the_image_under_each_sample_is_its_nearest(smoke, run):

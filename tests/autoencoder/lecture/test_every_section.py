@@ -30,6 +30,7 @@ FIGURES = {  # the main one first
     "multimodal": ["points", "digits"],
     "cures": ["restorations", "densities", "posteriors"],
     "denoiser_to_diffusion": ["samples", "walks", "scores", "flow", "ladder"],
+    "variational": ["samples", "told", "bound_by_epoch"],
     "degrees_of_freedom": [
         "error_by_latent_size",
         *(f"faces_{count}_factors" for count in (3, 6)),
@@ -39,7 +40,7 @@ FIGURES = {  # the main one first
 }
 # How wide and high a figure is shown on a screen of 1280 x 720 at most, in pixels.
 ROOM = {"page": (1184, 640), "slides": (1232, 584)}
-OWN_LOSS = {"cures", "denoiser_to_diffusion"}  # which has one scale
+OWN_LOSS = {"cures", "denoiser_to_diffusion", "variational"}  # which has one scale
 EXTRA = {"train_autoencoder": {"model.txt"}, "linear_bottleneck": {"checkpoint.npz"}}
 
 

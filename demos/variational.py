@@ -1,0 +1,245 @@
+"""An autoencoder that is a density by itself: latents from N(0, I), and a bound on log p(x)."""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is imported
+    from autoencoder.lecture.terminal import start
+
+    raise SystemExit(start(__file__))
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy
+
+from autoencoder import decode, mse_per_pixel, reconstruct
+from autoencoder.classifier import Classifier, Judge
+from autoencoder.densities.variational import divergences, variational_bound
+from autoencoder.lecture.caption import Caption
+from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.run import Run
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.shared import (
+    DataOptions,
+    one_of_each,
+    spelled_epochs,
+    trained_variational,
+)
+from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
+from autoencoder.storage.results import Needs, Results, epoch_rows
+from autoencoder.training import random_generator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["section"]
+
+
+@dataclass
+class Options(DataOptions):
+    """What this demo can be told, and what the presets say of it."""
+
+    latent_size: int = option(positive, "d, the number of latent variables", default=16)
+    compared: int = option(positive, "samples that are judged", smoke=60, default=5_000)
+
+
+SHOWN = 12
+USED = 0.1  # nats: a latent that says less of an image is not used
+JUDGED = ("samples from N(0, I)", "reconstructions", "training images")
+
+
+def is_judged(run: Run[Options]) -> bool:
+    """Whether the images are of the shape that the classifier takes by which samples are judged."""
+    return run.dataset.image_shape == Classifier.sample_shape
+
+
+def check(run: Run[Options]) -> None:
+    """The score needs four images on either side."""
+    if is_judged(run):
+        run.require_images(test=4, reason="the score of the samples")
+    else:
+        run.require_images()
+    run.limit("compared", run.options.train_images)
+    if is_judged(run):
+        run.require("compared", 4, "the score of the samples")
+
+
+def compute(run: Run[Options]) -> Results:
+    """Train by the bound; sample, reconstruct, and say what the latents tell of an image."""
+    options = run.options
+    train = run.images("train", options.train_images)
+    test = run.images("test", options.test_images)
+    model, rows = trained_variational(run, options.latent_size)
+    how = {"workers": options.workers, "ranks": run.ranks}
+
+    few = train[random_generator(options.seed, "evaluation", 0).permutation(len(train))]
+    few = few[: options.compared]
+    latents = random_generator(options.seed, "evaluation", 1).standard_normal(
+        (max(len(few), 2 * SHOWN), options.latent_size), dtype="float32"
+    )
+    samples = decode(model, latents, **how)
+    restored = reconstruct(model, test, **how)
+    told = divergences(model, test, **how)
+    bound = variational_bound(model, test, random_generator(options.seed, "evaluation", 2), **how)
+    # Of too few images some are shown twice, so that all rows are equally long.
+    shown = numpy.resize(one_of_each(run.labels("test", len(test)), SHOWN), SHOWN)
+    numbers = {
+        "latent_size": options.latent_size,
+        "epochs": options.epochs,
+        "train_images": len(train),
+        "test_images": len(test),
+        "compared": len(few),
+        "bound": float(bound.mean(dtype="float64")),
+        "told": float(told.sum(axis=1).mean(dtype="float64")),
+        "pixel_variance": model.pixel_variance,
+        "mse": mse_per_pixel(restored, test),
+        "scores": [],
+    }
+    if is_judged(run):
+        judge = Judge(test, workers=options.workers, ranks=run.ranks)
+        judged = samples[: len(few)], reconstruct(model, few, **how), few
+        numbers["scores"] = [
+            {"name": name, **judge.score(images)} for name, images in zip(JUDGED, judged)
+        ]
+    arrays = {
+        "samples": samples[: 2 * SHOWN],
+        "originals": test[shown],
+        "reconstructions": restored[shown],
+        "told": told.mean(axis=0, dtype="float64"),
+    }
+    return Results(arrays, numbers, rows)
+
+
+def needs(options: Options, found: Results) -> Needs:
+    """What figures and captions take out of a file of results."""
+    score = {"frechet": NOT_NEGATIVE, "precision": NOT_NEGATIVE, "recall": NOT_NEGATIVE}
+    scores = found.numbers.get("scores")
+    names = JUDGED if scores else ()
+    return Needs(
+        {
+            "samples": "M C H W",
+            "originals": "N C H W",
+            "reconstructions": "N C H W",
+            "told": "d",
+        },
+        {
+            **dict.fromkeys(("latent_size", "train_images", "test_images", "compared"), COUNT),
+            "epochs": options.epochs,
+            **{"bound": FINITE, "told": FINITE, "pixel_variance": POSITIVE, "mse": NOT_NEGATIVE},
+            "scores": [{"name": name, **score} for name in names],
+        },
+        epoch_rows(options.epochs, test_bound=FINITE, test_mse=FINITE, test_sum_per_sample=FINITE),
+    )
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Samples above reconstructions; what each latent tells of an image; the bound by epoch."""
+    from autoencoder.figures import bar_chart, epoch_chart, rows_of_images
+
+    arrays, numbers = results.arrays, results.numbers
+    told = numpy.sort(arrays["told"])[::-1]
+    return {
+        "samples": rows_of_images(
+            [
+                arrays["samples"][:SHOWN],
+                arrays["samples"][SHOWN:],
+                arrays["originals"],
+                arrays["reconstructions"],
+            ],
+            ["g(z),\nz from N(0, I)", "", "test images", "g(f(x))"],
+            title=f"A variational autoencoder, d = {numbers['latent_size']}",
+            groups=[2],
+        ),
+        "told": bar_chart(
+            {f"{place}.": nats for place, nats in enumerate(told, 1)},
+            "KL(q(z | x) || N(0, I)) of each latent in nats, the mean of "
+            f"{numbers['test_images']:,} test images",
+            value_format="{:.2f}",
+        ),
+        "bound_by_epoch": epoch_chart(
+            {f"d = {numbers['latent_size']}": results.rows},
+            "test_bound",
+            "lower bound on log p(x) (nats)",
+            title=f"The bound on {numbers['test_images']:,} test images",
+        ),
+    }
+
+
+def captions(results: Results) -> dict[str, Caption]:
+    """What is said below each figure."""
+    numbers, told = results.numbers, results.arrays["told"]
+    used = int((told > USED).sum())
+    variance, mse = numbers["pixel_variance"], numbers["mse"]
+    scores = numbers["scores"]
+    distances = [score["frechet"] for score in scores]
+    return {
+        "samples": Caption(
+            "Above, latents drawn from N(0, I) and decoded; none is chosen. No density was fitted "
+            "to the latents: the training itself pulls them towards N(0, I). Below, test images "
+            f"and their reconstructions ({spelled_epochs(numbers['epochs'])} on "
+            f"{numbers['train_images']:,} images, mean squared error {mse:.5f} a pixel).",
+            {
+                "The samples are much further from test images than the reconstructions: the "
+                "latents of images do not fill N(0, I) evenly.": bool(scores)
+                and distances[0] > 2 * distances[1],
+            },
+            {
+                "images": [score["name"] for score in scores],
+                "Fréchet": [f"{distance:.1f}" for distance in distances],
+                "precision": [f"{score['precision']:.2f}" for score in scores],
+                "recall": [f"{score['recall']:.2f}" for score in scores],
+            }
+            if scores
+            else {},
+        ),
+        "told": Caption(
+            "How much a latent tells of an image: the divergence of what the encoder says of it "
+            f"from N(0, I), which is the price the bound asks. {used} of {len(told)} latents tell "
+            f"more than {USED} nats.",
+            {"The others are not used: the decoder does without them.": used < len(told)},
+            {
+                "in nats an image": [
+                    "log p(x | z), the mean over q",
+                    "- KL(q || N(0, I))",
+                    "= bound on log p(x)",
+                ],
+                f"mean of {numbers['test_images']:,}": [
+                    f"{numbers['bound'] + numbers['told']:.1f}",
+                    f"{-numbers['told']:.1f}",
+                    f"{numbers['bound']:.1f}",
+                ],
+            },
+        ),
+        "bound_by_epoch": Caption(
+            "The bound on the log density of a test image, each pixel a Gaussian of the variance "
+            f"that was learnt, {variance:.5f}: a standard deviation of {variance**0.5:.3f}.",
+            {
+                "It is near the mean squared error a pixel, as the derivation says.": abs(
+                    variance / max(mse, 1e-9) - 1
+                )
+                < 0.2
+            },
+        ),
+    }
+
+
+section = Section(
+    name="variational",
+    title="The variational autoencoder",
+    equation=r"\log p(x)\ \geq\ \mathbb{E}_{q(z|x)}\left[\log\,\mathcal{N}(x;\ g(z),\ s^2 I)\right]"
+    r"-\mathrm{KL}\left(q(z|x)\,\|\,\mathcal{N}(0,I)\right)",
+    description="Trains the autoencoder to be a density, and samples it in one step.",
+    compute=compute,
+    draw=draw,
+    captions=captions,
+    topics=(11,),
+    sources=(
+        "Kingma and Welling, Auto-encoding variational Bayes, 2014",
+        "Rezende, Mohamed and Wierstra, Stochastic backpropagation, 2014",
+        "Tipping and Bishop, Probabilistic principal component analysis, 1999",
+        "Lucas et al., Don't blame the ELBO! A linear VAE perspective on posterior collapse, 2019",
+    ),
+    needs=needs,
+    options=Options,
+    check=check,
+)

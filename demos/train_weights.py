@@ -7,6 +7,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -42,6 +43,7 @@ CLASSIFIER_SETTINGS = TrainingSettings(epochs=6, learning_rate=2e-3, schedule="c
 # train ships as their results.
 NETWORKS = {
     "train_autoencoder": tuple(f"autoencoder-d{size}" for size in (2, 4, 8, 16, 32)),
+    "density_ladder": ("variational-d16",),
     "restore": ("restorer",),
     "compare_denoisers": (
         *(f"denoiser-noise-{noise}" for noise in ("0.25", "0.5", "1")),
@@ -142,10 +144,11 @@ def _make_classifier(run: Run[Options]) -> None:
     model = train_classifier(
         run.images("train"),
         run.labels("train", len(run.dataset.train_images)),
-        CLASSIFIER_SETTINGS,
+        dataclasses.replace(CLASSIFIER_SETTINGS, seed=run.options.seed),
     )
     labels = run.labels("test", len(run.dataset.test_images))
-    _save(CLASSIFIER, model, {"epochs": 6}, CLASSIFIER, run.images("test"), labels)
+    facts = {"epochs": 6, "seed": run.options.seed}
+    _save(CLASSIFIER, model, facts, CLASSIFIER, run.images("test"), labels)
 
 
 def _make_section(name: str, run: Run[Options]) -> None:

@@ -134,7 +134,8 @@ def decode(
 
 
 # A denoiser without a bottleneck sees 8 pixels around each: a tile is cut with these, which are
-# computed and left out, so that a picture in tiles is the picture as a whole.
+# computed and left out, so that a picture in tiles is the picture as a whole. As many are mirrored
+# at the picture's own border.
 _MARGIN, _TILE = 8, 128
 
 
@@ -144,7 +145,8 @@ def denoise(model: nn.Module, image: numpy.ndarray, workers: int | None = None) 
     Parameters
     ----------
     model : nn.Module
-        A denoiser: a network without a bottleneck takes any size from 9 x 9, others theirs.
+        A denoiser: a network without a bottleneck takes any size from 9 x 9, others theirs. To such
+        a network the picture goes on, mirrored, beyond its border.
     image : numpy.ndarray
         (C, H, W) in [0, 1], C = 1 or 3. A model of grey images takes each colour on its own; one of
         colour images gives the mean of its colours for a grey picture.
@@ -174,12 +176,16 @@ def denoise(model: nn.Module, image: numpy.ndarray, workers: int | None = None) 
     channels = shape[0] if shape is not None else getattr(model, "channels", len(image))
     given = len(image)
     batch = image[:, None] if channels == 1 else numpy.repeat(image[None], channels // given, 1)
-    if shape is None and max(image.shape[1:]) > _TILE + 2 * _MARGIN:
+    mirrored = _MARGIN if shape is None else 0
+    border = (mirrored, mirrored)
+    batch = numpy.pad(batch, ((0, 0), (0, 0), border, border), "reflect")
+    if shape is None and max(batch.shape[2:]) > _TILE + 2 * _MARGIN:
         found = _in_tiles(model, batch, workers)
     else:
         found = reconstruct(model, batch, workers)
     if found.shape != batch.shape:
         raise ValueError(f"denoise: a {type(model).__name__} gives back no picture")
+    found = found[..., mirrored : mirrored + image.shape[1], mirrored : mirrored + image.shape[2]]
     found = found[:, 0] if channels == 1 else found[0]
     if given < len(found):
         found = found.mean(axis=0, keepdims=True)

@@ -79,8 +79,18 @@ def test_a_picture_in_tiles_is_the_picture_as_a_whole():
     model = Denoiser(1, 4)
     for height, width in ((20, 400), (400, 20), (271, 300), (145, 9), (144, 272)):
         image = numpy.random.default_rng(0).random((1, height, width), dtype="float32")
-        whole = numpy.clip(autoencoder.reconstruct(model, image[None])[0], 0, 1)
+        mirrored = numpy.pad(image[None], ((0, 0), (0, 0), (8, 8), (8, 8)), "reflect")
+        whole = numpy.clip(autoencoder.reconstruct(model, mirrored)[0, :, 8:-8, 8:-8], 0, 1)
         numpy.testing.assert_allclose(autoencoder.denoise(model, image), whole, atol=1e-6)
+
+
+def test_a_picture_is_denoised_at_its_border_as_it_is_inside():
+    """A layer sees fewer pixels there: without more around it, the border came out worse."""
+    manual_seed(0)
+    model = Denoiser(1, 4)
+    constant = numpy.full((1, 40, 30), 0.5, "float32")
+    found = autoencoder.denoise(model, constant)
+    numpy.testing.assert_allclose(found, found[0, 20, 15], atol=1e-6)
 
 
 def test_grey_models_take_each_colour_and_colour_models_give_grey_for_grey():

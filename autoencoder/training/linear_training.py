@@ -20,7 +20,7 @@ import numpy
 
 from autoencoder.training import Interrupted, TrainingDiverged, random_generator, stop_request
 from minigrad import Tensor, optim
-from minigrad.backend import one_blas_thread, to_numpy, with_one_blas_thread
+from minigrad.backend import one_blas_thread, to_numpy, use_device, with_one_blas_thread
 
 __all__ = ["reconstruction_loss", "second_moments", "train_linear"]
 
@@ -57,7 +57,8 @@ def reconstruction_loss(encoder: Tensor, decoder: Tensor, moments: Tensor) -> Te
     """
     # A trace of a product is the sum of an elementwise one: tr(A B) = sum of A * B'.
     projected = encoder @ moments  # (d, F)
-    total = Tensor(moments.data.trace())  # not differentiated: C is the data
+    with use_device(moments.device):  # beside the operations, which see to it themselves
+        total = Tensor(moments.data.trace())  # not differentiated: C is the data
     crossed = (projected * decoder.T).sum()
     return total - 2 * crossed + ((projected @ encoder.T) * (decoder.T @ decoder)).sum()
 

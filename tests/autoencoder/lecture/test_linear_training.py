@@ -3,8 +3,12 @@
 import numpy
 import pytest
 
+from autoencoder.data.datasets import load
 from autoencoder.metrics import principal_angles
+from autoencoder.models import DenseAutoEncoder
 from autoencoder.pca import PCA
+from autoencoder.storage.results import Results
+from autoencoder.training import load_model
 from autoencoder.training.linear_training import reconstruction_loss, second_moments, train_linear
 from minigrad import Tensor
 from minigrad.gradcheck import gradcheck
@@ -70,6 +74,13 @@ def test_descent_on_samples_that_are_not_centred_finds_the_uncentred_svd_instead
     assert principal_angles(of_pca.T, of_svd.T)[0] > 0.1
 
 
+def test_descent_on_a_gpu_that_is_not_the_current_one_is_the_hosts(samples, gpu):
+    moments = second_moments(samples)
+    here, there = (train_linear(moments, 2, steps=20, device=str(d)) for d in ("cpu", gpu))
+    for expected, found in zip(here, there, strict=True):
+        numpy.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_observer_is_told_exactly_the_steps_asked_for_and_the_loss_falls(samples):
     seen = []
     train_linear(
@@ -89,3 +100,25 @@ def test_same_seed_same_bits_and_another_seed_another_start(samples):
     first, again, other = (train_linear(moments, 2, steps=5, seed=seed)[1] for seed in (0, 0, 1))
     assert (first == again).all()
     assert not (first == other).any()
+
+
+def test_minibatches_are_measured_by_the_loss_of_the_whole_set_over_the_least(
+    tmp_path_factory, smoke_run
+):
+    folder = smoke_run("linear_is_pca", tmp_path_factory.mktemp("linear"))
+    numbers = Results.load(folder / "results.npz").numbers
+    x = load("mnist").images("train", 300).reshape(300, -1).astype("float64")
+    x -= x.mean(axis=0)
+    _, singular, axes = numpy.linalg.svd(x, full_matrices=False)
+    floor = (singular[8:] ** 2).sum()
+    found = set()
+    for path in (folder / "models").glob("linear-minibatch-*"):
+        model = DenseAutoEncoder(8, bias=False)
+        load_model(path, model)
+        weights = model.state_dict()
+        decoder = weights["decoder.weight"].astype("float64")
+        rest = x - x @ (decoder @ weights["encoder.weight"].astype("float64")).T
+        angle = numpy.rad2deg(principal_angles(decoder, axes[:8].T)[0])
+        found.add((round((rest**2).sum() / floor, 5), round(float(angle), 2)))
+    assert {(round(n["ratio"], 5), round(n["angle"], 2)) for n in numbers["minibatch"]} == found
+    assert len(found) == 3

@@ -15,6 +15,7 @@ import pytest
 from autoencoder.figures import line_chart
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
+from autoencoder.lecture.deck import TOPICS
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
 from autoencoder.models import mlp
@@ -92,6 +93,13 @@ def test_the_page_opens_with_degrees_of_freedom_and_points_to_their_section(lect
     assert "a picture of 3,072 numbers, and was drawn from 8." in opening.find("p").text
     content = opening.find(".//img").attrib["src"].partition(",")[2]
     assert base64.b64decode(content) == (lecture / "opening.svg").read_bytes()
+
+
+def test_every_topic_of_the_deck_has_its_section_and_its_figures_their_credit():
+    covered = {topic for name in SECTIONS for topic in load_section(name).topics}
+    assert covered == set(TOPICS) == set(range(1, 16))
+    credited = {topic for topic, title in TOPICS.items() if "figure" in title}
+    assert credited == {4, 8, 9, 10, 14, 15}
 
 
 def test_every_section_shows_a_measured_number(lecture):

@@ -160,3 +160,20 @@ def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_pa
     assert before >= 3 * after
     before, after = freedom.drops(rows, count, "PCA")
     assert before < 3 * after
+
+
+@pytest.mark.slow
+def test_with_training_a_mixture_makes_faces_and_each_factor_turns_alone(tmp_path):
+    options = freedom.Options(preset="default")
+    run = Run("degrees_of_freedom", options, tmp_path, tmp_path, quiet=True)
+    train, test, factors = freedom.faces(run, freedom.MOST)
+    mean = train.mean(axis=0, keepdims=True)
+    model = freedom.train_on_faces(run, freedom.MOST, freedom.MOST, train - mean)
+    results = Results()
+    freedom._generate(run, model, mean, train, test, results)
+    freedom._turn(run, model, mean, test, factors, results)
+    freedom._colour(run, mean, train, test, results)
+    nearest = results.numbers["nearest"]
+    assert nearest["mixture"] < 2 * nearest["reconstructions"] < 0.5 * nearest["diagonal"]
+    assert all(each["error"] < 0.3 * each["change"] for each in results.numbers["turned"].values())
+    assert results.numbers["colour_mse"] < 0.1 * results.numbers["grey_mse"]

@@ -235,7 +235,7 @@ def _earlier_results(section: Section, run: Run[Any]) -> Results | None:
 
 
 def _section_text(section: Section, run: Run[Any], results: Results, figures: list[Path]) -> str:
-    from autoencoder.figures.equations import equation_svg  # imports matplotlib, which takes long
+    from autoencoder.figures.equations import equations_svg  # imports matplotlib, which takes long
 
     settings = {key: value for key, value in run.configuration.items() if value is not None}
     del settings["demo"]
@@ -247,7 +247,7 @@ def _section_text(section: Section, run: Run[Any], results: Results, figures: li
         section.name,
         section.title,
         section.description,
-        equation_svg(section.equation),
+        equations_svg(section.equation),
         figures,
         section.said(results, run.options.preset),
         topics_in_words(section.topics),

@@ -49,12 +49,13 @@ def describe(figure: Figure) -> str:
     return " ".join(text[0].upper() + text[1:].rstrip(".") + "." for text in parts if text)
 
 
-def image_boxes(figure: Figure, shown: Bbox) -> list[Box]:
+def image_boxes(figure: Figure, shown: Bbox) -> list[list[Box]]:
     """Where the small images of a drawn figure lie, in the part of it that is ``shown`` (inches).
 
-    Images are told from what lies between them by its being transparent.
+    Those that form a grid are together. Images are told from what lies between them by its being
+    transparent.
     """
-    boxes = []
+    grids = []
     to_inches = figure.dpi_scale_trans.inverted()
     for axes in figure.axes:
         for image in axes.images:
@@ -64,11 +65,13 @@ def image_boxes(figure: Figure, shown: Bbox) -> list[Box]:
             height, width = pixels.shape[:2]
             frame = image.get_window_extent().transformed(to_inches)
             left, top = frame.x0 - shown.x0, shown.y1 - frame.y1
+            boxes = []
             for x0, y0, x1, y1 in _opaque_boxes(pixels[..., 3] > 0):
                 across = [(left + x / width * frame.width) / shown.width for x in (x0, x1)]
                 down = [(top + y / height * frame.height) / shown.height for y in (y0, y1)]
                 boxes.append((across[0], down[0], across[1], down[1]))
-    return boxes
+            grids.append(boxes)
+    return grids
 
 
 def _opaque_boxes(opaque: numpy.ndarray) -> list[tuple[int, int, int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 import numpy
@@ -10,10 +11,23 @@ from matplotlib.textpath import TextPath
 
 from autoencoder.figures.style import house_style
 
-__all__ = ["equation_svg"]
+__all__ = ["equation_svg", "equations_svg"]
 
 _EM = 20.0  # units of the drawing an em; CSS scales it to the text
 _COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
+
+
+# Bars that shall grow with what they enclose, where that is only letters.
+_SMALL_NORM = re.compile(r"\\left\\\|((?:(?!\\left|\\right|\\frac|\\sum)[^()])*)\\right\\\|")
+
+
+def equations_svg(equations: str) -> str:
+    r"""Set several equations, which ``\qquad`` parts: side by side where there is room.
+
+    >>> equations_svg(r"z = f(x),\qquad x = g(z)").count("<svg ")
+    2
+    """
+    return "\n".join(map(equation_svg, equations.split(r"\qquad")))
 
 
 def equation_svg(equation: str) -> str:
@@ -31,7 +45,9 @@ def equation_svg(equation: str) -> str:
         import matplotlib
 
         matplotlib.rcParams["mathtext.fontset"] = "cm"
-        path = TextPath((0.0, 0.0), f"${equation}$", size=_EM)
+        # Mathtext would shrink the bars to the height of the letters between them.
+        source = _SMALL_NORM.sub(r"\\|\1\\|", equation)
+        path = TextPath((0.0, 0.0), f"${source}$", size=_EM)
     box = path.get_extents()
     margin = 0.05 * _EM
     left, top = box.x0 - margin, -box.y1 - margin  # y points down in SVG

@@ -8,12 +8,18 @@ import numpy
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 
 __all__ = ["draw_curve", "draw_points", "draw_points_by_value", "plane_figure", "shared_legend"]
+
+# Okabe and Ito's, none so bright or so dark that it vanishes on white paper or by night on black.
+_BY_VALUE = LinearSegmentedColormap.from_list(
+    "by value", [COLOURS[name] for name in ("blue", "green", "orange")]
+)
 
 
 @in_house_style
@@ -80,7 +86,7 @@ def draw_points_by_value(
         points[:, 1],
         s=14.0,
         c=values,
-        cmap="viridis",
+        cmap=_BY_VALUE,
         linewidths=0,
         rasterized=len(points) > 2000,
     )

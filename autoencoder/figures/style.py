@@ -163,8 +163,9 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
     stem.parent.mkdir(parents=True, exist_ok=True)
     figure.draw_without_rendering()
     drawn = figure.get_tightbbox().padded(_PADDING)
-    boxes = ";".join(
-        ",".join(f"{share:.5f}" for share in box) for box in image_boxes(figure, drawn)
+    boxes = " ".join(
+        ";".join(",".join(f"{share:.5f}" for share in box) for box in grid)
+        for grid in image_boxes(figure, drawn)
     )
     words = {"Description": describe(figure)}
     # Without the entries set to None the files would hold the date and matplotlib's version.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,17 +43,35 @@ class Caption:
         held = [claim for claim, holds in self.claims.items() if holds]
         return " ".join([self.text, *held, *([self.note] if self.note else [])])
 
-    def html(self) -> str:
-        """The caption as a paragraph and a table."""
+    def html(self, label: str = "") -> str:
+        """The caption as a paragraph, which begins with a label (markup), and a table.
+
+        One sentence is the headline, which stands above the figure on a slide: the first claim that
+        holds, or what is drawn.
+        """
+        paragraph = f"<p>{label}{' '.join(self._parts())}</p>"
         if not self.table:
-            return f"<p>{escape(self.said)}</p>"
+            return paragraph
         header, *rows = _rows(self.table)
         head = "".join(f"<th>{escape(name)}</th>" for name in header)
         body = "\n".join(
             "<tr>" + "".join(f"<td>{escape(entry)}</td>" for entry in row) + "</tr>" for row in rows
         )
         table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
-        return f'<p>{escape(self.said)}</p><div class="numbers">{table}</div>'
+        return f'{paragraph}<div class="numbers">{table}</div>'
+
+    def _parts(self) -> list[str]:
+        """The sentences, in groups that a style can tell apart."""
+        held = [claim for claim, holds in self.claims.items() if holds]
+        if held:
+            before, headline, after = self.text, held[0], " ".join(held[1:])
+        else:
+            headline, *rest = re.split(r"(?<=[.?!]) (?=[A-Z])", self.text, maxsplit=1)
+            before, after = "", " ".join(rest)
+        parts = {"text": before, "headline": headline, "more": after, "note": self.note}
+        return [
+            f'<span class="{kind}">{escape(text)}</span>' for kind, text in parts.items() if text
+        ]
 
 
 def written(entry: Any) -> str:

@@ -74,7 +74,8 @@ def test_the_file_says_where_its_images_lie_and_what_they_are(tmp_path, columns)
     assert text_in(png)["Description"] == words
     assert words in svg.read_text()
     boxes = [
-        [float(share) for share in box.split(",")] for box in text_in(png)[IMAGE_BOXES].split(";")
+        [float(share) for share in box.split(",")]
+        for box in text_in(png)[IMAGE_BOXES].replace(" ", ";").split(";")
     ]
     assert len(boxes) == len(levels)
     pixels = numpy.asarray(Image.open(png).convert("L")).astype(int)

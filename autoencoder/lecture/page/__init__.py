@@ -1,0 +1,5 @@
+"""The lecture's page, and the deck of slides that it also is: one HTML file."""
+
+from autoencoder.lecture.page.markup import opening_html, page, section_html
+
+__all__ = ["opening_html", "page", "section_html"]

@@ -408,6 +408,13 @@ def captions(results: Results) -> dict[str, Caption]:
                     digits["energy_answers"] > 2 * digits["energy_squared"]
                     and abs(digits["energy_mean"] / digits["energy_squared"] - 1) < 0.2
                 ),
+                "Samples are sharp; their mean is a blur, more so than squared loss's answer, and "
+                "further off: the density over the latents knows less than the network that was "
+                "trained for the task.": (
+                    digits["energy_answers"] > 2 * digits["energy_squared"]
+                    and digits["energy_mean"] < 0.8 * digits["energy_squared"]
+                    and digits["error_mean"] > digits["error_squared"]
+                ),
                 "Most of the digits have several answers of different classes.": digits[
                     "several_classes"
                 ]

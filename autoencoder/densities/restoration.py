@@ -24,7 +24,7 @@ from minigrad.parallel import Communicator
 __all__ = ["misfit_gradients", "sample_latents"]
 
 STDS = tuple(numpy.geomspace(1.0, 0.15, 60).tolist())
-RATE = 0.02
+RATE = 0.1
 
 
 def sample_latents(

@@ -31,6 +31,7 @@ from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, Checkpoi
 from autoencoder.storage.results import Needs, Results
 from autoencoder.storage.weights import load_weights
 from autoencoder.training import random_generator
+from minigrad import nn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -192,10 +193,11 @@ def _fitted(
     run: Run[Options], latents: numpy.ndarray, seed: int
 ) -> Iterator[tuple[str, Any, float]]:
     """The rungs: each density's name, fitted to the latents, and the seconds that took."""
-    options = run.options
+    options, d = run.options, latents.shape[1]
+    seconds: list[float] = []
 
     def mixture(components: int) -> GaussianMixture:
-        rng = random_generator(seed, "evaluation", 2, latents.shape[1], components)
+        rng = random_generator(seed, "evaluation", 2, d, components)
         return GaussianMixture.fit(latents.astype("float64"), components, rng)
 
     def diffusion() -> LatentDiffusion:
@@ -203,7 +205,13 @@ def _fitted(
         settings = run.settings(
             epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine", seed=seed
         )
-        return LatentDiffusion().fit(latents, settings)
+        return LatentDiffusion().fit(latents, settings, learn=learn)
+
+    def learn(*arguments: Any, **how: Any) -> nn.Module:
+        origin = run.identities[f"autoencoder-d{d}"]
+        network, rows = run.trained(f"latent-diffusion-d{d}", *arguments, samples_of=origin, **how)
+        seconds.append(round(sum(row["seconds"] for row in rows), 2))
+        return network
 
     fits = [
         lambda: DiagonalGaussian().fit(latents),
@@ -214,7 +222,8 @@ def _fitted(
     for name, fit in zip(RUNGS, fits, strict=True):
         started = time.perf_counter()
         density = fit()
-        yield name, density, round(time.perf_counter() - started, 2)
+        # What was trained before took as long as it took then.
+        yield name, density, seconds.pop() if seconds else round(time.perf_counter() - started, 2)
 
 
 def needs(options: Options, found: Results) -> Needs:

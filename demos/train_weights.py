@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy
 
-from autoencoder import GaussianNoise, TrainingSettings, mse_per_pixel, psnr, reconstruct
+from autoencoder import GaussianNoise, TrainingSettings, encode, mse_per_pixel, psnr, reconstruct
 from autoencoder.classifier import classify, train_classifier
 from autoencoder.data.corruption import EraseHalf, ErasePixels
+from autoencoder.densities.diffusion import Mixed, velocity_loss
 from autoencoder.lecture import shipped
 from autoencoder.lecture.command_line import CommonOptions, OptionError, build_parser, option, parse
 from autoencoder.lecture.run import Run
@@ -31,8 +32,8 @@ from autoencoder.lecture.sections import SECTIONS, load_section
 from autoencoder.lecture.terminal import command
 from autoencoder.storage.files import atomic_write
 from autoencoder.storage.weights import load_weights, save_weights
-from autoencoder.training import Row, random_generator
-from minigrad import nn
+from autoencoder.training import Row, load_model, random_generator
+from minigrad import Tensor, nn, no_grad
 from minigrad.backend import with_one_blas_thread
 
 __all__ = ["NETWORKS", "figure", "main"]
@@ -43,7 +44,7 @@ CLASSIFIER_SETTINGS = TrainingSettings(epochs=6, learning_rate=2e-3, schedule="c
 # train ships as their results.
 NETWORKS = {
     "train_autoencoder": tuple(f"autoencoder-d{size}" for size in (2, 4, 8, 16, 32)),
-    "density_ladder": ("variational-d16",),
+    "density_ladder": ("latent-diffusion-d8", "latent-diffusion-d16", "variational-d16"),
     "restore": ("restorer",),
     "compare_denoisers": (
         *(f"denoiser-noise-{noise}" for noise in ("0.25", "0.5", "1")),
@@ -219,6 +220,13 @@ def figure(
         return {
             "squared error": mse_per_pixel(reconstruct(model, EraseHalf("top")(images)), images)
         }
+    if name.startswith("latent-diffusion"):
+        size = name.rpartition("-")[2]
+        z = encode(load_model(shipped.FOLDER / "weights" / f"autoencoder-{size}.npz"), images)
+        z = ((z - z.mean(axis=0)) / z.std(axis=0)).astype("float32")
+        with no_grad():
+            loss = velocity_loss(model, Tensor(Mixed()(z, rng)), Tensor(z))
+        return {"squared error of velocities": loss.item()}
     return {"squared error": mse_per_pixel(reconstruct(model, images), images)}
 
 

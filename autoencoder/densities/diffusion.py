@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy
 from numpy.typing import DTypeLike
@@ -68,6 +69,7 @@ class VelocityNetwork(nn.Module):
     def __init__(self, d: int, hidden: tuple[int, ...] = (192, 192, 192)) -> None:
         super().__init__()
         self.d = whole_number("VelocityNetwork", "d", d)
+        self.arguments = (self.d, tuple(hidden))
         self.layers = mlp(d + 2 * FREQUENCIES, *hidden, d)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,6 +130,22 @@ def velocity_loss(model: nn.Module, inputs: Tensor, points: Tensor) -> Tensor:
     return F.mse_loss(model(inputs), velocity)
 
 
+Learn = Callable[..., nn.Module]
+"""Trains a network of velocities, as :meth:`LatentDiffusion.fit` asks."""
+
+
+def _learn(
+    make_network: Callable[[], nn.Module],
+    points: numpy.ndarray,
+    settings: TrainingSettings,
+    **how: Any,
+) -> nn.Module:
+    manual_seed(settings.seed)
+    network = make_network()
+    train(network, points, settings, title="diffusion", **how)
+    return network
+
+
 class LatentDiffusion:
     """A density over points (N, d) by diffusion, with the interface of the Gaussians.
 
@@ -161,9 +179,18 @@ class LatentDiffusion:
         self.std: numpy.ndarray = numpy.zeros(0)
 
     def fit(
-        self, x: numpy.ndarray, settings: TrainingSettings | None = None, *, quiet: bool = True
+        self,
+        x: numpy.ndarray,
+        settings: TrainingSettings | None = None,
+        *,
+        quiet: bool = True,
+        learn: Learn | None = None,
     ) -> LatentDiffusion:
         """Train the network on points (N, d), by default for 5,000 steps of 256.
+
+        ``learn`` may train it elsewhere, or know it already: it is called as
+        ``learn(make_network, points, settings, corruption=, loss=, quiet=)`` with points of mean 0
+        and variance 1, and gives the network.
 
         Raises
         ------
@@ -182,15 +209,12 @@ class LatentDiffusion:
             settings = TrainingSettings(
                 epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine"
             )
-        manual_seed(settings.seed)
-        network = VelocityNetwork(points.shape[1], self.hidden)
-        train(
-            network,
+        network = (learn or _learn)(
+            lambda: VelocityNetwork(points.shape[1], self.hidden),
             ((points - mean) / std).astype("float32"),
             settings,
             corruption=Mixed(),
             loss=velocity_loss,
-            title="diffusion",
             quiet=quiet,
         )
         self.network, self.mean, self.std = network.to("cpu"), mean, std

@@ -22,6 +22,7 @@ NETWORKS = {
     **dict.fromkeys(("MLPAutoEncoder", "SmoothAutoEncoder"), "autoencoder.models"),
     "Classifier": "autoencoder.classifier",
     "VariationalAutoEncoder": "autoencoder.densities.variational",
+    "VelocityNetwork": "autoencoder.densities.diffusion",
 }
 
 

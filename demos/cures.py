@@ -92,9 +92,8 @@ def check(run: Run[Options]) -> None:
     """The density over the latents needs as many images as it has components."""
     options = run.options
     run.require_shape(Classifier.sample_shape, "the classifier that names the answers")
-    run.require_images(
-        train=max(options.components, NEIGHBOURS), reason="a mixture over the latents"
-    )
+    least = max(options.components, NEIGHBOURS)
+    run.require_images(train=least, reason="a mixture over the latents")
     run.require_images(test=SHOWN, reason=f"{SHOWN} doubtful digits")
     run.require("draws", options.answers, "a start for each answer")
 
@@ -216,9 +215,8 @@ def density_at(
     (4, 2)
     """
     with no_grad():
-        weights, means, stds = (
-            part.numpy()[0].astype("float64") for part in network(Tensor(point))
-        )
+        parts = [part.numpy()[0].astype("float64") for part in network(Tensor(point))]
+    weights, means, stds = parts
     return weights / weights.sum(), means, stds
 
 
@@ -247,14 +245,10 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     scale = numpy.cov(latents.T)
     sampled = sample_latents(model, prior, masked, ~mask, *counts, rng, scale, *shared)
     images = decode(model, sampled.reshape(-1, options.latent_size), options.workers, run.ranks)
-    images = images.reshape(
-        len(places), options.answers, *images.shape[1:]
-    )  # (N, answers, 1, H, W)
+    images = images.reshape(*sampled.shape[:2], *images.shape[1:])  # (N, answers, 1, H, W)
     mean = images.mean(axis=1)
-    named = classify(
-        shipped_classifier(), images.reshape(-1, *mean.shape[1:]), options.workers, run.ranks
-    )
-    classes = named.reshape(len(places), options.answers)
+    flat = images.reshape(-1, *images.shape[2:])
+    classes = classify(shipped_classifier(), flat, *shared).reshape(sampled.shape[:2])
     found = [int((numpy.bincount(row) >= LEAST_SHARE * len(row)).sum()) for row in classes]
 
     results.arrays |= {

@@ -259,7 +259,7 @@ LEAST = {
     "multimodal": (30, 1),
     "cures": (30, 8),
     "denoiser_to_diffusion": (50, 4),
-    "variational": (4, 4),
+    "variational": (10, 4),
     "degrees_of_freedom": (9, 8),
     "train_denoiser": (1, 1),
     "explore_latent": (2, 2),

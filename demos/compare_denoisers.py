@@ -190,8 +190,10 @@ def captions(results: Results) -> dict[str, Caption]:
     narrow, wide = names[TRAINING_NOISES.index(MIDDLE)], names[-1]
     gain = measured[wide, MIDDLE] - measured[narrow, MIDDLE]
     is_best_at_its_own = all(
-        measured[own, noise] == max(measured[name, noise] for name in names[:-1])
+        measured[own, noise] > measured[name, noise]
         for own, noise in zip(names, TRAINING_NOISES, strict=False)
+        for name in names[:-1]
+        if name != own
     )
     losing = {
         name: [f"{n:g}" for n in TEST_NOISES if measured[name, n] < measured[INPUT, n]]

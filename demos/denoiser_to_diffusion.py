@@ -459,7 +459,7 @@ def captions(results: Results) -> dict[str, Caption]:
             {
                 "Diffusion on pixels beats the best mixture.": by_name[DIFFUSION] < best_mixture,
                 "With this little training it stays behind the best mixture over latents.": (
-                    by_name[DIFFUSION] >= best_mixture
+                    by_name[DIFFUSION] > best_mixture
                 ),
                 "It beats the reconstructions too: no decoder is in its way.": by_name[DIFFUSION]
                 < by_name[FLOORS[0]],

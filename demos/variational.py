@@ -133,7 +133,7 @@ def needs(options: Options, found: Results) -> Needs:
             "fitted": "N C H W",
             "originals": "N C H W",
             "reconstructions": "N C H W",
-            "told": "d",
+            "told": "K",
         },
         {
             **dict.fromkeys(("latent_size", "train_images", "test_images", "compared"), COUNT),

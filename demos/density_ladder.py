@@ -62,7 +62,7 @@ class Options(DeepOptions):
         default="",
     )
     seeds: int = option(
-        positive, "how often all is trained and fitted, from seeds that follow --seed", default=1
+        positive, "how many autoencoders are measured, from --seed and those after it", default=1
     )
 
     @property
@@ -122,7 +122,7 @@ def compute(run: Run[Options]) -> Results:
             "compared": options.compared,
             "likelihoods": options.likelihoods,
             "sizes": [],  # every latent size, for every seed
-            "apart": [],  # for every seed
+            "apart": [],  # of the first seed
         },
     )
     for seed in options.all_seeds:
@@ -135,12 +135,14 @@ def compute(run: Run[Options]) -> Results:
             results.numbers["sizes"].append({**measured, "ladder": [*rows, floor]})
             if seed == options.seed:
                 results.arrays.update(images)
+        if seed > options.seed:
+            continue
         size = max(options.sizes)
         apart, _ = trained_variational(run, size, seed)
         latents = random_generator(seed, "evaluation", 3, size).standard_normal((len(few), size))
         samples = decode(apart, latents, options.workers, run.ranks)
         results.numbers["apart"].append(_judged(judges, APART, samples))
-        results.arrays.setdefault("samples/apart", samples[:SHOWN])
+        results.arrays["samples/apart"] = samples[:SHOWN]
     for measured in results.numbers["sizes"]:
         for row in measured["ladder"]:
             scores = {key: value for key, value in row.items() if key != "distances"}
@@ -258,7 +260,7 @@ def needs(options: Options, found: Results) -> Needs:
                 for seed in options.all_seeds
                 for size in options.sizes
             ],
-            "apart": [{"name": APART, **score} for _ in options.all_seeds],
+            "apart": [{"name": APART, **score}],
         },
     )
 
@@ -367,13 +369,14 @@ def captions(results: Results) -> dict[str, Caption]:
 
 def _repeated(numbers: dict[str, Any]) -> str:
     """What the table of shares is the mean of."""
-    seeds, judges = len(numbers["apart"]), len(numbers["apart"][0]["distances"])
+    seeds = len(_by_size(numbers)[max(_by_size(numbers))])
+    judges = len(numbers["apart"][0]["distances"])
     if seeds * judges == 1:
         return ""
-    means = f", means of {seeds} seeds and their standard deviation" if seeds > 1 else ""
+    means = f": means of {seeds} seeds and their standard deviation, of the {APART} one"
     return (
         f" The table has distances as shares of the diagonal Gaussian's, by {judges} "
-        f"classifier{'' if judges == 1 else 's'}{means}."
+        f"classifier{'' if judges == 1 else 's'}{means if seeds > 1 else ''}."
     )
 
 
@@ -395,7 +398,7 @@ def _table_of_shares(numbers: dict[str, Any]) -> dict[str, list[str]]:
             for judge in judges:
                 shares = [
                     each["distances"][judge] / max(first["distances"][judge], 1e-9)
-                    for each, first in zip(row, rows[0], strict=True)
+                    for each, first in zip(row, rows[0])  # one of what stands apart
                 ]
                 table[f"share, classifier {judge + 1}"].append(_mean_and_spread(shares, 3))
             nats = [each["nats"] for each in row if "nats" in each]

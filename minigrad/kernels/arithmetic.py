@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
 from minigrad.backend import (
+    Array,
     HostArray,
     array_module,
     has_one_blas_thread,
@@ -14,8 +14,6 @@ from minigrad.backend import (
     with_one_blas_thread,
 )
 from minigrad.kernels import gpu
-
-Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 # How many numbers a scalar product adds up: over more, the small ones would be rounded away.
 BLOCK = 1024

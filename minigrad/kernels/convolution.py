@@ -43,16 +43,12 @@ A geometry's ``input_size`` is (H, W), its ``output_size`` (P, Q).
 
 from __future__ import annotations
 
-from typing import Any
-
-from minigrad.backend import HostArray
+from minigrad.backend import Array, HostArray
 from minigrad.kernels import gpu, unfold, winograd
 from minigrad.kernels.geometry import Geometry, check_arrays
 
-Array = Any  # a numpy.ndarray or a cupy.ndarray
 
-
-def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> Array:
+def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array | None = None) -> Array:
     """Correlate images x with kernels: dT/dy, (N, O, P, Q). A bias (O,) is added to every pixel.
 
     A ValueError says which shape does not fit, a TypeError which dtypes differ.
@@ -66,7 +62,9 @@ def conv2d(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> A
     return correlate(x, weight, geometry, bias)
 
 
-def conv_transpose2d(y: Array, weight: Array, geometry: Geometry, bias: Array = None) -> Array:
+def conv_transpose2d(
+    y: Array, weight: Array, geometry: Geometry, bias: Array | None = None
+) -> Array:
     """Spread images y through kernels, the adjoint of :func:`conv2d`: dT/dx, (N, C, H, W).
 
     A bias (C,) is added to every pixel, also to those that no window reaches. Errors are those of

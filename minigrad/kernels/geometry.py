@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from minigrad.backend import array_module
+from minigrad.backend import Array, array_module
 
-Array = Any  # a numpy.ndarray or a cupy.ndarray
 Pair = tuple[int, int]
 
 LEAST = dict(input_size=0, kernel_size=1, output_size=0, stride=1, padding=0, dilation=1)
@@ -91,7 +89,7 @@ class Geometry:
         )
 
 
-def check_arrays(name: str, geometry: Geometry, bias: Array = None, **arrays: Array) -> None:
+def check_arrays(name: str, geometry: Geometry, bias: Array | None = None, **arrays: Array) -> None:
     """Refuse arrays that do not fit the geometry or each other, or differ in dtype.
 
     Two of x (N, C, H, W), weight (O, C / G, kh, kw) and y (N, O, P, Q) are given; a bias is that

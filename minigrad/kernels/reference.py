@@ -25,12 +25,9 @@ These are slow on purpose. The fast forms begin in ``convolution.py`` and are te
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from minigrad.backend import array_module
+from minigrad.backend import Array, array_module
 from minigrad.kernels.geometry import Geometry
-
-Array = Any  # a numpy.ndarray or a cupy.ndarray
 
 
 def _meetings(size: int, geometry: Geometry, axis: int) -> Iterator[tuple[int, int, int]]:
@@ -57,7 +54,9 @@ def _terms(
                     yield (first + c, h, v), (o, c, i, j), (o, p, q)
 
 
-def conv2d_reference(x: Array, weight: Array, geometry: Geometry, bias: Array = None) -> Array:
+def conv2d_reference(
+    x: Array, weight: Array, geometry: Geometry, bias: Array | None = None
+) -> Array:
     """dT/dy: see :func:`minigrad.kernels.conv2d`.
 
     >>> import numpy
@@ -74,7 +73,7 @@ def conv2d_reference(x: Array, weight: Array, geometry: Geometry, bias: Array = 
 
 
 def conv_transpose2d_reference(
-    y: Array, weight: Array, geometry: Geometry, bias: Array = None
+    y: Array, weight: Array, geometry: Geometry, bias: Array | None = None
 ) -> Array:
     """dT/dx: see :func:`minigrad.kernels.conv_transpose2d`.
 

@@ -38,14 +38,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
-from minigrad.backend import array_module, strided_view
+from minigrad.backend import Array, array_module, strided_view
 from minigrad.kernels.arithmetic import product_rows
 from minigrad.kernels.geometry import Geometry, padded, zero_images
-
-Array = Any  # a numpy.ndarray or a cupy.ndarray
-
 
 # How many elements to unfold before they are multiplied, and of products to compute before they are
 # summed: about a core's level-2 cache, so that what is made is still there when it is used.
@@ -291,7 +287,7 @@ def _add_columns(terms: Array, geometry: Geometry, band: Array) -> None:
             target += term[:, first:stop]
 
 
-def correlate_windows(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+def correlate_windows(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
     """conv2d: the windows of x, times the weight."""
     return _correlate(padded(x, geometry), weight, geometry, bias)
 
@@ -310,7 +306,7 @@ def weight_gradient_of_windows(x: Array, y: Array, geometry: Geometry) -> Array:
     return _as_weight(matrix, geometry)
 
 
-def spread_windows(y: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+def spread_windows(y: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
     """conv_transpose2d, as a conv2d of y with zeros between its pixels.
 
     Input row h sums ``y[p] w[i]`` over ``s p = h + padding - d i``: the rows of y, s apart with
@@ -339,7 +335,7 @@ def spread_windows(y: Array, weight: Array, geometry: Geometry, bias: Array) -> 
     return _correlate(spread, flipped, plain, bias)
 
 
-def _correlate(x: Array, weight: Array, geometry: Geometry, bias: Array) -> Array:
+def _correlate(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
     """conv2d of an x that is padded already."""
     xp = array_module(x, weight)
     groups = geometry.groups
@@ -374,7 +370,7 @@ def _copied_windows(x: Array, geometry: Geometry) -> Array:
     return xp.ascontiguousarray(windows).reshape(groups, rows, window)
 
 
-def multiply_image(x: Array, weight: Array, bias: Array) -> Array:
+def multiply_image(x: Array, weight: Array, bias: Array | None) -> Array:
     """conv2d with a kernel as large as the image: x w^T."""
     y = array_module(x, weight).matmul(_flat_images(x), _flat_images(weight).T)  # (N, O)
     if bias is not None:
@@ -382,7 +378,7 @@ def multiply_image(x: Array, weight: Array, bias: Array) -> Array:
     return y[:, :, None, None]
 
 
-def spread_image(y: Array, weight: Array, bias: Array) -> Array:
+def spread_image(y: Array, weight: Array, bias: Array | None) -> Array:
     """conv_transpose2d with a kernel as large as the image: y w."""
     xp = array_module(y, weight)
     channels, height, width = weight.shape[1:]

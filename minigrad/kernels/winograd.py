@@ -48,12 +48,11 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-from minigrad.backend import array_module, strided_view
+from minigrad.backend import Array, array_module, strided_view
 from minigrad.kernels.arithmetic import product_rows
 from minigrad.kernels.geometry import Geometry, padded
 from minigrad.kernels.unfold import some_images
 
-Array = Any  # a numpy.ndarray or a cupy.ndarray
 Matrix = tuple[tuple[float, ...], ...]
 
 # Where polynomials are evaluated; beyond these, "at infinity", which is their highest coefficient.
@@ -180,7 +179,7 @@ def spread_at_points(y: Array, weight: Array, geometry: Geometry, bias: Array | 
     zeros = (kernel_width - 1 - left, width + left - columns)
     x = xp.empty((height, images, width, channels), dtype=y.dtype)
     for part, bands in _blocks(images, tiles, (width + kernel_width - 1) * out_channels):
-        carried = None
+        carried: Any = None
         for band in bands:
             values = _values(A, y[:, part], step, band, zeros)
             rows = _rows(B, _correlate_columns(values, kernel))  # (t, 8, W, n, C)

@@ -214,9 +214,9 @@ def captions(results: Results) -> dict[str, Caption]:
             else {},
         ),
         "told": Caption(
-            "How much a latent tells of an image: the divergence of what the encoder says of it "
-            f"from N(0, I), which is the price the bound asks. {used} of {len(told)} latents tell "
-            f"more than {USED} nats.",
+            "How much a latent tells of an image, the most telling first: the divergence of what "
+            "the encoder says of it from N(0, I), which is the price the bound asks. "
+            f"{used} of {len(told)} latents tell more than {USED} nats.",
             {"The others are not used: the decoder does without them.": used < len(told)},
             {
                 "in nats an image": [

@@ -161,7 +161,9 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
     """
     stem = Path(stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
-    figure.draw_without_rendering()
+    figure.draw_without_rendering()  # finds the layout, which is then kept: boxes are of this one
+    engine = figure.get_layout_engine()
+    figure.set_layout_engine("none")
     drawn = figure.get_tightbbox().padded(_PADDING)
     boxes = " ".join(
         ";".join(",".join(f"{share:.5f}" for share in box) for box in grid)
@@ -180,4 +182,5 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
         path = stem.with_name(f"{stem.name}.{suffix}")
         atomic_write(path, content.getvalue())
         paths.append(path)
+    figure.set_layout_engine(engine)
     return paths[0], paths[1]

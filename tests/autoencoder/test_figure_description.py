@@ -93,3 +93,23 @@ def test_the_file_says_where_its_images_lie_and_what_they_are(tmp_path, columns)
 def test_a_chart_has_no_images_that_would_stay_as_they_are(tmp_path):
     png, _ = figures.save(figures.line_chart({"a": ([1, 2], [3, 4])}, "x", "y"), tmp_path / "a")
     assert text_in(png)[IMAGE_BOXES] == ""
+
+
+def test_boxes_are_those_of_the_layout_that_is_drawn(tmp_path):
+    """Titles above columns make room for themselves: everything moves when it is laid out."""
+    rows = [numpy.zeros((8, 32, 32))] * 2
+    titles = ["skull\nwidth"] * 8
+    figure = figures.rows_of_images(rows, ["least", "most"], column_titles=titles, title="Faces")
+    png, _ = figures.save(figure, tmp_path / "a")
+    pixels = numpy.asarray(Image.open(png).convert("L"))
+    height, width = pixels.shape
+    for box in text_in(png)[IMAGE_BOXES].split(";"):
+        left, top, right, bottom = map(float, box.split(","))
+        x0, x1, y0, y1 = (
+            round(left * width),
+            round(right * width),
+            *(round(side * height) for side in (top, bottom)),
+        )
+        assert (pixels[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] == 0).all()
+        assert (pixels[y0 - 4 : y0 - 1, x0:x1] == 255).all()
+        assert (pixels[y1 + 1 : y1 + 4, x0:x1] == 255).all()

@@ -27,7 +27,7 @@ from autoencoder.lecture.command_line import (
     parse,
 )
 from autoencoder.lecture.deck import LECTURE, topics_in_words
-from autoencoder.lecture.page import opening_html, page, section_html
+from autoencoder.lecture.page import digest_of, opening_html, page, section_html
 from autoencoder.lecture.run import CONFIGURATION, Run, in_use, last_folder
 from autoencoder.lecture.section import (
     RESULTS,
@@ -243,19 +243,32 @@ def _section_text(section: Section, run: Run[Any], results: Results, figures: li
     command = ["python", f"demos/{section.name}.py", *_common_arguments(run, with_device=False)]
     if settings.pop("retrain", False):
         command.append("--retrain")
+    said = section.said(results, run.options.preset)
     return section_html(
         section.name,
         section.title,
         section.description,
         equations_svg(section.equation),
         figures,
-        section.said(results, run.options.preset),
+        said,
         topics_in_words(section.topics),
         section.sources,
         shlex.join(command),
         f"demos/{section.name}.py",
         settings,
+        digest_of(section, results, said),
     )
+
+
+def shipped_digest(name: str) -> str:
+    """What the page says a section follows from, if it is drawn from what ships by now.
+
+    CheckpointError if nothing ships that it could be drawn from.
+    """
+    section = load_section(name)
+    run = _section_run(section, Run(NAME, CommonOptions(), Path(), Path()))
+    results = shipped_results(section, run.configuration, run.options)
+    return digest_of(section, results, section.said(results, run.options.preset))
 
 
 def _common_arguments(run: Run[Any], with_device: bool) -> list[str]:

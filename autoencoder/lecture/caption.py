@@ -17,6 +17,7 @@ Table = Mapping[str, Sequence[Any] | numpy.ndarray]
 """Columns by their headings; how an entry is written, :func:`written` says."""
 
 _LINE = 88  # characters of a line of text in a terminal
+_HEADLINE = 140  # characters that two lines of a slide hold
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class Caption:
         """The caption as a paragraph, which begins with a label (markup), and a table.
 
         One sentence is the headline, which stands above the figure on a slide: the first claim that
-        holds, or what is drawn.
+        holds, or what is drawn; of a long one the part before its colon.
         """
-        paragraph = f"<p>{label}{' '.join(self._parts())}</p>"
+        paragraph = f"<p>{label}{self._sentences()}</p>"
         if not self.table:
             return paragraph
         header, *rows = _rows(self.table)
@@ -60,18 +61,22 @@ class Caption:
         table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
         return f'{paragraph}<div class="numbers">{table}</div>'
 
-    def _parts(self) -> list[str]:
+    def _sentences(self) -> str:
         """The sentences, in groups that a style can tell apart."""
         held = [claim for claim, holds in self.claims.items() if holds]
         if held:
-            before, headline, after = self.text, held[0], " ".join(held[1:])
+            before, headline, after = f"{self.text} ", held[0], "".join(f" {c}" for c in held[1:])
         else:
-            headline, *rest = re.split(r"(?<=[.?!]) (?=[A-Z])", self.text, maxsplit=1)
-            before, after = "", " ".join(rest)
-        parts = {"text": before, "headline": headline, "more": after, "note": self.note}
-        return [
+            headline, *rest = re.split(r"(?<=[.?!])(?= [A-Z])", self.text, maxsplit=1)
+            before, after = "", "".join(rest)
+        colon = headline.find(": ")
+        if len(headline) > _HEADLINE and colon > 0:
+            headline, after = headline[:colon], headline[colon:] + after
+        note = f" {self.note}" if self.note else ""
+        parts = {"text": before, "headline": headline, "more": after, "note": note}
+        return "".join(
             f'<span class="{kind}">{escape(text)}</span>' for kind, text in parts.items() if text
-        ]
+        )
 
 
 def written(entry: Any) -> str:

@@ -106,8 +106,10 @@ def test_the_headline_of_a_slide_is_the_first_claim_that_holds_or_what_is_drawn(
     claims = {"It falls.": False, "It rises.": True, "It is steep.": True}
     assert headline(Caption("Drawn.", claims)) == ["It rises."]
     assert headline(Caption("Errors at d = 2. Fewer is better.")) == ["Errors at d = 2."]
-    caption = Caption("Drawn.", claims)
-    assert text_of(ElementTree.fromstring(caption.html("<i>1</i> "))) == f"1 {caption.said}"
+    long = f"Nothing was learnt: {'and so on ' * 15}to the end."
+    assert headline(Caption("Drawn.", {long: True})) == ["Nothing was learnt"]
+    for caption in (Caption("Drawn.", claims), Caption("A. B.", {long: True}, note="So it was.")):
+        assert text_of(ElementTree.fromstring(caption.html("<i>1</i> "))) == f"1 {caption.said}"
 
 
 def test_a_figure_has_an_address_and_a_link_to_itself(figure):

@@ -25,6 +25,7 @@ from autoencoder.classifier import classify, train_classifier
 from autoencoder.data.corruption import EraseHalf, ErasePixels
 from autoencoder.densities.diffusion import Mixed, velocity_loss
 from autoencoder.lecture import shipped
+from autoencoder.lecture.browser.fitted import FITTED, write_fitted
 from autoencoder.lecture.command_line import CommonOptions, OptionError, build_parser, option, parse
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import fit_to_data, prepare_run, run_command
@@ -39,6 +40,7 @@ from minigrad.backend import with_one_blas_thread
 __all__ = ["NETWORKS", "figure", "main"]
 
 CLASSIFIER = "classifier"
+LABORATORY = "laboratory"  # of the page: the latents it shows, and the densities it samples
 CLASSIFIER_SETTINGS = TrainingSettings(epochs=6, learning_rate=2e-3, schedule="cosine")
 # The networks whose weights ship, by the section that trains them. The rest of what sections
 # train ships as their results.
@@ -58,12 +60,12 @@ FEW = 500  # test images of the second figure of each network, which takes a mom
 def made(text: str) -> str:
     """Names of sections, or the classifier, between commas; checked."""
     names = [name.strip() for name in text.split(",")]
-    if not set(names) <= {CLASSIFIER, *SECTIONS}:
+    if not set(names) <= {CLASSIFIER, *SECTIONS, LABORATORY}:
         raise ValueError
     return ",".join(names)
 
 
-made.__name__ = f"list of names among {CLASSIFIER}, {', '.join(SECTIONS)}"
+made.__name__ = f"list of names among {CLASSIFIER}, {', '.join(SECTIONS)}, {LABORATORY}"
 
 
 @dataclass
@@ -71,7 +73,7 @@ class Options(CommonOptions):
     """What can be asked for."""
 
     only: str = option(
-        made, "what to make, between commas", default=",".join((CLASSIFIER, *SECTIONS))
+        made, "what to make, between commas", default=",".join((CLASSIFIER, *SECTIONS, LABORATORY))
     )
     write: bool = False
 
@@ -111,6 +113,8 @@ def _make(run: Run[Options]) -> None:
         for name in SECTIONS:
             if name in names:
                 _make_section(name, run)
+        if LABORATORY in names:
+            write_fitted(run.dataset, run.folder / FITTED.name)
     finally:
         shipped.FOLDER = package
     _compare(package, run.folder, names)
@@ -279,6 +283,9 @@ def _compare(old: Path, new: Path, names: Sequence[str]) -> None:
         apart = difference(first.arrays, second.arrays)
         same = "the same" if first.numbers == second.numbers else "other"
         print(f"results of {name}: arrays differ by {apart:.1e} of their size; {same} numbers")
+    if LABORATORY in names and FITTED.is_file():
+        apart = difference(_arrays(FITTED), _arrays(new / FITTED.name))
+        print(f"{LABORATORY}: arrays differ by {apart:.1e} of their size")
 
 
 def _arrays(path: Path) -> dict[str, numpy.ndarray]:
@@ -316,3 +323,5 @@ def _write(new: Path, package: Path, names: Sequence[str]) -> None:
         for name in named:
             atomic_write(package / kind / f"{name}.npz", (new / kind / f"{name}.npz").read_bytes())
     _update(package, entries)
+    if LABORATORY in names:
+        atomic_write(FITTED, (new / FITTED.name).read_bytes())

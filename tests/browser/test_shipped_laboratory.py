@@ -1,0 +1,112 @@
+"""What the page computes with is what ships, and the densities are those of its latents."""
+
+import numpy
+import pytest
+
+from autoencoder import encode, load
+from autoencoder.lecture.browser import fitted
+from autoencoder.lecture.browser.fitted import (
+    FITTED,
+    fit_densities,
+    shipped_laboratory,
+    write_fitted,
+)
+from autoencoder.lecture.browser.laboratory import SHOWN, laboratory_html
+from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return load("mnist")
+
+
+@pytest.fixture(scope="module")
+def laboratory(dataset):
+    return shipped_laboratory(dataset)
+
+
+def test_the_interactive_part_is_below_two_megabytes(laboratory):
+    assert 1_000_000 < len(laboratory_html(laboratory, "").encode()) < 2_000_000
+
+
+@pytest.mark.parametrize("size", SHOWN)
+def test_the_latents_on_the_page_are_the_encoders(size, laboratory):
+    assert laboratory.latents[size].shape == (SHOWN[size], size)
+    wanted = encode(laboratory.autoencoders[size], laboratory.images[:40])
+    numpy.testing.assert_allclose(laboratory.latents[size][:40], wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_each_density_gives_other_test_images_more_than_the_one_before(laboratory):
+    """The nats of test latents rise along the ladder: parameters are of these latents, in order."""
+    latents = laboratory.latents[8].astype("float64")
+    nats = {
+        name: density.log_prob(latents).mean()
+        for name, density in laboratory.densities.items()
+        if name != "latent diffusion"
+    }
+    assert list(nats.values()) == sorted(nats.values())
+    diffusion = laboratory.densities["latent diffusion"]
+    few = diffusion.log_prob(latents[:50], steps=20).mean()
+    assert few > laboratory.densities["full Gaussian"].log_prob(latents[:50]).mean()
+
+
+@pytest.fixture
+def small(dataset, monkeypatch):
+    """A data set of 300 training images, on which everything is fitted in a second."""
+    monkeypatch.setattr(fitted, "DIFFUSION_STEPS", 3)
+    monkeypatch.setattr(fitted, "MIXTURES", (2, 3))
+
+    class Small:
+        def images(self, split, count=None):
+            return dataset.images(split, 300 if split == "train" else count)
+
+        labels = dataset.labels
+
+    return Small()
+
+
+def test_what_is_written_is_read_back(small, tmp_path, monkeypatch, laboratory):
+    path = tmp_path / "laboratory.npz"
+    write_fitted(small, path)
+    monkeypatch.setattr(fitted, "FITTED", path)
+    found = shipped_laboratory(small).densities
+    latents = encode(laboratory.autoencoders[8], small.images("train"))
+    wanted = fit_densities(latents)
+    assert list(found) == list(wanted)
+    for name in list(wanted)[:4]:
+        numpy.testing.assert_allclose(
+            found[name].log_prob(latents), wanted[name].log_prob(latents), rtol=1e-9
+        )
+    samples = [
+        densities["latent diffusion"].sample(20, numpy.random.default_rng(0))
+        for densities in (found, wanted)
+    ]
+    numpy.testing.assert_allclose(*samples, atol=0.02)  # one of them in half precision
+
+
+def test_a_file_of_other_weights_is_refused(tmp_path, monkeypatch, dataset):
+    arrays, metadata = load_checkpoint(FITTED)
+    path = tmp_path / "laboratory.npz"
+    save_checkpoint(path, arrays, {**metadata, "of": {**metadata["of"], "8": "0" * 64}})
+    monkeypatch.setattr(fitted, "FITTED", path)
+    with pytest.raises(CheckpointError, match="of"):
+        shipped_laboratory(dataset)
+
+
+def test_a_file_that_lacks_a_density_is_refused_by_name(tmp_path, monkeypatch, dataset):
+    arrays, metadata = load_checkpoint(FITTED)
+    path = tmp_path / "laboratory.npz"
+    del arrays["density/1/mean"]
+    save_checkpoint(path, arrays, metadata)
+    monkeypatch.setattr(fitted, "FITTED", path)
+    with pytest.raises(CheckpointError, match=r"laboratory\.npz"):
+        shipped_laboratory(dataset)
+
+
+@pytest.mark.slow
+def test_fitting_again_gives_the_densities_that_ship(laboratory, dataset):
+    latents = encode(laboratory.autoencoders[8], dataset.images("train"))
+    held_out = laboratory.latents[8].astype("float64")
+    for name, density in fit_densities(latents).items():
+        again, ships = (each.log_prob(held_out) for each in (density, laboratory.densities[name]))
+        assert again.mean() == pytest.approx(ships.mean(), abs=0.05), name

@@ -18,6 +18,8 @@ from typing import Any
 import numpy
 
 from autoencoder.data.faces import FACTORS, render_faces
+from autoencoder.lecture.browser.fitted import shipped_laboratory
+from autoencoder.lecture.browser.laboratory import laboratory_html
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import (
     CommonOptions,
@@ -61,6 +63,11 @@ DESCRIPTION = (
 RECOMPUTE = (
     "compute the sections from the weights that ship; those whose networks do not ship are drawn "
     "from the results that do"
+)
+INTERACTIVE = (
+    "Everything here is computed in your browser, in plain JavaScript: the page holds the weights "
+    "of networks that ship with minigrad (python demos/train_weights.py trains them again), and "
+    "loads nothing."
 )
 PAGE = "index.html"
 FRAGMENT = "section.html"
@@ -133,6 +140,8 @@ def _write_lecture(run: Run[Any]) -> None:
     if others and not (run.options.retrain or run.options.replot):
         print(f"No results ship for {' '.join(others)}: the sections are computed", flush=True)
     opening: list[str] = []
+    laboratory: list[str] = []
+    run.ranks.decided(lambda: laboratory.append(_laboratory(run)))
     if DEGREES in SECTIONS:
         run.ranks.decided(lambda: opening.append(_opening(run.folder)))
     for number, section in enumerate(sections, 1):
@@ -149,11 +158,23 @@ def _write_lecture(run: Run[Any]) -> None:
         }
         print(f"    {said[how]}", flush=True)
         introduction = _introduction(run, len(fragments))
-        text = page(TITLE, introduction, contents, fragments, "".join(opening))
+        parts = "".join(opening), "".join(laboratory)
+        text = page(TITLE, introduction, contents, fragments, *parts)
         run.ranks.decided(functools.partial(atomic_write, run.folder / PAGE, text))
     if run.options.recompute:
         print(f"Taken as shipped: {'; '.join(as_shipped) or 'none'}")
     print(f"The page is {run.folder / PAGE}")
+
+
+def _laboratory(run: Run[Any]) -> str:
+    """The part of the page that computes in the reader's browser, with networks for MNIST."""
+    if run.options.data is not None or run.options.size is not None:
+        return ""
+    try:
+        return laboratory_html(shipped_laboratory(run.dataset), INTERACTIVE)
+    except (CheckpointError, OSError) as error:
+        print(f"The page has no interactive part: {one_line(error)}", flush=True)
+        return ""
 
 
 def _section_run(section: Section, run: Run[Any]) -> Run[Any]:

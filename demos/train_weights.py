@@ -40,7 +40,7 @@ from minigrad.backend import with_one_blas_thread
 __all__ = ["NETWORKS", "figure", "main"]
 
 CLASSIFIER = "classifier"
-LABORATORY = "laboratory"  # of the page: the latents it shows, and the densities it samples
+LABORATORY = "laboratory"  # of the page: the densities that it samples
 CLASSIFIER_SETTINGS = TrainingSettings(epochs=6, learning_rate=2e-3, schedule="cosine")
 # The networks whose weights ship, by the section that trains them. The rest of what sections
 # train ships as their results.

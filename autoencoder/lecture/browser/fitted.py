@@ -1,8 +1,7 @@
-"""What the laboratory computes with: the networks that ship, and what was fitted to their latents.
+"""What the laboratory computes with: networks that ship, and densities fitted to their latents.
 
-``laboratory.npz`` holds the latents of test images, and the densities of `demos/density_ladder.py`
-at d = 8. When the weights change, ``python demos/train_weights.py --only laboratory --write`` makes
-it again.
+``laboratory.npz`` holds the densities of `demos/density_ladder.py` at d = 8. When the weights of
+that network change, ``python demos/train_weights.py --only laboratory --write`` makes it again.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ __all__ = ["FITTED", "fit_densities", "shipped_laboratory", "write_fitted"]
 
 FITTED = Path(__file__).with_name("laboratory.npz")
 COMMAND = "python demos/train_weights.py --only laboratory --write"
-KIND = "what is fitted to the latents of the networks that ship"
+KIND = "densities fitted to the latents of a network that ships"
 SIZE = 8  # latents of the network whose densities are sampled
 MIXTURES = (10, 50)  # components
 FILL = 0.5  # what the restorer was trained to see in place of an erased pixel
@@ -51,39 +50,36 @@ def shipped_laboratory(dataset: Dataset) -> Laboratory:
     Raises
     ------
     CheckpointError
-        If a file is damaged, or ``laboratory.npz`` is of other weights than those beside it.
+        If a file is damaged, or ``laboratory.npz`` is of other weights than those that ship.
     OSError
         If a file is missing.
     """
     autoencoders = {size: _autoencoder(size) for size in SHOWN}
-    latents, densities = _read_fitted(autoencoders, FITTED)
+    images = dataset.images("test", max(SHOWN.values()))
     return Laboratory(
         autoencoders,
         denoiser=_loaded(AutoEncoder(32), "denoiser-noise-0.5"),
         denoiser_wide=_loaded(Denoiser(), "denoiser-wide-noise-0.5"),
         restorer=_loaded(AutoEncoder(32), "restorer"),
         fill=FILL,
-        densities=densities,
-        latents=latents,
-        images=dataset.images("test", max(SHOWN.values())),
-        labels=dataset.labels("test")[: max(SHOWN.values())],
+        densities=_read_fitted(autoencoders[SIZE], FITTED),
+        latents={size: encode(autoencoders[size], images[:n]) for size, n in SHOWN.items()},
+        images=images,
+        labels=dataset.labels("test")[: len(images)],
     )
 
 
 def write_fitted(dataset: Dataset, path: str | os.PathLike[str] = FITTED) -> None:
-    """Encode test images, fit the densities to the training images' latents, and write the file."""
-    autoencoders = {size: _autoencoder(size) for size in SHOWN}
+    """Fit the densities to the training images' latents, and write the file."""
+    model = _autoencoder(SIZE)
+    densities = fit_densities(encode(model, dataset.images("train")))
     arrays: dict[str, numpy.ndarray] = {}
-    for size, count in SHOWN.items():
-        found = encode(autoencoders[size], dataset.images("test", count))
-        arrays[f"latents/{size}"] = found.astype("float16")
-    densities = fit_densities(encode(autoencoders[SIZE], dataset.images("train")))
     for number, density in enumerate(densities.values()):
         for name, array in _parameters(density).items():
             arrays[f"density/{number}/{name}"] = array
     metadata = {
         "kind": KIND,
-        "of": _digests(autoencoders),
+        "of": _digest(model),
         "names": list(densities),
         "command": COMMAND,
         "seed": 0,
@@ -123,11 +119,9 @@ def _autoencoder(size: int) -> AutoEncoder:
     return _loaded(AutoEncoder(size), f"autoencoder-d{size}")
 
 
-def _digests(autoencoders: dict[int, AutoEncoder]) -> dict[str, str]:
-    """By which the file knows the networks whose latents it is about."""
-    return {
-        str(size): digest_of(*model.state_dict().values()) for size, model in autoencoders.items()
-    }
+def _digest(model: AutoEncoder) -> str:
+    """By which the file knows the network to whose latents the densities were fitted."""
+    return digest_of(*model.state_dict().values())
 
 
 def _parameters(density: Density) -> dict[str, numpy.ndarray]:
@@ -164,14 +158,11 @@ def _density(parameters: dict[str, numpy.ndarray]) -> Density:
     return density
 
 
-def _read_fitted(
-    autoencoders: dict[int, AutoEncoder], path: Path
-) -> tuple[dict[int, numpy.ndarray], dict[str, Density]]:
-    """Latents of test images by d, and the densities by name."""
-    expected = {"kind": KIND, "of": _digests(autoencoders)}
+def _read_fitted(model: AutoEncoder, path: Path) -> dict[str, Density]:
+    """The densities over a network's latents, by name."""
+    expected = {"kind": KIND, "of": _digest(model)}
     arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
     try:
-        latents = {size: arrays[f"latents/{size}"] for size in autoencoders}
         densities = {}
         for number, name in enumerate(metadata["names"]):
             start = f"density/{number}/"
@@ -179,4 +170,4 @@ def _read_fitted(
             densities[name] = _density(own)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(str(path), "arrays", f"are incomplete: {error}") from error
-    return latents, densities
+    return densities

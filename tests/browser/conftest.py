@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoencoder import load
+from autoencoder.lecture.browser.fitted import shipped_laboratory
 from autoencoder.lecture.browser.laboratory import HERE
 
 sys.path.insert(0, str(Path(__file__).parent))  # for webdriver.py
@@ -47,6 +48,15 @@ def run_node():
         return json.loads(result.stdout)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def laboratory():
+    """The laboratory that ships."""
+    try:
+        return shipped_laboratory(load("mnist"))
+    except FileNotFoundError as error:
+        pytest.skip(f"its weights do not ship yet: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -71,9 +71,7 @@ def main() -> None:
             path = Path(sys.argv[1]).resolve()
         else:
             path = Path(folder) / "index.html"
-            path.write_text(
-                page("Laboratory", "", [("laboratory", "Try it")], {"laboratory": html})
-            )
+            path.write_text(page("Laboratory", "", [], {}, laboratory=html))
         with Browser() as browser:
             browser.look(1280, 720)
             times = []

@@ -3,8 +3,6 @@
 import pytest
 from webdriver import Browser, missing
 
-from autoencoder import load
-from autoencoder.lecture.browser.fitted import shipped_laboratory
 from autoencoder.lecture.browser.laboratory import laboratory_html
 from autoencoder.lecture.page import page
 
@@ -37,10 +35,10 @@ SEE = "document.querySelector(arguments[0]).scrollIntoView({behavior: 'instant'}
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(tmp_path_factory, laboratory):
     path = tmp_path_factory.mktemp("page") / "index.html"
-    laboratory = laboratory_html(shipped_laboratory(load("mnist")), "Computed here.")
-    path.write_text(page("Lecture", "", [("laboratory", "Try it")], {"laboratory": laboratory}))
+    html = laboratory_html(laboratory, "Computed here.")
+    path.write_text(page("Lecture", "", [], {}, laboratory=html))
     assert path.stat().st_size < 2_000_000
     return path.as_uri()
 

@@ -20,11 +20,6 @@ def dataset():
     return load("mnist")
 
 
-@pytest.fixture(scope="module")
-def laboratory(dataset):
-    return shipped_laboratory(dataset)
-
-
 def test_the_interactive_part_is_below_two_megabytes(laboratory):
     assert 1_000_000 < len(laboratory_html(laboratory, "").encode()) < 2_000_000
 

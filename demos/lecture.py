@@ -236,7 +236,7 @@ def _shipped(section: Section, run: Run[Any], recompute: bool) -> list[Results]:
     try:
         return [shipped_results(section, run.configuration, run.options)]
     except CheckpointError as error:
-        print(f"    is computed: {one_line(error)}", flush=True)
+        print(f"    does not ship: {one_line(error)}", flush=True)
         return []
 
 
@@ -279,6 +279,26 @@ def _section_text(section: Section, run: Run[Any], results: Results, figures: li
         settings,
         digest_of(section, results, said),
     )
+
+
+def draw_what_ships(folder: Path) -> tuple[str, list[str]]:
+    """Draw the page in a folder, from what ships alone; gives it, and for what nothing ships."""
+    run = Run(NAME, Options(), folder, folder)
+    sections = [load_section(name) for name in SECTIONS]
+    fragments, missing = {}, []
+    for number, section in enumerate(sections, 1):
+        print(f"[{number}/{len(sections)}] {section.title}", flush=True)
+        own = _section_run(section, run)
+        found = _shipped(section, own, recompute=False)
+        if found:
+            figures = write_outputs(section, own, found[0])
+            fragments[section.name] = _section_text(section, own, found[0], figures)
+        else:
+            missing.append(section.name)
+    contents = [(section.name, section.title) for section in sections]
+    introduction = _introduction(run, len(fragments))
+    parts = _opening(folder), _laboratory(run)
+    return page(TITLE, introduction, contents, fragments, *parts), missing
 
 
 def shipped_digest(name: str) -> str:

@@ -9,7 +9,7 @@ from autoencoder.lecture.page import page
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(missing() is not None, reason=str(missing())),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
 ]
 
 SEVEN = [(0.25, 0.2), (0.5, 0.2), (0.75, 0.2), (0.6, 0.5), (0.45, 0.9)]

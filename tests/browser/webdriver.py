@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's name for a reference
+PATIENCE = 300  # seconds, on a busy machine
 KEYS = {"left": "\ue012", "up": "\ue013", "right": "\ue014", "down": "\ue015", "tab": "\ue004"}
 
 
@@ -55,6 +56,7 @@ class Browser:
             f"--user-data-dir={self.profile.name}/profile",
         ]
         capabilities = {
+            "timeouts": {"script": 1000 * PATIENCE, "pageLoad": 1000 * PATIENCE},
             "goog:chromeOptions": {"args": arguments},
             "goog:loggingPrefs": {"browser": "ALL"},
         }
@@ -76,7 +78,7 @@ class Browser:
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.address + path, body, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE + 30) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{what}: {error.read().decode()[:500]}") from error

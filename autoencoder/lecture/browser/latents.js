@@ -15,8 +15,9 @@ function startLatents(laboratory) {
   let sliders;
 
   const show = inTurn(() => {
+    const network = laboratory.network(`autoencoder ${known.d}`);
     const started = performance.now();
-    paint(decoded, decode(laboratory.network(`autoencoder ${known.d}`), z));
+    paint(decoded, decode(network, z));
     find("decoded-in").textContent = `${(performance.now() - started).toFixed(0)} ms`;
   });
 

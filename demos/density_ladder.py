@@ -31,7 +31,7 @@ from autoencoder.lecture.shared import (
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, CheckpointError
 from autoencoder.storage.results import Needs, Results
 from autoencoder.storage.weights import load_weights
-from autoencoder.training import random_generator
+from autoencoder.training import Row, random_generator
 from minigrad import nn
 
 if TYPE_CHECKING:
@@ -196,25 +196,16 @@ def _fitted(
     run: Run[Options], latents: numpy.ndarray, seed: int
 ) -> Iterator[tuple[str, Any, float]]:
     """The rungs: each density's name, fitted to the latents, and the seconds that took."""
-    options, d = run.options, latents.shape[1]
-    seconds: list[float] = []
+    d, seconds = latents.shape[1], []
 
     def mixture(components: int) -> GaussianMixture:
         rng = random_generator(seed, "evaluation", 2, d, components)
         return GaussianMixture.fit(latents.astype("float64"), components, rng)
 
     def diffusion() -> LatentDiffusion:
-        epochs = max(1, round(options.diffusion_steps * 256 / len(latents)))
-        settings = run.settings(
-            epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine", seed=seed
-        )
-        return LatentDiffusion().fit(latents, settings, learn=learn)
-
-    def learn(*arguments: Any, **how: Any) -> nn.Module:
-        origin = run.identities[f"autoencoder-d{d}"]
-        network, rows = run.trained(f"latent-diffusion-d{d}", *arguments, samples_of=origin, **how)
+        density, rows = fitted_diffusion(run, latents, seed)
         seconds.append(round(sum(row["seconds"] for row in rows), 2))
-        return network
+        return density
 
     fits = [
         lambda: DiagonalGaussian().fit(latents),
@@ -227,6 +218,25 @@ def _fitted(
         density = fit()
         # What was trained before took as long as it took then.
         yield name, density, seconds.pop() if seconds else round(time.perf_counter() - started, 2)
+
+
+def fitted_diffusion(
+    run: Run[Options], latents: numpy.ndarray, seed: int
+) -> tuple[LatentDiffusion, list[Row]]:
+    """The diffusion over the latents of an autoencoder that the run has, and its training."""
+    d, rows = latents.shape[1], []
+    epochs = max(1, round(run.options.diffusion_steps * 256 / len(latents)))
+    settings = run.settings(
+        epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine", seed=seed
+    )
+
+    def learn(*arguments: Any, **how: Any) -> nn.Module:
+        origin = run.identities[f"autoencoder-d{d}"]
+        network, found = run.trained(f"latent-diffusion-d{d}", *arguments, samples_of=origin, **how)
+        rows.extend(found)
+        return network
+
+    return LatentDiffusion().fit(latents, settings, learn=learn), rows
 
 
 def needs(options: Options, found: Results) -> Needs:

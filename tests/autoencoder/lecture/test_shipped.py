@@ -10,12 +10,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from autoencoder.data import datasets
+from autoencoder.inference import encode
 from autoencoder.lecture import shipped
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, parse, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section, main
-from autoencoder.lecture.sections import load_demo, load_section
+from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
+from autoencoder.lecture.shared import trained_autoencoder
 from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import FINITE, CheckpointError
 from autoencoder.storage.results import Needs, Results
@@ -405,6 +407,9 @@ def test_the_error_at_d_8_is_within_the_spread_of_seeds_around_pytorchs():
 
 def test_the_manifest_lists_every_file_that_ships_and_its_size_is_kept():
     listed = shipped.manifest()
+    networks = {name for names in train_weights.NETWORKS.values() for name in names}
+    assert set(listed["weights"]) == {"classifier", *networks}
+    assert set(listed["results"]) == set(SECTIONS)
     for kind, most in (("weights", 4e6), ("results", 3e6)):
         files = {path.stem: path for path in (shipped.FOLDER / kind).glob("*.npz")}
         assert set(files) == set(listed[kind])
@@ -426,3 +431,45 @@ def test_the_results_that_ship_are_what_the_section_computes_and_draws_by_now(na
     results = shipped.shipped_results(section, run.configuration, options)
     for caption in section.said(results, "default").values():
         assert caption.said.endswith(f"--only {name} --write.")
+
+
+@pytest.mark.parametrize("name", list(train_weights.NETWORKS))
+def test_a_section_finds_the_weights_that_ship(name, monkeypatch, tmp_path):
+    class Asked(Exception):
+        pass
+
+    def asked(run, network, model, settings):
+        raise Asked(network, run.identities[network])
+
+    monkeypatch.setattr(Run, "_shipped", asked)
+    section = load_section(name)
+    options, _ = parse(section.parser(), section.options, [])
+    run = Run(name, options, tmp_path / name, tmp_path / "models", quiet=True)
+    with pytest.raises(Asked) as caught:
+        section.compute(run)
+    network, identity = caught.value.args
+    assert shipped.shipped_weights(network, identity) is not None, network
+
+
+@pytest.mark.slow
+def test_the_command_gives_the_weights_that_ship_again(tmp_path):
+    """The diffusion over eight latents: a minute. Half precision leaves 2e-4 of the weights' size;
+    another processor's rounding grows in training, so their figure is compared too.
+    """
+    ladder = load_demo("density_ladder")
+    name, folder = "latent-diffusion-d8", shipped.FOLDER / "weights"
+    run = Run("density_ladder", ladder.Options(), tmp_path, tmp_path / "models", quiet=True)
+    model, _ = trained_autoencoder(run, 8)
+    latents = encode(model, run.images("train", run.options.train_images))
+    run.options.retrain = True
+    density, _ = ladder.fitted_diffusion(run, latents, 0)
+    assert run.trains == [name]
+    assert run.identities[name] == shipped.manifest()["weights"][name]["identity"]
+    weights = (load_model(folder / f"{name}.npz").state_dict(), density.network.state_dict())
+    apart = train_weights.difference(*weights)
+    new, old = (
+        train_weights.figure(name, network, few_digits()[0])["squared error of velocities"]
+        for network in (density.network, load_model(folder / f"{name}.npz"))
+    )
+    print(f"{name}: weights differ by {apart:.1e} of their size; figures {new:.5g} and {old:.5g}")
+    assert new == pytest.approx(old, rel=0.02)

@@ -54,8 +54,7 @@ class Options(DataOptions):
         positive,
         "passes through the training images of the denoiser of digits",
         smoke=1,
-        default=3,
-        lecture=6,
+        default=6,
         full=30,
     )
     point_epochs: int = option(

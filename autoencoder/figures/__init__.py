@@ -16,7 +16,7 @@ from autoencoder.figures.plane import (
     plane_figure,
     shared_legend,
 )
-from autoencoder.figures.style import COLOURS, CYCLE, house_style, new_figure, save
+from autoencoder.figures.style import COLOURS, CYCLE, house_style, new_figure, save, show
 from autoencoder.figures.tables import bar_chart, table
 
 __all__ = [
@@ -41,5 +41,6 @@ __all__ = [
     "rows_of_images",
     "save",
     "shared_legend",
+    "show",
     "table",
 ]

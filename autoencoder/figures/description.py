@@ -135,12 +135,15 @@ def _over(axes: Axes) -> str:
 
 def _images(axes: Axes) -> str:
     """Rows of images by their titles, or a grid of them."""
-    boxes = _opaque_boxes(numpy.asarray(axes.images[0].get_array())[..., -1] > 0)
+    pixels = numpy.asarray(axes.images[0].get_array())
+    is_see_through = pixels.ndim == 3 and pixels.shape[2] == 4
+    opaque = pixels[..., 3] > 0 if is_see_through else numpy.ones(pixels.shape[:2], dtype=bool)
+    boxes = _opaque_boxes(opaque)
     rows = len({box[1] for box in boxes})
     in_rows = f"{rows} row{'s' if rows > 1 else ''}"
     is_full = len(boxes) % rows == 0
     count = (
-        f"{in_rows} of {len(boxes) // rows} images"
+        f"{in_rows} of {len(boxes) // rows} image{'s' if len(boxes) > rows else ''}"
         if is_full
         else (f"{len(boxes)} images in {in_rows}")
     )

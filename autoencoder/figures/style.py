@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -28,6 +29,7 @@ __all__ = [
     "in_house_style",
     "new_figure",
     "save",
+    "show",
 ]
 
 COLOURS = {
@@ -184,3 +186,17 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
         paths.append(path)
     figure.set_layout_engine(engine)
     return paths[0], paths[1]
+
+
+def show(figure: Figure, stem: str | os.PathLike[str]) -> None:
+    """Save a figure as :func:`save` does, and display it under the cell if this is a notebook.
+
+    >>> import tempfile
+    >>> figure, _ = new_figure()
+    >>> show(figure, Path(tempfile.mkdtemp()) / "empty")
+    """
+    png, _ = save(figure, stem)
+    ipython: Any = sys.modules.get("IPython")
+    if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):  # and no terminal
+        image = ipython.display.Image(filename=png, retina=True, alt=describe(figure))
+        ipython.display.display(image)

@@ -5,7 +5,7 @@
 # tensors pointing at the operation that made them. Here it is, for the same neuron.
 
 # %%
-from autoencoder.figures import save
+from autoencoder.figures import show
 from minigrad import Tensor, graph, trace_backward
 from minigrad.graph.trace import format_trace
 
@@ -37,7 +37,7 @@ while tensor.grad_fn is not None:
 
 # %%
 names = {"w": w, "b": b}
-save(graph.draw(loss, names=names).figure(), "runs/tour/02_graph_before")
+show(graph.draw(loss, names=names).figure(), "runs/tour/02_graph_before")
 
 # %% [markdown]
 # Backward, one operation at a time. This iterator runs the very loop that `loss.backward()` runs;
@@ -46,7 +46,7 @@ save(graph.draw(loss, names=names).figure(), "runs/tour/02_graph_before")
 # %%
 print()
 print(format_trace(trace_backward(loss, retain_graph=True, names=names)))
-save(graph.draw(loss, names=names).figure(), "runs/tour/02_graph_after")
+show(graph.draw(loss, names=names).figure(), "runs/tour/02_graph_after")
 
 # %% [markdown]
 # Look at `runs/tour/02_graph_before.png` and `02_graph_after.png`: the gradients of the first

@@ -7,7 +7,7 @@
 # %%
 import numpy
 
-from autoencoder.figures import line_chart, save
+from autoencoder.figures import line_chart, show
 from minigrad import Operation, Tensor
 from minigrad.gradcheck import GradcheckError, gradcheck
 
@@ -77,4 +77,4 @@ figure = line_chart(
     log_y=True,
     title="Central differences of $x^3$ at 2",
 )
-save(figure, "runs/tour/03_step")
+show(figure, "runs/tour/03_step")

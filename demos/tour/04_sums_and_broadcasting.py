@@ -7,7 +7,7 @@
 # %%
 import numpy
 
-from autoencoder.figures import new_figure, save
+from autoencoder.figures import new_figure, show
 from minigrad import Tensor, trace_backward
 
 x = Tensor(3.0, requires_grad=True)
@@ -68,4 +68,4 @@ for panel, values, name in zip(
     for (row, column), value in numpy.ndenumerate(values):
         colour = "white" if value > 20 else "black"
         panel.text(column, row, f"{value:g}", ha="center", va="center", fontsize=20, color=colour)
-save(figure, "runs/tour/04_broadcasting")
+show(figure, "runs/tour/04_broadcasting")

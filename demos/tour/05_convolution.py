@@ -13,7 +13,7 @@ import time
 
 import numpy
 
-from autoencoder.figures import bar_chart, save
+from autoencoder.figures import bar_chart, show
 from minigrad import kernels
 
 rng = numpy.random.default_rng(0)
@@ -106,4 +106,4 @@ for name, function, times, part in (
 
 # %%
 figure = bar_chart(speeds, "GFLOP/s", emphasised=["minigrad"], value_format="{:.3g}")
-save(figure, "runs/tour/05_convolution")
+show(figure, "runs/tour/05_convolution")

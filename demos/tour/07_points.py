@@ -8,7 +8,7 @@
 import numpy
 
 from autoencoder.data.curves import s_curve
-from autoencoder.figures import draw_curve, draw_points, draw_points_by_value, plane_figure, save
+from autoencoder.figures import draw_curve, draw_points, draw_points_by_value, plane_figure, show
 from autoencoder.models import MLPAutoEncoder
 from minigrad import Tensor, manual_seed, no_grad, optim
 from minigrad import functional as F
@@ -47,4 +47,4 @@ figure, (left, right) = plane_figure(["decoded latents", "the latent of each poi
 draw_points(left, points)
 draw_curve(left, curve)
 draw_points_by_value(right, points, latents[:, 0], "latent")
-save(figure, "runs/tour/07_points")
+show(figure, "runs/tour/07_points")

@@ -8,7 +8,7 @@
 import numpy
 
 from autoencoder.data.datasets import load
-from autoencoder.figures import rows_of_images, save
+from autoencoder.figures import rows_of_images, show
 from autoencoder.inference import reconstruct
 from autoencoder.models import AutoEncoder
 from autoencoder.training import TrainingSettings, train
@@ -44,8 +44,8 @@ batch, target = Tensor(images[:4]), Tensor(images[:4])
 loss = F.mse_loss(model(batch), target)
 loss.backward(retain_graph=True)
 names = {"images": batch, "target": target}
-save(graph.draw(loss, model=model, names=names).figure(), "runs/tour/08_layers")
-save(graph.draw(loss, model=model, names=names, fold=1).figure(), "runs/tour/08_halves")
+show(graph.draw(loss, model=model, names=names).figure(), "runs/tour/08_layers")
+show(graph.draw(loss, model=model, names=names, fold=1).figure(), "runs/tour/08_halves")
 
 # %% [markdown]
 # A short training, on few digits: the loop of the last script, in shards on all cores. The whole
@@ -61,4 +61,4 @@ shown = digits.images("test")[:10]
 decoded = reconstruct(model, shown)
 blank = float(numpy.mean((shown - images.mean(axis=0)) ** 2))
 print(f"ten test digits: {numpy.mean((shown - decoded) ** 2):.4f}, by the mean image {blank:.4f}")
-save(rows_of_images([shown, decoded], ["digit", "decoded"]), "runs/tour/08_decoded")
+show(rows_of_images([shown, decoded], ["digit", "decoded"]), "runs/tour/08_decoded")

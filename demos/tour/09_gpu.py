@@ -15,7 +15,7 @@ import numpy
 
 import autoencoder
 import minigrad
-from autoencoder.figures import image_panels, save
+from autoencoder.figures import image_panels, show
 from autoencoder.models import AutoEncoder
 from minigrad import Tensor, device, kernels, manual_seed, optim
 from minigrad import functional as F
@@ -87,7 +87,7 @@ else:
         red = numpy.array((0.8, 0.1, 0.1)).reshape(3, 1, 1)
         pictures[name] = numpy.where(is_wrong[0, :, None], red, pictures["the loops"])
         print(f"{name:18} {100 * wrong[name]:5.1f} % of the pixels are not what the loops give")
-    save(image_panels(pictures, columns=2), "runs/tour/09_barriers")
+    show(image_panels(pictures, columns=2), "runs/tour/09_barriers")
 
 # %% [markdown]
 # The loops in full, for all geometries, are what the tests hold every kernel against, and every

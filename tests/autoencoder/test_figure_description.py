@@ -41,6 +41,13 @@ def test_rows_of_images_are_named_from_above():
     assert describe(figure) == "Digits. 2 rows of 4 images, from above: original; PCA, d = 2."
 
 
+def test_a_matrix_drawn_in_colours_is_one_image():
+    figure, axes = figures.new_figure(title="Weights")
+    axes[0, 0].imshow(numpy.zeros((4, 3)))
+    axes[0, 0].set(xticks=[], yticks=[])
+    assert describe(figure) == "Weights. 1 row of 1 image."
+
+
 def test_a_table_is_read_row_by_row():
     figure = figures.table(["layer", "size"], [["Linear", "3"], ["ReLU", ""]])
     assert describe(figure) == "Layer, size; Linear, 3; ReLU."

@@ -53,10 +53,7 @@ def run_node():
 @pytest.fixture(scope="session")
 def laboratory():
     """The laboratory that ships."""
-    try:
-        return shipped_laboratory(load("mnist"))
-    except FileNotFoundError as error:
-        pytest.skip(f"its weights do not ship yet: {error}")
+    return shipped_laboratory(load("mnist"))
 
 
 @pytest.fixture(scope="session")

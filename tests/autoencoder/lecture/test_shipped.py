@@ -16,7 +16,7 @@ from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, parse, positive
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section, main
-from autoencoder.lecture.sections import load_demo, load_section
+from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
 from autoencoder.lecture.shared import trained_autoencoder
 from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import FINITE, CheckpointError
@@ -407,6 +407,9 @@ def test_the_error_at_d_8_is_within_the_spread_of_seeds_around_pytorchs():
 
 def test_the_manifest_lists_every_file_that_ships_and_its_size_is_kept():
     listed = shipped.manifest()
+    networks = {name for names in train_weights.NETWORKS.values() for name in names}
+    assert set(listed["weights"]) == {"classifier", *networks}
+    assert set(listed["results"]) == set(SECTIONS)
     for kind, most in (("weights", 4e6), ("results", 3e6)):
         files = {path.stem: path for path in (shipped.FOLDER / kind).glob("*.npz")}
         assert set(files) == set(listed[kind])

@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         import ipykernel  # noqa: F401 (the notebooks run in it)
         import jupytext
+        from nbclient.exceptions import CellExecutionError  # comes with nbconvert
         from nbconvert.preprocessors import ExecutePreprocessor
-        from nbconvert.preprocessors.execute import CellExecutionError
     except ImportError as error:
         parser.error(f"{error.name} is missing: pip install -e '.[notebook]'")
     for script in options.scripts or sorted(TOUR.glob("[0-9]*.py")):

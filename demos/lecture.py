@@ -291,6 +291,7 @@ def draw_what_ships(folder: Path) -> tuple[str, list[str]]:
         own = _section_run(section, run)
         found = _shipped(section, own, recompute=False)
         if found:
+            own.folder.mkdir(parents=True, exist_ok=True)
             figures = write_outputs(section, own, found[0])
             fragments[section.name] = _section_text(section, own, found[0], figures)
         else:

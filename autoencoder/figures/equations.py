@@ -68,5 +68,5 @@ def _path_data(path: Path) -> str:
             words.append("Z")
             continue
         points = numpy.reshape(vertices, (-1, 2)) * (1, -1)
-        words.append(_COMMANDS[code] + " ".join(f"{x:.2f} {y:.2f}" for x, y in points))
+        words.append(_COMMANDS[code] + " ".join(f"{x:.1f} {y:.1f}" for x, y in points))
     return "".join(words)

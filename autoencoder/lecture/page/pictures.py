@@ -14,7 +14,7 @@ from autoencoder.figures.style import IMAGE_BOXES
 
 __all__ = ["in_few_colours", "picture_html"]
 
-_COLOURS = 256
+_COLOURS = 128
 
 
 def picture_html(path: Path) -> str:
@@ -66,9 +66,9 @@ def _night(boxes: str, width: int, height: int) -> str:
 
 
 def in_few_colours(picture: Image.Image) -> bytes:
-    """The picture as a PNG with a palette: exact where 256 colours are enough.
+    """The picture as a PNG with a palette: exact where 128 colours are enough.
 
-    >>> grey = Image.fromarray(numpy.arange(256, dtype="uint8").reshape(16, 16))
+    >>> grey = Image.fromarray(numpy.arange(128, dtype="uint8").reshape(8, 16))
     >>> again = Image.open(io.BytesIO(in_few_colours(grey)))
     >>> again.mode, bool((numpy.asarray(again.convert("L")) == numpy.asarray(grey)).all())
     ('P', True)

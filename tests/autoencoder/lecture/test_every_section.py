@@ -39,6 +39,7 @@ FIGURES = {  # the main one first
     ],
 }
 # How wide and high a figure is shown on a screen of 1280 x 720 at most, in pixels.
+DOTS = 120  # an inch of a saved figure
 ROOM = {"page": (1184, 640), "slides": (1232, 584)}
 OWN_LOSS = {"cures", "denoiser_to_diffusion", "variational"}  # which has one scale
 EXTRA = {"train_autoencoder": {"model.txt"}, "linear_bottleneck": {"checkpoint.npz"}}
@@ -87,7 +88,7 @@ def test_no_text_of_a_figure_is_small_on_a_projector(finished, drawn, shown_as):
     _, _, folder = finished
     for name, figure in drawn.items():
         with Image.open(folder / f"{name}.png") as picture:
-            inches = [side / 160 for side in picture.size]
+            inches = [side / DOTS for side in picture.size]
         scale = min(room / side for room, side in zip(ROOM[shown_as], inches, strict=True))
         for axes in figure.axes:  # ticks get their labels when somebody asks
             axes.get_xticklabels(), axes.get_yticklabels()

@@ -434,8 +434,15 @@ def test_the_results_that_ship_are_what_the_section_computes_and_draws_by_now(na
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(train_weights.NETWORKS) - {"cures"})
-)  # it asks for others first
+    "name",
+    [
+        *("sample_latent", "restore", "compare_denoisers"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("train_autoencoder", "variational")
+        ),
+    ],
+)
 def test_a_section_finds_the_weights_that_ship(name, monkeypatch, tmp_path):
     class Asked(Exception):
         pass

@@ -63,7 +63,8 @@ def test_a_script_that_fails_is_named_with_its_cell_and_leaves_no_notebook(tmp_p
     assert list((tmp_path / "out").iterdir()) == []
     missing = write(tmp_path, "none.py")
     assert missing.returncode == 2
-    assert missing.stderr.splitlines()[-1].startswith("notebooks.py: error: none.py: ")
+    (line,) = missing.stderr.splitlines()
+    assert "none.py" in line
 
 
 def test_what_is_not_installed_is_said_in_a_line(monkeypatch, capsys):
@@ -72,5 +73,5 @@ def test_what_is_not_installed_is_said_in_a_line(monkeypatch, capsys):
     with pytest.raises(SystemExit) as refusal:
         load_demo("notebooks", TOUR).main([])
     assert refusal.value.code == 2
-    said = "notebooks.py: error: ipykernel is missing: pip install -e '.[notebook]'"
-    assert capsys.readouterr().err.splitlines()[-1] == said
+    said = "notebooks.py: ipykernel is missing: pip install -e '.[notebook]'\n"
+    assert capsys.readouterr().err == said

@@ -414,6 +414,10 @@ def captions(results: Results) -> dict[str, Caption]:
             },
         )
     }
+    for count in COUNTS:
+        said[f"faces_{count}_factors"] = Caption(
+            f"Faces of K = {count} factors, and what comes back through d = {count} numbers."
+        )
     nearest, turned = numbers["nearest"], numbers["turned"]
     diagonal, mixture = (nearest[name] for name in DENSITIES)
     said["generated"] = Caption(
@@ -462,9 +466,6 @@ def captions(results: Results) -> dict[str, Caption]:
         },
     )
     for count in COUNTS:
-        said[f"faces_{count}_factors"] = Caption(
-            f"Faces of K = {count} factors, and what comes back through d = {count} numbers."
-        )
         explained = numbers[f"explained/{count}"]
         said[f"traversals_{count}_factors"] = Caption(
             "Along each principal axis of the latents, the others in the middle. Nothing in the "

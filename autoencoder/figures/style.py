@@ -54,6 +54,7 @@ IMAGE_BOXES = "Image boxes"
 """Under which name a PNG holds where its images lie: left, top, right, bottom, in shares."""
 
 _PADDING = 0.15  # inches around what is drawn
+_SHOWN_DPI = 80  # how large it is under the cell of a notebook
 
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -198,5 +199,6 @@ def show(figure: Figure, stem: str | os.PathLike[str]) -> None:
     png, _ = save(figure, stem)
     ipython: Any = sys.modules.get("IPython")
     if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):  # and no terminal
-        image = ipython.display.Image(filename=png, retina=True, alt=describe(figure))
+        width = round(_SHOWN_DPI * figure.get_tightbbox().padded(_PADDING).width)
+        image = ipython.display.Image(filename=png, width=width, alt=describe(figure))
         ipython.display.display(image)

@@ -111,8 +111,8 @@ def image_panels(panels: Mapping[str, numpy.ndarray], *, columns: int) -> Figure
         raise ValueError("image_panels: there is nothing to draw")
     whole_number("image_panels", "columns", columns)
     mosaics = [_grid(_as_colour(images, (0.0, 1.0)), columns) for images in panels.values()]
-    side = 14.2 / len(panels)
     tallest = max(mosaic.shape[0] / mosaic.shape[1] for mosaic in mosaics)
+    side = min(14.2 / len(panels), 0.3 + (TALLEST - 0.9) / tallest)
     figure, axes = new_figure(
         1,
         len(panels),

@@ -104,9 +104,8 @@ def train_on_faces(
 
 
 def check(run: Run[Options]) -> None:
-    """Faces enough for the components of PCA and for the map from latents to factors."""
-    most = max(COUNTS) + BEYOND
-    run.require("train_images", most + 1, f"PCA with {most} components")
+    """Faces enough for the components of the mixture, and for the map from latents to factors."""
+    run.require("train_images", COMPONENTS, f"a mixture of {COMPONENTS} components")
     run.require("test_images", max(COUNTS) + 2, f"a linear map of {max(COUNTS)} latents")
     run.require("image_size", 8, "a face")
 

@@ -230,7 +230,7 @@ def test_a_demo_runs_to_its_end_whatever_becomes_of_its_output(how, tmp_path):
     shell = ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"]
     result = subprocess.run(shell, capture_output=True, text=True, timeout=120)
     assert (result.returncode, result.stderr) == (0, "")
-    assert {path.name for path in (tmp_path / "o").iterdir()} - {".run.lock"} == FILES
+    assert {path.name for path in (tmp_path / "o").iterdir()} - {".run.lock", "models"} == FILES
 
 
 @posix

@@ -260,7 +260,7 @@ LEAST = {
     "cures": (30, 8),
     "denoiser_to_diffusion": (50, 4),
     "variational": (10, 4),
-    "degrees_of_freedom": (9, 8),
+    "degrees_of_freedom": (20, 8),
     "train_denoiser": (1, 1),
     "explore_latent": (2, 2),
 }

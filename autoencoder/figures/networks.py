@@ -74,7 +74,7 @@ def network_diagram(layers: Sequence[Mapping[str, Any]]) -> Figure:
             for k, line in enumerate(brief):
                 number = len(brief) - 1 - k if side > 0 else k
                 y = side * (_ROW + _HIGHEST / 2 + _GAP + _LINE * (number + 0.5))
-                _write(axes, middle, y, line, size=14)
+                _write(axes, middle, y, line, size=14.5)
         middle = (places[0][0] + places[-1][0]) / 2
         _write(axes, middle, side * (edge - 0.15), name, colour=COLOURS[colour], weight="bold")
         end, label = (boxes[0], "$x$") if side > 0 else (boxes[-1], "$g(f(x))$")

@@ -415,26 +415,27 @@ def captions(results: Results) -> dict[str, Caption]:
     }
     for count in COUNTS:
         said[f"faces_{count}_factors"] = Caption(
-            f"Faces of K = {count} factors, and what comes back through d = {count} numbers."
+            f"Faces of K = {count} factors, and what comes back through d = {count} numbers: "
+            f"PCA's error is {error[count, 'PCA', count] / error[count, 'deep', count]:.1f} times "
+            "as large."
         )
     nearest, turned = numbers["nearest"], numbers["turned"]
     diagonal, mixture = (nearest[name] for name in DENSITIES)
+    decoded = nearest["reconstructions"]
     said["generated"] = Caption(
         f"Left: faces that were drawn. Then: a density over the {MOST} latents, sampled and "
         "decoded; none is chosen. Who models the few degrees of freedom can make faces of "
         f"{3 * size * size} numbers.",
         {
             "The samples of the mixture are nearer to real faces than those of the diagonal "
-            "Gaussian.": mixture < 0.95 * diagonal,
-            "They are nearly as near as faces that were encoded and decoded.": mixture
-            < min(0.5 * diagonal, 2 * nearest["reconstructions"]),
+            f"Gaussian: their error is {mixture / decoded:.2f} times that of faces that were "
+            f"encoded and decoded, the Gaussian's {diagonal / decoded:.1f} times.": mixture
+            < 0.95 * diagonal,
         },
         {
             f"{COMPARED} faces": [DENSITIES.get(name, name) for name in nearest],
             "error to the nearest training face": list(nearest.values()),
-            "of the first": [
-                f"{error / nearest['reconstructions']:.2f}" for error in nearest.values()
-            ],
+            "of the first": [f"{error / decoded:.2f}" for error in nearest.values()],
         },
     )
     said["turned"] = Caption(
@@ -460,7 +461,7 @@ def captions(results: Results) -> dict[str, Caption]:
             "": coloured < 0.1 * grey_error
         },
         {
-            "mean squared error a pixel": ["grey, as it is", "coloured"],
+            "mean squared error per pixel": ["grey, as it is", "coloured"],
             "test faces": [grey_error, coloured],
         },
     )

@@ -279,18 +279,18 @@ def captions(results: Results) -> dict[str, Caption]:
             },
             {
                 "squared error": NAMED_CURVES,
-                "noisy, a component": [curve["noisy_loss"] for curve in curves],
-                "denoised, a component": [curve["loss"] for curve in curves],
-                "denoised, a sample": [curve["loss_per_sample"] for curve in curves],
+                "noisy, per component": [curve["noisy_loss"] for curve in curves],
+                "denoised, per component": [curve["loss"] for curve in curves],
+                "denoised, per sample": [curve["loss_per_sample"] for curve in curves],
             },
         ),
         "posterior_mean": Caption(
             f"Six Gaussians on a ring, noise {numbers['mixture_noise_std']:g}: there the mean of "
-            "all clean points that fit, E[x | x~], is known in closed form. No denoiser can have a "
-            "smaller loss.",
+            "all clean points that fit is known in closed form. No denoiser can have a smaller "
+            "loss.",
             {f"The learnt answer misses it by {off:.1%} of the way it moves a point.": off < 0.25},
             {
-                "on test points": ["loss a component", "moves a point by", "is off by"],
+                "on test points": ["loss per component", "moves a point by", "is off by"],
                 "learnt": [mixture["loss"], "", mixture["rms_error"]],
                 "exact": [mixture["least_loss"], mixture["rms_step"], ""],
             },

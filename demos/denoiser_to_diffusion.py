@@ -441,8 +441,8 @@ def captions(results: Results) -> dict[str, Caption]:
             },
         ),
         "flow": Caption(
-            f"{points['compared']:,} points follow the flow dx/ds = (x - D(x; s)) / s from wide "
-            f"noise to none, in {POINT_STEPS} steps of Heun. Contours: the exact noised density at "
+            f"{points['compared']:,} points follow the equation for dx/dσ above, from wide noise "
+            f"to none, in {POINT_STEPS} steps of Heun. Contours: the exact noised density at "
             "that level. The energy distance of the last to as many exact samples is "
             f"{points['energy']:.5f}; between two exact samples it is "
             f"{points['energy_noise']:.5f} ± {points['energy_deviation']:.5f} (20 pairs).",

@@ -330,6 +330,9 @@ def captions(results: Results) -> dict[str, Caption]:
         ladder = of_seeds[0]
         distances = {row["name"]: row["frechet"] for row in ladder}
         diagonal, floor = distances[RUNGS[0]], distances[FLOORS[0]]
+        best = min(distances[name] for name in RUNGS)
+        recall = [row["recall"] for row in ladder if row["name"] in RUNGS]
+        outside = numbers["apart"][0]["frechet"]
         falling = [distances[name] for name in RUNGS if name != DIFFUSION]
         is_largest = size == max(by_size)
         shown = [*ladder, numbers["apart"][0]] if is_largest else ladder
@@ -345,10 +348,15 @@ def captions(results: Results) -> dict[str, Caption]:
                 "From Gaussians to mixtures the digits get better.": all(
                     before > after for before, after in itertools.pairwise(falling)
                 ),
-                "The best comes close to the reconstructions: what is left is the autoencoder's.": (
-                    min(distances[name] for name in RUNGS) - floor < 0.1 * diagonal
-                    and floor < 0.5 * diagonal
+                f"The best ({best:.1f}) comes close to the reconstructions ({floor:.1f}).": (
+                    best - floor < 0.1 * diagonal and floor < 0.5 * diagonal
                 ),
+                **_place_of_diffusion(ladder),
+                f"Recall falls up the ladder, from {recall[0]:.2f} to {recall[-1]:.2f}.": all(
+                    before > after for before, after in itertools.pairwise(recall)
+                ),
+                f"The {APART}'s samples score worse than the {RUNGS[0]}'s: {outside:.1f} "
+                f"against {diagonal:.1f}.": is_largest and outside > diagonal,
             },
             {
                 "density": [row["name"] for row in shown],
@@ -375,6 +383,22 @@ def captions(results: Results) -> dict[str, Caption]:
         _table_of_shares(numbers),
     )
     return said
+
+
+def _place_of_diffusion(ladder: list[dict[str, Any]]) -> dict[str, bool]:
+    """The diffusion beside the best other density, by either score."""
+    rungs = {row["name"]: row for row in ladder if row["name"] in RUNGS}
+    own = rungs.pop(DIFFUSION)
+    nearest = min(rungs.values(), key=lambda row: row["frechet"])
+    likeliest = max(rungs.values(), key=lambda row: row["nats"])
+    by_distance, by_nats = own["frechet"] < nearest["frechet"], own["nats"] > likeliest["nats"]
+    return {
+        f"By Fréchet distance the {DIFFUSION} ({own['frechet']:.1f}) is "
+        f"{'before' if by_distance else 'behind'} the {nearest['name']} "
+        f"({nearest['frechet']:.1f}), by nats ({own['nats']:.1f}) it is "
+        f"{'before' if by_nats else 'behind'} the {likeliest['name']} "
+        f"({likeliest['nats']:.1f}).": True
+    }
 
 
 def _repeated(numbers: dict[str, Any]) -> str:

@@ -130,6 +130,7 @@ def needs(options: Options, found: Results) -> Needs:
             "measured_pairs": options.measured_pairs,
             "train_images": COUNT,
             "distance_latents": POSITIVE,
+            "test_mse": FINITE,
             **{f"distance_{name}": FINITE for name in distances},
         },
     )
@@ -180,7 +181,9 @@ def captions(results: Results) -> dict[str, Caption]:
             f"Between two test images of different classes (d = {numbers['latent_size']}, "
             f"{spelled_epochs(numbers['epochs'])} on {numbers['train_images']:,} images). In pixel "
             "space one image fades out while the other fades in. In latent space each step is "
-            "decoded as an image of its own; the ends of the row are the reconstructions."
+            "decoded as an image of its own; the ends of that row are not the digits but their "
+            "reconstructions, which can be blurred: their mean squared error is "
+            f"{numbers['test_mse']:.4f} per pixel."
         ),
         "distances": Caption(
             f"How far {numbers['measured_pairs']:,} such images are from the nearest of the "

@@ -189,16 +189,20 @@ def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers = results.numbers
     linear, blog, pca = (numbers[f"{name}_mse"] for name in ("linear", "blog", "pca"))
+    first = next(row["test_mse"] for row in results.rows if row["network"] == LINEAR)
     pixels, errors = numbers["pixels"], numpy.array([linear, pca, blog])
     return {
         "digits": Caption(
             f"Originals above; below, what comes back through {numbers['latent_size']} numbers. No "
             "linear network of this size can beat PCA on the images it is trained on.",
             {
-                "Gradient descent has not reached PCA yet.": linear > 1.02 * pca,
-                "Gradient descent has come within 2 % of PCA.": 0.98 * pca < linear <= 1.02 * pca,
-                "With ReLU, sigmoid and cross-entropy two layers of the same size do better than "
-                "PCA, in squared error too.": blog < 0.98 * pca,
+                "Gradient descent has not reached PCA yet: its error is "
+                f"{100 * (linear / pca - 1):.1f} % above.": linear > 1.02 * pca,
+                f"Gradient descent has come within {100 * abs(linear / pca - 1):.1f} % of "
+                "PCA.": 0.98 * pca < linear <= 1.02 * pca,
+                "With ReLU, sigmoid and cross-entropy two layers of the same size err "
+                f"{100 * (1 - blog / pca):.0f} % less than PCA, in squared error too.": blog
+                < 0.98 * pca,
             },
             {
                 f"error on {numbers['test_images']:,} test images": [
@@ -206,13 +210,17 @@ def captions(results: Results) -> dict[str, Caption]:
                     "PCA",
                     f"{BLOG}, cross-entropy, as long",
                 ],
-                "a pixel": errors,
-                "a sample": errors * pixels,
+                "per pixel": errors,
+                "per sample": errors * pixels,
                 "of PCA's": [f"{ratio:.3f}" for ratio in errors / pca],
             },
         ),
         "error_by_epoch": Caption(
-            "The networks' error on test images after each epoch, and PCA's."
+            "The networks' error on test images after each epoch, and PCA's.",
+            {
+                f"The linear network begins at {first / pca:.2f} times PCA's error and ends at "
+                f"{linear / pca:.3f} times.": linear < first
+            },
         ),
     }
 

@@ -388,6 +388,12 @@ def captions(results: Results) -> dict[str, Caption]:
     sizes = [numbers[f"d{d}"] for d in LATENT_SIZES]
     shown, minibatches = numbers[f"d{SHOWN_SIZE}"], numbers["minibatch"]
     epochs, to_svd = numbers["epochs"], numbers["uncentred"]["angle"]
+    ends, full = [n["angle"] for n in minibatches], numbers[f"d{MINIBATCH_SIZE}"]
+    rising = [
+        f"seed {n['seed']} (from {n['early_ratio']:.4f} to {n['ratio']:.4f} of PCA's)"
+        for n in minibatches
+        if n["ratio"] > n["early_ratio"]
+    ]
     to_pca = float(results.arrays["uncentred/angles_to_pca"][0])
     return {
         "descent": Caption(
@@ -400,8 +406,8 @@ def captions(results: Results) -> dict[str, Caption]:
             },
             {
                 "d": LATENT_SIZES,
-                "loss a pixel": [size["loss"] for size in sizes],
-                "loss a sample": [size["loss_per_sample"] for size in sizes],
+                "loss per pixel": [size["loss"] for size in sizes],
+                "loss per sample": [size["loss_per_sample"] for size in sizes],
                 "above PCA's by": [f"{size['ratio'] - 1:.1e}" for size in sizes],
                 "largest angle": [f"{size['angle']:.3f}°" for size in sizes],
             },
@@ -421,10 +427,13 @@ def captions(results: Results) -> dict[str, Caption]:
                 "exchanging their directions costs next to nothing.": epochs > EARLY
                 and all(n["early_ratio"] < 1.01 for n in minibatches)
                 and any(n["early_angle"] > 5 for n in minibatches),
-                "Trained on, they arrive; what is left is the noise of steps that stay as "
-                "large.": epochs > EARLY
+                f"Trained on, they end at {min(ends):.1f}° to {max(ends):.1f}°, the noise of steps "
+                f"that stay as large; the full gradient's angle is {full['angle']:.3f}°.": epochs
+                > EARLY
                 and all(n["angle"] < 5 for n in minibatches)
                 and any(n["early_angle"] > 5 for n in minibatches),
+                f"Meanwhile the loss rises a little with {' and '.join(rising)}.": bool(rising)
+                and epochs > EARLY,
                 "Without centring the descent finds another subspace, that of the uncentred "
                 "singular value decomposition.": to_svd < 1 < to_pca,
             },

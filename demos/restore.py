@@ -237,9 +237,14 @@ def captions(results: Results) -> dict[str, Caption]:
     numbers, names = results.numbers, results.numbers["names"]
     measured = table_of(results, "erased", "filled_by", "psnr_erased_db")
 
-    def is_best(erased: str) -> bool:
-        """Whether the autoencoder, the last of the names, beats all other ways."""
-        return measured[erased, names[-1]] > max(measured[erased, name] for name in names[:-1])
+    def lead(erased: str) -> float:
+        """By how many dB the autoencoder, the last of the names, beats the best other way."""
+        return measured[erased, names[-1]] - max(measured[erased, name] for name in names[:-1])
+
+    def rivals(kinds: list[str]) -> str:
+        """The names of the best other ways."""
+        best = (max(names[:-1], key=lambda name: measured[kind, name]) for kind in kinds)
+        return " or ".join(dict.fromkeys(best))
 
     texts = {
         "scattered": f"One autoencoder (d = {numbers['latent_size']}) was trained to restore all "
@@ -252,7 +257,7 @@ def captions(results: Results) -> dict[str, Caption]:
     said = {
         figure: Caption(
             texts[figure],
-            {"The autoencoder fills in best.": all(map(is_best, kinds))},
+            _claims([lead(kind) for kind in kinds], rivals(kinds)),
             {
                 "PSNR in dB, filled in by": names,
                 **{kind: [measured[kind, name] for name in names] for kind in kinds},
@@ -261,18 +266,48 @@ def captions(results: Results) -> dict[str, Caption]:
         for figure, kinds in _figures(numbers["kinds"]).items()
     }
     shares = results.arrays["shares"]
-    ahead = [f"{100 * share:g} %" for share in shares if is_best(f"share {share:g}")]
+    leads = {f"{100 * share:g} %": lead(f"share {share:g}") for share in shares}
+    least, most = min(leads, key=leads.__getitem__), max(leads, key=leads.__getitem__)
+    others = rivals([f"share {share:g}" for share in shares])
+    whole = [lead(kind) for kind in numbers["kinds"][2:]]
     said["psnr_by_share"] = Caption(
         "PCA fills in the conditional mean of a Gaussian: a linear guess from the visible pixels.",
         {
-            "The autoencoder is the best of all ways at each share.": len(ahead) == len(shares),
-            f"The autoencoder is the best of all ways with {', '.join(ahead)} erased.": 0
-            < len(ahead)
-            < len(shares),
-            "The autoencoder is the best at no share.": not ahead,
+            f"On scattered pixels the autoencoder's lead over {others} goes from "
+            f"{leads[least]:+.2f} dB ({least} erased) to {leads[most]:+.2f} dB ({most}).": True,
+            f"{others} is ahead with {_listed(leads, -1)} erased.": leads[least] < 0,
+            f"The autoencoder is ahead with {_listed(leads, 1)} erased.": leads[most] > 0,
+            f"On the block and the halves the autoencoder leads by {_span(whole)} dB.": min(whole)
+            > 0,
         },
     )
     return said
+
+
+def _span(values: list[float]) -> str:
+    """From the least to the largest, to two decimals."""
+    ends = dict.fromkeys(f"{value:.2f}" for value in (min(values), max(values)))
+    return " to ".join(ends)
+
+
+def _listed(leads: dict[str, float], sign: int) -> str:
+    """The shares at which the lead has the sign."""
+    return (
+        ", ".join(share.removesuffix(" %") for share, by in leads.items() if sign * by > 0) + " %"
+    )
+
+
+def _claims(leads: list[float], rivals: str) -> dict[str, bool]:
+    """Which way fills in best, and by how much, from the autoencoder's leads."""
+    behind = [-lead for lead in leads]
+    signed = ", ".join(f"{lead:+.2f} dB" for lead in leads)
+    return {
+        f"The autoencoder fills in best, {_span(leads)} dB before {rivals}.": min(leads) > 0,
+        f"{rivals} fills in best: the autoencoder stays {_span(behind)} dB behind.": max(leads) < 0,
+        f"The autoencoder's lead over {rivals}, row by row: {signed}.": min(leads)
+        <= 0
+        <= max(leads),
+    }
 
 
 section = Section(

@@ -132,7 +132,9 @@ def captions(results: Results) -> dict[str, Caption]:
     for fit in fits:
         size = fit["latent_size"]
         said[f"samples_d{size}"] = Caption(
-            f"All {len(results.arrays[f'samples/{size}'])} samples at d = {size}."
+            f"All {len(results.arrays[f'samples/{size}'])} samples at d = {size}. "
+            f"The latents' standard deviations lie between {fit['std_smallest']:.2f} and "
+            f"{fit['std_largest']:.2f}."
         )
     return said
 

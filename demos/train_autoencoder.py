@@ -199,20 +199,26 @@ def captions(results: Results) -> dict[str, Caption]:
         numpy.array([error[f"{name}_mse"] for error in errors]) for name in ("pca", "autoencoder")
     )
     ratios = deep / pca
+    first = [
+        next(row["test_mse"] for row in results.rows if row["latent_size"] == error["latent_size"])
+        for error in errors
+    ]
+    falls = 100 * (1 - deep / first)
+    least, most = falls.min(), falls.max()
     said = {
         "digits": Caption(
             "Each column is one test image, at the top as it is. Going down, d grows, PCA above "
             f"and the autoencoder below it. Trained on {numbers['train_images']:,} images, "
-            f"measured on {numbers['test_images']:,} test images: the squared error a pixel, and "
-            f"the lecture's sum a sample, {pixels} times that.",
+            f"measured on {numbers['test_images']:,} test images: the squared error per pixel, and "
+            f"the lecture's sum per sample, {pixels} times that.",
             {"At each d the autoencoder errs less than PCA.": bool((ratios < 1).all())},
             {
                 "d": [error["latent_size"] for error in errors],
                 "training": [spelled_epochs(error["epochs"]) for error in errors],
-                "PCA, a pixel": pca,
-                "PCA, a sample": pixels * pca,
-                "deep, a pixel": deep,
-                "deep, a sample": pixels * deep,
+                "PCA, per pixel": pca,
+                "PCA, per sample": pixels * pca,
+                "deep, per pixel": deep,
+                "deep, per sample": pixels * deep,
                 "deep / PCA": ratios,
             },
         ),
@@ -220,11 +226,18 @@ def captions(results: Results) -> dict[str, Caption]:
             "The same errors against d.",
             {
                 "The fewer the latents, the more the depth helps.": len(ratios) > 2
-                and bool((numpy.diff(ratios) > 0).all())
+                and bool((numpy.diff(ratios) > 0).all()),
+                f"The more latents, the more the depth helps: from {ratios[0]:.2f} of PCA's error "
+                f"to {ratios[-1]:.2f}.": len(ratios) > 2 and bool((numpy.diff(ratios) < 0).all()),
             },
         ),
         "error_by_epoch": Caption(
-            "The autoencoders' error on test images after each epoch, from the first on."
+            "The autoencoders' error on test images after each epoch, from the first on.",
+            {
+                f"From the first epoch to the last it falls by {least:.0f} to {most:.0f} %.": bool(
+                    least > 0
+                )
+            },
         ),
         "network": Caption(
             f"Encoder and decoder at d = {numbers['layers_latent_size']}, drawn from the model: "

@@ -196,12 +196,11 @@ def captions(results: Results) -> dict[str, Caption]:
             "to them: the training itself pulls latents towards N(0, I). Below, to compare, one "
             f"that was: a mixture of {COMPONENTS} Gaussians. Then test images and their "
             f"reconstructions ({spelled_epochs(numbers['epochs'])} on "
-            f"{numbers['train_images']:,} images, mean squared error {mse:.5f} a pixel).",
+            f"{numbers['train_images']:,} images, mean squared error {mse:.5f} per pixel).",
             {
                 "The mixture's samples are the better ones: the latents of images do not fill "
-                "N(0, I) evenly, since the bound asks less for that than for each pixel.": bool(
-                    scores
-                )
+                f"N(0, I) evenly. Of the bound, nearness to N(0, I) is {numbers['told']:.0f} nats "
+                f"per image, the pixels {numbers['bound'] + numbers['told']:.0f}.": bool(scores)
                 and distances[0] > 2 * distances[1],
             },
             {
@@ -219,7 +218,7 @@ def captions(results: Results) -> dict[str, Caption]:
             f"{used} of {len(told)} latents tell more than {USED} nats.",
             {"The others are not used: the decoder does without them.": used < len(told)},
             {
-                "in nats an image": [
+                "in nats per image": [
                     "log p(x | z), the mean over q",
                     "- KL(q || N(0, I))",
                     "= bound on log p(x)",
@@ -235,7 +234,7 @@ def captions(results: Results) -> dict[str, Caption]:
             "The bound on the log density of a test image, each pixel a Gaussian of the variance "
             f"that was learnt, {variance:.5f}: a standard deviation of {variance**0.5:.3f}.",
             {
-                "It is near the mean squared error a pixel, as the derivation says.": abs(
+                "It is near the mean squared error per pixel, as the derivation says.": abs(
                     variance / max(mse, 1e-9) - 1
                 )
                 < 0.2

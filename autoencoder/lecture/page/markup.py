@@ -48,7 +48,8 @@ def section_html(
         _figure(f"{name}-{figure.name}", f"{_NUMBER}.{number}", figure, captions[figure.name])
         for number, figure in enumerate(figures, 1)
     )
-    used = ", ".join(f"{key.replace('_', ' ')} {_text(value)}" for key, value in settings.items())
+    texts = {key.replace("_", " "): _text(value) for key, value in settings.items()}
+    used = ", ".join(f"{key} {text}" for key, text in texts.items() if text)
     anchor = escape(name)
     heading = f'<span class="number">{_NUMBER}</span> {escape(title)}'
     return f"""<section id="{anchor}" data-digest="{digest}">

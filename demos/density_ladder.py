@@ -351,7 +351,7 @@ def captions(results: Results) -> dict[str, Caption]:
                 f"The best ({best:.1f}) comes close to the reconstructions ({floor:.1f}).": (
                     best - floor < 0.1 * diagonal and floor < 0.5 * diagonal
                 ),
-                **_place_of_diffusion(ladder),
+                **_place_of_diffusion(ladder, numbers["likelihoods"]),
                 f"Recall falls up the ladder, from {recall[0]:.2f} to {recall[-1]:.2f}.": all(
                     before > after for before, after in itertools.pairwise(recall)
                 ),
@@ -385,7 +385,7 @@ def captions(results: Results) -> dict[str, Caption]:
     return said
 
 
-def _place_of_diffusion(ladder: list[dict[str, Any]]) -> dict[str, bool]:
+def _place_of_diffusion(ladder: list[dict[str, Any]], images: int) -> dict[str, bool]:
     """The diffusion beside the best other density, by either score."""
     rungs = {row["name"]: row for row in ladder if row["name"] in RUNGS}
     own = rungs.pop(DIFFUSION)
@@ -395,9 +395,9 @@ def _place_of_diffusion(ladder: list[dict[str, Any]]) -> dict[str, bool]:
     return {
         f"By Fréchet distance the {DIFFUSION} ({own['frechet']:.1f}) is "
         f"{'before' if by_distance else 'behind'} the {nearest['name']} "
-        f"({nearest['frechet']:.1f}), by nats ({own['nats']:.1f}) it is "
+        f"({nearest['frechet']:.1f}), by nats ({own['nats']:.1f}, on {images:,} images) it is "
         f"{'before' if by_nats else 'behind'} the {likeliest['name']} "
-        f"({likeliest['nats']:.1f}).": True
+        f"({likeliest['nats']:.1f}, on all).": True
     }
 
 

@@ -432,7 +432,7 @@ def captions(results: Results) -> dict[str, Caption]:
                 > EARLY
                 and all(n["angle"] < 5 for n in minibatches)
                 and any(n["early_angle"] > 5 for n in minibatches),
-                f"Meanwhile the loss rises a little with {' and '.join(rising)}.": bool(rising)
+                f"Meanwhile the loss rises with {' and '.join(rising)}.": bool(rising)
                 and epochs > EARLY,
                 "Without centring the descent finds another subspace, that of the uncentred "
                 "singular value decomposition.": to_svd < 1 < to_pca,

@@ -397,7 +397,7 @@ def _place_of_diffusion(ladder: list[dict[str, Any]], images: int) -> dict[str, 
         f"{'before' if by_distance else 'behind'} the {nearest['name']} "
         f"({nearest['frechet']:.1f}), by nats ({own['nats']:.1f}, on {images:,} images) it is "
         f"{'before' if by_nats else 'behind'} the {likeliest['name']} "
-        f"({likeliest['nats']:.1f}, on all).": True
+        f"({likeliest['nats']:.1f}, on all).": own["frechet"] != nearest["frechet"]
     }
 
 

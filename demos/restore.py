@@ -274,7 +274,10 @@ def captions(results: Results) -> dict[str, Caption]:
         "PCA fills in the conditional mean of a Gaussian: a linear guess from the visible pixels.",
         {
             f"On scattered pixels the autoencoder's lead over {others} goes from "
-            f"{leads[least]:+.2f} dB ({least} erased) to {leads[most]:+.2f} dB ({most}).": True,
+            f"{leads[least]:+.2f} dB ({least} erased) to {leads[most]:+.2f} dB ({most}).": leads[
+                least
+            ]
+            < leads[most],
             f"{others} is ahead with {_listed(leads, -1)} erased.": leads[least] < 0,
             f"The autoencoder is ahead with {_listed(leads, 1)} erased.": leads[most] > 0,
             f"On the block and the halves the autoencoder leads by {_span(whole)} dB.": min(whole)
@@ -304,9 +307,7 @@ def _claims(leads: list[float], rivals: str) -> dict[str, bool]:
     return {
         f"The autoencoder fills in best, {_span(leads)} dB before {rivals}.": min(leads) > 0,
         f"{rivals} fills in best: the autoencoder stays {_span(behind)} dB behind.": max(leads) < 0,
-        f"The autoencoder's lead over {rivals}, row by row: {signed}.": min(leads)
-        <= 0
-        <= max(leads),
+        f"The autoencoder's lead over {rivals}, row by row: {signed}.": min(leads) < 0 < max(leads),
     }
 
 

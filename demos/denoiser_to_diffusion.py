@@ -330,6 +330,7 @@ def draw(results: Results) -> dict[str, Figure]:
             f"{numbers['test_images']:,} test images",
             emphasised=[DIFFUSION],
             value_format="{:.1f}",
+            log_x=True,
         ),
     }
 

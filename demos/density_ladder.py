@@ -286,37 +286,43 @@ def _by_size(numbers: dict[str, Any]) -> dict[int, list[list[dict[str, Any]]]]:
 
 def draw(results: Results) -> dict[str, Figure]:
     """Samples of every density under one another; the score of each beside the floor."""
-    from autoencoder.figures import bar_chart, rows_of_images
+    from autoencoder.figures import bar_chart, new_figure, rows_of_images
 
     arrays, numbers = results.arrays, results.numbers
     ladders = {size: of_seeds[0] for size, of_seeds in _by_size(numbers).items()}
     largest, apart = max(ladders), numbers["apart"][0]
-    figures, bars = {}, {}
+    figures, panels = {}, {}
     for size, ladder in ladders.items():
         rows = [arrays[f"samples/{size}/{number}"] for number in range(len(RUNGS))]
         rows.append(arrays[f"reconstructions/{size}"])
         titles = [f"{row['name']}\n{row['frechet']:.1f}" for row in ladder[: len(rows)]]
         groups = [len(RUNGS)]
-        bars.update({f"{row['name']}, d = {size}": row["frechet"] for row in ladder[:-1]})
+        bars = panels[size] = {row["name"]: row["frechet"] for row in ladder}
         if size == largest:
             groups.append(len(rows))
             rows.append(arrays["samples/apart"])
             titles.append(f"{APART}\n{apart['frechet']:.1f}")
-            bars[f"{APART}, d = {size}"] = apart["frechet"]
+            bars[APART] = apart["frechet"]
         figures[f"ladder_d{size}"] = rows_of_images(
             rows,
             titles,
             title=f"Samples and their Fréchet distance from test images, d = {size}",
             groups=groups,
         )
-    bars[FLOORS[1]] = ladders[largest][-1]["frechet"]
-    figures["frechet_distance"] = bar_chart(
-        bars,
+    figure, grid = new_figure(1, len(panels), width=14.0, height=6.4, share_y=True)
+    for axes, (size, bars) in zip(grid[0], panels.items(), strict=True):
+        emphasised = [name for name in bars if name in RUNGS]
+        bar_chart(bars, "", emphasised=emphasised, value_format="{:.1f}", log_x=True, axes=axes)
+        axes.set_title(f"d = {size}")
+    ends = [end for axes in grid[0] for end in axes.get_xlim()]
+    for axes in grid[0]:
+        axes.set_xlim(min(ends), max(ends))
+    figure.supxlabel(
         f"Fréchet distance of {numbers['compared']:,} samples from "
         f"{numbers['test_images']:,} test images",
-        emphasised=[name for name in bars if name.startswith(RUNGS)],
-        value_format="{:.1f}",
+        fontsize=17,
     )
+    figures["frechet_distance"] = figure
     return figures
 
 

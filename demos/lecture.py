@@ -335,7 +335,7 @@ def _opening(folder: Path) -> str:
         numpy.fill_diagonal(values[end], value)
     faces = [render_faces(each) for each in values]
     figure = rows_of_images(
-        faces,
+        [_with_rim(each) for each in faces],
         ["least", "most"],
         column_titles=[factor.replace("_", "\n") for factor in FACTORS],
     )
@@ -352,6 +352,13 @@ def _opening(folder: Path) -> str:
         "One factor in each column, at its least and at its most; the others between."
     )
     return opening_html(text, folder / "opening", caption, DEGREES, link)
+
+
+def _with_rim(faces: numpy.ndarray) -> numpy.ndarray:
+    """Faces (N, C, H, W) with more of their background, so that no skull touches the edge."""
+    wide = numpy.tile(faces[..., :1, :1], (1, 1, faces.shape[2] + 4, faces.shape[3] + 4))
+    wide[..., 2:-2, 2:-2] = faces
+    return wide
 
 
 def _introduction(run: Run[Any], done: int) -> str:

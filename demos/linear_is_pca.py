@@ -290,6 +290,9 @@ def _draw_descent(results: Results) -> Figure:
         left.axhline(floor, color=colour, linestyle=":", linewidth=2.0)
     left.plot([], [], ":", color=COLOURS["grey"], label="PCA's loss")
     lowest = min(results.numbers[f"d{d}"]["floor"] for d in LATENT_SIZES)
+    left.set_yticks(
+        [tick for tick in left.get_yticks() if 0.8 * lowest < tick < left.get_ylim()[1]]
+    )
     left.set_ylim(bottom=0.4 * lowest)  # room for the legend
     left.legend(loc="lower left")
     line_chart(
@@ -321,7 +324,7 @@ def _draw_columns(results: Results) -> Figure:
 
 
 def _draw_failures(results: Results) -> Figure:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
     from autoencoder.figures import COLOURS, line_chart, new_figure
 
@@ -350,9 +353,13 @@ def _draw_failures(results: Results) -> Figure:
     places = numpy.arange(UNCENTRED_SIZE)
     for i, (label, angles, colour) in enumerate(pairs):
         bars = right.bar(places + (i - 0.5) * width, angles, width, color=colour, label=label)
-        right.bar_label(bars, [f"{angle:.2f}\N{DEGREE SIGN}" for angle in angles], fontsize=16)
+        right.bar_label(bars, [f"{angle:.2g}\N{DEGREE SIGN}" for angle in angles], fontsize=16)
     right.set_xticks(places, [f"angle {i + 1}" for i in places])
-    right.set(ylabel="degrees", ylim=(0, 115), yticks=[0, 30, 60, 90])
+    lowest = max(min(angles.min() for _, angles, _ in pairs), 1e-6)
+    right.set(ylabel="degrees", yscale="log", ylim=(lowest / 4, 20_000))  # room for the legend
+    right.set_yticks([tick for tick in 10.0 ** numpy.arange(-6, 3) if tick > lowest / 4])
+    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    right.yaxis.set_minor_locator(NullLocator())
     right.set_title(f"Without centring, d = {UNCENTRED_SIZE}")
     right.grid(False, axis="x")
     right.legend(loc="upper right")

@@ -391,8 +391,8 @@ def _draw_trap(results: Results) -> Figure:
     figure, panels = plane_figure([f"$d={size}$" for size in LATENT_SIZES], limit)
     for axes, size in zip(panels, LATENT_SIZES, strict=True):
         draw_points(axes, arrays["s_curve/points"][:SHOWN], "data", opacity=0.25)
-        for pair in numpy.stack([anywhere, arrays[f"anywhere/{size}"]], axis=1):
-            draw_curve(axes, pair, colour=COLOURS["blue"], width=1.0)
+        pairs = list(numpy.stack([anywhere, arrays[f"anywhere/{size}"]], axis=1))
+        draw_curve(axes, pairs, "from $x$ to $g(f(x))$", colour=COLOURS["blue"], width=1.0)
         draw_points(axes, anywhere, "any point $x$", colour=COLOURS["blue"], size=16.0)
         draw_points(
             axes,

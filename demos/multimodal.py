@@ -78,10 +78,10 @@ POSTERIOR_SAMPLES = 300
 
 # The answers to a noisy point: name, marker, colour and size.
 MARKS = {
-    "mean": ("exact mean", "P", "vermilion", 330),
-    "squared": ("squared loss, learnt", "o", "black", 90),
-    "median": ("exact median of each coordinate", "D", "orange", 230),
-    "absolute": ("absolute loss, learnt", "^", "purple", 110),
+    "mean": ("exact mean", "s", "vermilion", 300),
+    "squared": ("squared loss, learnt", "o", "black", 60),
+    "median": ("exact median of each coordinate", "D", "orange", 300),
+    "absolute": ("absolute loss, learnt", "^", "purple", 80),
 }
 
 DISTANCES = {
@@ -336,9 +336,12 @@ def _draw_points(results: Results) -> Figure:
         draw_points(ax, samples, "samples of the posterior", colour=COLOURS["sky"], opacity=0.5)
         # A ring: the mean is never far from the noisy point.
         ring = {"facecolors": "none", "edgecolors": COLOURS["green"], "linewidths": 3}
-        ax.scatter(*results.numbers[case]["noisy"], s=650, marker="o", label="noisy point", **ring)
+        ax.scatter(*results.numbers[case]["noisy"], s=1000, marker="o", label="noisy point", **ring)
         for name, (label, marker, colour, size) in MARKS.items():
-            style = {"color": COLOURS[colour], "edgecolors": "white", "linewidths": 1, "zorder": 4}
+            style = {"facecolors": COLOURS[colour], "linewidths": 0, "zorder": 5}
+            if label.startswith("exact"):  # open, around what was learnt
+                style = {"facecolors": "none", "edgecolors": COLOURS[colour], "linewidths": 3}
+                style["zorder"] = 4
             point = results.arrays[f"{_key(case)}/{name}"]
             ax.scatter(*point, s=size, marker=marker, label=label, **style)
     shared_legend(figure, columns=3)

@@ -151,6 +151,13 @@ def draw(results: Results) -> dict[str, Figure]:
 
     arrays, numbers = results.arrays, results.numbers
     told = numpy.sort(arrays["told"])[::-1]
+    of_latents = bar_chart(
+        {str(place): nats for place, nats in enumerate(told, 1)},
+        "KL(q(z | x) || N(0, I)) of each latent in nats, the mean of "
+        f"{numbers['test_images']:,} test images",
+        value_format="{:.2f}",
+    )
+    of_latents.axes[0].set_ylabel("latent, by rank")
     return {
         "samples": rows_of_images(
             [
@@ -168,12 +175,7 @@ def draw(results: Results) -> dict[str, Figure]:
             title=f"A variational autoencoder, d = {numbers['latent_size']}",
             groups=[2],
         ),
-        "told": bar_chart(
-            {f"{place}.": nats for place, nats in enumerate(told, 1)},
-            "KL(q(z | x) || N(0, I)) of each latent in nats, the mean of "
-            f"{numbers['test_images']:,} test images",
-            value_format="{:.2f}",
-        ),
+        "told": of_latents,
         "bound_by_epoch": epoch_chart(
             {f"d = {numbers['latent_size']}": results.rows},
             "test_bound",

@@ -110,7 +110,7 @@ def _panel(axes: Axes, is_brief: bool) -> str:
     if axes.images:
         return _images(axes)
     if not axes.axison:
-        return _labels(axes)
+        return _plain(str(axes.get_label())) or _labels(axes)
     bars = [one for one in axes.containers if isinstance(one, BarContainer) and one.patches]
     if bars and not any(axes.lines):
         return _bars(axes, bars)
@@ -165,12 +165,13 @@ def _labels(axes: Axes) -> str:
 def _bars(axes: Axes, bars: list[BarContainer]) -> str:
     """The bars' names and values."""
     is_flat = bars[0].orientation == "horizontal"
-    names = axes.get_yticklabels() if is_flat else axes.get_xticklabels()
+    axis = axes.yaxis if is_flat else axes.xaxis  # of shared ones the labels may be hidden
+    names = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
     said = []
     for group in bars:
         label = str(group.get_label())
         values = numpy.ravel(numpy.asarray(group.datavalues))
-        pairs = [f"{_plain(n.get_text())} {_number(v)}" for n, v in zip(names, values)]
+        pairs = [f"{_plain(n)} {_number(v)}" for n, v in zip(names, values)]
         said.append(_joined("" if label.startswith("_") else _plain(label), ", ".join(pairs)))
     return _joined(_plain(axes.get_xlabel() if is_flat else axes.get_ylabel()), "; ".join(said))
 
@@ -199,7 +200,8 @@ def _plain(text: str) -> str:
     >>> _plain("decoded $g(z_{1})$\nof $\\mu$")
     'decoded g(z 1) of mu'
     """
-    text = re.sub(r"\\(?:hat|tilde|mathrm|mathcal|mathbf|left|right|[,;! ])", "", text)
+    text = re.sub(r"\\tilde ?(?:\{(\w)\}|(\w))", r"\1\2~", text)
+    text = re.sub(r"\\(?:hat|mathrm|mathcal|mathbf|left|right|[,;! ])", "", text)
     if "$" in text:
         text = re.sub(r"_|(?<=[a-z])(?=\\)|(?<=\\log)", " ", text)
     return " ".join(re.sub(r"[$\\{}]", "", text).split())

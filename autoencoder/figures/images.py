@@ -17,6 +17,7 @@ __all__ = ["image_grid", "image_panels", "rows_of_images"]
 
 _WIDTH = 12.0  # inches
 _TITLE_WIDTH = 0.155  # inches a character of a row's title takes, roughly
+_MANY_ROWS = 8  # a figure of more is narrow, and so shown larger than others
 _TITLE_LINE = 0.29  # inches a line of it takes
 
 
@@ -74,6 +75,8 @@ def rows_of_images(
         axes.set_xticks(centres, column_titles)
         axes.xaxis.tick_top()
     axes.tick_params(length=0, pad=8)
+    if len(rows) > _MANY_ROWS and all(len(text) == 1 for text in lines):
+        axes.tick_params(axis="y", labelsize=14.5)
     return figure
 
 

@@ -81,7 +81,8 @@ def latent_pairs(
                 continue
             if i == j:
                 _draw_marginal(axes, latents[:, row], density.marginal([row]), _CONTOURS)
-                axes.set_yticks([])
+                axes.yaxis.set_major_locator(MaxNLocator(2))
+                axes.set_ylabel("density")
             else:
                 axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
                 axes.set(xlim=_limits(latents[:, column]), ylim=_limits(latents[:, row]))
@@ -90,9 +91,9 @@ def latent_pairs(
                 draw_density(axes, density.marginal([column, row]), _CONTOURS, resolution=120)
             if i == k - 1:
                 axes.set_xlabel(f"$z_{{{column + 1}}}$")
-            if j == 0:
-                axes.set_ylabel("density" if i == 0 else f"$z_{{{row + 1}}}$")
-            axes.tick_params(labelbottom=i == k - 1, labelleft=j == 0)
+            if j == 0 and i > 0:
+                axes.set_ylabel(f"$z_{{{row + 1}}}$")
+            axes.tick_params(labelbottom=i == k - 1, labelleft=j in (0, i))
     shared_legend(figure)
     return figure
 

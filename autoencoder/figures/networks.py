@@ -51,6 +51,7 @@ def network_diagram(layers: Sequence[Mapping[str, Any]]) -> Figure:
     figure, ((axes,),) = new_figure(width=across + 0.2, height=2 * edge + 0.3)
     axes.set(xlim=(-_LEFT, _COLUMN * last + _RIGHT), ylim=(-edge, edge), aspect="equal")
     axes.set_axis_off()
+    axes.set_label(_in_words(down, back))
     largest = [max(sizes) for sizes in zip(*(_high_and_wide(each["shape"]) for each in layers))]
     latents = (_COLUMN * last, 0.0)
     forth = [(_COLUMN * (last - len(down) + 1 + i), _ROW) for i in range(len(down) - 1)]
@@ -83,6 +84,23 @@ def network_diagram(layers: Sequence[Mapping[str, Any]]) -> Figure:
     beside = boxes[0].get_x() + boxes[0].get_width() + 0.1
     _write(axes, beside, 0.0, f"$z$: {math.prod(down[-1]['shape'])}", align="left")
     return figure
+
+
+def _in_words(down: Sequence[Mapping[str, Any]], back: Sequence[Mapping[str, Any]]) -> str:
+    """The picture as a sentence, for whoever cannot see it."""
+
+    def way(layers: Sequence[Mapping[str, Any]]) -> str:
+        return ", ".join(
+            f"by {layer['brief'].replace(chr(10), ' ')} to {_spelled(layer['shape'])}"
+            for layer in layers
+        )
+
+    latents = math.prod(down[-1]["shape"])
+    return (
+        f"a diagram of the network: the encoder f takes x, {_spelled(down[0]['shape'])}, "
+        f"{way(down[1:])}, the latents z, {latents} in number; the decoder g takes z {way(back)}, "
+        "g(f(x))"
+    )
 
 
 def _high_and_wide(shape: Sequence[int]) -> tuple[float, float]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import cast
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
+from matplotlib.ticker import FuncFormatter
 
 from autoencoder.figures.style import COLOURS, TALLEST, in_house_style, new_figure
 
@@ -76,24 +80,33 @@ def bar_chart(
     *,
     emphasised: Sequence[str] = (),
     value_format: str = "{:.2f}",
+    log_x: bool = False,
+    axes: Axes | None = None,
 ) -> Figure:
     """Horizontal bars, named at their left, with their values at their ends, from top to bottom.
 
     The bars to be emphasised are those that the figure is about; the others, to compare with, are
-    grey.
+    grey. With ``log_x`` the axis is logarithmic, if all values are positive. With ``axes`` it is
+    drawn there instead of in a new figure.
 
     >>> figure = bar_chart({"data": 0.01, "samples": 0.9}, "distance", emphasised=["samples"])
     """
     if not bars or not set(emphasised) <= set(bars):
         raise ValueError(f"bar_chart: bars {list(bars)}, to emphasise {list(emphasised)}")
-    figure, ((axes,),) = new_figure(height=min(1.6 + 0.7 * len(bars), TALLEST))
+    if axes is None:
+        axes = cast(Axes, new_figure(height=min(1.6 + 0.7 * len(bars), TALLEST))[1][0, 0])
     names = list(bars)
     colours = [COLOURS["vermilion" if name in emphasised else "grey"] for name in names]
     drawn = axes.barh(names, list(bars.values()), color=colours, height=0.62)
     axes.bar_label(drawn, [value_format.format(value) for value in bars.values()], padding=6)
-    axes.invert_yaxis()
+    axes.yaxis.set_inverted(True)  # also where axes share it
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.14)
     axes.set_xlabel(x_label)
-    return figure
+    if log_x and min(bars.values()) > 0:
+        axes.set_xscale("log")
+        low = 10.0 ** math.floor(math.log10(0.7 * min(bars.values())))
+        axes.set_xlim(low, low * (max(bars.values()) / low) ** 1.25)  # room for the last value
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    return cast(Figure, axes.figure)

@@ -137,9 +137,7 @@ def test_the_network_gives_back_the_shape_it_took():
 @pytest.mark.parametrize("count", freedom.COUNTS)
 def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_path):
     """Colour faces of 16 x 16; 768-128-128-d-128-128-768 with tanh; 20,000 faces, 20 epochs."""
-    options = argparse.Namespace(
-        **freedom.section.presets["default"], seed=0, workers=None, device="cpu", save_seconds=30
-    )
+    options = freedom.section.options(retrain=True)
     assert (options.image_size, options.hidden) == (16, 128)
     run = Run("degrees_of_freedom", options, tmp_path, tmp_path, quiet=True)
     train, test, _ = freedom.faces(run, count)

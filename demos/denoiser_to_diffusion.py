@@ -9,23 +9,18 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder import (
-    DiagonalGaussian,
-    GaussianMixture,
-    decode,
-    encode,
-    reconstruct,
-)
+from autoencoder import decode, encode, reconstruct
 from autoencoder.classifier import Classifier, Judge
 from autoencoder.densities import NoiseConditionalDenoiser
 from autoencoder.densities.denoiser import VelocityUNet, follow_flow
 from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.ladder import COMPONENTS, decoded_samples, fit_rung
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import load_demo
@@ -77,7 +72,8 @@ LEVELS = (0.1, 0.3, 1.0)  # of noise, at which scores in the plane are compared
 POINT_STEPS = 40
 DRAWN_LEVELS = (0.5, 0.25, 0.1)  # of noise, at which the flow in the plane is drawn, and 0
 MOST_POINTS = 2_000  # of a sample in the plane
-COMPONENTS = (10, 50)
+COMPARED = ("diagonal Gaussian", *COMPONENTS)  # with densities over latents
+BEST = COMPARED[-1]
 COLUMNS = 6  # of a panel of digits
 SHOWN = COLUMNS**2
 WALKS = 2  # digits whose way from noise is shown
@@ -91,7 +87,7 @@ def check(run: Run[Options]) -> None:
     """A mixture needs as many latents as components, the score four images on either side."""
     options = run.options
     run.require_shape(Classifier.sample_shape, "the classifier that judges")
-    least = max(*COMPONENTS, options.latent_size + 1)
+    least = max(*COMPONENTS.values(), options.latent_size + 1)
     run.require_images(train=least, reason=f"a mixture over {options.latent_size} latents")
     run.require_images(test=4, reason="the score of the samples")
     run.limit("compared", options.train_images)
@@ -210,10 +206,9 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     drawn = random_generator(options.seed, "evaluation", 0).permutation(len(train))
     few = train[drawn[: options.compared]]
     ladder = []
-    best = f"mixture of {COMPONENTS[-1]}"
     for name, generated in _ladder(run, train, few):
         ladder.append({"name": name, **judge.score(generated)})
-        if name == best:
+        if name == BEST:
             results.arrays["digits/mixture"] = generated[:SHOWN]
     ladder.append({"name": DIFFUSION, **judge.score(samples)})
     ladder.append({"name": FLOORS[1], **judge.score(few)})
@@ -244,33 +239,16 @@ def _compute_walks(
 def _ladder(
     run: Run[Options], train: numpy.ndarray, few: numpy.ndarray
 ) -> list[tuple[str, numpy.ndarray]]:
-    """Samples of densities over latents, drawn as the section on the ladder draws them."""
-    options = run.options
-    seed, size, shared = options.seed, options.latent_size, (options.workers, run.ranks)
-    model, _ = trained_autoencoder(run, size)
+    """Samples of densities over latents, the same as in the section on the ladder."""
+    options, shared = run.options, (run.options.workers, run.ranks)
+    model, _ = trained_autoencoder(run, options.latent_size)
     latents = encode(model, train, *shared)
     found = []
-    for name, components, number in _rungs():
-        if components == 1:
-            density: Any = DiagonalGaussian().fit(latents)
-        else:
-            rng = random_generator(seed, "evaluation", 2, size, components)
-            density = GaussianMixture.fit(latents.astype("float64"), components, rng)
-        rng = random_generator(seed, "evaluation", 1, size, number)
-        found.append((name, decode(model, density.sample(len(few), rng), *shared)))
+    for name in COMPARED:
+        density = fit_rung(name, latents, options.seed)
+        found.append((name, decoded_samples(run, name, density, model, len(few), options.seed)))
     found.append((FLOORS[0], decode(model, encode(model, few, *shared), *shared)))
     return found
-
-
-def _rungs() -> list[tuple[str, int, int]]:
-    """Names of densities over latents, components, and which rung of the ladder they are."""
-    mixtures = [(f"mixture of {count}", count, 2 + i) for i, count in enumerate(COMPONENTS)]
-    return [("diagonal Gaussian", 1, 0), *mixtures]
-
-
-def _names() -> list[str]:
-    """The rows of the ladder."""
-    return [*(name for name, _, _ in _rungs()), FLOORS[0], DIFFUSION, FLOORS[1]]
 
 
 def needs(options: Options, found: Results) -> Needs:
@@ -300,7 +278,9 @@ def needs(options: Options, found: Results) -> Needs:
                 "energy_noise": FINITE,
                 "energy_deviation": NOT_NEGATIVE,
             },
-            "ladder": [{"name": name, **score} for name in _names()],
+            "ladder": [
+                {"name": name, **score} for name in (*COMPARED, FLOORS[0], DIFFUSION, FLOORS[1])
+            ],
             "compared": COUNT,
             "test_images": COUNT,
         },
@@ -312,9 +292,8 @@ def draw(results: Results) -> dict[str, Figure]:
     from autoencoder.figures import bar_chart, image_panels
 
     numbers = results.numbers
-    mixture = f"mixture of {COMPONENTS[-1]}"
     panels = {
-        f"{mixture} over {numbers['latent_size']} latents": results.arrays["digits/mixture"],
+        f"{BEST} over {numbers['latent_size']} latents": results.arrays["digits/mixture"],
         DIFFUSION: results.arrays["digits/diffusion"],
         "test images": results.arrays["digits/test"],
     }
@@ -395,8 +374,7 @@ def captions(results: Results) -> dict[str, Caption]:
     numbers, points = results.numbers, results.numbers["plane"]
     ladder = numbers["ladder"]
     by_name = {row["name"]: row["frechet"] for row in ladder}
-    best = f"mixture of {COMPONENTS[-1]}"
-    of_pixels, of_latents = (r for n in (DIFFUSION, best) for r in ladder if r["name"] == n)
+    of_pixels, of_latents = (r for n in (DIFFUSION, BEST) for r in ladder if r["name"] == n)
     own = points["errors"][LEVELS.index(points["noise_std"])]
     others = [error for error in points["errors"] if error is not own]
     trained = (
@@ -458,9 +436,9 @@ def captions(results: Results) -> dict[str, Caption]:
             f"({spelled_epochs(numbers['epochs'])}), and can be no better than its "
             "reconstructions.",
             {
-                "Diffusion on pixels beats the best mixture.": by_name[DIFFUSION] < by_name[best],
+                "Diffusion on pixels beats the best mixture.": by_name[DIFFUSION] < by_name[BEST],
                 "With this little training it stays behind the best mixture over latents.": (
-                    by_name[DIFFUSION] > by_name[best]
+                    by_name[DIFFUSION] > by_name[BEST]
                 ),
                 "Its recall is higher than that mixture's and its precision lower: the variety is "
                 "there, and many strokes are broken.": (

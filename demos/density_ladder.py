@@ -9,17 +9,17 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 import itertools
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from autoencoder import DiagonalGaussian, FullGaussian, GaussianMixture, decode, encode
+from autoencoder import decode, encode
 from autoencoder.classifier import Classifier, Judge, shipped_classifier
 from autoencoder.densities import LatentDiffusion
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import OptionError, option, positive
+from autoencoder.lecture.ladder import COMPONENTS, DIFFUSION, RUNGS, decoded_samples, fit_rung
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
@@ -76,15 +76,7 @@ class Options(DeepOptions):
         return range(self.seed, self.seed + self.seeds)
 
 
-MIXTURES = (10, 50)  # components
 SHOWN = 12
-DIFFUSION = "latent diffusion"
-RUNGS = (
-    "diagonal Gaussian",
-    "full Gaussian",
-    *(f"mixture of {components}" for components in MIXTURES),
-    DIFFUSION,
-)
 # What the densities are compared with. A density is not expected to do better than the first.
 FLOORS = ("reconstructions", "training images")
 # It has latents of its own, so it stands apart from the ladder: at the largest d, below the rest.
@@ -98,7 +90,7 @@ def check(run: Run[Options]) -> None:
     for path in options.judges:
         _classifier(path)
     size = max(options.sizes)
-    least = max(*MIXTURES, size + 1)
+    least = max(*COMPONENTS.values(), size + 1)
     run.require_images(train=least, reason=f"{len(RUNGS)} densities of {size} latents")
     run.require_images(test=4, reason="the score of the samples")
     run.limit("compared", options.train_images)
@@ -163,12 +155,18 @@ def _ladder(
         for split in ("train", "test")
     )
     rows, shown = [], {}
-    for number, (name, density, seconds) in enumerate(_fitted(run, latents, seed)):
-        rng = random_generator(seed, "evaluation", 1, size, number)
-        samples = decode(model, density.sample(len(few), rng), **how)
+    for number, name in enumerate(RUNGS):
+        started = time.perf_counter()
+        if name == DIFFUSION:  # what was trained before took as long as it took then
+            density, epochs = fitted_diffusion(run, latents, seed)
+            seconds = sum(row["seconds"] for row in epochs)
+        else:
+            density = fit_rung(name, latents, seed)
+            seconds = time.perf_counter() - started
+        samples = decoded_samples(run, name, density, model, len(few), seed)
         judged = held_out[: options.likelihoods if name == DIFFUSION else None]
         nats = float(density.log_prob(judged).mean())
-        rows.append({**_judged(judges, name, samples), "nats": nats, "seconds": seconds})
+        rows.append({**_judged(judges, name, samples), "nats": nats, "seconds": round(seconds, 2)})
         shown[f"samples/{size}/{number}"] = samples[:SHOWN]
     decoded = decode(model, encode(model, few, **how), **how)
     shown[f"reconstructions/{size}"] = decoded[:SHOWN]
@@ -190,34 +188,6 @@ def _classifier(path: str) -> Classifier:
     except (CheckpointError, OSError) as error:
         raise OptionError(f"--judge: {path}: {error}") from error
     return model
-
-
-def _fitted(
-    run: Run[Options], latents: numpy.ndarray, seed: int
-) -> Iterator[tuple[str, Any, float]]:
-    """The rungs: each density's name, fitted to the latents, and the seconds that took."""
-    d, seconds = latents.shape[1], []
-
-    def mixture(components: int) -> GaussianMixture:
-        rng = random_generator(seed, "evaluation", 2, d, components)
-        return GaussianMixture.fit(latents.astype("float64"), components, rng)
-
-    def diffusion() -> LatentDiffusion:
-        density, rows = fitted_diffusion(run, latents, seed)
-        seconds.append(round(sum(row["seconds"] for row in rows), 2))
-        return density
-
-    fits = [
-        lambda: DiagonalGaussian().fit(latents),
-        lambda: FullGaussian().fit(latents),
-        *(lambda components=components: mixture(components) for components in MIXTURES),
-        diffusion,
-    ]
-    for name, fit in zip(RUNGS, fits, strict=True):
-        started = time.perf_counter()
-        density = fit()
-        # What was trained before took as long as it took then.
-        yield name, density, seconds.pop() if seconds else round(time.perf_counter() - started, 2)
 
 
 def fitted_diffusion(

@@ -4,14 +4,11 @@ import numpy
 import pytest
 
 from autoencoder import encode, load
+from autoencoder.densities import DiagonalGaussian, LatentDiffusion
 from autoencoder.lecture.browser import fitted
-from autoencoder.lecture.browser.fitted import (
-    FITTED,
-    fit_densities,
-    shipped_laboratory,
-    write_fitted,
-)
+from autoencoder.lecture.browser.fitted import FITTED, KINDS, shipped_laboratory, write_fitted
 from autoencoder.lecture.browser.laboratory import laboratory_html
+from autoencoder.lecture.ladder import RUNGS, fit_rung
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 
@@ -41,8 +38,6 @@ def test_each_density_gives_other_test_images_more_than_the_one_before(laborator
 @pytest.fixture
 def small(dataset, monkeypatch):
     """A data set of 300 training images, on which everything is fitted in a second."""
-    monkeypatch.setattr(fitted, "DIFFUSION_STEPS", 3)
-    monkeypatch.setattr(fitted, "MIXTURES", (2, 3))
 
     class Small:
         def images(self, split, count=None):
@@ -58,18 +53,22 @@ def test_what_is_written_is_read_back(small, tmp_path, monkeypatch, laboratory):
     write_fitted(small, path)
     monkeypatch.setattr(fitted, "FITTED", path)
     found = shipped_laboratory(small).densities
+    assert list(found) == list(RUNGS)
     latents = encode(laboratory.autoencoders[8], small.images("train"))
-    wanted = fit_densities(latents)
-    assert list(found) == list(wanted)
-    for name in list(wanted)[:4]:
-        numpy.testing.assert_allclose(
-            found[name].log_prob(latents), wanted[name].log_prob(latents), rtol=1e-9
-        )
-    samples = [
-        densities["latent diffusion"].sample(20, numpy.random.default_rng(0))
-        for densities in (found, wanted)
-    ]
-    numpy.testing.assert_allclose(*samples, atol=0.02)  # one of them in half precision
+    for name in KINDS:
+        wanted = fit_rung(name, latents, seed=0).log_prob(latents)
+        numpy.testing.assert_allclose(found[name].log_prob(latents), wanted, rtol=1e-9)
+
+
+def test_the_diffusion_that_ships_is_of_the_latents_by_their_mean_and_spread(laboratory, dataset):
+    """What `LatentDiffusion.fit` finds, without its training."""
+    latents = encode(laboratory.autoencoders[8], dataset.images("train", 2_000))
+    density = LatentDiffusion().fit(latents, learn=lambda make_network, *_, **__: make_network())
+    wanted = DiagonalGaussian().fit(latents)
+    numpy.testing.assert_allclose(density.mean, wanted.mean, rtol=1e-12)
+    numpy.testing.assert_allclose(density.std, wanted.std, rtol=1e-12)
+    ships = laboratory.densities
+    assert (ships["latent diffusion"].std == ships["diagonal Gaussian"].std).all()
 
 
 def test_a_file_of_other_weights_is_refused(tmp_path, monkeypatch, dataset):
@@ -95,6 +94,7 @@ def test_a_file_that_lacks_a_density_is_refused_by_name(tmp_path, monkeypatch, d
 def test_fitting_again_gives_the_densities_that_ship(laboratory, dataset):
     latents = encode(laboratory.autoencoders[8], dataset.images("train"))
     held_out = laboratory.latents[8].astype("float64")
-    for name, density in fit_densities(latents).items():
+    for name in KINDS:
+        density = fit_rung(name, latents, seed=0)
         again, ships = (each.log_prob(held_out) for each in (density, laboratory.densities[name]))
         assert again.mean() == pytest.approx(ships.mean(), abs=0.05), name

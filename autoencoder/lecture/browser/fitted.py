@@ -1,7 +1,8 @@
 """What the laboratory computes with: networks that ship, and densities fitted to their latents.
 
-``laboratory.npz`` holds the densities of `demos/density_ladder.py` at d = 8. When the weights of
-that network change, ``python demos/train_weights.py --only laboratory --write`` makes it again.
+``laboratory.npz`` holds the Gaussians and mixtures of `demos/density_ladder.py` at d = 8; the
+network of the diffusion ships with the others. When the weights of the autoencoder change,
+``python demos/train_weights.py --only laboratory --write`` makes the file again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.inference import encode
 from autoencoder.lecture import shipped
 from autoencoder.lecture.browser.laboratory import SHOWN, Density, Laboratory
+from autoencoder.lecture.ladder import COMPONENTS, DIFFUSION, RUNGS, fit_rung
 from autoencoder.models import AutoEncoder, Denoiser
 from autoencoder.storage.checkpoint import (
     CheckpointError,
@@ -31,17 +33,21 @@ from autoencoder.storage.checkpoint import (
     save_checkpoint,
 )
 from autoencoder.storage.weights import load_weights
-from autoencoder.training import TrainingSettings, random_generator
 
-__all__ = ["FITTED", "fit_densities", "shipped_laboratory", "write_fitted"]
+__all__ = ["FITTED", "shipped_laboratory", "write_fitted"]
 
 FITTED = Path(__file__).with_name("laboratory.npz")
 COMMAND = "python demos/train_weights.py --only laboratory --write"
 KIND = "densities fitted to the latents of a network that ships"
 SIZE = 8  # latents of the network whose densities are sampled
-MIXTURES = (10, 50)  # components
+KINDS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    RUNGS[0]: (DiagonalGaussian, ("mean", "std")),
+    RUNGS[1]: (FullGaussian, ("mean", "covariance")),
+    **dict.fromkeys(COMPONENTS, (GaussianMixture, ("weights", "means", "covariances"))),
+}
+"""What each density is made from again: its class, and the names of its parameters."""
+
 FILL = 0.5  # what the restorer was trained to see in place of an erased pixel
-DIFFUSION_STEPS = 5_000
 
 
 def shipped_laboratory(dataset: Dataset) -> Laboratory:
@@ -72,15 +78,14 @@ def shipped_laboratory(dataset: Dataset) -> Laboratory:
 def write_fitted(dataset: Dataset, path: str | os.PathLike[str] = FITTED) -> None:
     """Fit the densities to the training images' latents, and write the file."""
     model = _autoencoder(SIZE)
-    densities = fit_densities(encode(model, dataset.images("train")))
-    arrays: dict[str, numpy.ndarray] = {}
-    for number, density in enumerate(densities.values()):
-        for name, array in _parameters(density).items():
-            arrays[f"density/{number}/{name}"] = array
+    latents = encode(model, dataset.images("train"))
+    arrays = {}
+    for name, (_, parameters) in KINDS.items():
+        density = fit_rung(name, latents, seed=0)
+        arrays |= {_key(name, each): numpy.asarray(getattr(density, each)) for each in parameters}
     metadata = {
         "kind": KIND,
         "of": _digest(model),
-        "names": list(densities),
         "command": COMMAND,
         "seed": 0,
         "versions": shipped.versions(),
@@ -88,26 +93,9 @@ def write_fitted(dataset: Dataset, path: str | os.PathLike[str] = FITTED) -> Non
     save_checkpoint(path, arrays, metadata)
 
 
-def fit_densities(latents: numpy.ndarray) -> dict[str, Density]:
-    """The rungs of the ladder, fitted to latents (N, d) as `demos/density_ladder.py` fits them."""
-    mixtures = {
-        f"mixture of {components}": GaussianMixture.fit(
-            latents.astype("float64"),
-            components,
-            random_generator(0, "evaluation", 2, latents.shape[1], components),
-        )
-        for components in MIXTURES
-    }
-    epochs = max(1, round(DIFFUSION_STEPS * 256 / len(latents)))
-    settings = TrainingSettings(
-        epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine"
-    )
-    return {
-        "diagonal Gaussian": DiagonalGaussian().fit(latents),
-        "full Gaussian": FullGaussian().fit(latents),
-        **mixtures,
-        "latent diffusion": LatentDiffusion().fit(latents, settings),
-    }
+def _key(name: str, parameter: str) -> str:
+    """Under which name the file has a density's parameter."""
+    return f"density/{RUNGS.index(name)}/{parameter}"
 
 
 def _loaded(model: Any, name: str) -> Any:
@@ -124,50 +112,22 @@ def _digest(model: AutoEncoder) -> str:
     return digest_of(*model.state_dict().values())
 
 
-def _parameters(density: Density) -> dict[str, numpy.ndarray]:
-    """A density's parameters by name; a network's in half precision."""
-    if isinstance(density, LatentDiffusion):
-        assert isinstance(density.network, VelocityNetwork)
-        weights = density.network.state_dict().items()
-        halves = {f"network/{name}": array.astype("float16") for name, array in weights}
-        return {"mean": density.mean, "std": density.std, **halves}
-    if isinstance(density, GaussianMixture):
-        names = ("weights", "means", "covariances")
-    else:
-        names = ("mean", "std" if isinstance(density, DiagonalGaussian) else "covariance")
-    return {name: numpy.asarray(getattr(density, name)) for name in names}
-
-
-def _density(parameters: dict[str, numpy.ndarray]) -> Density:
-    """A density again, told by the names of its parameters."""
-    if "weights" in parameters:
-        return GaussianMixture(**parameters)
-    if "covariance" in parameters:
-        return FullGaussian(**parameters)
-    weights = {
-        name.removeprefix("network/"): array.astype("float32")
-        for name, array in parameters.items()
-        if name.startswith("network/")
-    }
-    if not weights:
-        return DiagonalGaussian(**parameters)
+def _diffusion(latents: Any) -> LatentDiffusion:
+    """The diffusion over latents that have the mean and standard deviations of a Gaussian."""
     density = LatentDiffusion()
-    network = VelocityNetwork(len(parameters["mean"]), density.hidden)
-    network.load_state_dict(weights)
-    density.network, density.mean, density.std = network, parameters["mean"], parameters["std"]
+    network = _loaded(VelocityNetwork(SIZE, density.hidden), f"latent-diffusion-d{SIZE}")
+    density.network, density.mean, density.std = network, latents.mean, latents.std
     return density
 
 
 def _read_fitted(model: AutoEncoder, path: Path) -> dict[str, Density]:
     """The densities over a network's latents, by name."""
     expected = {"kind": KIND, "of": _digest(model)}
-    arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
+    arrays, _ = load_checkpoint(path, expected_metadata=expected, require_finite=True)
+    densities: dict[str, Density] = {}
     try:
-        densities = {}
-        for number, name in enumerate(metadata["names"]):
-            start = f"density/{number}/"
-            own = {k.removeprefix(start): a for k, a in arrays.items() if k.startswith(start)}
-            densities[name] = _density(own)
+        for name, (kind, parameters) in KINDS.items():
+            densities[name] = kind(*(arrays[_key(name, each)] for each in parameters))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(str(path), "arrays", f"are incomplete: {error}") from error
-    return densities
+    return {**densities, DIFFUSION: _diffusion(densities[RUNGS[0]])}

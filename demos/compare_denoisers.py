@@ -211,7 +211,10 @@ def captions(results: Results) -> dict[str, Caption]:
             },
             {
                 f"PSNR in dB, {numbers['test_images']:,} test images": everything,
-                **{f"σ = {n:g}": [measured[name, n] for name in everything] for n in SHOWN_NOISES},
+                **{
+                    f"σ = {n:g}": [f"{measured[name, n]:.2f}" for name in everything]
+                    for n in SHOWN_NOISES
+                },
                 "parameters": ["", *(parameters[name] for name in names)],
             },
         ),

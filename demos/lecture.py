@@ -346,7 +346,8 @@ def _opening(folder: Path) -> str:
         "them to who has only the pictures. To find them is what this lecture is about."
     )
     link = (
-        f"Section {SECTIONS.index(DEGREES) + 1} counts them, makes new faces and turns each factor."
+        f"Section {SECTIONS.index(DEGREES) + 1} counts those of simpler faces, makes new ones and "
+        "turns each factor."
     )
     caption = Caption(
         "One factor in each column, at its least and at its most; the others between."

@@ -45,10 +45,9 @@ class Options(CommonOptions):
     )
 
 
-CURVES = (s_curve, circle)
-SHOWN = 1_500
+CURVES = (s_curve, circle)  # the first is also drawn with few points, and with two latents
+SHOWN, PROJECTED = 1_500, 150  # points that are drawn, and those with a line to g(f(x))
 NAMES = ("test_loss", "test_loss_per_sample")
-PROJECTED = 150
 FEW = (30, 100, 300, 1_000)  # training points, to see how far the loss on them can be trusted
 LATENT_SIZES = (1, 2)  # the second is the trap: as many latents as coordinates
 ANYWHERE = 250  # points that have nothing to do with the curve
@@ -70,9 +69,10 @@ def compute(run: Run[Options]) -> Results:
     options = run.options
     results = Results(numbers={"noise_std": options.noise_std, "epochs": options.epochs})
     results.numbers["layers"] = layer_table(network())
-    for number, curve in enumerate(CURVES):
-        _compute_curve(run, curve, number, results)
-    train, test, _ = _points(run, s_curve, CURVES.index(s_curve))
+    points = [_points(run, curve, number) for number, curve in enumerate(CURVES)]
+    for curve, (train, test, positions) in zip(CURVES, points, strict=True):
+        _compute_curve(run, curve, train, test, positions, results)
+    train, test, _ = points[0]
     _compute_gap(run, train, test, results)
     _compute_trap(run, train, test, results)
     return results
@@ -111,12 +111,18 @@ def _trained(
     )
 
 
-def _compute_curve(run: Run[Options], curve: Curve, number: int, results: Results) -> None:
+def _compute_curve(
+    run: Run[Options],
+    curve: Curve,
+    train: numpy.ndarray,
+    test: numpy.ndarray,
+    positions: numpy.ndarray,
+    results: Results,
+) -> None:
     """Train on one curve; the ranks are compared on the host."""
     from scipy.stats import spearmanr  # a second to import
 
     options = run.options
-    train, test, positions = _points(run, curve, number)
     model, rows = _trained(run, curve.name, train, test)
     latents = encode(model, test, options.workers, run.ranks)[:, 0]
     # 1 or -1 if and only if one is a monotone function of the other.
@@ -198,42 +204,36 @@ def _compute_trap(
         )
 
 
-def _share_below(values: numpy.ndarray) -> numpy.ndarray:
-    """The share of values below each, on the host."""
-    from scipy.stats import rankdata
-
-    return (rankdata(values, "ordinal") - 1) / len(values)
-
-
 def _shown_latents(results: Results, curve: Curve) -> tuple[numpy.ndarray, str]:
     """The coordinate to draw, and its name.
 
     On the closed curve z makes a leap at the cut, beside which nothing else could be seen: there
     its rank is drawn.
     """
+    from scipy.stats import rankdata
+
     latents = results.arrays[f"{curve.name}/latents"]
     if curve.closed:
-        return _share_below(latents)[:SHOWN], "rank of $z$ (share of points below)"
+        below = (rankdata(latents, "ordinal") - 1) / len(latents)
+        return below[:SHOWN], "rank of $z$ (share of points below)"
     return latents[:SHOWN], "latent $z$"
 
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     curves = [curve.name for curve in CURVES]
-    shapes = {"points": "N 2", "positions": "N", "latents": "N", "reconstructions": "N 2"}
+    shapes = dict(
+        points="N 2", positions="N", latents="N", reconstructions="N 2", decoded_line="L 2"
+    )
+    losses = dict.fromkeys(("loss", "loss_per_sample", "pca_loss"), FINITE)
     return Needs(
         {
-            **{
-                f"{name}/{what}": shape
-                for name in curves
-                for what, shape in {**shapes, "decoded_line": "L 2"}.items()
-            },
+            **{f"{name}/{what}": shape for name in curves for what, shape in shapes.items()},
             "anywhere": f"{ANYWHERE} 2",
             **{f"anywhere/{size}": f"{ANYWHERE} 2" for size in LATENT_SIZES},
         },
         {
-            "noise_std": options.noise_std,
-            "epochs": options.epochs,
+            **{name: vars(options)[name] for name in ("noise_std", "epochs")},
             "layers": layer_table(network()),
             "gap": [
                 {"points": count, "train": POSITIVE, "test": POSITIVE}
@@ -246,20 +246,12 @@ def needs(options: Options, found: Results) -> Needs:
                 }
                 for size in LATENT_SIZES
             ],
-            **{
-                name: {
-                    **dict.fromkeys(("loss", "loss_per_sample", "pca_loss"), FINITE),
-                    "rank_correlation": NUMBER,
-                }
-                for name in curves
-            },
+            **{name: {**losses, "rank_correlation": NUMBER} for name in curves},
         },
         (
             row
             for name in curves
-            for row in epoch_rows(
-                options.epochs, curve=name, test_loss=FINITE, test_loss_per_sample=FINITE
-            )
+            for row in epoch_rows(options.epochs, curve=name, **dict.fromkeys(NAMES, FINITE))
         ),
     )
 
@@ -342,7 +334,7 @@ def _draw_loss(results: Results) -> Figure:
             for curve in CURVES
         },
         "test_loss",
-        "loss a component\n(mean squared error)",
+        "loss per component\n(mean squared error)",
         levels={"noise across the curve": results.numbers["noise_std"] ** 2 / 2},
         log_y=True,
         axes=axes,
@@ -350,7 +342,7 @@ def _draw_loss(results: Results) -> Figure:
     axes.legend(loc="best")
     # A sample has two components: the same curve read on the lecture's scale.
     sample = axes.secondary_yaxis("right", functions=(lambda y: 2 * y, lambda y: y / 2))
-    sample.set_ylabel("loss a sample\n(the lecture's sum)")
+    sample.set_ylabel("loss per sample\n(the lecture's sum)")
     sample.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     sample.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     sample.yaxis.set_minor_locator(NullLocator())
@@ -368,7 +360,7 @@ def _draw_gap(results: Results) -> Figure:
             for name, key in (("on new points", "test"), ("on the training points", "train"))
         },
         "number of training points N",
-        "loss a component\n(mean squared error)",
+        "loss per component\n(mean squared error)",
         levels={"noise across the curve": numbers["noise_std"] ** 2 / 2},
         log_x=True,
         log_y=True,
@@ -377,13 +369,7 @@ def _draw_gap(results: Results) -> Figure:
 
 
 def _draw_trap(results: Results) -> Figure:
-    from autoencoder.figures import (
-        COLOURS,
-        draw_curve,
-        draw_points,
-        plane_figure,
-        shared_legend,
-    )
+    from autoencoder.figures import COLOURS, draw_curve, draw_points, plane_figure, shared_legend
 
     arrays = results.arrays
     anywhere = arrays["anywhere"]
@@ -391,17 +377,11 @@ def _draw_trap(results: Results) -> Figure:
     figure, panels = plane_figure([f"$d={size}$" for size in LATENT_SIZES], limit)
     for axes, size in zip(panels, LATENT_SIZES, strict=True):
         draw_points(axes, arrays["s_curve/points"][:SHOWN], "data", opacity=0.25)
-        pairs = list(numpy.stack([anywhere, arrays[f"anywhere/{size}"]], axis=1))
+        taken = arrays[f"anywhere/{size}"]
+        pairs = list(numpy.stack([anywhere, taken], axis=1))
         draw_curve(axes, pairs, "from $x$ to $g(f(x))$", colour=COLOURS["blue"], width=1.0)
         draw_points(axes, anywhere, "any point $x$", colour=COLOURS["blue"], size=16.0)
-        draw_points(
-            axes,
-            arrays[f"anywhere/{size}"],
-            "$g(f(x))$",
-            colour=COLOURS["vermilion"],
-            size=26.0,
-            opacity=0.9,
-        )
+        draw_points(axes, taken, "$g(f(x))$", colour=COLOURS["vermilion"], size=26.0, opacity=0.9)
     shared_legend(figure)
     return figure
 
@@ -421,7 +401,7 @@ def captions(results: Results) -> dict[str, Caption]:
             "where it takes single points. Right: the points, coloured by their latent "
             "coordinate.",
             {
-                "One number a point is enough: what is lost is little more than the noise across "
+                "One number per point is enough: what is lost is little more than the noise across "
                 "the curve.": curve["loss"] < 1.5 * across,
             },
             {
@@ -430,8 +410,8 @@ def captions(results: Results) -> dict[str, Caption]:
                     "noise across the curve",
                     "PCA, the best straight line",
                 ],
-                "a component": losses,
-                "a sample": 2 * losses,
+                "per component": losses,
+                "per sample": 2 * losses,
             },
         ),
         "network": Caption(
@@ -446,7 +426,7 @@ def captions(results: Results) -> dict[str, Caption]:
             },
         ),
         "loss": Caption(
-            "One loss on both scales: a component on the left; on the right a sample, which is "
+            "One loss on both scales: per component on the left; on the right per sample, which is "
             "twice as much here."
         ),
         "gap": Caption(

@@ -369,6 +369,10 @@ def _draw_digits(results: Results) -> Figure:
     return rows_of_images(rows, titles)
 
 
+def _to_four_places(value: float) -> str:
+    return f"{value:.4f}" if value >= 5e-5 else "< 0.0001"
+
+
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, digits = results.numbers, results.numbers["digits"]
@@ -399,8 +403,8 @@ def captions(results: Results) -> dict[str, Caption]:
                 "density, 1 at a typical clean point": [name for name, *_ in MARKS.values()]
                 + list(DISTANCES.values()),
                 **{
-                    case: [f"{density[case][answer]:.1e}" for answer in MARKS]
-                    + [numbers[case][distance] for distance in DISTANCES]
+                    case: [_to_four_places(density[case][answer]) for answer in MARKS]
+                    + [f"{numbers[case][distance]:.4f}" for distance in DISTANCES]
                     for case in CASES
                 },
             },

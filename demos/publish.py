@@ -7,7 +7,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
-import argparse
 import re
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from autoencoder.lecture.command_line import Parser
 from autoencoder.lecture.page.pictures import in_few_colours
 from autoencoder.lecture.sections import SECTIONS, load_demo
 from autoencoder.lecture.terminal import command
@@ -30,7 +30,7 @@ _LARGEST = (640, 360)  # pixels of a picture in README
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page and the pictures; gives the exit status."""
-    argparse.ArgumentParser("publish.py", description=__doc__).parse_args(arguments)
+    Parser("publish.py", description=__doc__).parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         text, missing = load_demo("lecture").draw_what_ships(folder)

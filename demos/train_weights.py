@@ -152,7 +152,7 @@ def _make_classifier(run: Run[Options]) -> None:
         dataclasses.replace(CLASSIFIER_SETTINGS, seed=run.options.seed),
     )
     labels = run.labels("test", len(run.dataset.test_images))
-    facts = {"epochs": 6, "seed": run.options.seed}
+    facts = {"epochs": CLASSIFIER_SETTINGS.epochs, "seed": run.options.seed}
     _save(CLASSIFIER, model, facts, CLASSIFIER, run.images("test"), labels)
 
 

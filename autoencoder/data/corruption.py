@@ -113,7 +113,7 @@ class MaskedCorruption:
 
         Only the shape matters. The channels of a pixel go together.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}: mask is not written")
 
     def apply(self, images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
         """Give a copy of `images` (N, C, H, W) with `fill` wherever `mask` is True."""

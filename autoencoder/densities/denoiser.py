@@ -33,7 +33,7 @@ from autoencoder.densities.diffusion import FREQUENCIES, waves, with_angle
 from autoencoder.inference import reconstruct
 from minigrad import Tensor, nn
 from minigrad import functional as F
-from minigrad.backend import require_number
+from minigrad.backend import require_number, shown
 from minigrad.parallel import Communicator
 
 __all__ = [
@@ -167,6 +167,10 @@ class NoiseConditionalDenoiser:
 
     def score(self, x: numpy.ndarray, noise_std: float) -> numpy.ndarray:
         """The gradients (N, ...) of the log density of noisy samples: Tweedie's formula."""
+        if not noise_std > 0:
+            raise ValueError(
+                f"NoiseConditionalDenoiser.score: noise_std must be positive, got {noise_std}"
+            )
         return (self.denoise(x, noise_std) - x) / noise_std**2
 
     def sample(
@@ -200,7 +204,9 @@ def falling_stds(steps: int, largest: float, smallest: float, exponent: float = 
     """
     whole_number("falling_stds", "steps", steps, minimum=2)
     if not 0 < smallest < largest:
-        raise ValueError(f"falling_stds: expected 0 < smallest < largest, {smallest}, {largest}")
+        raise ValueError(
+            f"falling_stds: expected 0 < smallest < largest, got {smallest} and {largest}"
+        )
     roots = numpy.linspace(largest ** (1 / exponent), smallest ** (1 / exponent), steps)
     return [*(roots**exponent).tolist(), 0.0]
 
@@ -243,7 +249,10 @@ def follow_flow(denoise: Denoise, start: numpy.ndarray, stds: Sequence[float]) -
     levels = [float(std) for std in stds]
     falls = all(a > b for a, b in itertools.pairwise(levels))
     if len(levels) < 2 or not falls or levels[-1] < 0:
-        raise ValueError("follow_flow: the stds must be two at least, and fall, to 0 at the lowest")
+        raise ValueError(
+            "follow_flow: the stds must be two at least, and fall, to 0 at the lowest, "
+            f"got {shown(levels)}"
+        )
     x = numpy.array(start, dtype="float64")
     for here, there in itertools.pairwise(levels):
         slope = (x - denoise(x, here)) / here

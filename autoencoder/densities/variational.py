@@ -49,9 +49,8 @@ __all__ = [
     "variational_bound",
 ]
 
-START = (
-    0.05  # the pixels' variance before training, near that of a digit's pixels around their mean
-)
+# The pixels' variance before training, near that of a digit's pixels around their mean.
+START = 0.05
 
 if TYPE_CHECKING:
     _Base = AutoEncoder

@@ -75,10 +75,7 @@ def with_one_blas_thread(function: _Function) -> _Function:
 
 
 def has_one_blas_thread() -> bool:
-    """Whether BLAS is held to one thread just now, or has none that could be held.
-
-    Who only wants to save time need not hold it, too.
-    """
+    """Whether BLAS is held to one thread just now, or has none that could be held."""
     return bool(_limited) or not _can_be_limited()
 
 

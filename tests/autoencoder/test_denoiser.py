@@ -196,6 +196,11 @@ def test_trained_in_the_plane_it_samples_what_it_was_trained_on():
         (lambda: follow_flow(lambda x, s: x, numpy.zeros((1, 1)), [1, -1]), ValueError, "fall"),
         (lambda: conditioned_on(lambda x, s: x, numpy.zeros(1), 0.0), ValueError, "positive"),
         (lambda: NoiseConditionalDenoiser(ExactVelocity(), 0, 0.0), ValueError, "std must be"),
+        (
+            lambda: NoiseConditionalDenoiser(ExactVelocity(), 0, 1).score(numpy.zeros((1, 2)), 0.0),
+            ValueError,
+            "noise_std must be positive, got 0.0",
+        ),
         (lambda: VelocityUNet(size=30), ValueError, "a multiple of 4, got 30"),
         (lambda: VelocityUNet()(minigrad.Tensor(numpy.zeros((1, 1, 28, 28)))), ValueError, "UNet"),
     ],

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autoencoder.lecture.sections import SECTIONS, load_demo
+from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "lecture" / "index.html"
@@ -48,8 +48,12 @@ def test_each_figure_is_in_it_once_with_words_and_an_address(published):
     assert {figure.attrib["id"] for figure in root.iter("figure")} <= targets
 
 
-def test_readme_links_each_picture_to_its_section():
+def test_readme_links_each_picture_to_its_section_under_its_title():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for number, name in enumerate(SECTIONS, 1):
+        title = f"{number} {load_section(name).title}"
+        assert f"![{title}](docs/images/lecture/{name}.png)" in readme
+        assert f"<br>{title}<br>`python demos/{name}.py`" in readme
     linked = re.findall(
         r"\[!\[[^]]*\]\(docs/images/lecture/(\w+)\.png\)\]\(docs/lecture/index\.html#(\w+)\)",
         readme,

@@ -43,7 +43,7 @@ class Task:
     host: Callable[[Any], numpy.ndarray] = staticmethod(numpy.asarray)
 
     def loss_and_gradients(self) -> tuple[Any, Arrays]:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}: loss_and_gradients is not written")
 
     def check(self) -> dict[str, numpy.ndarray]:
         """Results by name, from the initial weights, to be compared between libraries.

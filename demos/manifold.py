@@ -205,7 +205,7 @@ def _compute_trap(
 
 
 def _shown_latents(results: Results, curve: Curve) -> tuple[numpy.ndarray, str]:
-    """The coordinate to draw, and its name.
+    """The coordinate to draw, on the host, and its name.
 
     On the closed curve z makes a leap at the cut, beside which nothing else could be seen: there
     its rank is drawn.

@@ -16,6 +16,7 @@ import numpy
 from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
 from autoencoder.figures.description import describe, image_boxes
 from autoencoder.storage.files import atomic_write
@@ -54,6 +55,7 @@ IMAGE_BOXES = "Image boxes"
 """Under which name a PNG holds where its images lie: left, top, right, bottom, in shares."""
 
 _PADDING = 0.15  # inches around what is drawn
+_SAVED_DPI = 120
 _SHOWN_DPI = 80  # how large it is under the cell of a notebook
 
 _STYLE: dict[str, Any] = {
@@ -81,7 +83,7 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 2.6,
     "lines.markersize": 9,
     "image.interpolation": "none",
-    "savefig.dpi": 120,
+    "savefig.dpi": _SAVED_DPI,
     "svg.hashsalt": "minigrad",  # element names in the file follow from it: the same every time
     "svg.fonttype": "path",
     "axes.formatter.use_mathtext": True,
@@ -164,6 +166,8 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
     """
     stem = Path(stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
+    dpi = figure.dpi
+    figure.set_dpi(_SAVED_DPI)  # letters are as wide as whole pixels make them
     figure.draw_without_rendering()  # finds the layout, which is then kept: boxes are of this one
     engine = figure.get_layout_engine()
     figure.set_layout_engine("none")
@@ -186,6 +190,7 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> tuple[Path, Path]:
         atomic_write(path, content.getvalue())
         paths.append(path)
     figure.set_layout_engine(engine)
+    figure.set_dpi(dpi)
     return paths[0], paths[1]
 
 
@@ -199,6 +204,7 @@ def show(figure: Figure, stem: str | os.PathLike[str]) -> None:
     png, _ = save(figure, stem)
     ipython: Any = sys.modules.get("IPython")
     if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):  # and no terminal
-        width = round(_SHOWN_DPI * figure.get_tightbbox().padded(_PADDING).width)
+        with Image.open(png) as picture:
+            width = round(picture.width * _SHOWN_DPI / _SAVED_DPI)
         image = ipython.display.Image(filename=png, width=width, alt=describe(figure))
         ipython.display.display(image)

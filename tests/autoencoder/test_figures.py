@@ -10,6 +10,7 @@ import numpy
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
+from PIL import Image
 
 from autoencoder import figures
 from autoencoder.densities import DiagonalGaussian, FullGaussian
@@ -101,6 +102,18 @@ def test_both_files_repeat_bit_for_bit_and_hold_no_date(make, tmp_path):
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_no_two_texts_overlap(make):
     assert texts_overlap(make()) == []
+
+
+def test_a_saved_figure_has_paper_on_all_sides_also_of_long_names(tmp_path):
+    """Letters are as wide as whole pixels make them: what was measured is what is saved."""
+    bars = {"training images, reconstructed, d = 16": 1.0, "test images": 2.0}
+    png, _ = figures.save(figures.bar_chart(bars, "distance"), tmp_path / "figure")
+    with Image.open(png) as picture:
+        ink = numpy.asarray(picture.convert("L")) < 200
+        least = 0.1 * picture.info["dpi"][0]  # of 0.15 inches
+    for along in (ink.any(axis=0), ink.any(axis=1)):
+        places = numpy.flatnonzero(along)
+        assert min(places[0], len(along) - 1 - places[-1]) > least
 
 
 @pytest.mark.parametrize("name", ["rows", "chart", "plane"])

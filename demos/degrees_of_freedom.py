@@ -157,10 +157,7 @@ def _generate(
     workers = run.options.workers
     latents = encode(model, train - mean, workers, run.ranks).astype("float64")
     rng = random_generator(run.options.seed, "evaluation", MOST, COMPONENTS)
-    densities = (
-        DiagonalGaussian().fit(latents),
-        GaussianMixture.fit(latents, COMPONENTS, rng),
-    )
+    densities = DiagonalGaussian().fit(latents), GaussianMixture.fit(latents, COMPONENTS, rng)
     results.arrays["generated/test"] = test[:GENERATED]
     real = reconstruct(model, test[:COMPARED] - mean, workers, run.ranks) + mean
     nearest = results.numbers["nearest"] = {"reconstructions": _from_nearest(real, train)}
@@ -455,10 +452,13 @@ def captions(results: Results) -> dict[str, Caption]:
     said["coloured"] = Caption(
         "The lecture begins with transformations of images into images: this network takes "
         f"{size * size} numbers of grey and gives {3 * size * size} of colour. Three layers, "
-        f"trained by squared error like the others ({spelled_epochs(numbers['epochs'])}).",
+        f"trained by squared error like the others ({spelled_epochs(numbers['epochs'])}). What "
+        "grey does not tell, such as the colour of some eyes, can only come out as a mean.",
         {
-            "It finds the colours, which the picture does not show, from what faces have in common."
-            "": coloured < 0.1 * grey_error
+            "It finds most of the colour, which the picture does not show, from what faces have in "
+            f"common: {1 - coloured / grey_error:.0%} of the error is gone.": (
+                coloured < 0.1 * grey_error
+            )
         },
         {
             "mean squared error per pixel": ["grey, as it is", "coloured"],

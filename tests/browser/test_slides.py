@@ -93,6 +93,21 @@ def test_keys_turn_slides_open_notes_and_lead_back(browser):
     assert browser.errors() == []
 
 
+def test_every_key_counts_however_fast_they_come(browser):
+    """All in one script: no event of the browser's own comes between."""
+    browser.look(1280, 720)
+    browser.open(browser.address_of_page + "#slides")
+    code = """
+        for (const key of arguments[0])
+          document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+        return [location.hash, document.documentElement.className];
+    """
+    assert browser.run(code, ["ArrowRight"] * 3) == ["#slides/4", "slides"]
+    assert number(browser) == "4 / 5"
+    keys = ["ArrowLeft", "ArrowLeft", "Escape", "ArrowRight"]  # the page has no slide to turn
+    assert browser.run(code, keys) == ["#wide", ""]
+
+
 def test_figures_have_the_room_that_letters_are_measured_by(browser):
     """As tests/autoencoder/lecture/test_every_section.py counts on at 1280 x 720."""
     browser.look(1280, 720)

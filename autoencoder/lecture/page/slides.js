@@ -54,9 +54,11 @@
     return element.innerHTML;
   }
 
+  /* hashchange comes later than the next key may: the address is followed at once. */
   function go(number) {
     const within = Math.max(0, Math.min(slides.length - 1, number));
     location.replace(`#slides/${within + 1}`);
+    follow();
   }
 
   /* Follows the address: #slides, #slides/12, or anything else, which is the page. */
@@ -82,6 +84,7 @@
   function leave() {
     const place = slides[shown].closest("[id]");
     location.hash = place ? place.id : "";
+    follow();
   }
 
   function openPresenter() {

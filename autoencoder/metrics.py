@@ -7,12 +7,14 @@ arguments to the host. Distances visit all pairs of samples, a bounded number at
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import numpy
 
 from autoencoder.data.arrays import whole_number
-from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
+from minigrad.backend import Array, array_module, device_of, to_numpy, with_one_blas_thread
+from minigrad.parallel.threads import on_all_cores
 
 __all__ = [
     "energy_distance",
@@ -26,7 +28,7 @@ __all__ = [
     "sum_per_sample",
 ]
 
-_CHUNK_VALUES = 2**23  # float64 distances held at once: 64 MiB
+_CHUNK_VALUES = 2**23  # float64 distances that a thread holds at once: 64 MiB
 
 
 def mse_per_pixel(estimate: Array, target: Array, *, mask: Array | None = None) -> float:
@@ -232,9 +234,11 @@ def nearest_neighbours(queries: Array, references: Array, k: int = 1) -> tuple[A
         raise ValueError(f"nearest_neighbours: k must be in [1, {len(references)}], got {k}")
     indices = xp.empty((len(queries), k), dtype="int64")
     distances = xp.empty((len(queries), k), dtype="float64")
-    for chunk in _chunks(len(queries), len(references)):
+    lengths = (references**2).sum(axis=1)
+
+    def search(chunk: slice) -> None:
         block = queries[chunk]
-        squared = _squared_distances(block, references)
+        squared = _squared_distances(block, references, lengths)
         rows = xp.arange(len(block))
         for rank in range(k):
             nearest = squared.argmin(axis=1)
@@ -242,6 +246,8 @@ def nearest_neighbours(queries: Array, references: Array, k: int = 1) -> tuple[A
             indices[chunk, rank] = nearest
             # Again from the difference: the expanded square loses the digits of a small one.
             distances[chunk, rank] = xp.sqrt(((block - references[nearest]) ** 2).sum(axis=1))
+
+    _each_chunk(search, queries, len(references))
     return indices, distances
 
 
@@ -338,16 +344,21 @@ def precision_recall(samples: Array, data: Array, k: int = 3) -> tuple[float, fl
 def _share_within(points: Array, others: Array, k: int) -> float:
     """The share of the points that lie in a ball of the others, each as wide as k neighbours."""
     xp = array_module(points, others)
+    lengths = (others**2).sum(axis=1)
     widths = xp.empty(len(others))  # squared
-    for chunk in _chunks(len(others), len(others)):
-        squared = _squared_distances(others[chunk], others)
+
+    def measure(chunk: slice) -> None:
+        squared = _squared_distances(others[chunk], others, lengths)
         rows = xp.arange(len(squared))
         squared[rows, rows + chunk.start] = math.inf  # a point is no neighbour of its own
         widths[chunk] = xp.partition(squared, k - 1, axis=1)[:, k - 1]
-    inside = 0
-    for chunk in _chunks(len(points), len(others)):
-        inside += int((_squared_distances(points[chunk], others) <= widths).any(axis=1).sum())
-    return inside / len(points)
+
+    def count(chunk: slice) -> int:
+        squared = _squared_distances(points[chunk], others, lengths)
+        return int((squared <= widths).any(axis=1).sum())
+
+    _each_chunk(measure, others, len(others))
+    return sum(_each_chunk(count, points, len(others))) / len(points)
 
 
 def _vectors(x: Array, y: Array, caller: str) -> tuple[Array, Array]:
@@ -361,19 +372,19 @@ def _vectors(x: Array, y: Array, caller: str) -> tuple[Array, Array]:
     return x.reshape(len(x), -1) - centre, y.reshape(len(y), -1) - centre
 
 
-def _chunks(rows: int, columns: int) -> Iterator[slice]:
+def _each_chunk(function: Callable[[slice], Any], rows: Array, columns: int) -> list[Any]:
+    """What a function gives for each chunk of rows, in order; the CPU's cores share the chunks."""
     size = max(1, _CHUNK_VALUES // columns)
-    for start in range(0, rows, size):
-        yield slice(start, min(start + size, rows))
+    chunks = [slice(i, min(i + size, len(rows))) for i in range(0, len(rows), size)]
+    return on_all_cores(lambda index: function(chunks[index]), len(chunks), device_of(rows))
 
 
-def _squared_distances(x: Array, y: Array) -> Array:
-    """||x_i||^2 + ||y_j||^2 - 2 x_i'y_j, not below 0: (N, M) by one matrix product."""
+def _squared_distances(x: Array, y: Array, lengths: Array) -> Array:
+    """||x_i||^2 + ||y_j||^2 - 2 x_i'y_j, not below 0: (N, M) by one product; lengths: ||y_j||^2."""
     xp = array_module(x)
-    squared = x @ y.T
-    squared *= -2.0
+    squared = (-2.0 * x) @ y.T
     squared += (x**2).sum(axis=1)[:, None]
-    squared += (y**2).sum(axis=1)
+    squared += lengths
     return xp.maximum(squared, 0.0, out=squared)
 
 
@@ -381,18 +392,21 @@ def _distance_sum(x: Array, y: Array | None) -> float:
     """Sum of ||x_i - y_j|| over all pairs; without y, of ||x_i - x_j|| over all i != j."""
     xp = array_module(x)
     others = x if y is None else y
-    total = xp.zeros((), dtype="float64")
-    for chunk in _chunks(len(x), len(others)):
+    lengths = (others**2).sum(axis=1)
+
+    def add_up(chunk: slice) -> Array:
+        first = 0 if y is not None else chunk.start
+        block = _squared_distances(x[chunk], others[first:], lengths[first:])
+        xp.sqrt(block, out=block)
         if y is not None:
-            total = total + xp.sqrt(_squared_distances(x[chunk], y)).sum()
-            continue
+            return block.sum()
         # Distances are symmetric: this block with itself, and twice with what comes after it.
-        block = xp.sqrt(_squared_distances(x[chunk], x[chunk.start :]))
         size = chunk.stop - chunk.start
         own = block[:, :size]
         # A point is at distance 0 from itself, which the expanded square only nearly says.
-        total = total + own.sum() - xp.diagonal(own).sum() + 2 * block[:, size:].sum()
-    return float(total)
+        return own.sum() - xp.diagonal(own).sum() + 2 * block[:, size:].sum()
+
+    return float(sum(_each_chunk(add_up, x, len(others)), xp.zeros((), dtype="float64")))
 
 
 def principal_angles(a: Array, b: Array) -> numpy.ndarray:

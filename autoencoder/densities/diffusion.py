@@ -33,6 +33,7 @@ from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor, enable_grad, grad, manual_seed, nn, no_grad
 from minigrad import functional as F
 from minigrad.backend import Array, to_numpy, with_one_blas_thread
+from minigrad.parallel.threads import on_all_cores
 
 __all__ = [
     "FREQUENCIES",
@@ -47,6 +48,7 @@ __all__ = [
 SMALLEST_ANGLE = 0.01  # of training: below it next to no noise is left to learn from
 FREQUENCIES = 4
 _CHUNK = 4096  # points moved at once
+_FEW = 500  # points moved at once by a thread, where each is differentiated
 
 
 class VelocityNetwork(nn.Module):
@@ -251,19 +253,9 @@ class LatentDiffusion:
         whole_number("LatentDiffusion.log_prob", "steps", steps)
         points = to_numpy(as_points(x, len(self.mean), "LatentDiffusion.log_prob"))
         z = (points - self.mean) / self.std
-        gathered = numpy.zeros(len(z))  # the integral of the divergence
-        h = math.pi / 2 / steps
-        for i in range(steps):
-            slopes = []
-            for weight in (0.0, 0.5, 0.5, 1.0):
-                place = z + weight * h * slopes[-1][0] if slopes else z
-                slopes.append(_velocity_and_divergence(network, place, (i + weight) * h))
-            for total, parts in ((z, 0), (gathered, 1)):
-                k1, k2, k3, k4 = (slope[parts] for slope in slopes)
-                total += h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-        d = len(self.mean)
-        log_noise = -0.5 * (z**2).sum(axis=1) - 0.5 * d * math.log(2 * math.pi)
-        return log_noise + gathered - numpy.log(self.std).sum()
+        chunks = [z[start : start + _FEW] for start in range(0, max(len(z), 1), _FEW)]
+        parts = on_all_cores(lambda i: _log_prob(network, chunks[i], steps), len(chunks))
+        return numpy.concatenate(parts) - numpy.log(self.std).sum()
 
     def _network(self, caller: str) -> Callable[[Tensor], Tensor]:
         if self.network is None:
@@ -274,6 +266,22 @@ class LatentDiffusion:
 def _velocity(network: Callable[[Tensor], Tensor], z: numpy.ndarray, angle: float) -> numpy.ndarray:
     with no_grad():
         return network(Tensor(with_angle(z, angle))).numpy()
+
+
+def _log_prob(network: Callable[[Tensor], Tensor], z: numpy.ndarray, steps: int) -> numpy.ndarray:
+    """The log density (N,) of points (N, d), which it moves."""
+    gathered = numpy.zeros(len(z))  # the integral of the divergence
+    h = math.pi / 2 / steps
+    for i in range(steps):
+        slopes = []
+        for weight in (0.0, 0.5, 0.5, 1.0):
+            place = z + weight * h * slopes[-1][0] if slopes else z
+            slopes.append(_velocity_and_divergence(network, place, (i + weight) * h))
+        for total, parts in ((z, 0), (gathered, 1)):
+            k1, k2, k3, k4 = (slope[parts] for slope in slopes)
+            total += h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    log_noise = -0.5 * (z**2).sum(axis=1) - 0.5 * z.shape[1] * math.log(2 * math.pi)
+    return log_noise + gathered
 
 
 def _velocity_and_divergence(

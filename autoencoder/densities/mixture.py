@@ -20,7 +20,8 @@ from autoencoder.densities.checks import (
     singular,
 )
 from autoencoder.densities.em import maximise, start_at_spread_points
-from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
+from minigrad.backend import Array, array_module, device_of, to_numpy, with_one_blas_thread
+from minigrad.parallel.threads import on_all_cores
 
 __all__ = ["GaussianMixture", "Posterior", "posterior_of"]
 
@@ -266,10 +267,7 @@ class GaussianMixture:
                     f"few of the points {x.shape}; fewer components or a larger jitter than "
                     f"{jitter:g} help"
                 )
-            parts = [mixture.log_joint(x[chunk]) for chunk in mixture.chunks(len(x))]
-            log_joint = array_module(x).concatenate(parts)
-            log_prob = _log_sum_exp(log_joint)
-            responsibilities = array_module(x).exp(log_joint - log_prob)
+            log_prob, responsibilities = mixture._expected(x)
             log_likelihoods.append(float(log_prob.mean()))
             rise = (
                 log_likelihoods[-1] - log_likelihoods[-2] if len(log_likelihoods) > 1 else math.inf
@@ -277,6 +275,19 @@ class GaussianMixture:
             if rise < tolerance or len(log_likelihoods) == iterations:
                 mixture.log_likelihoods = log_likelihoods
                 return mixture
+
+    def _expected(self, x: Array) -> tuple[Array, Array]:
+        """The expectation step: log p (N, 1) and the responsibilities (N, K) of points (N, d)."""
+        xp = array_module(x)
+        chunks = list(self.chunks(len(x)))
+
+        def expect(index: int) -> tuple[Array, Array]:
+            log_joint = self.log_joint(x[chunks[index]])
+            log_prob = _log_sum_exp(log_joint)
+            return log_prob, xp.exp(log_joint - log_prob)
+
+        log_prob, responsibilities = zip(*on_all_cores(expect, len(chunks), device_of(x)))
+        return xp.concatenate(log_prob), xp.concatenate(responsibilities)
 
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """Draw n points (n, d): choose a component, then draw from its Gaussian."""

@@ -21,7 +21,7 @@ from functools import wraps
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from minigrad.backend import keep_memory
+from minigrad.backend import CPU, Device, keep_memory
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Result = TypeVar("_Result")
@@ -181,6 +181,20 @@ def run_in_order(
         interrupts = [error for _, error in state.failed if not isinstance(error, Exception)]
         raise interrupts[0] if interrupts else min(state.failed, key=lambda pair: pair[0])[1]
     state.use_ready()  # what nobody came to while another was at it
+
+
+def on_all_cores(run: Callable[[int], _Result], count: int, device: Device = CPU) -> list[_Result]:
+    """The results of ``run(0)``, ``run(1)``, ... in order, from as many threads as cores.
+
+    Work on a GPU is offered by one.
+
+    >>> on_all_cores(lambda index: index**2, 4)
+    [0, 1, 4, 9]
+    """
+    results: list[_Result] = []
+    workers = min(usable_cores(), count) if device == CPU else 1
+    run_in_order(run, count, workers, results.append)
+    return results
 
 
 class _InOrder:

@@ -2,7 +2,7 @@
 
 In the plane a network answers with a density: a mixture of Gaussians, trained by the likelihood of
 the clean points. A denoiser that is told the noise samples the points that fit. On digits the
-answer is sampled from the density of the latents, given the visible half.
+answer is sampled from a density of the latents that is given the visible half.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from autoencoder import (
 )
 from autoencoder.classifier import Classifier, classify, shipped_classifier
 from autoencoder.densities.denoiser import conditioned_on, follow_flow
-from autoencoder.densities.diffusion import VelocityNetwork
-from autoencoder.densities.restoration import sample_latents
+from autoencoder.densities.diffusion import LatentDiffusion, VelocityNetwork
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.doubt import NEIGHBOURS, SHOWN, find_doubtful, gradient_energy, hidden_part
@@ -43,7 +42,7 @@ from autoencoder.models import MixtureDensityNetwork
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
-from minigrad import Tensor, no_grad
+from minigrad import Tensor, nn, no_grad
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,30 +71,25 @@ class Options(DataOptions):
     test_points: int = option(
         positive, "points in the plane whose density is measured", smoke=500, default=20_000
     )
-    components: int = option(
-        positive, "Gaussians of the density over the latents", smoke=3, default=50
+    restoration_epochs: int = option(
+        positive, "passes through the latents by the density over them", smoke=1, default=20
     )
-    draws: int = option(
-        positive, "latents of that density that sampling begins with", smoke=60, default=6_000
-    )
-    answers: int = option(positive, "restorations sampled for each digit", smoke=4, default=24)
+    answers: int = option(positive, "restorations sampled for each digit", smoke=4, default=200)
 
 
 FLOW_STEPS = 40
 SAMPLED = 2_000  # points of a posterior in the plane
 COMPONENTS = 4  # of the mixture that the network in the plane answers with
 SHOWN_ANSWERS = 6
+HIDDEN = (384, 384, 384)  # units of the network of that density
 LEAST_SHARE = 0.1  # of the answers: a class of fewer is not counted
 
 
 def check(run: Run[Options]) -> None:
-    """The density over the latents needs as many images as it has components."""
-    options = run.options
+    """Digits are doubtful by their neighbours among the training images."""
     run.require_shape(Classifier.sample_shape, "the classifier that names the answers")
-    least = max(options.components, NEIGHBOURS)
-    run.require_images(train=least, reason="a mixture over the latents")
+    run.require_images(train=NEIGHBOURS, reason="the neighbours of a digit")
     run.require_images(test=SHOWN, reason=f"{SHOWN} doubtful digits")
-    run.require("draws", options.answers, "a start for each answer")
 
 
 def negative_log_likelihood(model: MixtureDensityNetwork, noisy: Tensor, clean: Tensor) -> Tensor:
@@ -233,22 +227,20 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
         "multimodal-digits-squared",
         lambda: run.autoencoder(options.bottleneck),
         train,
-        run.settings(),
         corruption=blur.CORRUPTION,
     )
     squared = reconstruct(restorer, masked, options.workers, run.ranks)
     model, _ = trained_autoencoder(run, options.latent_size)
-    latents = encode(model, train, options.workers, run.ranks).astype("float64")
+    shared = (options.workers, run.ranks)
+    codes = encode(restorer, blur.CORRUPTION(train), *shared)
+    density = _latents_given(run, encode(model, train, *shared), codes, results)
+    given = numpy.repeat(encode(restorer, masked, *shared), options.answers, axis=0)
     rng = random_generator(options.seed, "evaluation", 30)
-    prior = GaussianMixture.fit(latents, options.components, rng)
-    counts, shared = (options.answers, options.draws), (options.workers, run.ranks)
-    scale = numpy.cov(latents.T)
-    sampled = sample_latents(model, prior, masked, ~mask, *counts, rng, scale, *shared)
-    images = decode(model, sampled.reshape(-1, options.latent_size), options.workers, run.ranks)
-    images = images.reshape(*sampled.shape[:2], *images.shape[1:])  # (N, answers, 1, H, W)
+    images = decode(model, density.sample(len(given), rng, given=given), *shared)
+    images = images.reshape(len(masked), -1, *images.shape[1:])  # (N, answers, 1, H, W)
     mean = images.mean(axis=1)
     flat = images.reshape(-1, *images.shape[2:])
-    classes = classify(shipped_classifier(), flat, *shared).reshape(sampled.shape[:2])
+    classes = classify(shipped_classifier(), flat, *shared).reshape(images.shape[:2])
     found = [int((numpy.bincount(row) >= LEAST_SHARE * len(row)).sum()) for row in classes]
 
     results.arrays |= {
@@ -277,6 +269,23 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
             reconstruct(model, original, options.workers, run.ranks), original, mask=~mask
         ),
     }
+
+
+def _latents_given(
+    run: Run[Any], latents: numpy.ndarray, codes: numpy.ndarray, results: Results
+) -> LatentDiffusion:
+    """The density of latents given the restorer's codes of the visible halves."""
+    epochs = run.options.restoration_epochs
+    settings = run.settings(epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine")
+    networks = (f"autoencoder-d{run.options.latent_size}", "multimodal-digits-squared")
+    origin = " ".join(run.identities[name] for name in networks)
+
+    def learn(*arguments: Any, **how: Any) -> nn.Module:
+        network, rows = run.trained("restorations", *arguments, samples_of=origin, **how)
+        results.rows += [{"run": "restorations", **row} for row in rows]
+        return network
+
+    return LatentDiffusion(HIDDEN).fit(latents, settings, given=codes, learn=learn)
 
 
 def needs(options: Options, found: Results) -> Needs:
@@ -385,25 +394,22 @@ def _draw_restorations(results: Results) -> Figure:
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, digits = results.numbers, results.numbers["digits"]
+    further = digits["error_mean"] / digits["error_squared"]
     points = {case: numbers[case] for case in blur.CASES}
     short = [case["exact"] - case["squared"] for case in points.values()]
     return {
         "restorations": Caption(
             "The test digits whose visible half leaves most doubt, and samples of the erased half: "
-            "latents from a mixture of Gaussians, walked by Langevin steps given the visible half "
-            f"({digits['train_images']:,} training images, {spelled_epochs(numbers['epochs'])}; "
-            f"{digits['answers']} samples per digit). Gradient energy, the mean square of "
-            "neighbouring pixels' differences, is low for a blur.",
+            "latents by a diffusion that is given the visible half, as the network of squared "
+            f"loss encodes it ({digits['train_images']:,} training images, "
+            f"{spelled_epochs(numbers['epochs'])}; {digits['answers']} samples per digit). "
+            "Gradient energy, the mean square of neighbouring pixels' differences, is low for a "
+            "blur.",
             {
-                "Samples are sharper than squared loss's answer; their mean is as blurred.": (
+                "Samples are sharper than squared loss's answer; their mean is as blurred, with "
+                f"{further:.2f} times its squared error.": (
                     digits["energy_answers"] > 2 * digits["energy_squared"]
                     and abs(digits["energy_mean"] / digits["energy_squared"] - 1) < 0.2
-                ),
-                "Samples are sharper than squared loss's answer; their mean is more of a blur than "
-                "it, and further off: the density over the latents knows less.": (
-                    digits["energy_answers"] > 2 * digits["energy_squared"]
-                    and digits["energy_mean"] < 0.8 * digits["energy_squared"]
-                    and digits["error_mean"] > digits["error_squared"]
                 ),
                 f"{digits['several_classes']} of the {digits['shown']} digits have samples of two "
                 "classes, each a tenth of them at least.": digits["several_classes"] > 0,
@@ -485,7 +491,7 @@ section = Section(
     topics=(15,),
     sources=(
         "Bishop, Mixture density networks, 1994",
-        "Song and Ermon, Generative modeling by estimating gradients, 2019",
+        "Rombach et al., High-resolution image synthesis with latent diffusion models, 2022",
         "Karras et al., Elucidating the design space of diffusion-based generative models, 2022",
     ),
     needs=needs,

@@ -9,7 +9,6 @@ from autoencoder.densities.denoiser import NoiseConditionalDenoiser
 from autoencoder.densities.diagonal import DiagonalGaussian
 from autoencoder.densities.diffusion import LatentDiffusion
 from autoencoder.densities.full import FullGaussian
-from autoencoder.densities.langevin import annealed_langevin
 from autoencoder.densities.mixture import GaussianMixture, Posterior
 
 __all__ = [
@@ -19,5 +18,4 @@ __all__ = [
     "LatentDiffusion",
     "NoiseConditionalDenoiser",
     "Posterior",
-    "annealed_langevin",
 ]

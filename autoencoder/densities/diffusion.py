@@ -15,6 +15,9 @@ carries the density of z(0) to that of z(a) at every a (the probability-flow equ
 a = pi/2 to 0, becomes a sample of the data's density. Followed forwards, a point has the density
 
     log p(z(0)) = log N(z(pi/2); 0, I) + integral of div E[v | z(a)] da        from 0 to pi/2.
+
+A network that is also given something that belongs to x, free of noise, learns E[v | z, given], and
+the flow has the density p(x | given).
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from autoencoder.models import mlp
 from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor, enable_grad, grad, manual_seed, nn, no_grad
 from minigrad import functional as F
-from minigrad.backend import Array, to_numpy, with_one_blas_thread
+from minigrad.backend import to_numpy, with_one_blas_thread
 from minigrad.parallel.threads import on_all_cores
 
 __all__ = [
@@ -60,6 +63,8 @@ class VelocityNetwork(nn.Module):
         Coordinates of a point.
     hidden : tuple of int
         Units of each hidden layer.
+    given : int
+        Numbers that a point comes with, on which its velocity may depend.
 
     Examples
     --------
@@ -68,16 +73,16 @@ class VelocityNetwork(nn.Module):
     (5, 2)
     """
 
-    def __init__(self, d: int, hidden: tuple[int, ...] = (192, 192, 192)) -> None:
+    def __init__(self, d: int, hidden: tuple[int, ...] = (192, 192, 192), given: int = 0) -> None:
         super().__init__()
-        self.d = whole_number("VelocityNetwork", "d", d)
-        self.arguments = (self.d, tuple(hidden))
-        self.layers = mlp(d + 2 * FREQUENCIES, *hidden, d)
+        d = whole_number("VelocityNetwork", "d", d)
+        whole_number("VelocityNetwork", "given", given, minimum=0)
+        self.arguments = (d, tuple(hidden), *([given] if given else []))
+        self.layers = mlp(d + given + 2 * FREQUENCIES, *hidden, d)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Points and angles (N, d + 1), as `Mixed` gives them, to velocities (N, d)."""
-        points, angle = x[:, : self.d], x[:, self.d :]
-        return self.layers(F.cat([points, waves(angle)], dim=1))
+        """Points, what is given, and angles (N, d + given + 1) to velocities (N, d)."""
+        return self.layers(F.cat([x[:, :-1], waves(x[:, -1:])], dim=1))
 
 
 def waves(angle: Tensor) -> Tensor:
@@ -91,6 +96,11 @@ class Mixed:
 
     Points (N, d) become (N, d + 1), images (N, C, H, W) become (N, C + 1, H, W).
 
+    Parameters
+    ----------
+    given : int
+        The last channels, so many, stay free of noise.
+
     Examples
     --------
     >>> Mixed()(numpy.zeros((3, 2), "float32"), numpy.random.default_rng(0)).shape
@@ -99,16 +109,22 @@ class Mixed:
     (3, 2, 28, 28)
     """
 
+    def __init__(self, given: int = 0) -> None:
+        self.given = whole_number("Mixed", "given", given, minimum=0)
+
     def __call__(self, samples: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
         """Samples (N, C, ...) to noisy samples and their angles (N, C + 1, ...)."""
         require_generator("Mixed", rng)
         ones = (1,) * (samples.ndim - 1)
         angle = rng.uniform(SMALLEST_ANGLE, math.pi / 2, size=(len(samples), *ones))
         noise = rng.standard_normal(samples.shape)
-        return with_angle(numpy.cos(angle) * samples + numpy.sin(angle) * noise, angle)
+        mixed = numpy.cos(angle) * samples + numpy.sin(angle) * noise
+        free = samples.shape[1] - self.given
+        mixed[:, free:] = samples[:, free:]
+        return with_angle(mixed, angle)
 
     def __repr__(self) -> str:
-        return "Mixed()"
+        return f"Mixed({self.given or ''})"
 
 
 def with_angle(z: numpy.ndarray, angle: numpy.ndarray | float) -> numpy.ndarray:
@@ -122,14 +138,16 @@ def with_angle(z: numpy.ndarray, angle: numpy.ndarray | float) -> numpy.ndarray:
 
 
 def velocity_loss(model: nn.Module, inputs: Tensor, points: Tensor) -> Tensor:
-    """The mean squared error of a network's velocities.
+    """The mean squared error of a network's velocities, of the channels that have noise.
 
     The noise follows from the mixture, e = (z - cos(a) x) / sin(a), and so does the velocity:
     v = cos(a) e - sin(a) x = (cos(a) z - x) / sin(a).
     """
-    z, angle = inputs[:, :-1], inputs[:, -1:]
-    velocity = (F.cos(angle) * z - points) / F.sin(angle)
-    return F.mse_loss(model(inputs), velocity)
+    found = model(inputs)
+    noisy = found.shape[1]
+    z, angle = inputs[:, :noisy], inputs[:, -1:]
+    velocity = (F.cos(angle) * z - points[:, :noisy]) / F.sin(angle)
+    return F.mse_loss(found, velocity)
 
 
 Learn = Callable[..., nn.Module]
@@ -164,6 +182,8 @@ class LatentDiffusion:
         After `fit`.
     mean, std : numpy.ndarray (d,)
         Of the points fitted to: the network works on points of mean 0 and variance 1.
+    given_mean, given_std : numpy.ndarray (c,)
+        Likewise of what they were given with.
 
     Examples
     --------
@@ -179,20 +199,24 @@ class LatentDiffusion:
         self.network: Callable[[Tensor], Tensor] | None = None
         self.mean: numpy.ndarray = numpy.zeros(0)
         self.std: numpy.ndarray = numpy.zeros(0)
+        self.given_mean: numpy.ndarray = numpy.zeros(0)
+        self.given_std: numpy.ndarray = numpy.zeros(0)
 
     def fit(
         self,
         x: numpy.ndarray,
         settings: TrainingSettings | None = None,
         *,
+        given: numpy.ndarray | None = None,
         quiet: bool = True,
         learn: Learn | None = None,
     ) -> LatentDiffusion:
         """Train the network on points (N, d), by default for 5,000 steps of 256.
 
+        ``given`` (N, c) makes the density one of points given such numbers.
         ``learn`` may train it elsewhere, or know it already: it is called as
         ``learn(make_network, points, settings, corruption=, loss=, quiet=)`` with points of mean 0
-        and variance 1, and gives the network.
+        and variance 1, (N, d + c), and gives the network.
 
         Raises
         ------
@@ -206,45 +230,60 @@ class LatentDiffusion:
         if not (std > 0).all():
             constant = numpy.flatnonzero(std == 0).tolist()
             raise ValueError(f"LatentDiffusion.fit: the coordinates {constant} are constant")
+        told = _conditions(given, len(points), None, "LatentDiffusion.fit")
+        given_mean, given_std = finite_mean(told, "LatentDiffusion.fit, given"), told.std(axis=0)
+        given_std[given_std == 0] = 1.0  # a constant tells nothing
         if settings is None:
             epochs = max(1, round(5_000 * 256 / len(points)))
             settings = TrainingSettings(
                 epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine"
             )
         network = (learn or _learn)(
-            lambda: VelocityNetwork(points.shape[1], self.hidden),
-            ((points - mean) / std).astype("float32"),
+            lambda: VelocityNetwork(points.shape[1], self.hidden, told.shape[1]),
+            numpy.concatenate(
+                [(points - mean) / std, (told - given_mean) / given_std], axis=1, dtype="float32"
+            ),
             settings,
-            corruption=Mixed(),
+            corruption=Mixed(told.shape[1]),
             loss=velocity_loss,
             quiet=quiet,
         )
         self.network, self.mean, self.std = network.to("cpu"), mean, std
+        self.given_mean, self.given_std = given_mean, given_std
         return self
 
     @with_one_blas_thread
-    def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
-        """Draw n points (n, d): follow noise backwards along the flow.
+    def sample(
+        self,
+        n: int,
+        rng: numpy.random.Generator,
+        dtype: DTypeLike = "float32",
+        given: numpy.ndarray | None = None,
+    ) -> numpy.ndarray:
+        """Draw n points (n, d), by what is given (n, c): follow noise backwards along the flow.
 
         In a step from a to a - h the noise and the point that the network expects stay as they are,
         so z moves along their circle: z(a - h) = cos(h) z - sin(h) v (DDIM; Song, Meng and Ermon,
         2021). It is exact where v is.
         """
         check_sampling(n, rng, "LatentDiffusion.sample")
-        network = self._network("sample")
+        network, told = self._network("sample"), self._told(given, n, "sample")
         step = math.pi / 2 / self.steps
         z = rng.standard_normal((n, len(self.mean)))
         for start in range(0, n, _CHUNK):
-            part = z[start : start + _CHUNK]
+            chunk = slice(start, start + _CHUNK)
+            part = z[chunk]
             for i in range(self.steps):
-                velocity = _velocity(network, part, math.pi / 2 - i * step)
+                velocity = _velocity(network, part, told[chunk], math.pi / 2 - i * step)
                 part = math.cos(step) * part - math.sin(step) * velocity
-            z[start : start + _CHUNK] = part
+            z[chunk] = part
         return (self.mean + self.std * z).astype(dtype)
 
     @with_one_blas_thread
-    def log_prob(self, x: numpy.ndarray, steps: int = 100) -> numpy.ndarray:
-        """The log density in nats of points (N, d): (N,), float64.
+    def log_prob(
+        self, x: numpy.ndarray, steps: int = 100, given: numpy.ndarray | None = None
+    ) -> numpy.ndarray:
+        """The log density in nats of points (N, d), by what is given (N, c): (N,), float64.
 
         The flow and its divergence are integrated by the classical Runge-Kutta method, in so many
         steps. The divergence is exact: a backward pass for each coordinate of the points.
@@ -252,9 +291,11 @@ class LatentDiffusion:
         network = self._network("log_prob")
         whole_number("LatentDiffusion.log_prob", "steps", steps)
         points = to_numpy(as_points(x, len(self.mean), "LatentDiffusion.log_prob"))
-        z = (points - self.mean) / self.std
-        chunks = [z[start : start + _FEW] for start in range(0, max(len(z), 1), _FEW)]
-        parts = on_all_cores(lambda i: _log_prob(network, chunks[i], steps), len(chunks))
+        z, told = (points - self.mean) / self.std, self._told(given, len(points), "log_prob")
+        chunks = [slice(start, start + _FEW) for start in range(0, max(len(z), 1), _FEW)]
+        parts = on_all_cores(
+            lambda i: _log_prob(network, z[chunks[i]], told[chunks[i]], steps), len(chunks)
+        )
         return numpy.concatenate(parts) - numpy.log(self.std).sum()
 
     def _network(self, caller: str) -> Callable[[Tensor], Tensor]:
@@ -262,13 +303,40 @@ class LatentDiffusion:
             raise RuntimeError(f"LatentDiffusion.{caller}: call fit first")
         return self.network
 
+    def _told(self, given: numpy.ndarray | None, count: int, method: str) -> numpy.ndarray:
+        """What is given, as the network sees it (count, c)."""
+        told = _conditions(given, count, len(self.given_mean), f"LatentDiffusion.{method}")
+        return (told - self.given_mean) / self.given_std
 
-def _velocity(network: Callable[[Tensor], Tensor], z: numpy.ndarray, angle: float) -> numpy.ndarray:
+
+def _conditions(
+    given: numpy.ndarray | None, count: int, dimension: int | None, caller: str
+) -> numpy.ndarray:
+    """What so many points are given, (count, c) in float64; c = 0 without."""
+    if given is None and not dimension:
+        return numpy.zeros((count, 0))
+    if given is None:
+        raise ValueError(f"{caller}: the density was fitted with given (N, {dimension})")
+    told = to_numpy(as_points(given, dimension, f"{caller}, given"))
+    if len(told) != count:
+        raise ValueError(f"{caller}: {count} points, but given has the shape {given.shape}")
+    return told
+
+
+def _inputs(z: numpy.ndarray, told: numpy.ndarray, angle: float) -> numpy.ndarray:
+    return with_angle(numpy.concatenate([z, told], axis=1), angle)
+
+
+def _velocity(
+    network: Callable[[Tensor], Tensor], z: numpy.ndarray, told: numpy.ndarray, angle: float
+) -> numpy.ndarray:
     with no_grad():
-        return network(Tensor(with_angle(z, angle))).numpy()
+        return network(Tensor(_inputs(z, told, angle))).numpy()
 
 
-def _log_prob(network: Callable[[Tensor], Tensor], z: numpy.ndarray, steps: int) -> numpy.ndarray:
+def _log_prob(
+    network: Callable[[Tensor], Tensor], z: numpy.ndarray, told: numpy.ndarray, steps: int
+) -> numpy.ndarray:
     """The log density (N,) of points (N, d), which it moves."""
     gathered = numpy.zeros(len(z))  # the integral of the divergence
     h = math.pi / 2 / steps
@@ -276,7 +344,7 @@ def _log_prob(network: Callable[[Tensor], Tensor], z: numpy.ndarray, steps: int)
         slopes = []
         for weight in (0.0, 0.5, 0.5, 1.0):
             place = z + weight * h * slopes[-1][0] if slopes else z
-            slopes.append(_velocity_and_divergence(network, place, (i + weight) * h))
+            slopes.append(_velocity_and_divergence(network, place, told, (i + weight) * h))
         for total, parts in ((z, 0), (gathered, 1)):
             k1, k2, k3, k4 = (slope[parts] for slope in slopes)
             total += h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
@@ -285,11 +353,11 @@ def _log_prob(network: Callable[[Tensor], Tensor], z: numpy.ndarray, steps: int)
 
 
 def _velocity_and_divergence(
-    network: Callable[[Tensor], Tensor], z: numpy.ndarray, angle: float
+    network: Callable[[Tensor], Tensor], z: numpy.ndarray, told: numpy.ndarray, angle: float
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """v (N, d) and sum_i dv_i/dz_i (N,), float64."""
     with enable_grad():
-        x = Tensor(with_angle(z, angle), requires_grad=True)
+        x = Tensor(_inputs(z, told, angle), requires_grad=True)
         velocity = network(x)
         divergence = numpy.zeros(len(z))
         for i in range(z.shape[1]):  # a point's velocity depends on that point alone

@@ -58,6 +58,54 @@ def test_the_scale_of_the_points_is_part_of_the_density():
     numpy.testing.assert_allclose(density.log_prob(x), expected, atol=1e-4)
 
 
+def given_exact(slope, std):
+    """As `exact`, of x = slope g + std e, which is given g: z has the mean cos(a) slope g."""
+    density = LatentDiffusion()
+
+    def velocity(x):
+        z, given, angle = x[:, :1], x[:, 1:2], x[:, 2:]
+        c, s, middle = F.cos(angle), F.sin(angle), slope * given
+        pull = c * s * (1 - std**2) / (c * c * std**2 + s * s)
+        return pull * (z - c * middle) - s * middle
+
+    density.network = velocity
+    density.mean, density.std = numpy.zeros(1), numpy.ones(1)
+    density.given_mean, density.given_std = numpy.array([5.0]), numpy.array([2.0])
+    return density
+
+
+def test_exact_velocities_of_what_is_given_give_the_conditional_density():
+    rng = numpy.random.default_rng(10)
+    density, g = given_exact(3.0, 0.5), rng.normal(size=(9_000, 1))  # more than one chunk
+    samples = density.sample(9_000, rng, "float64", given=5.0 + 2.0 * g)
+    assert norm.fit(samples - 3.0 * g) == pytest.approx((0, 0.5), abs=0.02)
+    some, mine = samples[:600], g[:600]  # more than one piece of work
+    found = density.log_prob(some, given=5.0 + 2.0 * mine)
+    numpy.testing.assert_allclose(found, norm.logpdf(some - 3.0 * mine, 0, 0.5)[:, 0], atol=2e-4)
+
+
+def test_a_network_learns_what_belongs_to_what_is_given():
+    rng = numpy.random.default_rng(11)
+    given = rng.normal(4.0, 2.0, size=(4_000, 2))
+    given[:, 1] = 7.0  # says nothing
+    x = 3.0 * given[:, :1] + 0.5 * rng.normal(size=(4_000, 1))
+    settings = TrainingSettings(epochs=30, batch_size=200, learning_rate=5e-3, schedule="cosine")
+    density = LatentDiffusion(hidden=(64, 64)).fit(x, settings, given=given)
+    asked = numpy.repeat([[2.0, 7.0], [6.0, 7.0]], 1_000, axis=0)
+    samples = density.sample(2_000, rng, "float64", given=asked).reshape(2, 1_000)
+    numpy.testing.assert_allclose(samples.mean(axis=1), [6.0, 18.0], atol=0.15)
+    assert (samples.std(axis=1) < 0.8).all()  # that of x alone is 6
+
+
+def test_what_is_given_is_not_mixed():
+    rng = numpy.random.default_rng(12)
+    points = rng.normal(size=(50, 3)).astype("float32")
+    mixed = Mixed(given=2)(points, rng)
+    assert (mixed[:, 1:3] == points[:, 1:]).all()
+    assert (mixed[:, 0] != points[:, 0]).all()
+    assert repr(Mixed(2)) != repr(Mixed())
+
+
 def test_mixed_points_lie_on_the_quarter_of_a_circle_and_tell_their_angle():
     rng = numpy.random.default_rng(2)
     points = numpy.full((50_000, 1), 2.0, "float32")
@@ -128,6 +176,22 @@ def test_the_same_seed_gives_the_same_samples(trained):
         (lambda d: d.log_prob(numpy.zeros((1, 2))), RuntimeError, "call fit first"),
         (lambda d: LatentDiffusion(steps=0), ValueError, "steps must be at least 1"),
         (lambda d: VelocityNetwork(0), ValueError, "d must be at least 1"),
+        (lambda d: Mixed(-1), ValueError, "given must be at least 0"),
+        (
+            lambda d: d.fit(numpy.arange(6.0).reshape(3, 2), given=numpy.zeros((2, 1))),
+            ValueError,
+            r"fit: 3 points, but given has the shape \(2, 1\)",
+        ),
+        (
+            lambda d: given_exact(1, 1).sample(2, numpy.random.default_rng(0)),
+            ValueError,
+            r"sample: the density was fitted with given \(N, 1\)",
+        ),
+        (
+            lambda d: given_exact(1, 1).log_prob(numpy.zeros((2, 1)), given=numpy.zeros((2, 3))),
+            ValueError,
+            r"log_prob, given: expected points \(N, 1\)",
+        ),
     ],
 )
 def test_wrong_use_is_named(call, error, message):

@@ -221,8 +221,8 @@ class LatentDiffusion:
         Raises
         ------
         ValueError
-            If x has another shape, no rows, values that are not finite, or a coordinate that is
-            constant.
+            If x or given has another shape, no rows or values that are not finite, or x a
+            coordinate that is constant.
         """
         points = to_numpy(as_points(x, None, "LatentDiffusion.fit"))
         mean = finite_mean(points, "LatentDiffusion.fit")

@@ -206,8 +206,8 @@ def captions(results: Results) -> dict[str, Caption]:
             "denoiser may do without one, as copying its input would not help it. "
             f"{numbers['train_images']:,} training images, {spelled_epochs(numbers['epochs'])}.",
             {
-                f"At the noise of the training the one without is {gain:.2f} dB better.": gain > 0,
-                f"At the noise of the training the one without is {-gain:.2f} dB worse.": gain < 0,
+                f"At its own noise the one without a bottleneck is {gain:.2f} dB better.": gain > 0,
+                f"At its own noise the one without a bottleneck is {-gain:.2f} dB worse.": gain < 0,
             },
             {
                 f"PSNR in dB, {numbers['test_images']:,} test images": everything,

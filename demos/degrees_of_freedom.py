@@ -439,8 +439,8 @@ def captions(results: Results) -> dict[str, Caption]:
         "Each factor has a direction in the latents: the slope of a linear fit from the factors to "
         "the latents of test faces. One face is moved along it, from left to right, and decoded.",
         {
-            "That turns this factor and leaves the others: the faces are close to those drawn with "
-            "it.": all(each["error"] < 0.3 * each["change"] for each in turned.values())
+            "Moved along it, a face turns in this factor and keeps the others: it is close to the "
+            "faces drawn so.": all(each["error"] < 0.3 * each["change"] for each in turned.values())
         },
         {
             "turned": [name.replace("_", " ") for name in turned],
@@ -455,7 +455,7 @@ def captions(results: Results) -> dict[str, Caption]:
         f"trained by squared error like the others ({spelled_epochs(numbers['epochs'])}). What "
         "grey does not tell, such as the colour of some eyes, can only come out as a mean.",
         {
-            "It finds most of the colour, which the picture does not show, from what faces have in "
+            "The network finds most of the colour, which grey does not show, by what faces have in "
             f"common: {1 - coloured / grey_error:.0%} of the error is gone.": (
                 coloured < 0.1 * grey_error
             )
@@ -468,8 +468,8 @@ def captions(results: Results) -> dict[str, Caption]:
     for count in COUNTS:
         explained = numbers[f"explained/{count}"]
         said[f"traversals_{count}_factors"] = Caption(
-            "Along each principal axis of the latents, the others in the middle. Nothing in the "
-            "loss asks for one factor a latent.",
+            f"Faces of K = {count} factors along each principal axis of their latents, the others "
+            "in the middle. Nothing in the loss asks for one factor a latent.",
             table={
                 "a linear map of the latents explains": [
                     name.replace("_", " ") for name in explained
@@ -484,7 +484,7 @@ section = Section(
     name="degrees_of_freedom",
     title="Degrees of freedom",
     equation=r"\min_{f,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2,\quad"
-    r" f(x)\in\mathbb{R}^d,\quad x=\mathrm{render}(u_1,\ldots,u_K)",
+    r" f(x)\in\mathbb{R}^d,\qquad x=\mathrm{render}(u_1,\ldots,u_K)",
     description="Faces drawn from K factors have K degrees of freedom, however many pixels: the "
     "deep autoencoder's error shows K, that of PCA does not.",
     compute=compute,

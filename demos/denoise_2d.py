@@ -288,7 +288,10 @@ def captions(results: Results) -> dict[str, Caption]:
             f"Six Gaussians on a ring, noise {numbers['mixture_noise_std']:g}: there the mean of "
             "all clean points that fit is known in closed form. No denoiser can have a smaller "
             "loss.",
-            {f"The learnt answer misses it by {off:.1%} of the way it moves a point.": off < 0.25},
+            {
+                f"The learnt answer misses the exact one by {off:.1%} of the way it moves a "
+                "point.": off < 0.25
+            },
             {
                 "on test points": ["loss per component", "moves a point by", "is off by"],
                 "learnt": [mixture["loss"], "", mixture["rms_error"]],
@@ -298,7 +301,7 @@ def captions(results: Results) -> dict[str, Caption]:
         "score": Caption(
             "The way to the answer, divided by the variance of the noise, is the gradient of the "
             f"noised log density. Drawn where that density holds {MASS:.0%} of its mass.",
-            {f"The learnt one is off by {score_off:.1%}.": score_off < 0.25},
+            {f"The learnt gradient is off by {score_off:.1%}.": score_off < 0.25},
         ),
     }
 

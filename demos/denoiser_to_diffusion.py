@@ -422,7 +422,8 @@ def captions(results: Results) -> dict[str, Caption]:
         "flow": Caption(
             f"{points['compared']:,} points follow the equation for dx/dσ above, from wide noise "
             f"to none, in {POINT_STEPS} steps of Heun. Contours: the exact noised density at "
-            "that level. The energy distance of the last to as many exact samples is "
+            "that level. The energy distance of the last to as many exact samples, estimated "
+            "without bias and so below 0 at times, is "
             f"{points['energy']:.5f}; between two exact samples it is "
             f"{points['energy_noise']:.5f} ± {points['energy_deviation']:.5f} (20 pairs).",
             {
@@ -437,9 +438,8 @@ def captions(results: Results) -> dict[str, Caption]:
             "reconstructions.",
             {
                 "Diffusion on pixels beats the best mixture.": by_name[DIFFUSION] < by_name[BEST],
-                "With this little training it stays behind the best mixture over latents.": (
-                    by_name[DIFFUSION] > by_name[BEST]
-                ),
+                "With this little training diffusion on pixels is behind the best mixture over "
+                "latents.": (by_name[DIFFUSION] > by_name[BEST]),
                 "Its recall is higher than that mixture's and its precision lower: the variety is "
                 "there, and many strokes are broken.": (
                     of_pixels["recall"] > of_latents["recall"]

@@ -321,7 +321,7 @@ def captions(results: Results) -> dict[str, Caption]:
             "none of the samples is chosen. Below them are reconstructed training images."
             f"{apart if is_largest else ''}",
             {
-                "From Gaussians to mixtures the digits get better.": all(
+                f"From Gaussians to mixtures the digits get better (d = {size}).": all(
                     before > after for before, after in itertools.pairwise(falling)
                 ),
                 f"The best ({best:.1f}) comes close to the reconstructions ({floor:.1f}).": (

@@ -263,7 +263,8 @@ def captions(results: Results) -> dict[str, Caption]:
             f"{numbers['test_images']:,} test images are, in nats a vector, says which density "
             f"fits; both were fitted to {numbers['train_images']:,} training images.",
             {
-                "The full covariance fits better: the latents are correlated.": all(
+                "What single latents cannot show: they are correlated, and a full covariance fits "
+                "better.": all(
                     size["log_likelihood_full"] > size["log_likelihood_diagonal"] for size in sizes
                 )
             },

@@ -234,7 +234,7 @@ def captions(results: Results) -> dict[str, Caption]:
         "error_by_epoch": Caption(
             "The autoencoders' error on test images after each epoch, from the first on.",
             {
-                f"From the first epoch to the last it falls by {least:.0f} to {most:.0f} %.": bool(
+                f"The error falls by {least:.0f} to {most:.0f} % after the first epoch.": bool(
                     least > 0
                 )
             },

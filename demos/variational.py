@@ -236,10 +236,9 @@ def captions(results: Results) -> dict[str, Caption]:
             "The bound on the log density of a test image, each pixel a Gaussian of the variance "
             f"that was learnt, {variance:.5f}: a standard deviation of {variance**0.5:.3f}.",
             {
-                "It is near the mean squared error per pixel, as the derivation says.": abs(
-                    variance / max(mse, 1e-9) - 1
+                "The learnt variance is near the mean squared error of a pixel, as derived.": (
+                    abs(variance / max(mse, 1e-9) - 1) < 0.2
                 )
-                < 0.2
             },
         ),
     }

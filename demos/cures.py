@@ -81,6 +81,7 @@ FLOW_STEPS = 40
 SAMPLED = 2_000  # points of a posterior in the plane
 COMPONENTS = 4  # of the mixture that the network in the plane answers with
 SHOWN_ANSWERS = 6
+MEASURED = 200  # digits, the most doubtful, of which the first are shown
 HIDDEN = (384, 384, 384)  # units of the network of that density
 LEAST_SHARE = 0.1  # of the answers: a class of fewer is not counted
 
@@ -221,7 +222,7 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     labels = run.labels("train", len(train))
     test = run.images("test", options.test_images)
     mask = blur.CORRUPTION.mask(test[:1])[0]  # (1, H, W), the same for every image
-    places = find_doubtful(train, labels, test, mask).shown
+    places = find_doubtful(train, labels, test, mask).order[:MEASURED]
     original, masked = test[places], blur.CORRUPTION(test[places])
     restorer, _ = run.trained(
         "multimodal-digits-squared",
@@ -245,14 +246,14 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
 
     results.arrays |= {
         "digits/mask": mask,
-        "digits/masked": masked,
-        "digits/original": original,
-        "digits/squared": squared,
-        "digits/mean": mean,
-        "digits/answers": images[:, :SHOWN_ANSWERS],
+        "digits/masked": masked[:SHOWN],
+        "digits/original": original[:SHOWN],
+        "digits/squared": squared[:SHOWN],
+        "digits/mean": mean[:SHOWN],
+        "digits/answers": images[:SHOWN, :SHOWN_ANSWERS],
     }
     results.numbers["digits"] = {
-        "shown": len(places),
+        "measured": len(places),
         "answers": options.answers,
         "train_images": len(train),
         "several_classes": sum(count > 1 for count in found),
@@ -318,7 +319,7 @@ def needs(options: Options, found: Results) -> Needs:
                 for case, (_, place) in blur.CASES.items()
             },
             "digits": {
-                **dict.fromkeys(("shown", "answers", "train_images", "several_classes"), COUNT),
+                **dict.fromkeys(("measured", "answers", "train_images", "several_classes"), COUNT),
                 **dict.fromkeys((*gradients, *errors), NOT_NEGATIVE),
             },
         },
@@ -411,6 +412,7 @@ def captions(results: Results) -> dict[str, Caption]:
             "latents by a diffusion that is given the visible half, as the network of squared "
             f"loss encodes it ({digits['train_images']:,} training images, "
             f"{spelled_epochs(numbers['epochs'])}; {digits['answers']} samples per digit). "
+            f"Measured are the {digits['measured']} most doubtful, of which these are the first. "
             "Gradient energy, the mean square of neighbouring pixels' differences, is low for a "
             "blur.",
             {
@@ -419,7 +421,7 @@ def captions(results: Results) -> dict[str, Caption]:
                     digits["energy_answers"] > 2 * digits["energy_squared"]
                     and abs(digits["energy_mean"] / digits["energy_squared"] - 1) < 0.2
                 ),
-                f"{digits['several_classes']} of the {digits['shown']} digits have samples of two "
+                f"{digits['several_classes']} of the {digits['measured']} have samples of two "
                 "classes, each a tenth of them at least.": digits["several_classes"] > 0,
             },
             {

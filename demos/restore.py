@@ -277,7 +277,7 @@ def captions(results: Results) -> dict[str, Caption]:
             f"On scattered pixels {others} is ahead at {behind} of {len(leads)} shares, by up to "
             f"{-leads[least]:.2f} dB ({least} erased).": behind > 0,
             "On scattered pixels the autoencoder is ahead at every share, by up to "
-            f"{leads[most]:.2f} dB ({most} erased).": behind == 0,
+            f"{leads[most]:.2f} dB ({most} erased).": leads[least] > 0,
             f"On the block and the halves the autoencoder leads by {_span(whole)} dB.": min(whole)
             > 0,
         },

@@ -60,14 +60,9 @@ def test_restorations_that_ship_are_sharp_and_their_mean_is_squared_losss_answer
     assert digits["answers"] >= 20
     assert digits["energy_answers"] >= 2 * digits["energy_squared"]
     assert digits["energy_mean"] == pytest.approx(digits["energy_squared"], rel=0.2)
-    # Seeds give 1.00 to 1.08, for eight digits.
-    assert digits["error_mean"] <= 1.08 * digits["error_squared"]
-    assert digits["several_classes"] >= digits["shown"] / 2
+    assert digits["error_mean"] <= 1.05 * digits["error_squared"]
+    assert digits["several_classes"] >= digits["measured"] / 2
     assert "their mean is as blurred" in cures.captions(results)["restorations"].said
-    # The mean that is shown is the one that is measured.
-    mask = numpy.broadcast_to(results.arrays["digits/mask"], results.arrays["digits/mean"].shape)
-    apart = (results.arrays["digits/mean"] - results.arrays["digits/original"])[mask]
-    assert (apart**2).mean() == pytest.approx(digits["error_mean"], rel=0.01)
 
 
 @pytest.mark.slow

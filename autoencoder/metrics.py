@@ -376,7 +376,7 @@ def _each_chunk(function: Callable[[slice], Any], rows: Array, columns: int) -> 
     """What a function gives for each chunk of rows, in order; the CPU's cores share the chunks."""
     size = max(1, _CHUNK_VALUES // columns)
     chunks = [slice(i, min(i + size, len(rows))) for i in range(0, len(rows), size)]
-    return on_all_cores(lambda index: function(chunks[index]), len(chunks), device_of(rows))
+    return on_all_cores(function, chunks, device_of(rows))
 
 
 def _squared_distances(x: Array, y: Array, lengths: Array) -> Array:

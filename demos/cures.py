@@ -29,20 +29,26 @@ from autoencoder import (
 )
 from autoencoder.classifier import Classifier, classify, shipped_classifier
 from autoencoder.densities.denoiser import conditioned_on, follow_flow
-from autoencoder.densities.diffusion import LatentDiffusion, VelocityNetwork
+from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.doubt import NEIGHBOURS, SHOWN, find_doubtful, gradient_energy, hidden_part
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import load_demo
-from autoencoder.lecture.shared import DataOptions, spelled_epochs, tinted, trained_autoencoder
+from autoencoder.lecture.shared import (
+    DataOptions,
+    spelled_epochs,
+    tinted,
+    trained_autoencoder,
+    trained_diffusion,
+)
 from autoencoder.lecture.told import distances, is_within_noise, told_denoiser
 from autoencoder.models import MixtureDensityNetwork
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
-from minigrad import Tensor, nn, no_grad
+from minigrad import Tensor, no_grad
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -234,7 +240,17 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     model, _ = trained_autoencoder(run, options.latent_size)
     shared = (options.workers, run.ranks)
     codes = encode(restorer, blur.CORRUPTION(train), *shared)
-    density = _latents_given(run, encode(model, train, *shared), codes, results)
+    density, rows = trained_diffusion(
+        run,
+        "restorations",
+        encode(model, train, *shared),
+        [f"autoencoder-d{options.latent_size}", "multimodal-digits-squared"],
+        options.restoration_epochs,
+        options.seed,
+        hidden=HIDDEN,
+        given=codes,
+    )
+    results.rows += [{"run": "restorations", **row} for row in rows]
     given = numpy.repeat(encode(restorer, masked, *shared), options.answers, axis=0)
     rng = random_generator(options.seed, "evaluation", 30)
     images = decode(model, density.sample(len(given), rng, given=given), *shared)
@@ -270,23 +286,6 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
             reconstruct(model, original, options.workers, run.ranks), original, mask=~mask
         ),
     }
-
-
-def _latents_given(
-    run: Run[Any], latents: numpy.ndarray, codes: numpy.ndarray, results: Results
-) -> LatentDiffusion:
-    """The density of latents given the restorer's codes of the visible halves."""
-    epochs = run.options.restoration_epochs
-    settings = run.settings(epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine")
-    networks = (f"autoencoder-d{run.options.latent_size}", "multimodal-digits-squared")
-    origin = " ".join(run.identities[name] for name in networks)
-
-    def learn(*arguments: Any, **how: Any) -> nn.Module:
-        network, rows = run.trained("restorations", *arguments, samples_of=origin, **how)
-        results.rows += [{"run": "restorations", **row} for row in rows]
-        return network
-
-    return LatentDiffusion(HIDDEN).fit(latents, settings, given=codes, learn=learn)
 
 
 def needs(options: Options, found: Results) -> Needs:
@@ -405,7 +404,9 @@ def captions(results: Results) -> dict[str, Caption]:
     further = digits["error_mean"] / digits["error_squared"]
     points = {case: numbers[case] for case in blur.CASES}
     short = [case["exact"] - case["squared"] for case in points.values()]
-    strays = [_outside(case, results.arrays[f"{_key(case)}/sampled"]) for case in blur.CASES]
+    strays = [
+        f"{_outside(case, results.arrays[f'{_key(case)}/sampled']):.1f}" for case in blur.CASES
+    ]
     return {
         "restorations": Caption(
             "The test digits whose visible half leaves most doubt, and samples of the erased half: "
@@ -471,10 +472,8 @@ def captions(results: Results) -> dict[str, Caption]:
             "is that of 20 pairs of exact samples. Estimated without bias, it may be below 0.",
             {
                 "By their energy distance the samples are within the noise of exact ones, two "
-                f"standard deviations. Outside the contour of 99 % lie {strays[0]:.1f} and "
-                f"{strays[1]:.1f} % of them.": all(
-                    is_within_noise(case) for case in points.values()
-                ),
+                f"standard deviations. Outside the contour of 99 % lie {' and '.join(strays)} % of "
+                "them.": all(is_within_noise(case) for case in points.values()),
                 "The samples can be told from exact ones yet.": not any(
                     is_within_noise(case) for case in points.values()
                 ),

@@ -26,13 +26,13 @@ from autoencoder.lecture.shared import (
     DeepOptions,
     spelled_epochs,
     trained_autoencoder,
+    trained_diffusion,
     trained_variational,
 )
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, CheckpointError
 from autoencoder.storage.results import Needs, Results
 from autoencoder.storage.weights import load_weights
 from autoencoder.training import Row, random_generator
-from minigrad import nn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -194,19 +194,10 @@ def fitted_diffusion(
     run: Run[Options], latents: numpy.ndarray, seed: int
 ) -> tuple[LatentDiffusion, list[Row]]:
     """The diffusion over the latents of an autoencoder that the run has, and its training."""
-    d, rows = latents.shape[1], []
+    d = latents.shape[1]
     epochs = max(1, round(run.options.diffusion_steps * 256 / len(latents)))
-    settings = run.settings(
-        epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine", seed=seed
-    )
-
-    def learn(*arguments: Any, **how: Any) -> nn.Module:
-        origin = run.identities[f"autoencoder-d{d}"]
-        network, found = run.trained(f"latent-diffusion-d{d}", *arguments, samples_of=origin, **how)
-        rows.extend(found)
-        return network
-
-    return LatentDiffusion().fit(latents, settings, learn=learn), rows
+    name, networks = f"latent-diffusion-d{d}", [f"autoencoder-d{d}"]
+    return trained_diffusion(run, name, latents, networks, epochs, seed)
 
 
 def needs(options: Options, found: Results) -> Needs:

@@ -77,7 +77,7 @@ class VelocityNetwork(nn.Module):
         super().__init__()
         d = whole_number("VelocityNetwork", "d", d)
         whole_number("VelocityNetwork", "given", given, minimum=0)
-        self.arguments = (d, tuple(hidden), *([given] if given else []))
+        self.arguments = (d, tuple(hidden), given)
         self.layers = mlp(d + given + 2 * FREQUENCIES, *hidden, d)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -293,9 +293,7 @@ class LatentDiffusion:
         points = to_numpy(as_points(x, len(self.mean), "LatentDiffusion.log_prob"))
         z, told = (points - self.mean) / self.std, self._told(given, len(points), "log_prob")
         chunks = [slice(start, start + _FEW) for start in range(0, max(len(z), 1), _FEW)]
-        parts = on_all_cores(
-            lambda i: _log_prob(network, z[chunks[i]], told[chunks[i]], steps), len(chunks)
-        )
+        parts = on_all_cores(lambda few: _log_prob(network, z[few], told[few], steps), chunks)
         return numpy.concatenate(parts) - numpy.log(self.std).sum()
 
     def _network(self, caller: str) -> Callable[[Tensor], Tensor]:

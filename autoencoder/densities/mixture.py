@@ -267,7 +267,9 @@ class GaussianMixture:
                     f"few of the points {x.shape}; fewer components or a larger jitter than "
                     f"{jitter:g} help"
                 )
-            log_prob, responsibilities = mixture._expected(x)
+            chunks = [x[chunk] for chunk in mixture.chunks(len(x))]
+            expected = on_all_cores(mixture._expected, chunks, device_of(x))
+            log_prob, responsibilities = map(array_module(x).concatenate, zip(*expected))
             log_likelihoods.append(float(log_prob.mean()))
             rise = (
                 log_likelihoods[-1] - log_likelihoods[-2] if len(log_likelihoods) > 1 else math.inf
@@ -278,16 +280,9 @@ class GaussianMixture:
 
     def _expected(self, x: Array) -> tuple[Array, Array]:
         """The expectation step: log p (N, 1) and the responsibilities (N, K) of points (N, d)."""
-        xp = array_module(x)
-        chunks = list(self.chunks(len(x)))
-
-        def expect(index: int) -> tuple[Array, Array]:
-            log_joint = self.log_joint(x[chunks[index]])
-            log_prob = _log_sum_exp(log_joint)
-            return log_prob, xp.exp(log_joint - log_prob)
-
-        log_prob, responsibilities = zip(*on_all_cores(expect, len(chunks), device_of(x)))
-        return xp.concatenate(log_prob), xp.concatenate(responsibilities)
+        log_joint = self.log_joint(x)
+        log_prob = _log_sum_exp(log_joint)
+        return log_prob, array_module(x).exp(log_joint - log_prob)
 
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """Draw n points (n, d): choose a component, then draw from its Gaussian."""
@@ -322,9 +317,7 @@ class GaussianMixture:
 
     def responsibilities(self, x: Array) -> Array:
         """How probable it is that component k made the point: r_k(x), (N, K), rows sum to 1."""
-        xp = array_module(x)
-        log_joint = self.log_joint(self._points(x, "responsibilities"))
-        return xp.exp(log_joint - _log_sum_exp(log_joint))
+        return self._expected(self._points(x, "responsibilities"))[1]
 
     def noised(self, std: float) -> GaussianMixture:
         """The density of x + std * noise, noise standard normal: covariances C_k + std^2 I."""

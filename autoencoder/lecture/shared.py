@@ -1,13 +1,14 @@
-"""What several sections share: the deep autoencoder, what is measured while training, tables."""
+"""What several sections share: the networks they train, what is measured meanwhile, tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy
 
+from autoencoder.densities import LatentDiffusion
 from autoencoder.densities.variational import (
     VariationalAutoEncoder,
     negative_bound,
@@ -35,6 +36,7 @@ __all__ = [
     "table_of",
     "tinted",
     "trained_autoencoder",
+    "trained_diffusion",
     "trained_variational",
 ]
 
@@ -143,6 +145,35 @@ def trained_variational(
         evaluate=evaluate,
         tested_on=test,
     )
+
+
+def trained_diffusion(
+    run: Run[Any],
+    name: str,
+    latents: numpy.ndarray,
+    networks: Sequence[str],
+    epochs: int,
+    seed: int,
+    *,
+    hidden: tuple[int, ...] = (192, 192, 192),
+    given: numpy.ndarray | None = None,
+) -> tuple[LatentDiffusion, list[Row]]:
+    """A diffusion over latents, by what is given with them, and the metrics of its training.
+
+    ``networks`` names those of the run that latents and what is given are by.
+    """
+    found: list[Row] = []
+    origin = " ".join(run.identities[network] for network in networks)
+    settings = run.settings(
+        epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine", seed=seed
+    )
+
+    def learn(*arguments: Any, **how: Any) -> nn.Module:
+        network, rows = run.trained(name, *arguments, samples_of=origin, **how)
+        found.extend(rows)
+        return network
+
+    return LatentDiffusion(hidden).fit(latents, settings, given=given, learn=learn), found
 
 
 def one_of_each(labels: numpy.ndarray, count: int = 10) -> numpy.ndarray:

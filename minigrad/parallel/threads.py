@@ -16,7 +16,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from minigrad.backend import CPU, Device, keep_memory
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Piece = TypeVar("_Piece")
 _Result = TypeVar("_Result")
 
 _helpers: dict[int, Helpers] = {}
@@ -183,17 +184,19 @@ def run_in_order(
     state.use_ready()  # what nobody came to while another was at it
 
 
-def on_all_cores(run: Callable[[int], _Result], count: int, device: Device = CPU) -> list[_Result]:
-    """The results of ``run(0)``, ``run(1)``, ... in order, from as many threads as cores.
+def on_all_cores(
+    function: Callable[[_Piece], _Result], pieces: Sequence[_Piece], device: Device = CPU
+) -> list[_Result]:
+    """What a function gives for each piece, in order, from as many threads as cores.
 
     Work on a GPU is offered by one.
 
-    >>> on_all_cores(lambda index: index**2, 4)
-    [0, 1, 4, 9]
+    >>> on_all_cores(lambda number: number**2, [3, 1, 2])
+    [9, 1, 4]
     """
     results: list[_Result] = []
-    workers = min(usable_cores(), count) if device == CPU else 1
-    run_in_order(run, count, workers, results.append)
+    workers = min(usable_cores(), len(pieces)) if device == CPU else 1
+    run_in_order(lambda i: function(pieces[i]), len(pieces), workers, results.append)
     return results
 
 

@@ -4,22 +4,22 @@ A box stands for a tensor and, where an operation made it, for that operation: t
 operations pointing at tensors pointing at operations.
 
 A large graph is folded by the prefixes of its parameters' names: that of ``encoder.0.weight`` is
-``encoder.0``. Folded to one part, all operations from the first with a parameter of the encoder to
-the last become the box ``encoder``. An operation without parameters, such as a ReLU, belongs to
-what the prefixes before and after it have in common.
+``encoder.0``. An operation without parameters, such as a ReLU, belongs to what the prefixes before
+and after it have in common.
 """
 
 from __future__ import annotations
 
 import io
 import itertools
+import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from types import NoneType
 from typing import TYPE_CHECKING, NamedTuple
 
-from minigrad.backend import shown
-from minigrad.engine import NotKept, Operation, Tensor, operations_behind
+from minigrad.backend import array_module, shown, use_device
+from minigrad.engine import Node, NotKept, Operation, Tensor, operations_behind
 from minigrad.nn import Module
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 MOST_BOXES = 24  # what a slide holds
 MOST_DRAWN = 500
 NO_GRADIENT = "no gradient yet"
-COLOURS = {  # fill and outline of each kind of box
-    "parameter": ("#FBE7C6", "#B87700"),
-    "constant": ("#DCEBF7", "#0072B2"),
-    "operation": ("#F2F2F2", "#767676"),
-    "folded": ("#DDF0E8", "#00795A"),
+KINDS = {  # of boxes: what fills and outlines one, and what the key calls it
+    "constant": ("#DCEBF7", "#0072B2", "constant"),
+    "parameter": ("#FBE7C6", "#B87700", "wants a gradient"),
+    "operation": ("#F2F2F2", "#767676", "operation and its result"),
+    "folded": ("#DDF0E8", "#00795A", "folded, with its parameters"),
 }
 
 Prefix = tuple[str, ...]  # the parts of a name without the last: ("encoder", "0")
@@ -52,17 +52,10 @@ class Box(NamedTuple):
 
 
 class Drawing:
-    """A computation graph as :func:`draw` saw it.
+    """A computation graph as :func:`draw` saw it: its ``boxes``.
 
     ``str(drawing)`` is :attr:`dot`; a notebook shows the picture.
 
-    Attributes
-    ----------
-    boxes : tuple of Box
-        What is drawn: each box with ``kind``, ``title``, ``lines``, and ``inputs``.
-
-    Examples
-    --------
     >>> draw(Tensor(2.0, requires_grad=True).exp())
     Drawing of 2 boxes
     """
@@ -74,8 +67,6 @@ class Drawing:
     def dot(self) -> str:
         r"""The graph in Graphviz's DOT language.
 
-        Examples
-        --------
         >>> print(draw(Tensor([1.0, 2.0])).dot)
         digraph {
           rankdir=LR;
@@ -86,9 +77,9 @@ class Drawing:
         style = 'node [shape=box, style="rounded,filled", fontname="Helvetica"]'
         lines = ["digraph {", "  rankdir=LR;", f"  {style};"]
         for i, box in enumerate(self.boxes):
-            label = "\\n".join(_quoted(text) for text in (box.title, *box.lines))
-            fill, outline = COLOURS[box.kind]
-            lines.append(f'  n{i} [label="{label}", fillcolor="{fill}", color="{outline}"];')
+            label = json.dumps("\n".join((box.title, *box.lines)), ensure_ascii=False)
+            fill, outline, _ = KINDS[box.kind]
+            lines.append(f'  n{i} [label={label}, fillcolor="{fill}", color="{outline}"];')
         for i, box in enumerate(self.boxes):
             lines += [f"  n{source} -> n{i};" for source in box.inputs]
         return "\n".join([*lines, "}"])
@@ -140,8 +131,8 @@ def draw(
 
     Every box is a tensor, with its shape and dtype, and with the operation that made it, if one
     did. Leaves that want gradients say what they have: the gradient's norm (its value, if it is
-    one number) or "no gradient yet". Backward frees the graph: draw it before, or keep it with
-    ``backward(retain_graph=True)``.
+    one number) or "no gradient yet". Backward frees the graph, and what was freed is a
+    RuntimeError: draw it before, or keep it with ``backward(retain_graph=True)``.
 
     Parameters
     ----------
@@ -156,18 +147,6 @@ def draw(
         the parameters ``encoder.…`` is one box, with 2 ``encoder.0`` is; ``None`` folds nothing.
         ``"auto"`` folds as little as leaves 24 boxes.
 
-    Returns
-    -------
-    Drawing
-        With ``dot`` and ``figure()``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what it should be.
-    RuntimeError
-        If the graph was freed by backward.
-
     Examples
     --------
     >>> from minigrad import nn
@@ -178,28 +157,32 @@ def draw(
     >>> [box.title for box in draw(y, model=model, fold=1).boxes]
     ['constant', 'linear', 'tanh']
     """
-    is_number = isinstance(fold, int) and not isinstance(fold, bool) and fold >= 1
-    if not (is_number or fold is None or fold == "auto"):
+    if not (fold is None or fold == "auto" or (type(fold) is int and fold >= 1)):
         raise ValueError(f"draw: fold must be 'auto', None or a number from 1, got {shown(fold)}")
     operations, results = _recorded_behind(tensor)
-    for name, leaf in (names or {}).items():
-        if not isinstance(leaf, Tensor):
-            raise TypeError(f"draw: names[{shown(name)}] is a {type(leaf).__name__}, no Tensor")
-    own = () if model is None else model.named_parameters()
-    parameters: dict[Tensor, str] = {parameter: name for name, parameter in own}
-    labels = {leaf: name for name, leaf in (names or {}).items()} | parameters
+    labels, parameters = names_of_leaves("draw", model, names)
     if not operations:
         return Drawing([_leaf_box(tensor, labels.get(tensor))])
     deepest = max((len(_prefix(name)) for name in parameters.values()), default=0)
     boxes: list[Box] = []
-    for parts in (None, *range(deepest, 0, -1)) if isinstance(fold, str) else (fold,):
-        groups = [[operation] for operation in operations]
-        if parts is not None:
-            groups = fold_operations(operations, parameters, parts)
-        boxes = _boxes_of(groups, results, labels, is_folded=parts is not None)
+    for parts in (0, *range(deepest, 0, -1)) if isinstance(fold, str) else (fold or 0,):
+        groups = fold_operations(operations, parameters, parts)
+        boxes = _boxes_of(groups, results, labels, is_folded=parts > 0)
         if len(boxes) <= MOST_BOXES:
             break
     return Drawing(boxes)
+
+
+def names_of_leaves(
+    caller: str, model: Module | None, names: Mapping[str, Tensor] | None
+) -> tuple[dict[Tensor, str], dict[Tensor, str]]:
+    """What to call leaves, and those among them that the model names: its parameters."""
+    for name, leaf in (names or {}).items():
+        if not isinstance(leaf, Tensor):
+            raise TypeError(f"{caller}: names[{shown(name)}] is a {type(leaf).__name__}, no Tensor")
+    own = () if model is None else model.named_parameters()
+    parameters: dict[Tensor, str] = {parameter: name for name, parameter in own}
+    return {leaf: name for name, leaf in (names or {}).items()} | parameters, parameters
 
 
 def _recorded_behind(tensor: Tensor) -> tuple[list[Operation], dict[Operation, Tensor]]:
@@ -213,11 +196,10 @@ def _recorded_behind(tensor: Tensor) -> tuple[list[Operation], dict[Operation, T
             "draw: the graph was freed by backward; draw it before, or call "
             "backward(retain_graph=True) to draw it with its gradients"
         ) from None
-    results = {tensor.grad_fn: tensor} if operations else {}
-    for source in (source for operation in operations for source in operation.inputs):
-        # One operation may have let go of a value that another has kept.
-        if source.grad_fn is not None and type(results.get(source.grad_fn)) in (NotKept, NoneType):
-            results[source.grad_fn] = source
+    given = [tensor, *(source for operation in operations for source in operation.inputs)]
+    # One operation may have let go of a value that another has kept: the kept ones come last.
+    given.sort(key=lambda source: type(source) is not NotKept)
+    results = {source.grad_fn: source for source in given if source.grad_fn is not None}
     for operation, result in results.items():
         if type(result) is NotKept and operation.saves_output:
             results[operation] = Tensor._wrap(operation._output)
@@ -233,13 +215,12 @@ def fold_operations(
     """
     own = [_common([_prefix(names[t]) for t in made.inputs if t in names]) for made in operations]
 
-    def latest(before: Prefix, this: Prefix) -> Prefix:
-        return this or before
+    def latest(prefixes: Sequence[Prefix]) -> list[Prefix]:
+        return list(itertools.accumulate(prefixes, lambda before, this: this or before))
 
-    befores = itertools.accumulate(own, latest)
-    afters = list(itertools.accumulate(own[::-1], latest))[::-1]
     labels: dict[Operation, Prefix] = {}  # the empty one for those that stay alone
-    for operation, prefix, before, after in zip(operations, own, befores, afters):
+    around = zip(latest(own), latest(own[::-1])[::-1])
+    for operation, prefix, (before, after) in zip(operations, own, around):
         between = _common([before, after])
         labels[operation] = (prefix or (between if len(between) >= parts else ()))[:parts]
     runs = itertools.groupby(operations, key=lambda made: labels[made] or made)
@@ -266,30 +247,20 @@ def _boxes_of(
 
     Folded, a parameter that only one box uses is named inside that box.
     """
-    group_of = {operation: i for i, group in enumerate(groups) for operation in group}
-    users: dict[Tensor, set[int]] = {}  # of each leaf, in order of first use
-    for operation, group in group_of.items():
-        for tensor in operation.inputs:
-            if tensor.grad_fn is None:
-                users.setdefault(tensor, set()).add(group)
-    inside = {
-        leaf: min(of)
-        for leaf, of in users.items()
-        if is_folded and len(of) == 1 and leaf in names and _prefix(names[leaf])
-    }
-    outside = [leaf for leaf in users if leaf not in inside]
+    taken = [[tensor for operation in group for tensor in operation.inputs] for group in groups]
+    leaves = (t for tensors in taken for t in dict.fromkeys(tensors) if t.grad_fn is None)
+    uses = Counter(leaves)  # in order of first use
+    own = {leaf for leaf, count in uses.items() if count == 1 and _prefix(names.get(leaf, ""))}
+    inside = own if is_folded else set()
+    outside = [leaf for leaf in uses if leaf not in inside]
+    number: dict[Node, int] = {leaf: i for i, leaf in enumerate(outside)}
+    number.update((made, i) for i, group in enumerate(groups, len(outside)) for made in group)
     boxes = [_leaf_box(leaf, names.get(leaf)) for leaf in outside]
-    box_of = {leaf: i for i, leaf in enumerate(outside)}
-    for i, group in enumerate(groups):
-        taken = [tensor for operation in group for tensor in operation.inputs]
-        inputs = [
-            box_of[tensor] if tensor in box_of else len(outside) + group_of[tensor.grad_fn]
-            for tensor in taken
-            if tensor not in inside and group_of.get(tensor.grad_fn) != i
-        ]
+    for group, tensors in zip(groups, taken):
+        inputs = [number[tensor.grad_fn or tensor] for tensor in tensors if tensor not in inside]
         if len(group) > 1:  # one operation shows each input, also one taken twice
-            inputs = list(dict.fromkeys(inputs))
-        parameters = [leaf for leaf, of in inside.items() if of == i]
+            inputs = list(dict.fromkeys(i for i in inputs if i < len(boxes)))
+        parameters = [tensor for tensor in dict.fromkeys(tensors) if tensor in inside]
         boxes.append(_group_box(group, parameters, names, results[group[-1]], tuple(inputs)))
     return boxes
 
@@ -339,7 +310,7 @@ def _described(tensor: Tensor) -> list[str]:
 def _gradient_of(leaves: Sequence[Tensor]) -> str:
     """What is known of the gradients of one or several leaves."""
     wanted = [leaf for leaf in leaves if leaf.requires_grad]
-    found = [leaf.grad.data for leaf in wanted if leaf.grad is not None]
+    found = [leaf.grad for leaf in wanted if leaf.grad is not None]
     if not wanted:
         return "held fixed"
     if not found:
@@ -347,10 +318,11 @@ def _gradient_of(leaves: Sequence[Tensor]) -> str:
     if len(found) < len(wanted):
         return f"gradients of {len(found)} of {len(wanted)}"
     if len(leaves) == 1 and found[0].size == 1:
-        return f"gradient = {float(found[0].reshape(())):.6g}"
-    total = sum(float((array.astype("float64") ** 2).sum()) for array in found)
-    return f"gradient norm {total**0.5:.4g}"
+        return f"gradient = {found[0].item():.6g}"
+    return f"gradient norm {math.hypot(*map(norm, found)):.4g}"
 
 
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+def norm(tensor: Tensor) -> float:
+    """The Euclidean norm of all elements, in float64; waits for the device."""
+    with use_device(tensor.device):
+        return float(array_module(tensor.data).linalg.norm(tensor.data.astype("float64")))

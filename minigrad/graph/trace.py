@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from minigrad.backend import array_module, use_device
+from minigrad.backend import use_device
 from minigrad.engine import (
     ModeBlock,
     Node,
@@ -22,11 +22,8 @@ from minigrad.engine import (
     starting_gradient,
     walk,
 )
-
-if TYPE_CHECKING:
-    from minigrad.nn import Module
-
-__all__ = ["BackwardStep", "format_trace", "trace_backward"]
+from minigrad.graph.drawing import names_of_leaves, norm
+from minigrad.nn import Module
 
 _ROOT = Path(__file__).parents[2]  # the folder that holds minigrad/
 
@@ -54,12 +51,12 @@ class BackwardStep(NamedTuple):
     @property
     def norm(self) -> float:
         """The Euclidean norm of the gradient that arrived; waits for the device."""
-        return _norm(self.gradient)
+        return norm(self.gradient)
 
     @property
     def input_norms(self) -> tuple[float | None, ...]:
         """The Euclidean norms of the gradients that left."""
-        return tuple(None if g is None else _norm(g) for g in self.input_gradients)
+        return tuple(None if g is None else norm(g) for g in self.input_gradients)
 
     @property
     def breakpoint(self) -> str:
@@ -82,7 +79,7 @@ def trace_backward(
     model: Module | None = None,
     names: Mapping[str, Tensor] | None = None,
 ) -> Iterator[BackwardStep]:
-    """Run backward one operation at a time.
+    """Run backward one operation at a time; :func:`format_trace` makes a table of the steps.
 
     The arithmetic is that of ``loss.backward()``, bit for bit. The leaves receive their ``grad``
     when the iterator is exhausted; left halfway, they receive nothing, and the operations already
@@ -94,11 +91,6 @@ def trace_backward(
         As for ``Tensor.backward``, which also says what is refused.
     model, names
         What to call the leaves, as for :func:`minigrad.graph.draw`.
-
-    Returns
-    -------
-    iterator of BackwardStep
-        :func:`format_trace` prints them as a table.
 
     Examples
     --------
@@ -112,14 +104,8 @@ def trace_backward(
     """
     start = starting_gradient("trace_backward", loss, gradient)
     order = {operation: i for i, operation in enumerate(operations_behind([loss]), start=1)}
-    labels = {tensor: name for name, tensor in (names or {}).items()}
-    if model is not None:
-        labels.update((parameter, name) for name, parameter in model.named_parameters())
-
-    def destination(tensor: Tensor) -> str:
-        if tensor.grad_fn is not None:
-            return f"{tensor.grad_fn.name} ({order[tensor.grad_fn]})"
-        return labels.get(tensor, "leaf")
+    leaves, _ = names_of_leaves("trace_backward", model, names)
+    labels = {**leaves, **{made: f"{made.name} ({i})" for made, i in order.items()}}
 
     def steps() -> Iterator[BackwardStep]:
         arrived: dict[Node, Tensor] = {}
@@ -133,7 +119,7 @@ def trace_backward(
                     land_on_leaves(arrived, create_graph)
                     return
             operation, gradient, left = step
-            destinations = tuple(destination(tensor) for tensor in operation.inputs)
+            destinations = tuple(labels.get(t.grad_fn or t, "leaf") for t in operation.inputs)
             yield BackwardStep(order[operation], operation, gradient, tuple(left), destinations)
 
     return steps()
@@ -157,21 +143,10 @@ def format_trace(steps: Iterable[BackwardStep]) -> str:
     for step in steps:
         first = (str(step.number), step.name, str(step.gradient.shape), f"{step.norm:.4g}")
         place = step.breakpoint
-        for left, norm, target in zip(step.input_gradients, step.input_norms, step.destinations):
+        for left, target in zip(step.input_gradients, step.destinations):
             if left is not None:
-                rows.append((*first, str(left.shape), f"{norm:.4g}", target, place))
+                rows.append((*first, str(left.shape), f"{norm(left):.4g}", target, place))
                 first, place = ("",) * 4, ""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i == 0 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in rows
-    )
-
-
-def _norm(gradient: Tensor) -> float:
-    with use_device(gradient.device):
-        values = gradient.data.astype("float64")
-        return float(array_module(values).sqrt((values * values).sum()))
+    first_width, *widths = (max(map(len, column)) for column in zip(*rows))
+    line = "  ".join([f"{{:>{first_width}}}", *(f"{{:{width}}}" for width in widths)])
+    return "\n".join(line.format(*row).rstrip() for row in rows)

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from autoencoder.models import AutoEncoder
-from minigrad import Tensor
+from minigrad import Tensor, nn
 from minigrad import functional as F
 from minigrad.graph import draw
 from minigrad.graph.picture import arrange
@@ -142,7 +142,23 @@ def test_notebook_shows_a_png_and_the_text_is_dot(slide):
     assert repr(drawing) == "Drawing of 21 boxes"
 
 
-def test_names_with_dollars_and_unusual_letters_are_drawn_as_they_are():
+@pytest.mark.parametrize("name", ["$\\alpha_1$ costs 5$", "$\\nothing$", "two\nlines", " "])
+def test_unusual_names_are_drawn_as_they_are_on_one_line(name):
     x = Tensor(1.0, requires_grad=True)
-    figure = draw(x.exp(), names={"$\\alpha_1$ costs 5$": x}).figure()
+    figure = draw(x.exp(), names={name: x}).figure()
     FigureCanvasAgg(figure).draw()  # would raise on broken formulas
+    shown, *_ = figure.axes[0].texts
+    assert shown.get_text().replace("\\$", "$") == name.replace("\n", " ")
+
+
+def test_key_is_not_cut_where_the_graph_is_narrower():
+    x = Tensor(1.0)
+    model = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+    y = model(x.reshape(1, 1)) * Tensor(1.0, requires_grad=True)
+    for width in (3.0, 6.0, 12.0):
+        figure = draw(y, model=model, fold=1).figure(width, height=30.0)
+        FigureCanvasAgg(figure).draw()
+        key = figure.axes[0].get_legend().get_window_extent()
+        assert len(figure.axes[0].get_legend().get_texts()) == 4
+        assert figure.bbox.x0 <= key.x0
+        assert key.x1 <= figure.bbox.x1

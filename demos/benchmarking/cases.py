@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from .problems import Problem
@@ -21,32 +20,25 @@ class Peer:
     module: str  # that speaks its language
     package: str  # that must be installed
     variant: str = ""  # see Settings
-    lacks: frozenset[str] = frozenset()  # of what a problem needs, or "cuda"
+    lacks: str = ""  # of what a problem needs, or "cuda"
 
     @property
     def is_installed(self) -> bool:
         return importlib.util.find_spec(self.package) is not None
 
 
-def _peer(
-    package: str, lacks: str = "", label: str = "", name: str = "", variant: str = ""
-) -> Peer:
-    module = f"{__package__}.peers.with_{package}"
-    missing = frozenset(lacks.split())
-    return Peer(label or package, name or package, module, package, variant, missing)
-
-
-MINIGRAD = _peer("minigrad")
+WITH = f"{__package__}.peers.with_"
+MINIGRAD = Peer("minigrad", "minigrad", WITH + "minigrad", "minigrad")
 MATMUL = Peer("matmul", "numpy", MINIGRAD.module, "numpy")  # what arithmetic could run at
 PEERS = (  # what a library lacks it cannot do, or not in reasonable time
-    _peer("torch"),
-    _peer("torch", "dense chain", "torch channels_last", variant="channels_last"),
-    _peer("torch", "chain", "torch.compile", "torch compiled", variant="compiled"),
-    _peer("jax", "large cuda"),
-    _peer("autograd", "dense convolution cuda"),
-    _peer("tinygrad", "chain large cuda"),
+    Peer("torch", "torch", WITH + "torch", "torch"),
+    Peer("torch channels_last", "torch", WITH + "torch", "torch", "channels_last", "dense chain"),
+    Peer("torch.compile", "torch compiled", WITH + "torch", "torch", "compiled", "chain"),
+    Peer("jax", "jax", WITH + "jax", "jax", lacks="large cuda"),
+    Peer("autograd", "autograd", WITH + "autograd", "autograd", lacks="dense convolution cuda"),
+    Peer("tinygrad", "tinygrad", WITH + "tinygrad", "tinygrad", lacks="chain large cuda"),
     # Against itself: what the method calls a difference where there is none.
-    _peer("minigrad", label="minigrad again"),
+    replace(MINIGRAD, label="minigrad again"),
 )
 
 
@@ -72,33 +64,20 @@ class Work(NamedTuple):
 class Case:
     """A row of the table: what every library does, and what the ratios are to reach.
 
-    Attributes
-    ----------
-    name, title : str
-        What ``--case`` calls it, and what it is.
-    work : dict of str to Work
-        By what tells them apart: ``""`` where there is only one.
-    limits : dict of str to float
-        What minigrad's value over a library's is to be at most: by the library's name, and what
-        tells the work apart: ``"torch, batch 128"``.
-    within : sequence of Comparison
-        Ratios of two works of the same library; what is to be reached is minigrad's.
-    is_beside : bool
-        Whether minigrad is compared with the others at all.
-    quantity : str
-        ``"time"``, ``"memory"`` or ``"import"``.
-    unit : str
-        What an item is called.
+    ``work`` is named by what tells it apart: ``""`` where there is only one. ``limits`` are what
+    minigrad's value over a library's is to be at most, by the library's name, and what tells the
+    work apart: ``"torch, batch 128"``. ``within`` are ratios of two works of the same library; what
+    is to be reached is minigrad's.
     """
 
-    name: str
+    name: str  # for --case
     title: str
     work: dict[str, Work]
     limits: dict[str, float] = field(default_factory=dict)
     within: Sequence[Comparison] = ()
-    is_beside: bool = True
-    quantity: str = "time"
-    unit: str = "image"
+    is_beside: bool = True  # whether minigrad is compared with the others at all
+    quantity: str = "time"  # or "memory", or "import"
+    unit: str = "image"  # what an item is called
 
 
 def _train(batch: int, size: int = 28) -> Work:
@@ -114,7 +93,7 @@ FORWARD = Problem("forward", "autoencoder", 128)
 STEP = Problem("train", "autoencoder", 128)
 DENSE, MLP = Problem("train", "dense", 256), Problem("train", "mlp", 64)
 SCALARS = Problem("chain", operations=1000)
-ELEMENTS = Problem("chain", operations=1000, elements=1000)
+ELEMENTS = Problem("chain", operations=1000, shape=(1000,))
 WORKERS = {
     "1 worker": Work(STEP, threads=1),
     "2 workers": Work(STEP, threads=2),
@@ -156,33 +135,31 @@ ON_CPU_ONLY = ("memory", "scaling", "import")
 QUICK = 256 * 28**2  # pixels in a batch: quick cases have no more
 
 
-@dataclass(frozen=True)
+@dataclass
 class Entry:
-    """One participant of a measurement: a library, and its work."""
+    """One participant of a measurement: a library, its work, and what came of it.
+
+    ``values`` are those of each round: seconds a call, or bytes. ``difference`` is that of its
+    results from those of the first entry with the same problem.
+    """
 
     label: str
     peer: Peer
     problem: Problem
     threads: int
     processes: int = 1
+    values: list[float] = field(default_factory=list)
+    difference: float | None = None
+    left_out: str = ""  # and why
+    disagrees: bool = False  # left out because its results differ too much
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """A case for the libraries at hand: entries that take turns, and ratios by their labels.
-
-    By the entries' labels: ``values`` in each round (seconds a call, or bytes); ``differences`` of
-    results from those of the first entry of the same problem; who was ``left_out``, and why.
-    ``disagreements`` are of those whose results differ too much: also left out.
-    """
+class Measurement(NamedTuple):
+    """A case for the libraries at hand: entries that take turns, and ratios by their labels."""
 
     case: Case
     entries: Sequence[Entry]
     comparisons: Sequence[Comparison]
-    values: dict[str, list[float]] = field(default_factory=dict)
-    differences: dict[str, float] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    disagreements: list[str] = field(default_factory=list)
 
 
 def measurement(
@@ -194,10 +171,10 @@ def measurement(
     if case.quantity == "memory" and sys.platform != "linux":  # read from /proc
         return None
     peers = [MINIGRAD, *peers]
-    if case.quantity == "import":
+    if case.quantity == "import":  # of packages, which have no variants
         packages = {peer.package: peer for peer in [*peers[::-1], MATMUL, MINIGRAD]}
-        peers = [dataclasses.replace(peer, label=name) for name, peer in packages.items()][::-1]
-    entries: dict[str, Entry] = {}
+        peers = [replace(peer, label=name) for name, peer in packages.items()][::-1]
+    entries: list[Entry] = []
     comparisons = []
     for what, (problem, its_threads, processes) in case.work.items():
         if quick and problem.batch * problem.size**2 > QUICK:
@@ -205,22 +182,22 @@ def measurement(
         which = f", {what}" if what else ""
         needs = problem.needs | ({"cuda"} if device != "cpu" else set())
         for peer in peers:
-            if not peer.lacks & needs:
+            if needs.isdisjoint(peer.lacks.split()):
                 label = peer.label + which
-                entries[label] = Entry(label, peer, problem, its_threads or threads, processes)
+                entries.append(Entry(label, peer, problem, its_threads or threads, processes))
                 if case.is_beside and peer != MINIGRAD:
                     limit = case.limits.get(peer.name + which)
                     pair = f"{MINIGRAD.label}{which}", label
                     comparisons.append(Comparison(f"minigrad / {label}", *pair, limit))
         if case.quantity == "time" and not what and problem.flops:
             product = Problem("matmul", size=1024)
-            entries[MATMUL.label] = Entry(MATMUL.label, MATMUL, product, threads)
+            entries.append(Entry(MATMUL.label, MATMUL, product, threads))
+    labels = {entry.label for entry in entries}
     for peer in peers:
         for label, over, under, limit, at_least in case.within:
-            over, under = f"{peer.label}, {over}", f"{peer.label}, {under}"
-            if over in entries and under in entries:
+            pair = f"{peer.label}, {over}", f"{peer.label}, {under}"
+            if labels.issuperset(pair):
                 limit = limit if peer == MINIGRAD else None
-                comparisons.append(
-                    Comparison(f"{peer.label}: {label}", over, under, limit, at_least)
-                )
-    return Measurement(case, list(entries.values()), comparisons) if entries else None
+                label = f"{peer.label}: {label}"
+                comparisons.append(Comparison(label, *pair, limit, at_least))
+    return Measurement(case, entries, comparisons) if entries else None

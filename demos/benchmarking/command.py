@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -46,31 +47,43 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    options.seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
+    options.case = options.case or list(NAMES)
+    try:
+        if RANKS in options.case:
+            wrong = _measure_ranks(parser, options)
+        else:
+            wrong = _measure_libraries(parser, options, extra)
+    except ProcessError as error:
+        wrong = [str(error)]
+    for sentence in wrong:
+        print(f"{parser.prog}: {sentence}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _measure_libraries(
+    parser: Parser, options: argparse.Namespace, extra: Sequence[Peer]
+) -> list[str]:
+    """Measure, print and write; gives a sentence for each peer that computes something else."""
     # All that are installed, if none is asked for; minigrad beside itself only when asked for.
     asked = options.peer or [name for name in LIBRARIES if name != "minigrad"]
     peers = [peer for peer in PEERS if peer.name in asked]
-    for peer in peers:
-        if options.peer and not peer.is_installed:
-            parser.error(f"{peer.name} is not installed: pip install {peer.package}")
-    peers = [*(peer for peer in peers if peer.is_installed), *extra]
-    names, threads, device = options.case or NAMES, options.threads, options.device
-    if RANKS in names:
-        if names != [RANKS]:
-            parser.error(f"--case {RANKS} is measured alone")
-        return _measure_ranks(parser, options)
-    wanted = [
-        found
-        for case in CASES
-        if case.name in names
-        if (found := measurement(case, peers, threads, device, options.quick))
-    ]
+    missing = [peer for peer in peers if not peer.is_installed]
+    if options.peer and missing:
+        parser.error(f"{missing[0].name} is not installed: pip install {missing[0].package}")
+    peers = [*(peer for peer in peers if peer not in missing), *extra]
+    cases = [case for case in CASES if case.name in options.case]
+    threads, device = options.threads, options.device
+    found = [measurement(case, peers, threads, device, options.quick) for case in cases]
+    wanted = [each for each in found if each]
     if not wanted:
-        parser.error(f"nothing to measure on {device} in {', '.join(names)}")
+        parser.error(f"nothing to measure on {device} in {', '.join(options.case)}")
     settings = {
         "threads": threads,
         "device": device,
-        "rounds": options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
-        "seconds_a_turn": options.seconds or (QUICK_SECONDS if options.quick else SECONDS),
+        "rounds": options.rounds,
+        "seconds_a_turn": options.seconds,
         "quick": options.quick,
         "tolerance": TOLERANCE,
         "gradient_tolerance": GRADIENT_TOLERANCE,
@@ -78,55 +91,40 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
     machine = describe_machine(peers)
     _introduce(machine, threads)
     summaries = []
-    try:
-        with (
-            tempfile.TemporaryDirectory(prefix="minigrad-benchmark-") as folder,
-            Rounds(Path(folder), settings["rounds"], settings["seconds_a_turn"], device) as turns,
-        ):
-            for found in wanted:
-                summaries.append(summary(turns.measure(found)))
-                print(f"\n{text(summaries[-1])}", flush=True)
-    except ProcessError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"\n{parser.prog}: interrupted", file=sys.stderr)
-        return 130
-    paths = []
+    with (
+        tempfile.TemporaryDirectory(prefix="minigrad-benchmark-") as folder,
+        Rounds(Path(folder), options.rounds, options.seconds, device) as turns,
+    ):
+        for each in wanted:
+            turns.measure(each)
+            summaries.append(summary(each))
+            print(f"\n{text(summaries[-1])}", flush=True)
+    print()
     if figure := ratio_figure(summaries):
-        folder = Path(options.out) if options.out else new_folder("benchmark")
-        paths += save(figure, folder / "benchmark")[:1]
-    if options.json:
-        content = {"machine": machine, "settings": settings, "ratios": ratios_by_case(summaries)}
-        content["measurements"] = summaries
-        paths.append(Path(options.json))
-        atomic_write(paths[-1], json.dumps(content, indent=1) + "\n")
-    print("\n" + "\n".join(f"wrote {path}" for path in paths))
+        out = Path(options.out) if options.out else new_folder("benchmark")
+        print(f"wrote {save(figure, out / 'benchmark')[0]}")
+    content = {"machine": machine, "settings": settings, "ratios": ratios_by_case(summaries)}
+    _write_json(options.json, {**content, "measurements": summaries})
     wrong = [sentence for found in summaries for sentence in found["disagreements"]]
-    for sentence in wrong:
-        print(f"{parser.prog}: not the same as minigrad: {sentence}", file=sys.stderr)
-    return 1 if wrong else 0
+    return [f"not the same as minigrad: {sentence}" for sentence in wrong]
 
 
-def _measure_ranks(parser: Parser, options: argparse.Namespace) -> int:
+def _measure_ranks(parser: Parser, options: argparse.Namespace) -> list[str]:
     """Several ranks beside as many processes: programs of their own, and no other library."""
-    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
-    seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
+    if options.case != [RANKS]:
+        parser.error(f"--case {RANKS} is measured alone")
     machine = describe_machine([])
     _introduce(machine, 1)
-    try:
-        measured = ranks.measure(rounds, seconds, options.quick)
-    except ProcessError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"\n{parser.prog}: interrupted", file=sys.stderr)
-        return 130
+    measured = ranks.measure(options.rounds, options.seconds, options.quick)
     print(f"\n{ranks.text(measured)}")
-    if options.json:
-        content = {"machine": machine, "quick": options.quick, RANKS: measured}
-        atomic_write(options.json, json.dumps(content, indent=1) + "\n")
-    return 0
+    _write_json(options.json, {"machine": machine, "quick": options.quick, RANKS: measured})
+    return []
+
+
+def _write_json(path: str | None, content: dict[str, Any]) -> None:
+    if path:
+        atomic_write(path, json.dumps(content, indent=1) + "\n")
+        print(f"wrote {path}")
 
 
 def _parser() -> Parser:
@@ -152,17 +150,13 @@ def _parser() -> Parser:
 def describe_machine(peers: Sequence[Peer]) -> dict[str, Any]:
     """Processor, cores, and versions of everything that takes part."""
     versions = {"minigrad": __version__, "numpy": numpy.__version__}
-    for peer in peers:
-        if peer.package not in versions:
-            versions[peer.package] = importlib.metadata.version(peer.package)
-    processor = platform.processor() or platform.machine()
-    if (information := Path("/proc/cpuinfo")).exists():
-        lines = information.read_text().splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        processor = next(iter(names), processor)
+    packages = [peer.package for peer in peers if peer.package not in versions]
+    versions.update((package, importlib.metadata.version(package)) for package in packages)
+    file = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", file.read_text() if file.exists() else "")
     preset = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
     return {
-        "processor": processor,
+        "processor": found[1] if found else platform.processor() or platform.machine(),
         "cores": usable_cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -174,13 +168,13 @@ def describe_machine(peers: Sequence[Peer]) -> dict[str, Any]:
 def _introduce(machine: dict[str, Any], threads: int) -> None:
     """What a reader must know before believing a number."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    print(f"{machine['processor']}, {machine['cores']} cores; Python {machine['python']}")
-    print(f"{versions}; {threads} threads each")
     print(
+        f"{machine['processor']}, {machine['cores']} cores; Python {machine['python']}\n"
+        f"{versions}; {threads} threads each\n"
         f"before timing, results must agree within {TOLERANCE:g} of their largest element, "
-        f"gradients within {GRADIENT_TOLERANCE:g}"
+        f"gradients within {GRADIENT_TOLERANCE:g}\n"
+        "median (quartiles); each ratio is the median of the ratios pair by pair"
     )
-    print("median (quartiles); each ratio is the median of the ratios pair by pair")
     if machine["preset"]:
         unset = " ".join(f"-u {name}" for name in machine["preset"])
         print(

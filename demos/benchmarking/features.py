@@ -63,6 +63,18 @@ def transposed_convolution(library: Any) -> bool:
     return library.host(found(weight)).shape == (3, 3, 5, 5)
 
 
+def change_in_place(library: Any) -> bool:
+    """Where it is written as in PyTorch."""
+    x, weight = library.array([2.0]), library.array([3.0]).requires_grad_()
+    y = x * weight
+    x.copy_(library.array([5.0]))
+    try:
+        y.backward()
+    except RuntimeError:
+        return True
+    return weight.grad.item() == 2
+
+
 def gradient_bits(library: Any) -> numpy.ndarray:
     x = library.array(IMAGES)
     found = library.gradient(lambda weight: (library.conv2d(x, weight) ** 2).mean())
@@ -74,7 +86,13 @@ def answer(library: str, feature: str) -> object:
 
     Of ``gradient_bits`` a digest.
     """
-    general = (deep_chain, second_derivative, transposed_convolution, gradient_bits)
+    general = (
+        deep_chain,
+        second_derivative,
+        transposed_convolution,
+        change_in_place,
+        gradient_bits,
+    )
     try:
         module = importlib.import_module(f"benchmarking.peers.with_{library}")
         shared = {f.__name__: functools.partial(f, module) for f in general}
@@ -98,12 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peer", action="append", choices=LIBRARIES, help="only this library")
     chosen = parser.parse_args(arguments).peer or list(LIBRARIES)
     libraries = [name for name in chosen if importlib.util.find_spec(name) is not None]
-    try:
-        with tempfile.TemporaryDirectory(prefix="minigrad-features-") as folder:
-            print(table(libraries, lambda name, feature: tried(name, feature, folder)))
-    except KeyboardInterrupt:
-        print(f"\n{parser.prog}: interrupted", file=sys.stderr)
-        return 130
+    with tempfile.TemporaryDirectory(prefix="minigrad-features-") as folder:
+        print(table(libraries, lambda name, feature: tried(name, feature, folder)))
     return 0
 
 

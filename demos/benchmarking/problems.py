@@ -23,9 +23,10 @@ class Layer(NamedTuple):
     relu: bool = True
 
     @property
-    def bias_size(self) -> int:
-        """The number of output channels or features."""
-        return self.shape[1 if self.kind == "conv_transpose2d" else 0]
+    def channels(self) -> tuple[int, int]:
+        """The numbers of input and output channels, or features."""
+        first, second = self.shape[:2]
+        return (first, second) if self.kind == "conv_transpose2d" else (second, first)
 
     def output_size(self, size: int) -> int:
         """Pixels a side of the output, from those of the input."""
@@ -84,7 +85,7 @@ class Problem:
     batch: int = 1
     size: int = 28  # pixels a side of an image; rows of a matrix
     operations: int = 0  # the length of a chain
-    elements: int = 0  # of its arrays; 0 for scalars
+    shape: tuple[int, ...] = ()  # of its arrays
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -130,22 +131,22 @@ class Problem:
         rng = numpy.random.default_rng([SEED, 0])
         drawn = []
         if self.task == "chain":  # close to 1 and to 0, so that values stay in range
-            shape = (self.elements,) if self.elements else ()
-            drawn += [("a", 1 + rng.uniform(-1e-3, 1e-3, shape))]
-            drawn += [("b", rng.uniform(-1e-3, 1e-3, shape))]
+            drawn += [("a", 1 + rng.uniform(-1e-3, 1e-3, self.shape))]
+            drawn += [("b", rng.uniform(-1e-3, 1e-3, self.shape))]
         for layer in self.layers:
             bound = 1 / math.sqrt(math.prod(layer.shape[1:]))
             drawn += [(f"{layer.name}.weight", rng.uniform(-bound, bound, layer.shape))]
-            drawn += [(f"{layer.name}.bias", rng.uniform(-bound, bound, layer.bias_size))]
+            drawn += [(f"{layer.name}.bias", rng.uniform(-bound, bound, layer.channels[1]))]
         return {name: numpy.asarray(value, dtype="float32") for name, value in drawn}
 
     @functools.cached_property
     def inputs(self) -> numpy.ndarray:
-        """The batch, between 0 and 1, float32; it is its own target."""
-        if self.task == "chain":
-            shape = (self.elements,) if self.elements else ()
-        elif self.network == "autoencoder":
+        """The batch, between 0 and 1, float32; it is its own target. Of matmul both matrices."""
+        shapes = {"chain": self.shape, "matmul": (2, self.size, self.size)}
+        if self.network == "autoencoder":
             shape = (self.batch, 1, self.size, self.size)
+        elif self.network:
+            shape = (self.batch, self.layers[0].channels[0])
         else:
-            shape = (self.batch, self.layers[0].shape[1])
+            shape = shapes[self.task]
         return numpy.asarray(numpy.random.default_rng([SEED, 1]).random(shape, dtype="float32"))

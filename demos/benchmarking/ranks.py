@@ -10,7 +10,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from minigrad.parallel.threads import usable_cores
 
 from .chain_model import NETWORKS, Network, chain_seconds, exchange_seconds
 from .process import ProcessError
+from .rounds import in_turn
 
 BATCH, QUICK_BATCH = 256, 32
 NBYTES = 4 * 112_457  # of the lecture's network
-PAUSE = 0.02
 OVERSUBSCRIBED = (4, 8)
 
 
@@ -79,11 +78,8 @@ def measure(rounds: int, seconds: float, quick: bool) -> dict[str, Any]:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in groups}
     try:
         steps = max(1, round(seconds / _turn(groups["1 process"], 1)["seconds"]))
-        for number in range(rounds):
-            order = list(groups) if number % 2 == 0 else list(groups)[::-1]
-            for name in order:
-                time.sleep(PAUSE)
-                found[name].append(_turn(groups[name], steps))
+        for _, name in in_turn(list(groups), rounds):
+            found[name].append(_turn(groups[name], steps))
     finally:
         for group in groups.values():
             for process in group:

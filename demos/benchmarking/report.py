@@ -31,21 +31,21 @@ def summary(measurement: Measurement) -> dict[str, Any]:
     is_timed = case.quantity == "time"
     entries: dict[str, dict[str, Any]] = {}
     for entry in measurement.entries:
-        if entry.label in measurement.values:
-            values, problem = measurement.values[entry.label], entry.problem
+        if entry.values:
             found = entries[entry.label] = {
                 "peer": entry.peer.name,
                 "variant": entry.peer.variant,
                 "threads": entry.threads,
                 "processes": entry.processes,
-                "items_a_call": problem.items if is_timed else 1,
-                **quartiles(values),
-                "difference": measurement.differences.get(entry.label),
-                "values": values,
+                "items_a_call": entry.problem.items if is_timed else 1,
+                **quartiles(entry.values),
+                "difference": entry.difference,
+                "values": entry.values,
             }
             if is_timed:
-                found["items_a_second"] = problem.items / found["median"]
-                found["gflops"] = problem.flops and problem.flops / found["median"] / 1e9
+                flops = entry.problem.flops
+                found["items_a_second"] = found["items_a_call"] / found["median"]
+                found["gflops"] = flops and flops / found["median"] / 1e9
     for found in entries.values():
         if MATMUL.label in entries and found["gflops"]:
             found["share_of_matmul"] = found["gflops"] / entries[MATMUL.label]["gflops"]
@@ -55,12 +55,12 @@ def summary(measurement: Measurement) -> dict[str, Any]:
             per_item = entries[under]["items_a_call"] / entries[over]["items_a_call"]
             pairs = zip(entries[over]["values"], entries[under]["values"])
             values = quartiles([per_item * a / b for a, b in pairs])
-            found = {"label": label, "over": over, "under": under, "limit": limit, **values}
-            found["at_least"], found["is_reached"] = at_least, None
+            is_reached = None
             if limit is not None:
-                median = values["median"]
-                found["is_reached"] = median >= limit if at_least else median <= limit
-            ratios.append(found)
+                is_reached = values["median"] >= limit if at_least else values["median"] <= limit
+            found = {"label": label, "over": over, "under": under, "limit": limit, **values}
+            ratios.append({**found, "at_least": at_least, "is_reached": is_reached})
+    left_out = {entry.label: entry for entry in measurement.entries if entry.left_out}
     return {
         "case": case.name,
         "name": case.title,
@@ -68,8 +68,8 @@ def summary(measurement: Measurement) -> dict[str, Any]:
         "unit": case.unit,
         "entries": entries,
         "ratios": ratios,
-        "left_out": measurement.left_out,
-        "disagreements": measurement.disagreements,
+        "left_out": {label: entry.left_out for label, entry in left_out.items()},
+        "disagreements": [f"{e.label}: {e.left_out}" for e in left_out.values() if e.disagrees],
     }
 
 
@@ -90,12 +90,13 @@ def text(measured: dict[str, Any]) -> str:
     for label, entry in measured["entries"].items():
         spread = f"({show(entry['lower_quartile'])} to {show(entry['upper_quartile'])})"
         cells = [f"{label:{width}}", f"{show(entry['median']):>10}", f"{spread:<26}"]
+        is_product = label == MATMUL.label
         if "items_a_second" in entry:
             rate = f"{entry['items_a_second']:,.0f} {measured['unit']}s/s"
-            cells.append(f"{'' if label == 'matmul' else rate:>24}")
+            cells.append(f"{'' if is_product else rate:>24}")
         if entry.get("gflops"):
             cells.append(f"{entry['gflops']:6.0f} GFLOP/s")
-        if label != "matmul" and "share_of_matmul" in entry:
+        if "share_of_matmul" in entry and not is_product:
             cells.append(f"{entry['share_of_matmul']:4.0%} of matmul")
         if entry["difference"] is not None:
             cells.append(f"differs by {entry['difference']:.0e}")
@@ -123,32 +124,27 @@ def _bytes(value: float) -> str:
 
 def ratio_figure(summaries: Sequence[dict[str, Any]]) -> Figure | None:
     """For each measurement minigrad's time (or memory) over each peer's, with quartiles."""
-    rows: list[str] = []
-    by_peer: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    rows: dict[str, int] = {}
+    points: dict[str, list[tuple[float, ...]]] = {}  # of a peer: row, median and quartiles
     for measured in summaries:
         for ratio in measured["ratios"]:
-            # "minigrad / torch, batch 32": the ratios to a peer, and no others
-            before, _, label = ratio["label"].partition("minigrad / ")
-            if label and not before:
-                peer, _, what = label.partition(", ")
-                row = f"{measured['case']}: {what or measured['name']}"
-                if row not in rows:
-                    rows.append(row)
-                by_peer.setdefault(peer, []).append((rows.index(row), ratio))
+            if ratio["label"].startswith("minigrad / "):  # the ratios to a peer, and no others
+                peer, _, what = ratio["under"].partition(", ")
+                name = f"{measured['case']}: {what or measured['name']}"
+                row = rows.setdefault(name, len(rows))
+                values = (ratio[key] for key in ("median", "lower_quartile", "upper_quartile"))
+                points.setdefault(peer, []).append((row, *values))
     if not rows:
         return None
     with house_style():
         figure, axes = new_figure(width=14.0, height=1.6 + 0.55 * len(rows))
         plot = axes[0, 0]
-        for i, (peer, found) in enumerate(by_peer.items(), start=1):  # colour 0 is minigrad's
-            offset = 0.5 * ((i - 0.5) / len(by_peer) - 0.5)
+        for i, (peer, found) in enumerate(points.items(), start=1):  # colour 0 is minigrad's
+            row, median, low, high = numpy.transpose(found)
             plot.errorbar(
-                [ratio["median"] for _, ratio in found],
-                [row + offset for row, _ in found],
-                xerr=[
-                    [ratio["median"] - ratio["lower_quartile"] for _, ratio in found],
-                    [ratio["upper_quartile"] - ratio["median"] for _, ratio in found],
-                ],
+                median,
+                row + 0.5 * ((i - 0.5) / len(points) - 0.5),
+                xerr=[median - low, high - median],
                 fmt=_MARKERS[i % len(_MARKERS)],
                 color=CYCLE[i % len(CYCLE)],
                 label=peer,

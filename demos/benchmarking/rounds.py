@@ -10,14 +10,16 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy
 
 from .cases import MATMUL, MINIGRAD, Entry, Measurement
-from .problems import Settings
-from .process import Process, ProcessError, child_environment, run_side_by_side
+from .problems import Problem, Settings
+from .process import Process, ProcessError, child_environment, last_line, run_side_by_side
 
 PAUSE = 0.02  # seconds between turns: idle threads of the last library stop spinning
 FEW = 3  # rounds of an entry whose single call takes several turns
@@ -30,6 +32,8 @@ GRADIENT_TOLERANCE = 5e-3
 """The same for gradients, which jump: a ReLU whose input is rounded to the other side of 0 lets its
 gradient through or not. One such unit among 2 million (batch 128) has been seen to change a
 gradient by 1.3e-3 of its largest element; without one, libraries agree within 1e-5."""
+
+_Any = TypeVar("_Any")
 
 
 class Disagreement(Exception):
@@ -46,16 +50,14 @@ def largest_difference(
     Disagreement
         If it is above the tolerance, something is not finite, or names or shapes differ.
     """
-    if set(ours) != set(theirs):
-        different = ", ".join(sorted(set(ours) ^ set(theirs)))
-        raise Disagreement(f"only one of the two computes {different}")
+    if different := set(ours) ^ set(theirs):
+        raise Disagreement(f"only one of the two computes {', '.join(sorted(different))}")
     largest = 0.0
     for name, mine in ours.items():
         other = theirs[name]
         if mine.shape != other.shape:
             raise Disagreement(f"the {name} has shape {mine.shape} and {other.shape}")
-        mine, other = mine.astype("float64"), other.astype("float64")
-        difference = float(numpy.max(numpy.abs(mine - other), initial=0.0))
+        difference = float(numpy.max(numpy.abs(mine - other.astype("float64")), initial=0.0))
         scale = float(numpy.max(numpy.abs(mine), initial=0.0))
         share = difference / scale if scale else difference
         limit = GRADIENT_TOLERANCE if name.startswith("gradient") else TOLERANCE
@@ -67,125 +69,112 @@ def largest_difference(
     return largest
 
 
+def in_turn(participants: Sequence[_Any], rounds: int) -> Iterator[tuple[int, _Any]]:
+    """All participants, round by round: A B, then B A, so that no drift favours either."""
+    for turn in range(rounds):
+        for participant in participants[:: 1 if turn % 2 == 0 else -1]:
+            time.sleep(PAUSE)
+            yield turn, participant
+
+
 @contextlib.contextmanager
-def _left_out_if_it_fails(entry: Entry, measurement: Measurement) -> Iterator[None]:
+def _left_out_if_it_fails(entry: Entry) -> Iterator[None]:
     """But minigrad must not fail."""
     try:
         yield
     except (Disagreement, ProcessError) as error:
         if entry.peer == MINIGRAD:
             raise
-        measurement.left_out[entry.label] = str(error)
-        if isinstance(error, Disagreement):
-            measurement.disagreements.append(f"{entry.label}: {error}")
+        entry.left_out = str(error)
+        entry.disagrees = isinstance(error, Disagreement)
 
 
-class Rounds:
+class Rounds(contextlib.ExitStack):
     """Measures measurements; keeps a process for each library and number of threads.
 
     Compiled modules go to ``folder``; everybody has ``rounds`` turns of about ``seconds``.
     """
 
     def __init__(self, folder: Path, rounds: int, seconds: float, device: str) -> None:
+        super().__init__()
         self.bytecode = folder / "bytecode"
         self.rounds = rounds
         self.seconds = seconds
         self.device = device
         self._processes: dict[tuple[str, int, int], Process] = {}
 
-    def __enter__(self) -> Rounds:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for process in self._processes.values():
-            process.close()
-
-    def measure(self, measurement: Measurement) -> Measurement:
-        """Fill in what a measurement gives.
+    def measure(self, measurement: Measurement) -> None:
+        """Fill in what came of the entries.
 
         Raises
         ------
         ProcessError
             If minigrad fails; other libraries that do are left out.
         """
-        if measurement.case.quantity == "time":
-            self._take_turns(measurement)
-        elif measurement.case.quantity == "memory":
-            self._in_fresh_processes(measurement, range(min(self.rounds, FEW)), self._memory)
-        else:  # the first time, not counted, compiles the modules
-            self._in_fresh_processes(measurement, range(-1, self.rounds), self._import)
-        return measurement
-
-    def _take_turns(self, measurement: Measurement) -> None:
         for process in self._processes.values():
             with contextlib.suppress(ProcessError):
                 process.call("forget")
+        ready: list[tuple[Entry, Callable[[], float], int]] = []
         reference: dict = {}
-        ready = []
         for entry in measurement.entries:
-            with _left_out_if_it_fails(entry, measurement):
-                processes = [self._process(entry, number) for number in range(entry.processes)]
-                for process in processes:
-                    process.call("prepare", entry.label, entry.problem)
-                if entry.peer != MATMUL:  # against minigrad's, the first of the same problem
-                    values = processes[0].call("check", entry.label)
-                    if entry.problem in reference:
-                        difference = largest_difference(reference[entry.problem], values)
-                        measurement.differences[entry.label] = difference
-                    reference.setdefault(entry.problem, values)
-                ready.append((entry, processes, *self._warm_up(entry.label, processes)))
-        for turn in range(self.rounds):
-            # A B, then B A: a machine that becomes slower favours neither.
-            for entry, processes, calls, rounds in ready if turn % 2 == 0 else ready[::-1]:
-                if turn < rounds and entry.label not in measurement.left_out:
-                    time.sleep(PAUSE)
-                    with _left_out_if_it_fails(entry, measurement):
-                        seconds = run_side_by_side(processes, entry.label, calls)
-                        measurement.values.setdefault(entry.label, []).append(seconds)
+            with _left_out_if_it_fails(entry):
+                rounds = self.rounds
+                if measurement.case.quantity == "time":
+                    value, rounds = self._time(entry, reference)
+                elif measurement.case.quantity == "memory":
+                    value, rounds = partial(self._memory, entry), min(rounds, FEW)
+                else:
+                    value = partial(self._import, entry)
+                    value()  # the first time, not counted, compiles the modules
+                ready.append((entry, value, rounds))
+        for turn, (entry, value, rounds) in in_turn(ready, self.rounds):
+            if turn < rounds and not entry.left_out:
+                with _left_out_if_it_fails(entry):
+                    entry.values.append(value())
 
-    def _warm_up(self, label: str, processes: list[Process]) -> tuple[int, int]:
-        """Calls that fill a turn, and the number of turns."""
+    def _time(self, entry: Entry, reference: dict) -> tuple[Callable[[], float], int]:
+        """Seconds a call in a turn, and the number of turns.
+
+        The results must be those of the first entry of the same problem, minigrad's.
+        """
+        processes = []
+        for number in range(entry.processes):
+            key = (entry.peer.label, entry.threads, number)
+            if key not in self._processes:
+                self._processes[key] = self._start(entry)
+                self.callback(self._processes[key].close)
+            processes.append(self._processes[key])
+            processes[-1].call("prepare", entry.label, *self._work(entry))
+        if entry.peer != MATMUL:
+            values = processes[0].call("check", entry.label)
+            if entry.problem in reference:
+                entry.difference = largest_difference(reference[entry.problem], values)
+            reference.setdefault(entry.problem, values)
         calls, total = 1, 0.0
         while True:
-            seconds = run_side_by_side(processes, label, calls)
+            seconds = run_side_by_side(processes, entry.label, calls)
             total += seconds * calls
             if total >= self.seconds:
                 rounds = min(self.rounds, FEW) if seconds > 4 * self.seconds else self.rounds
-                return max(1, round(self.seconds / seconds)), rounds
+                calls = max(1, round(self.seconds / seconds))
+                return partial(run_side_by_side, processes, entry.label, calls), rounds
             calls = max(1, min(2 * calls, round(self.seconds / seconds)))
 
-    def _process(self, entry: Entry, number: int) -> Process:
-        key = (entry.peer.label, entry.threads, number)
-        if key not in self._processes:
-            self._processes[key] = self._start(entry)
-        return self._processes[key]
-
     def _start(self, entry: Entry) -> Process:
-        settings = Settings(entry.threads, self.device, entry.peer.variant)
-        return Process(entry.peer, settings, self.bytecode)
+        return Process(entry.peer.label, entry.threads, self.bytecode)
 
-    def _in_fresh_processes(
-        self, measurement: Measurement, turns: range, value: Callable[[Entry], float]
-    ) -> None:
-        for turn in turns:
-            for entry in measurement.entries:
-                if entry.label not in measurement.left_out:
-                    with _left_out_if_it_fails(entry, measurement):
-                        found = float(value(entry))
-                        if turn >= 0:
-                            measurement.values.setdefault(entry.label, []).append(found)
+    def _work(self, entry: Entry) -> tuple[str, Problem, Settings]:
+        settings = Settings(entry.threads, self.device, entry.peer.variant)
+        return entry.peer.module, entry.problem, settings
 
     def _memory(self, entry: Entry) -> float:
-        process = self._start(entry)
-        try:
-            return process.call("memory", entry.problem)
-        finally:
-            process.close()
+        with contextlib.closing(self._start(entry)) as process:
+            return process.call("memory", *self._work(entry))
 
     def _import(self, entry: Entry) -> float:
         command = [sys.executable, "-c", IMPORT.format(entry.peer.package)]
         environment = child_environment(entry.threads, self.bytecode)
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode != 0:
-            raise ProcessError(done.stderr.strip().rpartition("\n")[2])
+            raise ProcessError(last_line(done.stderr))
         return float(done.stdout.split()[-1])

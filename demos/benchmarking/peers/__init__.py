@@ -7,12 +7,12 @@ what only this library can be asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
 
-from ..problems import Problem
+from ..problems import Layer, Problem
 
 Arrays = dict[str, Any]  # of any library, by the names of a state dict
 FAULT = 1.001  # what a gradient is multiplied by that a check is to find wrong
@@ -51,7 +51,8 @@ class Task:
         Of training the loss, each gradient, and the loss after three steps: so Adam is compared
         as well.
         """
-        if self.problem.task == "train":
+        is_training = self.problem.task == "train"
+        if is_training:
             loss, gradients = self.loss_and_gradients()
         else:
             self.call()
@@ -61,7 +62,7 @@ class Task:
         results = {"loss": self.host(loss)}
         for name, gradient in gradients.items():
             results[f"gradient of {name}"] = numpy.array(self.host(gradient))  # a copy
-        if self.problem.task == "train":
+        if is_training:
             for _ in range(3):
                 self.call()
             results["loss after 3 steps"] = self.host(self.loss_and_gradients()[0])
@@ -83,11 +84,25 @@ def network(apply: Callable[..., Any], problem: Problem, weights: Arrays, x: Any
     return x
 
 
-def is_caught(check: Callable[[Any], Any], wrong: Any, right: Any, error: type[Exception]) -> bool:
-    """Whether a gradient check raises for a wrong derivative, and not for a right one."""
+def sequential(nn: Any, layers: Sequence[Layer]) -> Any:
+    """The same of modules, for a library whose ``nn`` has PyTorch's names."""
+    modules = []
+    for layer in layers:
+        if layer.kind == "linear":
+            modules.append(nn.Linear(*layer.channels))
+        else:
+            convolution = nn.Conv2d if layer.kind == "conv2d" else nn.ConvTranspose2d
+            modules.append(convolution(*layer.channels, layer.shape[2:], layer.stride))
+        if layer.relu:
+            modules.append(nn.ReLU())
+    return nn.Sequential(*modules)
+
+
+def is_caught(check: Callable[[Any], Any], wrong: Any, error: type[Exception]) -> bool:
+    """Whether a gradient check raises for a wrong derivative of the square, not for a right one."""
     try:
         check(wrong)
     except error:
-        check(right)
+        check(lambda x: x * x)
         return True
     return False

@@ -62,4 +62,4 @@ defvjp(_wrong, lambda y, x: lambda gradient: gradient * x * (2 * FAULT))
 
 def gradient_check() -> bool:
     check = lambda f: check_grads(f, modes=["rev"], order=1)(numpy.array([1.0, 2.0]))  # noqa: E731
-    return is_caught(check, _wrong, lambda x: x * x, AssertionError)
+    return is_caught(check, _wrong, AssertionError)

@@ -53,21 +53,12 @@ class Device:
 
     Made by :func:`device`, which also checks that the device works.
 
-    Parameters
-    ----------
-    type : str
-        ``"cpu"`` or ``"cuda"``.
-    index : int or None
-        Which GPU; ``None`` for the CPU.
-
-    Examples
-    --------
     >>> str(Device("cuda", 1)), str(Device("cpu"))
     ('cuda:1', 'cpu')
     """
 
-    type: str
-    index: int | None = None
+    type: str  # "cpu" or "cuda"
+    index: int | None = None  # which GPU; None for the CPU
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -85,16 +76,9 @@ def _gpu(index: int) -> Device:
 def device(spec: str | Device) -> Device:
     """Name a device, as ``"cpu"``, ``"cuda"`` (the first GPU) or ``"cuda:1"``; make sure it works.
 
-    Raises
-    ------
-    ValueError
-        If ``spec`` names no device.
-    RuntimeError
-        If a CUDA device is named and cannot be used; the message says what is missing. There is
-        no silent falling back to the CPU.
+    A ValueError says that ``spec`` names no device, a RuntimeError what a CUDA device lacks that
+    cannot be used: there is no silent falling back to the CPU.
 
-    Examples
-    --------
     >>> str(device("cpu"))
     'cpu'
     """

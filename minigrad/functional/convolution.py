@@ -97,21 +97,18 @@ def conv2d_geometry(
     name = "conv2d"
     _check_shapes(name, x, weight, bias, groups, is_transposed=False)
     kernel, size = weight[2:], x[-2:]
-    reach = tuple(d * (k - 1) for d, k in zip(dilation, kernel))
+    before = (0, 0) if isinstance(padding, str) else padding
+    output = Geometry.output(size, kernel, stride, before, dilation)  # type: ignore[arg-type]
     if isinstance(padding, str):
         check_named_padding(name, padding, stride)
-        total = reach if padding == "same" else (0, 0)
-        before = tuple(extra // 2 for extra in total)  # what is odd goes after, as in PyTorch
-    else:
-        before = padding
-        total = tuple(2 * width for width in before)
-    room = [n + extra - r for n, extra, r in zip(size, total, reach)]
-    if min(room) < 1:
+        if padding == "same":  # what is odd goes after, as in PyTorch
+            before = tuple(d * (k - 1) // 2 for d, k in zip(dilation, kernel))
+            output = size
+    if min(output) < 1:
         raise ValueError(
             f"{name}: kernel {kernel} with dilation {dilation} is larger than input "
             f"{x} with padding {padding}"
         )
-    output = tuple((n - 1) // s + 1 for n, s in zip(room, stride))
     return Geometry(size, kernel, output, stride, before, dilation, int(groups))  # type: ignore
 
 

@@ -288,16 +288,12 @@ def _part(part: Any, x: Tensor) -> Any:
         array = array.astype("int64")  # an empty list
     if array.dtype.kind not in "iub":
         raise TypeError(f"index: indices must be whole numbers or booleans, got {array.dtype}")
-    if x.device != CPU and array.dtype.kind in "iu" and array.size and not _is_on_gpu(array):
+    if x.device != CPU and array.dtype.kind in "iu" and array.size and device_of(array) == CPU:
         # CuPy wraps indices that are out of range: look while they are still on the host.
         longest = max(x.shape, default=0)
         if int(array.max()) >= longest or int(array.min()) < -longest:
             raise IndexError(f"index: array reaches to {array.max()}, outside shape {x.shape}")
     return to_device(array, x.device)
-
-
-def _is_on_gpu(array: Array) -> bool:
-    return array_module(array).__name__ == "cupy"
 
 
 class Cat(Operation):

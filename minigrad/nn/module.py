@@ -5,6 +5,7 @@ Saved parameters are checked against a module before any of them is taken over.
 
 from __future__ import annotations
 
+import difflib
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar, overload
@@ -412,8 +413,6 @@ def as_numpy(value: Any) -> HostArray:
 
 
 def _suggestion(name: str, candidates: Iterable[str]) -> str:
-    import difflib  # only for the message
-
     close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""
 

@@ -35,14 +35,9 @@ from minigrad.kernels import gpu
 class FlatParameters:
     """Parameters of one dtype on one device, at least one, their values in one array.
 
-    Attributes
-    ----------
-    values : array (total size,)
-        Every ``parameter.data`` is a view of it.
-    state : dict of str to array (total size,)
-        What the optimiser remembers of each element, by name; see :meth:`memory`.
-    steps : list of int
-        How many steps each parameter has taken.
+    Every ``parameter.data`` is a view of ``values`` (total size,). ``state`` has arrays of the same
+    length: what the optimiser remembers of each element, by name; see :meth:`memory`. ``steps`` are
+    how many steps each parameter has taken.
     """
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:

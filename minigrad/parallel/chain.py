@@ -13,6 +13,7 @@ first would be another order. What it keeps is bounded by :data:`KEPT_BYTES`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy
@@ -39,20 +40,15 @@ Part = Sequence[Tensor]
 """What a shard gives: its share of the loss, then of each parameter's gradient."""
 
 
-def own_part(ranks: Communicator, count: int, rank: int | None = None) -> range:
-    """Which of so many pieces of work are a rank's, by default this one's.
+def even_parts(count: int, parts: int) -> list[range]:
+    """So many pieces of work in parts; the first have one more, where not all can have as many.
 
-    The first ranks have one more than the others, where they cannot all have the same.
-
-    Examples
-    --------
-    >>> own_part(Communicator(), 4)
-    range(0, 4)
+    >>> even_parts(5, 2)
+    [range(0, 3), range(3, 5)]
     """
-    size, larger = divmod(count, ranks.size)
-    first = ranks.rank if rank is None else rank
-    start, end = (size * each + min(each, larger) for each in (first, first + 1))
-    return range(start, end)
+    size, larger = divmod(count, parts)
+    ends = [size * part + min(part, larger) for part in range(parts + 1)]
+    return [range(start, end) for start, end in itertools.pairwise(ends)]
 
 
 def sum_over_ranks(
@@ -91,9 +87,10 @@ def sum_over_ranks(
         for part in kept:
             total.add_chunk(number, part)
 
-    own = own_part(ranks, shards)
+    parts = even_parts(shards, ranks.size)
+    own = parts[ranks.rank]
     most = max(1, KEPT_BYTES // total.nbytes)
-    all_are_kept = len(own_part(ranks, shards, rank=0)) <= most  # the same on every rank
+    all_are_kept = len(parts[0]) <= most  # the same on every rank
     if ranks.rank == 0:
         most = 0  # what it computes is the beginning of the sum
     compute(own[:most], lambda part: kept.append(_FlatSum(parameters, place, part)))

@@ -18,7 +18,6 @@ rank calls with the same arguments, and has the whole result. On GPUs each rank'
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -52,7 +51,7 @@ from minigrad.functional.arithmetic import ScaleDown
 from minigrad.functional.rearrange import cat
 from minigrad.functional.reduce import SumOfSquares
 from minigrad.kernels import gpu
-from minigrad.parallel.chain import own_part, rows_of_all_ranks, sum_over_ranks
+from minigrad.parallel.chain import even_parts, rows_of_all_ranks, sum_over_ranks
 from minigrad.parallel.ranks import Communicator
 from minigrad.parallel.threads import contained, run_in_order
 
@@ -131,9 +130,7 @@ def shard_gradients(
     Raises
     ------
     TypeError, ValueError
-        If there is no sample, the arrays differ in length, a number is not positive, the reduction
-        is unknown, the loss is not a Tensor of one element, or the batch's loss does not follow
-        from its shards'.
+        If an argument is not as above, or the batch's loss does not follow from its shards'.
     RankError
         If another rank raised one of these.
 
@@ -143,11 +140,8 @@ def shard_gradients(
     >>> from minigrad import functional as F
     >>> weight = Tensor([2.0], requires_grad=True)
     >>> x = numpy.arange(5, dtype="float32")
-    >>> loss, (gradient,) = shard_gradients(
-    ...     lambda x: F.mse_loss(weight * x, x), [weight], [x], shard_size=2
-    ... )
-    >>> loss, gradient
-    (Tensor(6.), Tensor([12.]))
+    >>> shard_gradients(lambda x: F.mse_loss(weight * x, x), [weight], [x], shard_size=2)
+    (Tensor(6.), [Tensor([12.])])
     """
     count = _batch_length(arrays)
     _require_counts(shard_size, workers)
@@ -209,27 +203,10 @@ def map_shards(
 ) -> Array:
     """Apply a function to a batch, shard by shard, without recording; results are joined.
 
-    Parameters
-    ----------
-    function : callable
-        From one tensor per array, holding a shard's samples, to a tensor with a row a sample.
-    arrays, shard_size, workers, ranks
-        As for :func:`shard_gradients`.
+    ``function`` is called with one tensor per array, holding a shard's samples, and gives a tensor
+    with a row a sample: else a ValueError says so. The result is an array (N, ...) on the arrays'
+    device. The other parameters and errors are those of :func:`shard_gradients`.
 
-    Returns
-    -------
-    array
-        (N, ...), on the arrays' device.
-
-    Raises
-    ------
-    ValueError
-        As for :func:`shard_gradients`; or if the function gives no row a sample.
-    RankError
-        If another rank raised one of these.
-
-    Examples
-    --------
     >>> import numpy
     >>> map_shards(lambda x: 2 * x, [numpy.arange(3.0)], shard_size=2)
     array([0., 2., 4.])
@@ -253,7 +230,8 @@ def map_shards(
             )
         return result.detach()
 
-    own = own_part(ranks, len(shards))
+    parts = even_parts(len(shards), ranks.size)
+    own = parts[ranks.rank]
     threads = _workers(workers, device, len(own), ranks)
     with ranks.failing_together():
         run_in_order(lambda number: run(own[number]), len(own), threads, results.append)
@@ -261,9 +239,8 @@ def map_shards(
         rows = cat(results).data if results else None
     if rows is not None and ranks.size == 1:
         return rows
-    ends = [own_part(ranks, len(shards), rank).stop for rank in range(ranks.size)]
     mine = None if rows is None else to_numpy(rows)
-    joined = rows_of_all_ranks(ranks, mine, [shards[end - 1].stop for end in ends])
+    joined = rows_of_all_ranks(ranks, mine, [shards[part.stop - 1].stop for part in parts])
     return to_device(joined, device)
 
 
@@ -297,24 +274,12 @@ def suggest_shard_size(
 
     On the CPU the largest power of two, up to 256, for which the largest activation of the shard
     stays within about two level-2 caches of a core (2.5 MiB); less for a batch that would then be
-    one or two shards, if a quarter of it still fills 1 MiB, or a half 512 KiB. The activations are
-    measured by running one sample, once for a function and shapes. On a GPU, the whole batch.
+    one or two shards, if a quarter of it still fills 1 MiB, or a half 512 KiB. On a GPU, the whole
+    batch.
 
-    Parameters
-    ----------
-    function : callable
-        From one tensor per array to a tensor: a loss, or a model.
-    arrays : sequence of arrays
-        Samples, each (N, ...); one is enough.
-    batch_size : int, optional
-        How many samples a batch has; by default as many as the arrays.
+    The activations of ``function``, a loss or a model, are measured by running the first sample of
+    ``arrays``, once for a function and shapes. ``batch_size`` is by default the arrays' length.
 
-    Returns
-    -------
-    int
-
-    Examples
-    --------
     >>> import numpy
     >>> suggest_shard_size(lambda x: (x * x).mean(), [numpy.zeros((100, 20_000), "float32")])
     25
@@ -345,9 +310,7 @@ def shard_slices(count: int, shard_size: int) -> list[slice]:
 
 def _slices(count: int, parts: int) -> list[slice]:
     """Cut into so many parts of nearly equal size."""
-    size, larger = divmod(count, parts)
-    ends = [size * k + min(k, larger) for k in range(parts + 1)]
-    return [slice(start, end) for start, end in itertools.pairwise(ends)]
+    return [slice(part.start, part.stop) for part in even_parts(count, parts)]
 
 
 def _largest_activation(function: Callable[..., Tensor], arrays: Sequence[Array]) -> int:

@@ -53,12 +53,21 @@ class Device:
 
     Made by :func:`device`, which also checks that the device works.
 
+    Attributes
+    ----------
+    type : str
+        ``"cpu"`` or ``"cuda"``.
+    index : int or None
+        Which GPU; ``None`` for the CPU.
+
+    Examples
+    --------
     >>> str(Device("cuda", 1)), str(Device("cpu"))
     ('cuda:1', 'cpu')
     """
 
-    type: str  # "cpu" or "cuda"
-    index: int | None = None  # which GPU; None for the CPU
+    type: str
+    index: int | None = None
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"

@@ -125,12 +125,27 @@ def batches(
 ) -> Iterator[tuple[Array, ...]]:
     """The samples of arrays in batches, each sample once, in an order that the seed fixes.
 
-    ``arrays`` are one or several, with a sample for each index of their first dimension. A batch
-    is a tuple of as many arrays, copies of ``size`` samples; the last may have fewer. Without a
-    ``seed`` the order of the arrays is kept; for another in each epoch, give its number. A
-    TypeError or ValueError says that the arrays differ in length, or that a number is no whole
-    number in its range.
+    Parameters
+    ----------
+    arrays : array or sequence of arrays
+        One sample for each index of their first dimension, as many in each.
+    size : int
+        Samples in a batch; the last may have fewer.
+    seed : int, optional
+        By default the order of the arrays is kept. For another in each epoch, give its number.
 
+    Returns
+    -------
+    iterator of tuples of arrays
+        Copies of the samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays differ in length, or a number is no whole number in its range.
+
+    Examples
+    --------
     >>> x, y = numpy.arange(5) * 10, numpy.arange(5)
     >>> [(a.tolist(), b.tolist()) for a, b in batches([x, y], 2)]
     [([0, 10], [0, 1]), ([20, 30], [2, 3]), ([40], [4])]

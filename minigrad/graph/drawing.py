@@ -52,10 +52,17 @@ class Box(NamedTuple):
 
 
 class Drawing:
-    """A computation graph as :func:`draw` saw it: its ``boxes``.
+    """A computation graph as :func:`draw` saw it.
 
     ``str(drawing)`` is :attr:`dot`; a notebook shows the picture.
 
+    Attributes
+    ----------
+    boxes : tuple of Box
+        What is drawn.
+
+    Examples
+    --------
     >>> draw(Tensor(2.0, requires_grad=True).exp())
     Drawing of 2 boxes
     """
@@ -131,8 +138,8 @@ def draw(
 
     Every box is a tensor, with its shape and dtype, and with the operation that made it, if one
     did. Leaves that want gradients say what they have: the gradient's norm (its value, if it is
-    one number) or "no gradient yet". Backward frees the graph, and what was freed is a
-    RuntimeError: draw it before, or keep it with ``backward(retain_graph=True)``.
+    one number) or "no gradient yet". Backward frees the graph: draw it before, or keep it with
+    ``backward(retain_graph=True)``.
 
     Parameters
     ----------
@@ -146,6 +153,16 @@ def draw(
         How many parts of the parameters' name prefixes to tell apart: with 1, everything between
         the parameters ``encoder.…`` is one box, with 2 ``encoder.0`` is; ``None`` folds nothing.
         ``"auto"`` folds as little as leaves 24 boxes.
+
+    Returns
+    -------
+    Drawing
+        With ``dot`` and ``figure()``.
+
+    Raises
+    ------
+    RuntimeError
+        If the graph was freed by backward.
 
     Examples
     --------

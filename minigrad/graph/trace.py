@@ -25,6 +25,8 @@ from minigrad.engine import (
 from minigrad.graph.drawing import names_of_leaves, norm
 from minigrad.nn import Module
 
+__all__ = ["BackwardStep", "format_trace", "trace_backward"]
+
 _ROOT = Path(__file__).parents[2]  # the folder that holds minigrad/
 
 
@@ -79,7 +81,7 @@ def trace_backward(
     model: Module | None = None,
     names: Mapping[str, Tensor] | None = None,
 ) -> Iterator[BackwardStep]:
-    """Run backward one operation at a time; :func:`format_trace` makes a table of the steps.
+    """Run backward one operation at a time.
 
     The arithmetic is that of ``loss.backward()``, bit for bit. The leaves receive their ``grad``
     when the iterator is exhausted; left halfway, they receive nothing, and the operations already
@@ -91,6 +93,11 @@ def trace_backward(
         As for ``Tensor.backward``, which also says what is refused.
     model, names
         What to call the leaves, as for :func:`minigrad.graph.draw`.
+
+    Returns
+    -------
+    iterator of BackwardStep
+        :func:`format_trace` prints them as a table.
 
     Examples
     --------

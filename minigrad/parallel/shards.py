@@ -203,10 +203,16 @@ def map_shards(
 ) -> Array:
     """Apply a function to a batch, shard by shard, without recording; results are joined.
 
-    ``function`` is called with one tensor per array, holding a shard's samples, and gives a tensor
-    with a row a sample: else a ValueError says so. The result is an array (N, ...) on the arrays'
-    device. The other parameters and errors are those of :func:`shard_gradients`.
+    Parameters and errors are those of :func:`shard_gradients`, but that ``function`` gives a tensor
+    with a row a sample; a ValueError says that it does not.
 
+    Returns
+    -------
+    array
+        (N, ...), on the arrays' device.
+
+    Examples
+    --------
     >>> import numpy
     >>> map_shards(lambda x: 2 * x, [numpy.arange(3.0)], shard_size=2)
     array([0., 2., 4.])
@@ -274,12 +280,24 @@ def suggest_shard_size(
 
     On the CPU the largest power of two, up to 256, for which the largest activation of the shard
     stays within about two level-2 caches of a core (2.5 MiB); less for a batch that would then be
-    one or two shards, if a quarter of it still fills 1 MiB, or a half 512 KiB. On a GPU, the whole
-    batch.
+    one or two shards, if a quarter of it still fills 1 MiB, or a half 512 KiB. The activations are
+    measured by running one sample, once for a function and shapes. On a GPU, the whole batch.
 
-    The activations of ``function``, a loss or a model, are measured by running the first sample of
-    ``arrays``, once for a function and shapes. ``batch_size`` is by default the arrays' length.
+    Parameters
+    ----------
+    function : callable
+        From one tensor per array to a tensor: a loss, or a model.
+    arrays : sequence of arrays
+        Samples, each (N, ...); one is enough.
+    batch_size : int, optional
+        How many samples a batch has; by default as many as the arrays.
 
+    Returns
+    -------
+    int
+
+    Examples
+    --------
     >>> import numpy
     >>> suggest_shard_size(lambda x: (x * x).mean(), [numpy.zeros((100, 20_000), "float32")])
     25

@@ -3,4 +3,4 @@
 from autoencoder.lecture.terminal import start
 
 if __name__ == "__main__":
-    raise SystemExit(start("benchmarking.features"))
+    raise SystemExit(start("benchmarking.features.command"))

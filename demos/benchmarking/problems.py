@@ -150,3 +150,8 @@ class Problem:
         else:
             shape = shapes[self.task]
         return numpy.asarray(numpy.random.default_rng([SEED, 1]).random(shape, dtype="float32"))
+
+    @property
+    def leaves(self) -> list[numpy.ndarray]:
+        """What a chain is differentiated by: its input and its weights."""
+        return [self.inputs, *self.weights.values()]

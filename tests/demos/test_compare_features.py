@@ -12,9 +12,8 @@ import pytest
 DEMOS = Path(__file__).parents[2] / "demos"
 sys.path.insert(0, str(DEMOS))
 
-from benchmarking import features  # noqa: E402
-from benchmarking.features import FEATURES, SAME_BITS, answer  # noqa: E402
-from benchmarking.peers import with_minigrad  # noqa: E402
+from benchmarking.features import command, with_minigrad  # noqa: E402
+from benchmarking.features.command import FEATURES, SAME_BITS, answer  # noqa: E402
 
 TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
 
@@ -25,10 +24,10 @@ def test_minigrad_has_each_feature(feature):
 
 
 def test_a_feature_that_raises_is_reported_with_the_error(monkeypatch):
-    def missing() -> bool:
+    def missing(f) -> None:
         raise NotImplementedError
 
-    monkeypatch.setattr(with_minigrad, "gradient_check", missing)
+    monkeypatch.setattr(with_minigrad, "check_gradient", missing)
     assert answer("minigrad", "gradient_check") == "no (NotImplementedError)"
 
 
@@ -44,18 +43,18 @@ def test_a_library_without_the_function_has_not_the_feature():
 @pytest.mark.skipif(not TWO_CORES, reason="needs Linux and two cores")
 def test_different_bits_on_one_core_and_on_two_are_told_apart(monkeypatch):
     outcomes = iter(["a" * 64, "b" * 64, "c" * 64, "c" * 64, "no (ImportError)", "no"])
-    monkeypatch.setattr(features, "_run", lambda *given: next(outcomes))
-    cells = [features.tried("minigrad", SAME_BITS, "") for _ in range(3)]
+    monkeypatch.setattr(command, "_run", lambda *given: next(outcomes))
+    cells = [command.tried("minigrad", SAME_BITS, "") for _ in range(3)]
     assert cells == ["no", "yes", "no (ImportError)"]
 
 
 def test_the_command_prints_a_line_for_each_feature_and_refuses_unknown_libraries():
-    command = [sys.executable, str(DEMOS / "compare_features.py"), "--peer"]
-    result = subprocess.run([*command, "minigrad"], capture_output=True, text=True)
+    begin = [sys.executable, str(DEMOS / "compare_features.py"), "--peer"]
+    result = subprocess.run([*begin, "minigrad"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     for name, meaning in FEATURES.items():
         if name != SAME_BITS or TWO_CORES:
             assert f"| {meaning} | yes |" in result.stdout
-    result = subprocess.run([*command, "chainer"], capture_output=True, text=True)
+    result = subprocess.run([*begin, "chainer"], capture_output=True, text=True)
     assert result.returncode == 2
     assert len(result.stderr.strip().splitlines()) == 1

@@ -12,8 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "demos"))
 
-from benchmarking.chain_model import NETWORKS, chain_seconds, exchange_seconds
 from benchmarking.ranks import NBYTES, SIZES
+from benchmarking.ranks.chain_model import NETWORKS, chain_seconds, exchange_seconds
 
 from autoencoder.models import AutoEncoder
 from minigrad.parallel import chain

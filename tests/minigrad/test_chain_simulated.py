@@ -19,7 +19,7 @@ from minigrad.parallel.ranks import ThreadCommunicator, Transfer
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "demos"))
 
-from benchmarking.chain_model import CHUNK_BYTES, NETWORKS, chain_seconds
+from benchmarking.ranks.chain_model import CHUNK_BYTES, NETWORKS, chain_seconds
 
 NUMBERS = 112_457  # the lecture's network
 

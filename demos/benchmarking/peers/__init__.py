@@ -1,9 +1,4 @@
-"""What every library's module offers, and what several of them share.
-
-``prepare(problem, settings)`` gives a :class:`Task`. For ``features.py`` there are ``array`` (from
-NumPy's), ``host`` (back), ``gradient`` (from a function to its gradient), two convolutions, and
-what only this library can be asked.
-"""
+"""What the modules of the libraries share. Each offers ``prepare(problem, settings)``: a Task."""
 
 from __future__ import annotations
 
@@ -15,9 +10,6 @@ import numpy
 from ..problems import Layer, Problem
 
 Arrays = dict[str, Any]  # of any library, by the names of a state dict
-FAULT = 1.001  # what a gradient is multiplied by that a check is to find wrong
-IMAGES = numpy.random.default_rng(0).random((32, 3, 28, 28), dtype="float32")
-KERNEL = numpy.random.default_rng(1).random((8, 3, 5, 5), dtype="float32") - numpy.float32(0.5)
 
 
 class Task:
@@ -69,8 +61,9 @@ class Task:
         return results
 
 
-def chain(x: Any, a: Any, b: Any, operations: int) -> Any:
+def chain(leaves: Sequence[Any], operations: int) -> Any:
     """``x a + b``, again and again: one small operation after another."""
+    x, a, b = leaves
     for _ in range(operations // 2):
         x = x * a
         x = x + b
@@ -96,13 +89,3 @@ def sequential(nn: Any, layers: Sequence[Layer]) -> Any:
         if layer.relu:
             modules.append(nn.ReLU())
     return nn.Sequential(*modules)
-
-
-def is_caught(check: Callable[[Any], Any], wrong: Any, error: type[Exception]) -> bool:
-    """Whether a gradient check raises for a wrong derivative of the square, not for a right one."""
-    try:
-        check(wrong)
-    except error:
-        check(lambda x: x * x)
-        return True
-    return False

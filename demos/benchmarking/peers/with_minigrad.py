@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy
 
-from minigrad import Operation, Tensor, detect_anomaly, device, grad, nn, optim
+from minigrad import Tensor, device, grad, nn, optim
 from minigrad import functional as F
 from minigrad.backend import CPU, array_module, one_blas_thread, to_device, to_numpy
-from minigrad.gradcheck import GradcheckError, gradcheck
 from minigrad.parallel import map_shards, shard_gradients, suggest_shard_size
 
 from ..problems import LEARNING_RATE, Problem, Settings
-from . import FAULT, IMAGES, KERNEL, Arrays, Task, chain, is_caught, sequential
+from . import Arrays, Task, chain, sequential
 
 _held = contextlib.ExitStack()  # the training loop holds the limit throughout; so does this process
 
@@ -44,8 +42,8 @@ class MinigradTask(Task):
             return
         _held.enter_context(one_blas_thread())
         if problem.task == "chain":
-            values = [self.inputs, *problem.weights.values()]
-            self.leaves = [Tensor(to_device(v, self.place), requires_grad=True) for v in values]
+            values = [to_device(value, self.place) for value in problem.leaves]
+            self.leaves = [Tensor(value, requires_grad=True) for value in values]
             return
         self.model = sequential(nn, problem.layers)
         self.model.load_state_dict(dict(zip(self.model.state_dict(), problem.weights.values())))
@@ -75,7 +73,7 @@ class MinigradTask(Task):
         self.result = map_shards(self.model, [self.inputs], workers=self.workers)
 
     def chain(self) -> None:
-        loss = chain(*self.leaves, self.problem.operations)  # type: ignore[call-arg]
+        loss = chain(self.leaves, self.problem.operations)
         self.result = loss, grad(loss, self.leaves)
 
     def matmul(self) -> None:
@@ -87,41 +85,3 @@ class MinigradTask(Task):
 
 
 prepare = MinigradTask
-
-array = Tensor
-conv2d = F.conv2d
-conv_transpose2d = F.conv_transpose2d
-
-
-def gradient(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    return lambda x: grad(f(x.requires_grad_()), x, create_graph=True)[0]
-
-
-def gradient_bits() -> numpy.ndarray:
-    """In shards, as in training."""
-    weight = Tensor(KERNEL, requires_grad=True)
-    _, (found,) = shard_gradients(lambda x: (F.conv2d(x, weight) ** 2).mean(), [weight], [IMAGES])
-    return found.numpy()
-
-
-def first_nan() -> bool:
-    try:
-        with detect_anomaly(), numpy.errstate(all="ignore"):
-            (Tensor([-1.0]).log() * 2).exp()
-    except FloatingPointError as error:
-        return "log" in str(error)
-    return False
-
-
-class _Wrong(Operation):
-    def forward(self, x):
-        return x * x
-
-    def backward(self, gradient):
-        (x,) = self.saved
-        return gradient * x * (2 * FAULT)
-
-
-def gradient_check() -> bool:
-    x = Tensor(numpy.array([1.0, 2.0]), requires_grad=True)
-    return is_caught(lambda f: gradcheck(f, [x]), lambda x: _Wrong()(x), GradcheckError)

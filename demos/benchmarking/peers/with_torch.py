@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy
 import torch
 from torch import nn
-from torch.autograd.gradcheck import GradcheckError, gradcheck
 
 from ..problems import LEARNING_RATE, Problem, Settings
-from . import FAULT, Arrays, Task, chain, is_caught, sequential
+from . import Arrays, Task, chain, sequential
 
 
 def host(value: torch.Tensor) -> numpy.ndarray:
@@ -34,8 +32,8 @@ class TorchTask(Task):
         inputs = torch.from_numpy(problem.inputs).to(self.place)
         self.inputs = inputs.contiguous(memory_format=memory_format)
         if problem.task == "chain":
-            values = (problem.inputs, *problem.weights.values())
-            self.leaves = [torch.from_numpy(v).to(self.place).requires_grad_() for v in values]
+            values = [torch.from_numpy(value).to(self.place) for value in problem.leaves]
+            self.leaves = [value.requires_grad_() for value in values]
             return
         model = sequential(nn, problem.layers)
         weights = map(torch.from_numpy, problem.weights.values())
@@ -65,7 +63,7 @@ class TorchTask(Task):
             self.result = self.model(self.inputs)
 
     def chain(self) -> None:
-        loss = chain(*self.leaves, self.problem.operations)  # type: ignore[call-arg]
+        loss = chain(self.leaves, self.problem.operations)
         self.result = loss, torch.autograd.grad(loss, self.leaves)
 
     def wait(self) -> None:
@@ -74,39 +72,3 @@ class TorchTask(Task):
 
 
 prepare = TorchTask
-
-array = torch.tensor
-conv2d = nn.functional.conv2d
-conv_transpose2d = nn.functional.conv_transpose2d
-
-
-def gradient(f: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda x: torch.autograd.grad(f(x.requires_grad_()), x, create_graph=True)[0]
-
-
-def first_nan() -> bool:
-    x = torch.tensor([-1.0], requires_grad=True)
-    try:
-        with torch.autograd.detect_anomaly(check_nan=True):
-            (x.log() * 2).exp().backward()
-    except RuntimeError as error:
-        return "nan" in str(error)
-    return False
-
-
-class _Wrong(torch.autograd.Function):
-    @staticmethod
-    def forward(context, x):
-        context.save_for_backward(x)
-        return x * x
-
-    @staticmethod
-    def backward(context, gradient):
-        (x,) = context.saved_tensors
-        return gradient * x * (2 * FAULT)
-
-
-def gradient_check() -> bool:
-    x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
-    check = lambda f: gradcheck(f, [x], rtol=1e-5)  # noqa: E731
-    return is_caught(check, _Wrong.apply, GradcheckError)

@@ -1,7 +1,7 @@
 """One rank of the benchmark's case ``ranks``: does as many training steps as rank 0 is told to.
 
-Started by ``ranks.py``, under ``mpiexec`` or alone. Rank 0 reads a number of steps from a line of
-standard input and answers with a line of JSON; an empty line ends it.
+Started by ``ranks/__init__.py``, under ``mpiexec`` or alone. Rank 0 reads a number of steps from a
+line of standard input and answers with a line of JSON; an empty line ends it.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from typing import Any
 
 from minigrad.parallel.threads import usable_cores
 
+from ..process import ProcessError
+from ..rounds import in_turn
 from .chain_model import NETWORKS, Network, chain_seconds, exchange_seconds
-from .process import ProcessError
-from .rounds import in_turn
 
 BATCH, QUICK_BATCH = 256, 32
 NBYTES = 4 * 112_457  # of the lecture's network
@@ -30,10 +30,10 @@ class Ranks:
     def __init__(self, size: int, batch: int) -> None:
         self.size = size
         python = [sys.executable, *(["-m", "mpi4py"] if size else [])]
-        module = [*python, "-m", f"{__package__}.rank_process"]
+        module = [*python, "-m", f"{__package__}.process"]
         self._process = subprocess.Popen(
             [*([mpiexec(), "-n", str(size)] if size else []), *module, str(batch)],
-            cwd=Path(__file__).parents[1],
+            cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

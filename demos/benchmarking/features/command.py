@@ -1,8 +1,7 @@
-"""What each library can do, found out by trying: the command of ``compare_features.py``.
+"""The command of ``compare_features.py``: a table of what each library can do.
 
-Each feature is tried in a process of its own: ``python -m benchmarking.features LIBRARY FEATURE``
-prints, as JSON, what came out. What only one library can be asked stands in its module of
-``peers/``, the rest here, in the words of ``peers/__init__.py``.
+Each feature is tried in a process of its own: ``python -m benchmarking.features.command LIBRARY
+FEATURE`` prints, as JSON, what came out.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ import numpy
 from autoencoder.lecture.command_line import Parser
 from autoencoder.lecture.terminal import command
 
-from .peers import IMAGES, KERNEL
-from .process import child_environment
+from ..process import child_environment
+from . import IMAGES, KERNEL
 
 LIBRARIES = ("minigrad", "torch", "jax", "autograd", "tinygrad")
 SAME_BITS = "gradient_bits"
@@ -75,6 +74,24 @@ def change_in_place(library: Any) -> bool:
     return weight.grad.item() == 2
 
 
+def first_nan(library: Any) -> bool:
+    try:
+        library.make_nan()
+    except (FloatingPointError, RuntimeError) as error:
+        return library.NAN_MAKER in str(error)
+    return False
+
+
+def gradient_check(library: Any) -> bool:
+    """Whether the check raises for a wrong derivative, and not for a right one."""
+    try:
+        library.check_gradient(library.wrong_square)
+    except library.CheckError:
+        library.check_gradient(lambda x: x * x)
+        return True
+    return False
+
+
 def gradient_bits(library: Any) -> numpy.ndarray:
     x = library.array(IMAGES)
     found = library.gradient(lambda weight: (library.conv2d(x, weight) ** 2).mean())
@@ -86,18 +103,12 @@ def answer(library: str, feature: str) -> object:
 
     Of ``gradient_bits`` a digest.
     """
-    general = (
-        deep_chain,
-        second_derivative,
-        transposed_convolution,
-        change_in_place,
-        gradient_bits,
-    )
     try:
-        module = importlib.import_module(f"benchmarking.peers.with_{library}")
-        shared = {f.__name__: functools.partial(f, module) for f in general}
-        attempt = getattr(module, feature, shared.get(feature))
-        found = False if attempt is None else attempt()
+        module = importlib.import_module(f"benchmarking.features.with_{library}")
+        if hasattr(module, feature):
+            found = getattr(module, feature) is not None and getattr(module, feature)()
+        else:
+            found = feature in FEATURES and globals()[feature](module)
     except Exception as error:
         return f"no ({type(error).__name__})"
     if isinstance(found, numpy.ndarray):
@@ -163,7 +174,7 @@ def _run(library: str, feature: str, bytecode: str, cores: Sequence[int] = ()) -
     pin = (lambda: os.sched_setaffinity(0, cores)) if cores else None
     try:
         process = subprocess.run(
-            [sys.executable, "-m", "benchmarking.features", library, feature],
+            [sys.executable, "-m", "benchmarking.features.command", library, feature],
             env=child_environment(len(cores) or 2, bytecode),
             preexec_fn=pin,
             capture_output=True,

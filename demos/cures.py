@@ -193,6 +193,14 @@ def _sample_points(
     sampled = follow_flow(answer, told.noise(count, (2,), rng), told.stds(FLOW_STEPS))
     results.arrays[f"{_key(case)}/sampled"] = sampled
     results.numbers[case] |= distances(sampled, posterior, rng)
+    results.numbers[case]["outside"] = _outside(posterior, sampled)
+
+
+def _outside(density: GaussianMixture, points: numpy.ndarray) -> float:
+    """How many % of points are less likely than 99 % of the density's own."""
+    own = density.sample(20_000, random_generator(0, "evaluation", 40), "float64")
+    least = numpy.quantile(density.log_prob(own), 0.01)
+    return 100 * float((density.log_prob(points) < least).mean())
 
 
 def _key(case: str) -> str:
@@ -291,7 +299,7 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     numbers = ("exact", "learnt", "squared", "lead", "lead_error", "std")
-    energies = ("energy", "energy_noise", "energy_deviation")
+    energies = ("energy", "energy_noise", "energy_deviation", "outside")
     pictures = ("masked", "original", "squared", "mean")
     gradients = ("energy_real", "energy_answers", "energy_mean", "energy_squared")
     errors = ("error_mean", "error_squared", "visible_answers", "visible_reconstructed")
@@ -337,9 +345,8 @@ def draw(results: Results) -> dict[str, Figure]:
 def _draw_posteriors(results: Results) -> Figure:
     from autoencoder.figures import COLOURS, draw_density, draw_points, plane_figure, shared_legend
 
-    cases = list(blur.CASES)
-    figure, axes = plane_figure(cases, 1.8)
-    for ax, case in zip(axes, cases, strict=True):
+    figure, axes = plane_figure(list(blur.CASES), 1.8)
+    for ax, case in zip(axes, blur.CASES, strict=True):
         sampled = results.arrays[f"{_key(case)}/sampled"]
         draw_points(ax, sampled, "sampled by the denoiser", colour=COLOURS["sky"])
         draw_density(ax, blur.posterior_at(case), "exact posterior: 50, 90, 99 % of the mass")
@@ -352,19 +359,15 @@ def _draw_posteriors(results: Results) -> Figure:
 def _draw_densities(results: Results) -> Figure:
     from autoencoder.figures import COLOURS, draw_density, draw_points, plane_figure, shared_legend
 
-    cases = list(blur.CASES)
-    figure, axes = plane_figure(cases, 1.8)
-    for ax, case in zip(axes, cases, strict=True):
-        arrays = {
-            name: results.arrays[f"{_key(case)}/{name}"] for name in ("weights", "means", "stds")
-        }
+    figure, axes = plane_figure(list(blur.CASES), 1.8)
+    for ax, case in zip(axes, blur.CASES, strict=True):
         numbers = results.numbers[case]
-        weights = arrays["weights"] / arrays["weights"].sum()
-        learnt = GaussianMixture(weights, arrays["means"], arrays["stds"] ** 2)
-        assumed = GaussianMixture(
-            [1.0], [results.arrays[f"{_key(case)}/answer"]], numbers["std"] ** 2
+        weights, means, stds, answer, samples = (
+            results.arrays[f"{_key(case)}/{name}"]
+            for name in ("weights", "means", "stds", "answer", "samples")
         )
-        samples = results.arrays[f"{_key(case)}/samples"]
+        learnt = GaussianMixture(weights / weights.sum(), means, stds**2)
+        assumed = GaussianMixture([1.0], [answer], numbers["std"] ** 2)
         draw_points(ax, samples, "samples of the exact posterior", colour=COLOURS["sky"])
         draw_density(ax, learnt, "mixture density network", colour=COLOURS["vermilion"])
         ax.plot(*numbers["noisy"], "x", color="black", markersize=12, label="noisy point")
@@ -376,37 +379,23 @@ def _draw_densities(results: Results) -> Figure:
 def _draw_restorations(results: Results) -> Figure:
     from autoencoder.figures import rows_of_images
 
-    arrays = {
-        name.removeprefix("digits/"): array
-        for name, array in results.arrays.items()
-        if name.startswith("digits/")
-    }
-    rows = [tinted(arrays["masked"], arrays["mask"]), arrays["squared"], arrays["mean"]]
-    titles = ["upper half\nerased", "squared loss", "mean of the\nsamples"]
-    for i in range(arrays["answers"].shape[1]):
-        rows.append(arrays["answers"][:, i])
-        titles.append("samples" if i == 0 else "")
-    rows.append(arrays["original"])
-    titles.append("original")
-    return rows_of_images(rows, titles, groups=[1, 3, len(rows) - 1])
-
-
-def _outside(case: str, points: numpy.ndarray) -> float:
-    """How many % of points are less likely, by the exact posterior, than 99 % of its own."""
-    exact = blur.posterior_at(case)
-    own = exact.log_prob(exact.sample(20_000, random_generator(0, "evaluation", 40), "float64"))
-    return 100 * float((exact.log_prob(points) < numpy.quantile(own, 0.01)).mean())
+    names = ("masked", "mask", "squared", "mean", "answers", "original")
+    masked, mask, squared, mean, answers, original = (
+        results.arrays[f"digits/{name}"] for name in names
+    )
+    count = answers.shape[1]
+    rows = [tinted(masked, mask), squared, mean, *answers.swapaxes(0, 1), original]
+    titles = ["upper half\nerased", "squared loss", "mean of the\nsamples", "samples"]
+    titles += [""] * (count - 1) + ["original"]
+    return rows_of_images(rows, titles, groups=[1, 3, 3 + count])
 
 
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, digits = results.numbers, results.numbers["digits"]
-    further = digits["error_mean"] / digits["error_squared"]
     points = {case: numbers[case] for case in blur.CASES}
     short = [case["exact"] - case["squared"] for case in points.values()]
-    strays = [
-        f"{_outside(case, results.arrays[f'{_key(case)}/sampled']):.1f}" for case in blur.CASES
-    ]
+    strays = [f"{case['outside']:.1f}" for case in points.values()]
     return {
         "restorations": Caption(
             "The test digits whose visible half leaves most doubt, and samples of the erased half: "
@@ -418,7 +407,7 @@ def captions(results: Results) -> dict[str, Caption]:
             "blur.",
             {
                 "Samples are sharper than squared loss's answer; their mean is as blurred, with "
-                f"{further:.2f} times its squared error.": (
+                f"{digits['error_mean'] / digits['error_squared']:.2f} times its squared error.": (
                     digits["energy_answers"] > 2 * digits["energy_squared"]
                     and abs(digits["energy_mean"] / digits["energy_squared"] - 1) < 0.2
                 ),

@@ -247,8 +247,9 @@ def captions(results: Results) -> dict[str, Caption]:
 section = Section(
     name="variational",
     title="The variational autoencoder",
-    equation=r"\log p(x)\ \geq\ \mathbb{E}_{q(z|x)}\left[\log\,\mathcal{N}(x;\ g(z),\ s^2 I)\right]"
-    r"-\mathrm{KL}\left(q(z|x)\,\|\,\mathcal{N}(0,I)\right)",
+    equation=r"\log p(x)\ \geq\ \mathbb{E}_{q(z|x)}\left[\log\,p(x|z)\right]"
+    r"-\mathrm{KL}\left(q(z|x)\,\|\,\mathcal{N}(0,I)\right),\qquad "
+    r"p(x|z)=\mathcal{N}(x;\ g(z),\ s^2 I)",
     description="Trains the autoencoder to be a density, and samples it in one step.",
     compute=compute,
     draw=draw,

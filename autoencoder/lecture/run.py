@@ -257,6 +257,7 @@ class Run(Generic[_Options]):
         own: bool = False,
         quiet: bool = False,
         samples_of: str | None = None,
+        start: Callable[[Model], None] | None = None,
     ) -> tuple[Model, list[Row]]:
         """A trained model, and the metrics of its epochs: trained now, gone on with, or read.
 
@@ -266,14 +267,17 @@ class Run(Generic[_Options]):
 
         Models are kept by name and by everything that decides the result. So sections that need the
         same model share it, and a run that was stopped goes on where it was. The weights are drawn
-        from the settings' seed. ``corruption``, ``targets``, ``loss`` and ``evaluate`` are as for
-        :func:`autoencoder.training.train`. The metrics are kept with the model: one that was
-        ``tested_on`` other samples is another one. An ``own`` model lies in the run's folder rather
-        than among the shared ones. A ``quiet`` training shows no progress: it takes seconds.
+        from the settings' seed; ``start`` may change them. ``corruption``, ``targets``, ``loss``
+        and ``evaluate`` are as for :func:`autoencoder.training.train`. The metrics are kept with
+        the model: one that was ``tested_on`` other samples is another one. An ``own`` model lies in
+        the run's folder rather than among the shared ones. A ``quiet`` training shows no progress:
+        it takes seconds.
         """
         settings = settings or self.settings()
         manual_seed(settings.seed)
         model = make_model()
+        if start is not None:
+            start(model)
         folder = self.folder
         if own:
             self.trains.append(name)
@@ -291,6 +295,8 @@ class Run(Generic[_Options]):
                 identity["targets"] = digest_of(targets)
             if loss is not None:
                 identity["loss"] = name_of(loss)
+            if start is not None:
+                identity["start"] = name_of(start)
             folder = self.models / f"{name}-{_digest(identity)[:12]}"
             if samples_of is not None:
                 identity["samples"] = samples_of

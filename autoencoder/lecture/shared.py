@@ -18,7 +18,7 @@ from autoencoder.inference import reconstruct
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel, psnr, sum_per_sample
-from autoencoder.models import AutoEncoder, list_layers
+from autoencoder.models import AutoEncoder, list_layers, zero_biases
 from autoencoder.storage.results import Results
 from autoencoder.training import Row, random_generator
 from minigrad import nn
@@ -99,7 +99,7 @@ def trained_autoencoder(
 ) -> tuple[AutoEncoder, list[Row]]:
     """The lecture's autoencoder, trained on the training images or read if it was before.
 
-    From the run's seed, or another.
+    From the run's seed, or another; its biases begin at 0.
 
     The rows are each epoch's metrics, ``test_mse`` (a pixel) and ``test_sum_per_sample`` among
     them.
@@ -113,6 +113,7 @@ def trained_autoencoder(
         run.settings() if seed is None else run.settings(seed=seed),
         evaluate=measure_error(test, test, options.workers, ranks=run.ranks),
         tested_on=test,
+        start=zero_biases,
     )
     return model, rows
 

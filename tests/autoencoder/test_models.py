@@ -16,6 +16,7 @@ from autoencoder.models import (
     count_multiplications,
     count_parameters,
     mlp,
+    zero_biases,
 )
 from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor, no_grad
@@ -130,6 +131,16 @@ def test_trained_weights_move_to_pytorch_and_back_with_one_line(trained_denoiser
     back.load_state_dict(twin.state_dict())
     assert reconstruct(back, x).tobytes() == ours.tobytes()
     assert repr(twin) == repr(back)
+
+
+def test_zero_biases_leaves_the_weights_as_they_were():
+    model = AutoEncoder(8)
+    before = {name: array.copy() for name, array in model.state_dict().items()}
+    zero_biases(model)
+    for name, array in model.state_dict().items():
+        expected = 0 * array if name.endswith("bias") else before[name]
+        numpy.testing.assert_array_equal(array, expected, err_msg=name)
+    assert sum(name.endswith("bias") for name in before) == 10
 
 
 def test_denoiser_without_bottleneck_keeps_the_size_of_any_image():

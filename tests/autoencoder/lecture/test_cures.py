@@ -9,8 +9,10 @@ import pytest
 import minigrad
 from autoencoder.densities import GaussianMixture
 from autoencoder.lecture import shipped
+from autoencoder.lecture.doubt import SHOWN, hidden_part
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.sections import load_demo
+from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import MixtureDensityNetwork
 from autoencoder.storage.results import Results
 
@@ -63,6 +65,13 @@ def test_restorations_that_ship_are_sharp_and_their_mean_is_squared_losss_answer
     assert digits["error_mean"] <= 1.05 * digits["error_squared"]
     assert digits["several_classes"] >= digits["measured"] / 2
     assert "their mean is as blurred" in cures.captions(results)["restorations"].said
+    arrays = results.arrays
+    mask = arrays["digits/mask"]
+    mean, squared, original = (
+        hidden_part(arrays[f"digits/{name}"], mask) for name in ("mean", "squared", "original")
+    )
+    assert len(mean) == SHOWN
+    assert mse_per_pixel(mean, original) <= 1.05 * mse_per_pixel(squared, original)
 
 
 @pytest.mark.slow

@@ -248,11 +248,12 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     model, _ = trained_autoencoder(run, options.latent_size)
     shared = (options.workers, run.ranks)
     codes = encode(restorer, blur.CORRUPTION(train), *shared)
+    name = f"autoencoder-d{options.latent_size}"
     density, rows = trained_diffusion(
         run,
         "restorations",
-        encode(model, train, *shared),
-        [f"autoencoder-d{options.latent_size}", "multimodal-digits-squared"],
+        run.encoded(name, model, "train"),
+        [name, "multimodal-digits-squared"],
         options.restoration_epochs,
         options.seed,
         hidden=HIDDEN,
@@ -262,10 +263,9 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     given = numpy.repeat(encode(restorer, masked, *shared), options.answers, axis=0)
     rng = random_generator(options.seed, "evaluation", 30)
     images = decode(model, density.sample(len(given), rng, given=given), *shared)
+    classes = classify(shipped_classifier(), images, *shared).reshape(len(masked), -1)
     images = images.reshape(len(masked), -1, *images.shape[1:])  # (N, answers, 1, H, W)
     mean = images.mean(axis=1)
-    flat = images.reshape(-1, *images.shape[2:])
-    classes = classify(shipped_classifier(), flat, *shared).reshape(images.shape[:2])
     found = [int((numpy.bincount(row) >= LEAST_SHARE * len(row)).sum()) for row in classes]
 
     results.arrays |= {

@@ -242,7 +242,7 @@ def _ladder(
     """Samples of densities over latents, the same as in the section on the ladder."""
     options, shared = run.options, (run.options.workers, run.ranks)
     model, _ = trained_autoencoder(run, options.latent_size)
-    latents = encode(model, train, *shared)
+    latents = run.encoded(f"autoencoder-d{options.latent_size}", model, "train")
     found = []
     for name in COMPARED:
         density = fit_rung(name, latents, options.seed)

@@ -151,8 +151,7 @@ def _ladder(
     how = {"workers": options.workers, "ranks": run.ranks}
     model, _ = trained_autoencoder(run, size, seed)
     latents, held_out = (
-        encode(model, run.images(split, vars(options)[f"{split}_images"]), **how)
-        for split in ("train", "test")
+        run.encoded(f"autoencoder-d{size}", model, split) for split in ("train", "test")
     )
     rows, shown = [], {}
     for number, name in enumerate(RUNGS):

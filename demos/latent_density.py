@@ -109,7 +109,8 @@ def _measure(
 ) -> tuple[dict[str, Any], dict[str, numpy.ndarray]]:
     """One latent size: the numbers, and the arrays that its figures show."""
     workers, ranks = run.options.workers, run.ranks
-    latents, held_out = (encode(model, x, workers, ranks) for x in (train, test))
+    name = f"autoencoder-d{model.latent_size}"
+    latents, held_out = (run.encoded(name, model, split) for split in ("train", "test"))
     diagonal = DiagonalGaussian().fit(latents)
     full = FullGaussian().fit(latents)
     rng = random_generator(run.options.seed, "evaluation", 1, latents.shape[1])

@@ -10,7 +10,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autoencoder import DiagonalGaussian, decode, encode
+from autoencoder import DiagonalGaussian, decode
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
@@ -50,7 +50,7 @@ def compute(run: Run[Options]) -> Results:
     fits, rows = [], []
     for size in options.sizes:
         model, epochs = trained_autoencoder(run, size)
-        density = DiagonalGaussian().fit(encode(model, train, options.workers, run.ranks))
+        density = DiagonalGaussian().fit(run.encoded(f"autoencoder-d{size}", model, "train"))
         rng = random_generator(options.seed, "evaluation", 1, size)
         latents = density.sample(options.samples, rng)
         arrays[f"samples/{size}"] = decode(model, latents, options.workers, run.ranks)

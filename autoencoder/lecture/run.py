@@ -17,6 +17,7 @@ import numpy
 
 from autoencoder.data import datasets
 from autoencoder.data.arrays import DataError
+from autoencoder.inference import encode
 from autoencoder.lecture.command_line import CommonOptions, OptionError
 from autoencoder.lecture.shipped import shipped_rows, shipped_weights
 from autoencoder.models import (
@@ -80,6 +81,7 @@ class Run(Generic[_Options]):
         self.trains: list[str] = []
         self._has_said_cost = False
         self._dataset: datasets.Dataset | None = None
+        self._encoded: dict[tuple[str, str, int], numpy.ndarray] = {}
         self._held = contextlib.ExitStack()
 
     @property
@@ -202,8 +204,8 @@ class Run(Generic[_Options]):
                 )
 
     def share_dataset(self, other: Run[Any]) -> None:
-        """Use the images another run with the same ``--data`` uses, rather than read them again."""
-        self._dataset = other.dataset
+        """Use the images of another run with the same ``--data``, and the latents that it has."""
+        self._dataset, self._encoded = other.dataset, other._encoded
 
     def images(self, split: str, count: int | None = None) -> numpy.ndarray:
         """The first ``count`` images of a split, (N, C, H, W) float32 in [0, 1]."""
@@ -228,6 +230,19 @@ class Run(Generic[_Options]):
                 f"{count_multiplications(model, shape) / usual:.1f} times that of 28 x 28 x 1"
             )
         return model
+
+    def encoded(self, name: str, model: nn.Module, split: str) -> numpy.ndarray:
+        """The latents (N, d) of the images of a split, by the model `trained` under a name.
+
+        The runs of a lecture encode them once.
+        """
+        count = vars(self.options)[f"{split}_images"]
+        key = (self.identities[name], split, count)
+        if key not in self._encoded:
+            images = self.images(split, count)
+            self._encoded[key] = encode(model, images, self.options.workers, self.ranks)
+            self._encoded[key].flags.writeable = False
+        return self._encoded[key]
 
     def settings(self, **changes: Any) -> TrainingSettings:
         """Training settings from the options, with changes."""

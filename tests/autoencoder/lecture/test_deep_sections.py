@@ -68,6 +68,19 @@ def test_sections_share_their_models(smoke):
     assert sorted(names, key=int) == ["2", "8", "16"]
 
 
+def test_runs_that_share_a_dataset_encode_its_images_once(run, monkeypatch):
+    model, _ = trained_autoencoder(run, 8)
+    latents = run.encoded("autoencoder-d8", model, "train")
+    numpy.testing.assert_array_equal(latents, encode(model, run.images("train", 300)))
+    other = Run("latent_density", run.options, run.folder, run.models, quiet=True)
+    other.share_dataset(run)
+    model, _ = trained_autoencoder(other, 8)
+    monkeypatch.setattr("autoencoder.lecture.run.encode", None)
+    assert other.encoded("autoencoder-d8", model, "train") is latents
+    with pytest.raises(TypeError):  # other images are not yet encoded
+        other.encoded("autoencoder-d8", model, "test")
+
+
 def test_every_section_trains_the_autoencoder_equally_long_at_every_latent_size():
     expected = {"smoke": 1, "default": 5, "lecture": 5, "full": 25}
     for name in {*SECTIONS, "cures"} - {"linear_bottleneck"}:

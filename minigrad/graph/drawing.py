@@ -51,24 +51,16 @@ class Box(NamedTuple):
     inputs: tuple[int, ...]  # the boxes it takes tensors from, by number: each before this one
 
 
-class Drawing:
+class Drawing(NamedTuple):
     """A computation graph as :func:`draw` saw it.
 
     ``str(drawing)`` is :attr:`dot`; a notebook shows the picture.
 
-    Attributes
-    ----------
-    boxes : tuple of Box
-        What is drawn.
-
-    Examples
-    --------
     >>> draw(Tensor(2.0, requires_grad=True).exp())
     Drawing of 2 boxes
     """
 
-    def __init__(self, boxes: Sequence[Box]) -> None:
-        self.boxes = tuple(boxes)
+    boxes: tuple[Box, ...]  # what is drawn
 
     @property
     def dot(self) -> str:
@@ -179,7 +171,7 @@ def draw(
     operations, results = _recorded_behind(tensor)
     labels, parameters = names_of_leaves("draw", model, names)
     if not operations:
-        return Drawing([_leaf_box(tensor, labels.get(tensor))])
+        return Drawing((_leaf_box(tensor, labels.get(tensor)),))
     deepest = max((len(_prefix(name)) for name in parameters.values()), default=0)
     boxes: list[Box] = []
     for parts in (0, *range(deepest, 0, -1)) if isinstance(fold, str) else (fold or 0,):
@@ -187,7 +179,7 @@ def draw(
         boxes = _boxes_of(groups, results, labels, is_folded=parts > 0)
         if len(boxes) <= MOST_BOXES:
             break
-    return Drawing(boxes)
+    return Drawing(tuple(boxes))
 
 
 def names_of_leaves(
@@ -260,15 +252,13 @@ def _boxes_of(
     names: Mapping[Tensor, str],
     is_folded: bool,
 ) -> list[Box]:
-    """First the leaves' boxes, then the groups'.
+    """First the leaves' boxes, in the order of their first use, then the groups'.
 
     Folded, a parameter that only one box uses is named inside that box.
     """
     taken = [[tensor for operation in group for tensor in operation.inputs] for group in groups]
-    leaves = (t for tensors in taken for t in dict.fromkeys(tensors) if t.grad_fn is None)
-    uses = Counter(leaves)  # in order of first use
-    own = {leaf for leaf, count in uses.items() if count == 1 and _prefix(names.get(leaf, ""))}
-    inside = own if is_folded else set()
+    uses = Counter(t for tensors in taken for t in dict.fromkeys(tensors) if t.grad_fn is None)
+    inside = {t for t, n in uses.items() if is_folded and n == 1 and _prefix(names.get(t, ""))}
     outside = [leaf for leaf in uses if leaf not in inside]
     number: dict[Node, int] = {leaf: i for i, leaf in enumerate(outside)}
     number.update((made, i) for i, group in enumerate(groups, len(outside)) for made in group)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 from matplotlib.figure import Figure
@@ -159,33 +159,21 @@ def picture(boxes: Sequence[Box], width: float, height: float) -> Figure:
             path=_rounded(line), arrowstyle="-|>", mutation_scale=points, linewidth=pen, color=GREY
         )
         axes.add_patch(arrow)
-    for box, lines, size, (x, y) in zip(boxes, texts, sizes, layout.centres):
-        corner = x - size[0] / 2, y - size[1] / 2
+    letters: Any = {"family": FONT, "size": points, "ha": "center", "va": "center_baseline"}
+    for box, lines, size, (x, middle) in zip(boxes, texts, sizes, layout.centres):
+        corner = x - size[0] / 2, middle - size[1] / 2
         fill, outline, _ = KINDS[box.kind]
         frame = FancyBboxPatch(corner, *size, boxstyle="round,pad=0,rounding_size=0.5")
         frame.set(facecolor=fill, edgecolor=outline, linewidth=pen)
         axes.add_patch(frame)
         for i, text in enumerate(lines):
-            axes.text(
-                x,
-                corner[1] + MARGIN + (i + 0.5) * LINE,
-                text,
-                ha="center",
-                va="center_baseline",
-                family=FONT,
-                fontsize=points,
-                weight="normal" if i else "bold",
-                style="italic" if text == NO_GRADIENT else "normal",
-                color="#333333" if i else "black",
-            )
-    axes.legend(
-        handles=[Patch(facecolor=fill, edgecolor=edge, label=key) for fill, edge, key in used],
-        loc="lower center",
-        ncols=len(used),
-        frameon=False,
-        prop={"family": FONT, "size": 0.85 * points},
-        borderaxespad=0.2,
-    )
+            weight, colour = ("normal", "#333333") if i else ("bold", "black")
+            style = "italic" if text == NO_GRADIENT else "normal"
+            y = corner[1] + MARGIN + (i + 0.5) * LINE
+            axes.text(x, y, text, weight=weight, style=style, color=colour, **letters)
+    handles = [Patch(facecolor=fill, edgecolor=edge, label=key) for fill, edge, key in used]
+    font = {"family": FONT, "size": 0.85 * points}
+    axes.legend(handles=handles, loc="lower center", ncols=len(used), frameon=False, prop=font)
     return figure
 
 

@@ -137,8 +137,6 @@ def format_trace(steps: Iterable[BackwardStep]) -> str:
 
     Given that iterator itself, this runs the backward pass.
 
-    Examples
-    --------
     >>> x, w = Tensor([1.0, 2.0]), Tensor([3.0, 4.0], requires_grad=True)
     >>> print(format_trace(trace_backward((x * w).sum(), names={"w": w})))
     step  undone  arriving  norm   leaving  norm   to       breakpoint

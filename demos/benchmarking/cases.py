@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,10 +20,6 @@ class Peer:
     package: str  # that must be installed
     variant: str = ""  # see Settings
     lacks: str = ""  # of what a problem needs, or "cuda"
-
-    @property
-    def is_installed(self) -> bool:
-        return importlib.util.find_spec(self.package) is not None
 
 
 WITH = f"{__package__}.peers.with_"
@@ -50,6 +45,12 @@ class Comparison(NamedTuple):
     under: str
     limit: float | None = None
     at_least: bool = False
+
+    def is_reached(self, ratio: float) -> bool | None:
+        """Whether a ratio keeps the limit; None without one."""
+        if self.limit is None:
+            return None
+        return ratio >= self.limit if self.at_least else ratio <= self.limit
 
 
 class Work(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -30,7 +31,7 @@ from minigrad.parallel.threads import usable_cores
 from . import ranks
 from .cases import CASES, NAMES, PEERS, Peer, measurement
 from .process import ProcessError
-from .report import ratio_figure, ratios_by_case, summary, text
+from .report import ratio_figure, summary, text
 from .rounds import GRADIENT_TOLERANCE, TOLERANCE, Rounds
 
 ROUNDS, SECONDS = 15, 0.4
@@ -52,64 +53,63 @@ def main(arguments: Sequence[str] | None = None, extra: Sequence[Peer] = ()) -> 
     options.case = options.case or list(NAMES)
     try:
         if RANKS in options.case:
-            wrong = _measure_ranks(parser, options)
+            content, wrong = _measure_ranks(parser, options), []
         else:
-            wrong = _measure_libraries(parser, options, extra)
+            content, wrong = _measure_libraries(parser, options, extra)
     except ProcessError as error:
-        wrong = [str(error)]
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        atomic_write(options.json, json.dumps(content, indent=1) + "\n")
+        print(f"wrote {options.json}")
     for sentence in wrong:
-        print(f"{parser.prog}: {sentence}", file=sys.stderr)
+        print(f"{parser.prog}: not the same as minigrad: {sentence}", file=sys.stderr)
     return 1 if wrong else 0
 
 
 def _measure_libraries(
     parser: Parser, options: argparse.Namespace, extra: Sequence[Peer]
-) -> list[str]:
-    """Measure, print and write; gives a sentence for each peer that computes something else."""
+) -> tuple[dict[str, Any], list[str]]:
+    """What came out, and a sentence for each peer that computes something else."""
     # All that are installed, if none is asked for; minigrad beside itself only when asked for.
     asked = options.peer or [name for name in LIBRARIES if name != "minigrad"]
     peers = [peer for peer in PEERS if peer.name in asked]
-    missing = [peer for peer in peers if not peer.is_installed]
+    missing = [peer for peer in peers if importlib.util.find_spec(peer.package) is None]
     if options.peer and missing:
         parser.error(f"{missing[0].name} is not installed: pip install {missing[0].package}")
     peers = [*(peer for peer in peers if peer not in missing), *extra]
     cases = [case for case in CASES if case.name in options.case]
     threads, device = options.threads, options.device
-    found = [measurement(case, peers, threads, device, options.quick) for case in cases]
-    wanted = [each for each in found if each]
+    wanted = [measurement(case, peers, threads, device, options.quick) for case in cases]
+    wanted = [each for each in wanted if each]
     if not wanted:
         parser.error(f"nothing to measure on {device} in {', '.join(options.case)}")
-    settings = {
-        "threads": threads,
-        "device": device,
-        "rounds": options.rounds,
-        "seconds_a_turn": options.seconds,
-        "quick": options.quick,
-        "tolerance": TOLERANCE,
-        "gradient_tolerance": GRADIENT_TOLERANCE,
-    }
     machine = describe_machine(peers)
     _introduce(machine, threads)
     summaries = []
+    ratios: dict[str, Any] = {}  # the medians, by case, measurement and label
     with (
         tempfile.TemporaryDirectory(prefix="minigrad-benchmark-") as folder,
         Rounds(Path(folder), options.rounds, options.seconds, device) as turns,
     ):
         for each in wanted:
             turns.measure(each)
-            summaries.append(summary(each))
-            print(f"\n{text(summaries[-1])}", flush=True)
+            found = summary(each)
+            summaries.append(found)
+            print(f"\n{text(found)}", flush=True)
+            medians = {ratio["label"]: ratio["median"] for ratio in found["ratios"]}
+            ratios.setdefault(found["case"], {})[found["name"]] = medians
     print()
     if figure := ratio_figure(summaries):
         out = Path(options.out) if options.out else new_folder("benchmark")
         print(f"wrote {save(figure, out / 'benchmark')[0]}")
-    content = {"machine": machine, "settings": settings, "ratios": ratios_by_case(summaries)}
-    _write_json(options.json, {**content, "measurements": summaries})
+    tolerances = {"tolerance": TOLERANCE, "gradient_tolerance": GRADIENT_TOLERANCE}
+    content = {"machine": machine, "settings": {**vars(options), **tolerances}}
     wrong = [sentence for found in summaries for sentence in found["disagreements"]]
-    return [f"not the same as minigrad: {sentence}" for sentence in wrong]
+    return {**content, "ratios": ratios, "measurements": summaries}, wrong
 
 
-def _measure_ranks(parser: Parser, options: argparse.Namespace) -> list[str]:
+def _measure_ranks(parser: Parser, options: argparse.Namespace) -> dict[str, Any]:
     """Several ranks beside as many processes: programs of their own, and no other library."""
     if options.case != [RANKS]:
         parser.error(f"--case {RANKS} is measured alone")
@@ -117,14 +117,7 @@ def _measure_ranks(parser: Parser, options: argparse.Namespace) -> list[str]:
     _introduce(machine, 1)
     measured = ranks.measure(options.rounds, options.seconds, options.quick)
     print(f"\n{ranks.text(measured)}")
-    _write_json(options.json, {"machine": machine, "quick": options.quick, RANKS: measured})
-    return []
-
-
-def _write_json(path: str | None, content: dict[str, Any]) -> None:
-    if path:
-        atomic_write(path, json.dumps(content, indent=1) + "\n")
-        print(f"wrote {path}")
+    return {"machine": machine, "quick": options.quick, RANKS: measured}
 
 
 def _parser() -> Parser:

@@ -129,29 +129,22 @@ class Problem:
     def weights(self) -> dict[str, numpy.ndarray]:
         """Initial weights by state dict name, drawn as PyTorch's are; of a chain ``a``, ``b``."""
         rng = numpy.random.default_rng([SEED, 0])
-        drawn = []
+        drawn: dict[str, numpy.ndarray] = {}
         if self.task == "chain":  # close to 1 and to 0, so that values stay in range
-            drawn += [("a", 1 + rng.uniform(-1e-3, 1e-3, self.shape))]
-            drawn += [("b", rng.uniform(-1e-3, 1e-3, self.shape))]
+            a, b = rng.uniform(-1e-3, 1e-3, (2, *self.shape))
+            drawn = {"a": 1 + a, "b": b}
         for layer in self.layers:
             bound = 1 / math.sqrt(math.prod(layer.shape[1:]))
-            drawn += [(f"{layer.name}.weight", rng.uniform(-bound, bound, layer.shape))]
-            drawn += [(f"{layer.name}.bias", rng.uniform(-bound, bound, layer.channels[1]))]
-        return {name: numpy.asarray(value, dtype="float32") for name, value in drawn}
+            drawn[f"{layer.name}.weight"] = rng.uniform(-bound, bound, layer.shape)
+            drawn[f"{layer.name}.bias"] = rng.uniform(-bound, bound, layer.channels[1])
+        return {name: numpy.asarray(value, dtype="float32") for name, value in drawn.items()}
 
     @functools.cached_property
     def inputs(self) -> numpy.ndarray:
         """The batch, between 0 and 1, float32; it is its own target. Of matmul both matrices."""
-        shapes = {"chain": self.shape, "matmul": (2, self.size, self.size)}
+        shape = (self.batch, self.layers[0].channels[0]) if self.layers else self.shape
         if self.network == "autoencoder":
             shape = (self.batch, 1, self.size, self.size)
-        elif self.network:
-            shape = (self.batch, self.layers[0].channels[0])
-        else:
-            shape = shapes[self.task]
+        elif self.task == "matmul":
+            shape = (2, self.size, self.size)
         return numpy.asarray(numpy.random.default_rng([SEED, 1]).random(shape, dtype="float32"))
-
-    @property
-    def leaves(self) -> list[numpy.ndarray]:
-        """What a chain is differentiated by: its input and its weights."""
-        return [self.inputs, *self.weights.values()]

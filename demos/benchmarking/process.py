@@ -27,7 +27,7 @@ _DEMOS = Path(__file__).parents[1]
 
 
 class ProcessError(Exception):
-    """A library could not do what it was asked."""
+    """A library could not do what it was asked: it raised, died, or did not answer in time."""
 
 
 def child_environment(threads: int, bytecode: str | os.PathLike[str]) -> dict[str, str]:
@@ -53,13 +53,7 @@ def last_line(words: str) -> str:
 
 
 class Process:
-    """A process that waits for requests to one library.
-
-    Raises
-    ------
-    ProcessError
-        If the library raised, the process died, or no answer came in time.
-    """
+    """A process that waits for requests to one library."""
 
     def __init__(self, label: str, threads: int, bytecode: str | os.PathLike[str]) -> None:
         self.label = label
@@ -73,7 +67,7 @@ class Process:
         )
 
     def call(self, method: str, *arguments: Any) -> Any:
-        """What a method of :class:`Worker` gives."""
+        """What a method of :class:`Worker` gives, or a ProcessError."""
         deadline = time.monotonic() + TIME_LIMIT
         late = threading.Timer(TIME_LIMIT, self._child.kill)
         late.start()

@@ -50,17 +50,13 @@ def summary(measurement: Measurement) -> dict[str, Any]:
         if MATMUL.label in entries and found["gflops"]:
             found["share_of_matmul"] = found["gflops"] / entries[MATMUL.label]["gflops"]
     ratios = []
-    for label, over, under, limit, at_least in measurement.comparisons:
-        if over in entries and under in entries:
-            per_item = entries[under]["items_a_call"] / entries[over]["items_a_call"]
-            pairs = zip(entries[over]["values"], entries[under]["values"])
-            values = quartiles([per_item * a / b for a, b in pairs])
-            is_reached = None
-            if limit is not None:
-                is_reached = values["median"] >= limit if at_least else values["median"] <= limit
-            found = {"label": label, "over": over, "under": under, "limit": limit, **values}
-            ratios.append({**found, "at_least": at_least, "is_reached": is_reached})
-    left_out = {entry.label: entry for entry in measurement.entries if entry.left_out}
+    for comparison in measurement.comparisons:
+        over, under = entries.get(comparison.over), entries.get(comparison.under)
+        if over and under:
+            per_item = under["items_a_call"] / over["items_a_call"]
+            pairs = zip(over["values"], under["values"])
+            found = {**comparison._asdict(), **quartiles([per_item * a / b for a, b in pairs])}
+            ratios.append({**found, "is_reached": comparison.is_reached(found["median"])})
     return {
         "case": case.name,
         "name": case.title,
@@ -68,18 +64,9 @@ def summary(measurement: Measurement) -> dict[str, Any]:
         "unit": case.unit,
         "entries": entries,
         "ratios": ratios,
-        "left_out": {label: entry.left_out for label, entry in left_out.items()},
-        "disagreements": [f"{e.label}: {e.left_out}" for e in left_out.values() if e.disagrees],
+        "left_out": {e.label: e.left_out for e in measurement.entries if e.left_out},
+        "disagreements": [f"{e.label}: {e.left_out}" for e in measurement.entries if e.disagrees],
     }
-
-
-def ratios_by_case(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The median of every ratio, by case, measurement and label."""
-    found: dict[str, Any] = {}
-    for measured in summaries:
-        medians = {ratio["label"]: ratio["median"] for ratio in measured["ratios"]}
-        found.setdefault(measured["case"], {})[measured["name"]] = medians
-    return found
 
 
 def text(measured: dict[str, Any]) -> str:

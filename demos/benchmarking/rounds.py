@@ -45,10 +45,7 @@ def largest_difference(
 ) -> float:
     """The largest difference of any result, as a share of that result's largest element.
 
-    Raises
-    ------
-    Disagreement
-        If it is above the tolerance, something is not finite, or names or shapes differ.
+    A Disagreement if it is above the tolerance, or not finite, or if names or shapes differ.
     """
     if different := set(ours) ^ set(theirs):
         raise Disagreement(f"only one of the two computes {', '.join(sorted(different))}")
@@ -104,13 +101,7 @@ class Rounds(contextlib.ExitStack):
         self._processes: dict[tuple[str, int, int], Process] = {}
 
     def measure(self, measurement: Measurement) -> None:
-        """Fill in what came of the entries.
-
-        Raises
-        ------
-        ProcessError
-            If minigrad fails; other libraries that do are left out.
-        """
+        """Fill in what came of the entries: a library that fails is left out, minigrad raises."""
         for process in self._processes.values():
             with contextlib.suppress(ProcessError):
                 process.call("forget")

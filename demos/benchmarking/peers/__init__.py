@@ -17,13 +17,19 @@ class Task:
 
     A library writes a method for each task it can do: ``train`` (one step) with
     ``loss_and_gradients`` (at the weights of now, changing nothing), ``forward`` and ``chain``;
-    what the last two give is kept in ``result``.
+    what the last two give is kept in ``result``. ``array`` makes the library's of NumPy's, and
+    ``host`` NumPy's of the library's.
     """
 
+    loss_and_gradients: Callable[[], tuple[Any, Arrays]]
     result: Any = None
+    host: Callable[[Any], numpy.ndarray] = staticmethod(numpy.asarray)
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, array: Callable[[numpy.ndarray], Any]) -> None:
         self.problem = problem
+        self.inputs = array(problem.inputs)
+        self.weights = {name: array(value) for name, value in problem.weights.items()}
+        self.leaves = [self.inputs, *self.weights.values()]  # of a chain
 
     def call(self) -> None:
         """Compute it once; the result may still be on its way."""
@@ -31,11 +37,6 @@ class Task:
 
     def wait(self) -> None:
         """Return when everything called is computed."""
-
-    host: Callable[[Any], numpy.ndarray] = staticmethod(numpy.asarray)
-
-    def loss_and_gradients(self) -> tuple[Any, Arrays]:
-        raise NotImplementedError(f"{type(self).__name__}: loss_and_gradients is not written")
 
     def check(self) -> dict[str, numpy.ndarray]:
         """Results by name, from the initial weights, to be compared between libraries.

@@ -22,13 +22,8 @@ def conv2d(x: Any, weight: Any, stride: int = 1) -> Any:
 
 
 def conv_transpose2d(x: Any, weight: Any, stride: int = 1) -> Any:
-    """The input gradient of conv2d: rows spread by the stride, the kernel turned round."""
-    border = [(size - 1, size - 1) for size in weight.shape[2:]]
-    weight = jnp.flip(weight, (2, 3)).swapaxes(0, 1)
-    spread = (stride,) * 2
-    return lax.conv_general_dilated(
-        x, weight, (1, 1), border, lhs_dilation=spread, dimension_numbers=AXES
-    )
+    how = {"dimension_numbers": AXES, "transpose_kernel": True}  # the input gradient of conv2d
+    return lax.conv_transpose(x, weight, (stride,) * 2, "VALID", **how)
 
 
 def apply(layer: Layer, x: Any, weight: Any, bias: Any) -> Any:
@@ -44,10 +39,7 @@ class JaxTask(Task):
     """Compiled: a step from state to state, the network, the chain."""
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem)
-        self.inputs = jnp.asarray(problem.inputs)
-        self.weights = {name: jnp.asarray(value) for name, value in problem.weights.items()}
-        self.leaves = [jnp.asarray(value) for value in problem.leaves]
+        super().__init__(problem, jnp.asarray)
         forward = functools.partial(network, apply, problem)
 
         def loss(weights: Arrays, x: Any) -> Any:

@@ -31,19 +31,17 @@ class MinigradTask(Task):
     host = staticmethod(host)
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem)
-        _held.close()
         self.place = device(settings.device)
-        self.workers = settings.threads
-        self.inputs = to_device(problem.inputs, self.place)
+        super().__init__(problem, lambda values: to_device(values, self.place))
         self.xp = array_module(self.inputs)
+        self.workers = settings.threads
+        _held.close()
         if problem.task == "matmul":
             self.out = self.xp.empty_like(self.inputs[0])
             return
         _held.enter_context(one_blas_thread())
         if problem.task == "chain":
-            values = [to_device(value, self.place) for value in problem.leaves]
-            self.leaves = [Tensor(value, requires_grad=True) for value in values]
+            self.leaves = [Tensor(leaf, requires_grad=True) for leaf in self.leaves]
             return
         self.model = sequential(nn, problem.layers)
         self.model.load_state_dict(dict(zip(self.model.state_dict(), problem.weights.values())))

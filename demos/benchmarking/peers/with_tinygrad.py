@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy
 from tinygrad import Context, Tensor, TinyJit
 from tinygrad.device import Device
 from tinygrad.nn.optim import Adam
@@ -25,19 +24,13 @@ def apply(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return y.relu() if layer.relu else y
 
 
-def host(value: Tensor) -> numpy.ndarray:
-    return value.numpy()
-
-
 class TinygradTask(Task):
     """Captured: a step, the network."""
 
-    host = staticmethod(host)
+    host = staticmethod(Tensor.numpy)
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem)
-        self.inputs = array(problem.inputs)
-        self.weights = {name: array(value) for name, value in problem.weights.items()}
+        super().__init__(problem, array)
         self.optimizer = Adam(list(self.weights.values()), lr=LEARNING_RATE)
         self.step = TinyJit(self._step)
         self.network = TinyJit(lambda: self.output().realize())

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import numpy
 import torch
 from torch import nn
 
 from ..problems import LEARNING_RATE, Problem, Settings
 from . import Arrays, Task, chain, sequential
 
-
-def host(value: torch.Tensor) -> numpy.ndarray:
-    return value.detach().cpu().numpy()
+host = partial(torch.Tensor.numpy, force=True)  # also of what requires a gradient, from a GPU
 
 
 class TorchTask(Task):
@@ -22,22 +20,19 @@ class TorchTask(Task):
     host = staticmethod(host)
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
-        super().__init__(problem)
         torch.set_num_threads(settings.threads)
         torch.backends.cuda.matmul.allow_tf32 = False  # float32 as everywhere else
         torch.backends.cudnn.allow_tf32 = False
         self.place = torch.device(settings.device)
+        super().__init__(problem, lambda values: torch.from_numpy(values).to(self.place))
+        if problem.task == "chain":
+            self.leaves = [leaf.requires_grad_() for leaf in self.leaves]
+            return
         last = settings.variant == "channels_last"
         memory_format = torch.channels_last if last else torch.contiguous_format
-        inputs = torch.from_numpy(problem.inputs).to(self.place)
-        self.inputs = inputs.contiguous(memory_format=memory_format)
-        if problem.task == "chain":
-            values = [torch.from_numpy(value).to(self.place) for value in problem.leaves]
-            self.leaves = [value.requires_grad_() for value in values]
-            return
+        self.inputs = self.inputs.contiguous(memory_format=memory_format)
         model = sequential(nn, problem.layers)
-        weights = map(torch.from_numpy, problem.weights.values())
-        model.load_state_dict(dict(zip(model.state_dict(), weights)))
+        model.load_state_dict(dict(zip(model.state_dict(), self.weights.values())))
         self.model = model.to(self.place, memory_format=memory_format)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         if settings.variant == "compiled":

@@ -130,21 +130,17 @@ def amax(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     Tensor([2., 4.])
     """
     x = as_tensor("amax", x)
-    axes = axes_of_some("amax", x, dim)
-    return Amax(axes, keepdim)(x)
+    return Amax(axes_of_some("amax", x, dim), keepdim)(x)
 
 
 def amin(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """The least element, of all or over ``dim``; equals share the gradient evenly.
-
-    ``dim`` and ``keepdim`` as for :func:`sum`. A ValueError says that there is nothing to compare.
+    """The least element, of all or over ``dim``, which ``keepdim`` keeps: see :func:`amax`.
 
     >>> amin(Tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
     Tensor([1., 3.])
     """
     x = as_tensor("amin", x)
-    axes = axes_of_some("amin", x, dim)
-    return Amin(axes, keepdim)(x)
+    return Amin(axes_of_some("amin", x, dim), keepdim)(x)
 
 
 @on_its_device
@@ -276,8 +272,7 @@ def logsumexp(x: Any, dim: Dims = None, keepdim: bool = False) -> Tensor:
     True
     """
     x = as_float("logsumexp", x)
-    axes = axes_of_some("logsumexp", x, dim)
-    return Logsumexp(axes, keepdim)(x)
+    return Logsumexp(axes_of_some("logsumexp", x, dim), keepdim)(x)
 
 
 def softmax(x: Any, dim: int) -> Tensor:

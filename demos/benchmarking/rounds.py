@@ -138,9 +138,9 @@ class Rounds(contextlib.ExitStack):
             processes[-1].call("prepare", entry.label, *self._work(entry))
         if entry.peer != MATMUL:
             values = processes[0].call("check", entry.label)
-            if entry.problem in reference:
-                entry.difference = largest_difference(reference[entry.problem], values)
-            reference.setdefault(entry.problem, values)
+            first = reference.setdefault(entry.problem, values)
+            if first is not values:
+                entry.difference = largest_difference(first, values)
         calls, total = 1, 0.0
         while True:
             seconds = run_side_by_side(processes, entry.label, calls)

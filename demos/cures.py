@@ -78,7 +78,7 @@ class Options(DataOptions):
         positive, "points in the plane whose density is measured", smoke=500, default=20_000
     )
     restoration_epochs: int = option(
-        positive, "passes through the latents by the density over them", smoke=1, default=20
+        positive, "passes through the latents by the density over them", smoke=1, default=40
     )
     answers: int = option(positive, "restorations sampled for each digit", smoke=4, default=200)
 
@@ -86,7 +86,7 @@ class Options(DataOptions):
 FLOW_STEPS = 40
 SAMPLED = 2_000  # points of a posterior in the plane
 COMPONENTS = 4  # of the mixture that the network in the plane answers with
-SHOWN_ANSWERS = 6
+SHOWN_ANSWERS = 8
 MEASURED = 200  # digits, the most doubtful, of which the first are shown
 HIDDEN = (384, 384, 384)  # units of the network of that density
 LEAST_SHARE = 0.1  # of the answers: a class of fewer is not counted

@@ -9,27 +9,25 @@ import numpy
 
 from ..problems import Layer, Problem
 
-Arrays = dict[str, Any]  # of any library, by the names of a state dict
-
 
 class Task:
     """A problem, ready to be computed again and again.
 
     A library writes a method for each task it can do: ``train`` (one step) with
     ``loss_and_gradients`` (at the weights of now, changing nothing), ``forward`` and ``chain``;
-    what the last two give is kept in ``result``. ``array`` makes the library's of NumPy's, and
-    ``host`` NumPy's of the library's.
+    what the last two give (the output; a loss and its gradients) is kept in ``result``. ``array``
+    makes the library's of NumPy's, and ``host`` NumPy's of the library's.
     """
 
-    loss_and_gradients: Callable[[], tuple[Any, Arrays]]
+    loss_and_gradients: Callable[[], tuple[Any, Sequence[Any]]]
     result: Any = None
     host: Callable[[Any], numpy.ndarray] = staticmethod(numpy.asarray)
 
     def __init__(self, problem: Problem, array: Callable[[numpy.ndarray], Any]) -> None:
         self.problem = problem
         self.inputs = array(problem.inputs)
-        self.weights = {name: array(value) for name, value in problem.weights.items()}
-        self.leaves = [self.inputs, *self.weights.values()]  # of a chain
+        self.weights = [array(value) for value in problem.weights.values()]
+        self.leaves = [self.inputs, *self.weights]  # of a chain
 
     def call(self) -> None:
         """Compute it once; the result may still be on its way."""
@@ -45,15 +43,17 @@ class Task:
         as well.
         """
         is_training = self.problem.task == "train"
+        names = list(self.problem.weights)
         if is_training:
             loss, gradients = self.loss_and_gradients()
         else:
             self.call()
             if self.problem.task == "forward":
                 return {"output": self.host(self.result)}
-            loss, gradients = self.result[0], dict(zip("xab", self.result[1]))
+            loss, gradients = self.result
+            names = ["x", *names]
         results = {"loss": self.host(loss)}
-        for name, gradient in gradients.items():
+        for name, gradient in zip(names, gradients):
             results[f"gradient of {name}"] = numpy.array(self.host(gradient))  # a copy
         if is_training:
             for _ in range(3):
@@ -71,10 +71,10 @@ def chain(leaves: Sequence[Any], operations: int) -> Any:
     return x.sum()
 
 
-def network(apply: Callable[..., Any], problem: Problem, weights: Arrays, x: Any) -> Any:
+def network(apply: Callable[..., Any], layers: Sequence[Layer], weights: Any, x: Any) -> Any:
     """All layers, one after another: ``apply(layer, x, weight, bias)``."""
-    for layer in problem.layers:
-        x = apply(layer, x, weights[f"{layer.name}.weight"], weights[f"{layer.name}.bias"])
+    for layer, weight, bias in zip(layers, weights[::2], weights[1::2]):
+        x = apply(layer, x, weight, bias)
     return x
 
 

@@ -12,7 +12,7 @@ from jax import lax
 from jax.example_libraries.optimizers import adam
 
 from ..problems import LEARNING_RATE, Layer, Problem, Settings
-from . import Arrays, Task, chain, network
+from . import Task, chain, network
 
 AXES = ("NCHW", "OIHW", "NCHW")
 
@@ -40,9 +40,9 @@ class JaxTask(Task):
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
         super().__init__(problem, jnp.asarray)
-        forward = functools.partial(network, apply, problem)
+        forward = functools.partial(network, apply, problem.layers)
 
-        def loss(weights: Arrays, x: Any) -> Any:
+        def loss(weights: Any, x: Any) -> Any:
             return jnp.mean((forward(weights, x) - x) ** 2)
 
         def step(number: int, state: Any, x: Any) -> Any:
@@ -62,7 +62,7 @@ class JaxTask(Task):
         self.result = self.step(self.steps, self.result, self.inputs)
         self.steps += 1
 
-    def loss_and_gradients(self) -> tuple[Any, Arrays]:
+    def loss_and_gradients(self) -> tuple[Any, Any]:
         return self.loss_and_grad(self.weights_of(self.result), self.inputs)
 
     def forward(self) -> None:

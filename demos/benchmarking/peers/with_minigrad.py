@@ -13,7 +13,7 @@ from minigrad.backend import CPU, array_module, one_blas_thread, to_device, to_n
 from minigrad.parallel import map_shards, shard_gradients, suggest_shard_size
 
 from ..problems import LEARNING_RATE, Problem, Settings
-from . import Arrays, Task, chain, sequential
+from . import Task, chain, sequential
 
 _held = contextlib.ExitStack()  # the training loop holds the limit throughout; so does this process
 
@@ -55,17 +55,13 @@ class MinigradTask(Task):
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         return F.mse_loss(self.model(inputs), targets)
 
-    def gradients(self) -> tuple[Tensor, list[Tensor]]:
+    def loss_and_gradients(self) -> tuple[Tensor, list[Tensor]]:
         return shard_gradients(
             self.loss, self.parameters, self.batch, shard_size=self.shard_size, workers=self.workers
         )
 
     def train(self) -> None:
-        self.optimizer.step(self.gradients()[1])
-
-    def loss_and_gradients(self) -> tuple[Any, Arrays]:
-        loss, gradients = self.gradients()
-        return loss, dict(zip(self.problem.weights, map(host, gradients)))
+        self.optimizer.step(self.loss_and_gradients()[1])
 
     def forward(self) -> None:
         self.result = map_shards(self.model, [self.inputs], workers=self.workers)

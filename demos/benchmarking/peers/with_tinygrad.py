@@ -9,7 +9,7 @@ from tinygrad.device import Device
 from tinygrad.nn.optim import Adam
 
 from ..problems import LEARNING_RATE, Layer, Problem, Settings
-from . import Arrays, Task, network
+from . import Task, network
 
 
 def array(values: Any) -> Tensor:
@@ -31,12 +31,12 @@ class TinygradTask(Task):
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
         super().__init__(problem, array)
-        self.optimizer = Adam(list(self.weights.values()), lr=LEARNING_RATE)
+        self.optimizer = Adam(self.weights, lr=LEARNING_RATE)
         self.step = TinyJit(self._step)
         self.network = TinyJit(lambda: self.output().realize())
 
     def output(self) -> Tensor:
-        return network(apply, self.problem, self.weights, self.inputs)
+        return network(apply, self.problem.layers, self.weights, self.inputs)
 
     def loss(self) -> Tensor:
         return (self.output() - self.inputs).square().mean()
@@ -50,9 +50,9 @@ class TinygradTask(Task):
         with Context(TRAINING=1):
             self.step()
 
-    def loss_and_gradients(self) -> tuple[Any, Arrays]:
+    def loss_and_gradients(self) -> tuple[Tensor, list[Tensor]]:
         loss = self.loss()
-        return loss, dict(zip(self.weights, loss.gradient(*self.weights.values())))
+        return loss, loss.gradient(*self.weights)
 
     def forward(self) -> None:
         self.result = self.network()

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..problems import LEARNING_RATE, Problem, Settings
-from . import Arrays, Task, chain, sequential
+from . import Task, chain, sequential
 
 host = partial(torch.Tensor.numpy, force=True)  # also of what requires a gradient, from a GPU
 
@@ -32,7 +32,7 @@ class TorchTask(Task):
         memory_format = torch.channels_last if last else torch.contiguous_format
         self.inputs = self.inputs.contiguous(memory_format=memory_format)
         model = sequential(nn, problem.layers)
-        model.load_state_dict(dict(zip(model.state_dict(), self.weights.values())))
+        model.load_state_dict(dict(zip(model.state_dict(), self.weights)))
         self.model = model.to(self.place, memory_format=memory_format)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         if settings.variant == "compiled":
@@ -48,10 +48,8 @@ class TorchTask(Task):
         self.backward()
         self.optimizer.step()
 
-    def loss_and_gradients(self) -> tuple[Any, Arrays]:
-        loss = self.backward()
-        gradients = [parameter.grad for parameter in self.model.parameters()]
-        return loss, dict(zip(self.problem.weights, gradients))
+    def loss_and_gradients(self) -> tuple[Any, list[Any]]:
+        return self.backward(), [parameter.grad for parameter in self.model.parameters()]
 
     def forward(self) -> None:
         with torch.inference_mode():

@@ -360,9 +360,9 @@ def _place_of_diffusion(ladder: list[dict[str, Any]], images: int) -> dict[str, 
     by_distance, by_nats = own["frechet"] < nearest["frechet"], own["nats"] > likeliest["nats"]
     return {
         f"By Fréchet distance the {DIFFUSION} ({own['frechet']:.1f}) is "
-        f"{'before' if by_distance else 'behind'} the {nearest['name']} "
+        f"{'ahead of' if by_distance else 'behind'} the {nearest['name']} "
         f"({nearest['frechet']:.1f}), by nats ({own['nats']:.1f}, on {images:,} images) it is "
-        f"{'before' if by_nats else 'behind'} the {likeliest['name']} "
+        f"{'ahead of' if by_nats else 'behind'} the {likeliest['name']} "
         f"({likeliest['nats']:.1f}, on all).": own["frechet"] != nearest["frechet"]
     }
 

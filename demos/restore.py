@@ -296,7 +296,7 @@ def _claims(leads: list[float], rivals: str) -> dict[str, bool]:
     behind = [-lead for lead in leads]
     signed = ", ".join(f"{lead:+.2f} dB" for lead in leads)
     return {
-        f"The autoencoder fills in best, {_span(leads)} dB before {rivals}.": min(leads) > 0,
+        f"The autoencoder fills in best, {_span(leads)} dB ahead of {rivals}.": min(leads) > 0,
         f"{rivals} fills in best: the autoencoder stays {_span(behind)} dB behind.": max(leads) < 0,
         f"The autoencoder's lead over {rivals}, row by row: {signed}.": min(leads) < 0 < max(leads),
     }

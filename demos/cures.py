@@ -396,6 +396,7 @@ def captions(results: Results) -> dict[str, Caption]:
     points = {case: numbers[case] for case in blur.CASES}
     short = [case["exact"] - case["squared"] for case in points.values()]
     strays = [f"{case['outside']:.1f}" for case in points.values()]
+    within = [is_within_noise(case) for case in points.values()]
     return {
         "restorations": Caption(
             "The test digits whose visible half leaves most doubt, and samples of the erased half: "
@@ -412,7 +413,7 @@ def captions(results: Results) -> dict[str, Caption]:
                     and abs(digits["energy_mean"] / digits["energy_squared"] - 1) < 0.2
                 ),
                 f"{digits['several_classes']} of the {digits['measured']} have samples of two "
-                "classes, each a tenth of them at least.": digits["several_classes"] > 0,
+                "classes or more, each a tenth of them at least.": digits["several_classes"] > 0,
             },
             {
                 "in the erased half": ["gradient energy", "squared error"],
@@ -460,12 +461,11 @@ def captions(results: Results) -> dict[str, Caption]:
             f"{points[next(iter(points))]['compared']:,} samples and as many exact ones; its noise "
             "is that of 20 pairs of exact samples. Estimated without bias, it may be below 0.",
             {
-                "By their energy distance the samples are within the noise of exact ones, two "
-                f"standard deviations. Outside the contour of 99 % lie {' and '.join(strays)} % of "
-                "them.": all(is_within_noise(case) for case in points.values()),
-                "The samples can be told from exact ones yet.": not any(
-                    is_within_noise(case) for case in points.values()
+                "The energy distance does not tell the samples from exact ones.": all(within),
+                f"Strays do: {' and '.join(strays)} % of them lie outside the contour of 99 %.": (
+                    all(case["outside"] > 1.5 for case in points.values())
                 ),
+                "The energy distance tells the samples from exact ones.": not any(within),
             },
             {
                 "energy distance to exact samples": list(points),

@@ -335,7 +335,7 @@ def draw(results: Results) -> dict[str, Figure]:
         line_chart(
             curves,
             "latent size d",
-            "mean squared error a pixel" if count == COUNTS[0] else "",
+            "mean squared error per pixel" if count == COUNTS[0] else "",
             title=f"faces of K = {count} factors",
             log_y=True,
             x_ticks=range(1, count + BEYOND + 1),

@@ -359,7 +359,7 @@ def _draw_flow(results: Results) -> Figure:
     )
 
     stds = results.numbers["plane"]["stds"]
-    figure, axes = plane_figure([f"noise {std:.2g}" for std in stds], 2.5)
+    figure, axes = plane_figure([f"σ = {std:.2g}" for std in stds], 2.5)
     for i, (ax, std) in enumerate(zip(axes, stds, strict=True)):
         points = results.arrays[f"plane/flow/{i}"]
         density = plane.MIXTURE.noised(std) if std else plane.MIXTURE
@@ -395,14 +395,14 @@ def captions(results: Results) -> dict[str, Caption]:
         "walks": Caption(
             "Two samples on their way from noise, and what the denoiser answers at each stop. An "
             "answer is the mean of all digits that fit. Where the noise is wide that is a blur; as "
-            "it falls, fewer digits fit. Each stop is drawn as wide as the data.",
+            "it falls, fewer digits fit. Each stop is scaled to the contrast of the data.",
         ),
         "scores": Caption(
             "Tweedie's formula: the way to the mean of the clean points that fit, divided by the "
             "variance of the noise, is the slope of the noised log density. The denoiser of the "
-            f"section on the plane knows it at one level of noise, {points['noise_std']:g}. One "
-            "that is told the level knows it at all. The table has root mean squares over test "
-            f"points ({spelled_epochs(numbers['point_epochs'])}).",
+            f"section on the plane knows it at one level of noise, {points['noise_std']:g}, "
+            "which is drawn. One that is told the level knows it at all. The table has root mean "
+            f"squares over test points ({spelled_epochs(numbers['point_epochs'])}).",
             {
                 "At its own level the denoiser for one level is off by "
                 f"{own['one_level'] / own['score']:.1%}, the one that is told by "
@@ -413,10 +413,10 @@ def captions(results: Results) -> dict[str, Caption]:
                 ),
             },
             {
-                "noise": [f"{error['std']:g}" for error in points["errors"]],
+                "σ": [f"{error['std']:g}" for error in points["errors"]],
                 "the exact score": [error["score"] for error in points["errors"]],
-                "off, for one level": [error["one_level"] for error in points["errors"]],
-                "off, told": [error["told"] for error in points["errors"]],
+                "error, for one level": [error["one_level"] for error in points["errors"]],
+                "error, told σ": [error["told"] for error in points["errors"]],
             },
         ),
         "flow": Caption(
@@ -427,19 +427,23 @@ def captions(results: Results) -> dict[str, Caption]:
             f"{points['energy']:.5f}; between two exact samples it is "
             f"{points['energy_noise']:.5f} ± {points['energy_deviation']:.5f} (20 pairs).",
             {
-                "The samples cannot be told from exact ones.": is_within_noise(points),
-                "The samples can be told from exact ones.": not is_within_noise(points),
+                "The energy distance does not tell the samples from exact ones.": is_within_noise(
+                    points
+                ),
+                "The energy distance tells the samples from exact ones.": not is_within_noise(
+                    points
+                ),
             },
         ),
         "ladder": Caption(
             "The same score as on the ladder of densities. Those over "
             f"{numbers['latent_size']} latents need the decoder "
-            f"({spelled_epochs(numbers['epochs'])}), and can be no better than its "
-            "reconstructions.",
+            f"({spelled_epochs(numbers['epochs'])}), and are not expected to be better than "
+            "its reconstructions.",
             {
                 "Diffusion on pixels beats the best mixture.": by_name[DIFFUSION] < by_name[BEST],
-                "With this little training diffusion on pixels is behind the best mixture over "
-                "latents.": (by_name[DIFFUSION] > by_name[BEST]),
+                f"After {spelled_epochs(numbers['diffusion_epochs'])} diffusion on pixels is "
+                "behind the best mixture over latents.": by_name[DIFFUSION] > by_name[BEST],
                 "Its recall is higher than that mixture's and its precision lower: the variety is "
                 "there, and many strokes are broken.": (
                     of_pixels["recall"] > of_latents["recall"]

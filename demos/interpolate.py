@@ -182,7 +182,7 @@ def captions(results: Results) -> dict[str, Caption]:
             f"{spelled_epochs(numbers['epochs'])} on {numbers['train_images']:,} images). In pixel "
             "space one image fades out while the other fades in. In latent space each step is "
             "decoded as an image of its own; the ends of that row are not the digits but their "
-            "reconstructions, which can be blurred: their mean squared error is "
+            "reconstructions, which can be blurred: the mean squared error of all test images is "
             f"{numbers['test_mse']:.4f} per pixel."
         ),
         "distances": Caption(

@@ -264,16 +264,16 @@ def captions(results: Results) -> dict[str, Caption]:
             f"{numbers['test_images']:,} test images are, in nats a vector, says which density "
             f"fits; both were fitted to {numbers['train_images']:,} training images.",
             {
-                "What single latents cannot show: they are correlated, and a full covariance fits "
-                "better.": all(
+                "A full covariance fits better: latents are correlated, which each alone cannot "
+                "show.": all(
                     size["log_likelihood_full"] > size["log_likelihood_diagonal"] for size in sizes
                 )
             },
             {
                 "d": [size["latent_size"] for size in sizes],
                 "training": [spelled_epochs(size["epochs"]) for size in sizes],
-                "diagonal Gaussian": [size["log_likelihood_diagonal"] for size in sizes],
-                "full Gaussian": [size["log_likelihood_full"] for size in sizes],
+                "diagonal, nats": [size["log_likelihood_diagonal"] for size in sizes],
+                "full covariance, nats": [size["log_likelihood_full"] for size in sizes],
                 "largest correlation": [size["largest_correlation"] for size in sizes],
             },
         ),
@@ -293,10 +293,10 @@ def captions(results: Results) -> dict[str, Caption]:
         ),
         "energy_distance": Caption(
             "Reconstructed training images are what samples would reach if the density of the "
-            "latents were exact. What lies above is the density's.",
+            "latents were exact. What lies above them is the density's fault.",
             {
-                "A full covariance brings the samples nearer to the digits, and not to the "
-                "reconstructions: the density is too simple.": all(
+                "A full covariance brings the samples nearer to the digits, but not as near as "
+                "reconstructions are: the density is too simple.": all(
                     1.1 * size["energy_reconstructions"]
                     < size["energy_full"]
                     < size["energy_diagonal"]

@@ -173,12 +173,12 @@ def draw(results: Results) -> dict[str, Figure]:
             f"PCA, d = {size}\nerror {numbers['pca_mse']:.4f}",
             f"{BLOG}\nerror {numbers['blog_mse']:.4f}",
         ],
-        title=f"A bottleneck of {size} (mean squared error a pixel, test images)",
+        title=f"A bottleneck of {size} (mean squared error per pixel, test images)",
     )
     by_epoch = epoch_chart(
         {name: [row for row in results.rows if row["network"] == name] for name in (LINEAR, BLOG)},
         "test_mse",
-        "mean squared error a pixel",
+        "mean squared error per pixel",
         levels={f"PCA, d = {size}": numbers["pca_mse"]},
         title=f"{pixels}–{size}–{pixels}: error on {numbers['test_images']:,} test images",
     )

@@ -284,7 +284,7 @@ def _draw_descent(results: Results) -> Figure:
         step, loss, angle = results.arrays[f"d{d}/history"].T
         losses[f"d = {d}"] = (step, loss)
         angles[f"d = {d}"] = (step, angle)
-    line_chart(losses, "step", "loss a pixel, training set", log_x=True, log_y=True, axes=left)
+    line_chart(losses, "step", "loss per pixel, training set", log_x=True, log_y=True, axes=left)
     for d, colour in zip(LATENT_SIZES, CYCLE, strict=False):
         floor = results.numbers[f"d{d}"]["floor"]
         left.axhline(floor, color=colour, linestyle=":", linewidth=2.0)
@@ -374,7 +374,7 @@ def _draw_pca_error(results: Results) -> Figure:
     figure = line_chart(
         {"PCA": (sizes, losses)},
         "number of components d",
-        "mean squared error a pixel, test images",
+        "mean squared error per pixel, test images",
         log_x=True,
         log_y=True,
         x_ticks=sizes,

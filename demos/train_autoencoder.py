@@ -162,7 +162,7 @@ def draw(results: Results) -> dict[str, Figure]:
                 "autoencoder": (sizes, [error["autoencoder_mse"] for error in numbers["errors"]]),
             },
             "latent size d",
-            "mean squared error a pixel",
+            "mean squared error per pixel",
             title=f"Error on {numbers['test_images']:,} test images; "
             f"autoencoders after {spelled_epochs(numbers['errors'][0]['epochs'])}",
             log_x=True,
@@ -175,7 +175,7 @@ def draw(results: Results) -> dict[str, Figure]:
             for size in sizes
         },
         "test_mse",
-        "mean squared error a pixel",
+        "mean squared error per pixel",
         title=f"Autoencoders: error on {numbers['test_images']:,} test images",
         log_y=True,
     )
@@ -225,10 +225,11 @@ def captions(results: Results) -> dict[str, Caption]:
         "error_by_size": Caption(
             "The same errors against d.",
             {
-                "The fewer the latents, the more the depth helps.": len(ratios) > 2
+                "The fewer the latents, the further the autoencoder is ahead.": len(ratios) > 2
                 and bool((numpy.diff(ratios) > 0).all()),
-                f"The more latents, the more the depth helps: from {ratios[0]:.2f} of PCA's error "
-                f"to {ratios[-1]:.2f}.": len(ratios) > 2 and bool((numpy.diff(ratios) < 0).all()),
+                "The more latents, the further the autoencoder is ahead: from "
+                f"{ratios[0]:.2f} of PCA's error to {ratios[-1]:.2f}.": len(ratios) > 2
+                and bool((numpy.diff(ratios) < 0).all()),
             },
         ),
         "error_by_epoch": Caption(

@@ -192,10 +192,11 @@ TRUE_OF_EQUALS = {
     "cures": [
         "no better than one Gaussian",
         "samples of two classes",
-        "within the noise of exact ones",
+        "does not tell the samples from exact ones",
+        "Strays do",
     ],
-    "denoiser_to_diffusion": ["cannot be told from exact ones"],
-    "variational": ["near the mean squared error"],
+    "denoiser_to_diffusion": ["does not tell the samples from exact ones"],
+    "variational": ["near the mean squared error", "are used: they tell"],
     "degrees_of_freedom": ["There is no clear elbow"],
 }
 

@@ -43,7 +43,7 @@ from autoencoder.lecture.shared import (
     trained_autoencoder,
     trained_diffusion,
 )
-from autoencoder.lecture.told import distances, is_within_noise, told_denoiser
+from autoencoder.lecture.told import distances, told_denoiser, what_distances_tell
 from autoencoder.models import MixtureDensityNetwork
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE
 from autoencoder.storage.results import Needs, Results
@@ -248,12 +248,11 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     model, _ = trained_autoencoder(run, options.latent_size)
     shared = (options.workers, run.ranks)
     codes = encode(restorer, blur.CORRUPTION(train), *shared)
-    name = f"autoencoder-d{options.latent_size}"
     density, rows = trained_diffusion(
         run,
         "restorations",
-        run.encoded(name, model, "train"),
-        [name, "multimodal-digits-squared"],
+        run.encoded(model, "train"),
+        [f"autoencoder-d{options.latent_size}", "multimodal-digits-squared"],
         options.restoration_epochs,
         options.seed,
         hidden=HIDDEN,
@@ -396,7 +395,6 @@ def captions(results: Results) -> dict[str, Caption]:
     points = {case: numbers[case] for case in blur.CASES}
     short = [case["exact"] - case["squared"] for case in points.values()]
     strays = [f"{case['outside']:.1f}" for case in points.values()]
-    within = [is_within_noise(case) for case in points.values()]
     return {
         "restorations": Caption(
             "The test digits whose visible half leaves most doubt, and samples of the erased half: "
@@ -461,11 +459,10 @@ def captions(results: Results) -> dict[str, Caption]:
             f"{points[next(iter(points))]['compared']:,} samples and as many exact ones; its noise "
             "is that of 20 pairs of exact samples. Estimated without bias, it may be below 0.",
             {
-                "The energy distance does not tell the samples from exact ones.": all(within),
-                f"Strays do: {' and '.join(strays)} % of them lie outside the contour of 99 %.": (
+                **what_distances_tell(points.values()),
+                f"Some stray: {' and '.join(strays)} % of them lie outside the contour of 99 %.": (
                     all(case["outside"] > 1.5 for case in points.values())
                 ),
-                "The energy distance tells the samples from exact ones.": not any(within),
             },
             {
                 "energy distance to exact samples": list(points),

@@ -25,7 +25,7 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import load_demo
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
-from autoencoder.lecture.told import distances, is_within_noise, told_denoiser
+from autoencoder.lecture.told import distances, told_denoiser, what_distances_tell
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
@@ -242,7 +242,7 @@ def _ladder(
     """Samples of densities over latents, the same as in the section on the ladder."""
     options, shared = run.options, (run.options.workers, run.ranks)
     model, _ = trained_autoencoder(run, options.latent_size)
-    latents = run.encoded(f"autoencoder-d{options.latent_size}", model, "train")
+    latents = run.encoded(model, "train")
     found = []
     for name in COMPARED:
         density = fit_rung(name, latents, options.seed)
@@ -426,14 +426,7 @@ def captions(results: Results) -> dict[str, Caption]:
             "without bias and so below 0 at times, is "
             f"{points['energy']:.5f}; between two exact samples it is "
             f"{points['energy_noise']:.5f} ± {points['energy_deviation']:.5f} (20 pairs).",
-            {
-                "The energy distance does not tell the samples from exact ones.": is_within_noise(
-                    points
-                ),
-                "The energy distance tells the samples from exact ones.": not is_within_noise(
-                    points
-                ),
-            },
+            what_distances_tell([points]),
         ),
         "ladder": Caption(
             "The same score as on the ladder of densities. Those over "

@@ -151,9 +151,7 @@ def _ladder(
     options = run.options
     how = {"workers": options.workers, "ranks": run.ranks}
     model, _ = trained_autoencoder(run, size, seed)
-    latents, held_out = (
-        run.encoded(f"autoencoder-d{size}", model, split) for split in ("train", "test")
-    )
+    latents, held_out = (run.encoded(model, split) for split in ("train", "test"))
     rows, shown = [], {}
     for number, name in enumerate(RUNGS):
         started = time.perf_counter()

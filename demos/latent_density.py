@@ -109,8 +109,7 @@ def _measure(
 ) -> tuple[dict[str, Any], dict[str, numpy.ndarray]]:
     """One latent size: the numbers, and the arrays that its figures show."""
     workers, ranks = run.options.workers, run.ranks
-    name = f"autoencoder-d{model.latent_size}"
-    latents, held_out = (run.encoded(name, model, split) for split in ("train", "test"))
+    latents, held_out = (run.encoded(model, split) for split in ("train", "test"))
     diagonal = DiagonalGaussian().fit(latents)
     full = FullGaussian().fit(latents)
     rng = random_generator(run.options.seed, "evaluation", 1, latents.shape[1])

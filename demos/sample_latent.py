@@ -50,7 +50,7 @@ def compute(run: Run[Options]) -> Results:
     fits, rows = [], []
     for size in options.sizes:
         model, epochs = trained_autoencoder(run, size)
-        density = DiagonalGaussian().fit(run.encoded(f"autoencoder-d{size}", model, "train"))
+        density = DiagonalGaussian().fit(run.encoded(model, "train"))
         rng = random_generator(options.seed, "evaluation", 1, size)
         latents = density.sample(options.samples, rng)
         arrays[f"samples/{size}"] = decode(model, latents, options.workers, run.ranks)

@@ -231,13 +231,10 @@ class Run(Generic[_Options]):
             )
         return model
 
-    def encoded(self, name: str, model: nn.Module, split: str) -> numpy.ndarray:
-        """The latents (N, d) of the images of a split, by the model `trained` under a name.
-
-        The runs of a lecture encode them once.
-        """
+    def encoded(self, model: nn.Module, split: str) -> numpy.ndarray:
+        """The latents (N, d) of a split's images. A lecture encodes them once by equal weights."""
         count = vars(self.options)[f"{split}_images"]
-        key = (self.identities[name], split, count)
+        key = (digest_of(*model.state_dict().values()), split, count)
         if key not in self._encoded:
             images = self.images(split, count)
             self._encoded[key] = encode(model, images, self.options.workers, self.ranks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy
@@ -13,7 +13,7 @@ from autoencoder.lecture.run import Run
 from autoencoder.metrics import energy_distance, energy_distance_noise
 from minigrad import nn
 
-__all__ = ["distances", "is_within_noise", "told_denoiser"]
+__all__ = ["distances", "told_denoiser", "what_distances_tell"]
 
 
 def told_denoiser(
@@ -64,9 +64,13 @@ def distances(
     }
 
 
-def is_within_noise(found: dict[str, float]) -> bool:
-    """Whether `distances` found samples no further from exact ones than those are from each other.
+def what_distances_tell(found: Iterable[dict[str, float]]) -> dict[str, bool]:
+    """What a caption claims of what `distances` found in each of some cases, and whether it holds.
 
-    Two standard deviations are allowed.
+    Samples may be two standard deviations further from exact ones than those are from each other.
     """
-    return bool(found["energy"] <= found["energy_noise"] + 2 * found["energy_deviation"])
+    near = [case["energy"] <= case["energy_noise"] + 2 * case["energy_deviation"] for case in found]
+    return {
+        "The energy distance does not tell the samples from exact ones.": all(near),
+        "The energy distance tells the samples from exact ones.": not any(near),
+    }

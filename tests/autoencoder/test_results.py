@@ -193,7 +193,7 @@ TRUE_OF_EQUALS = {
         "no better than one Gaussian",
         "samples of two classes",
         "does not tell the samples from exact ones",
-        "Strays do",
+        "Some stray",
     ],
     "denoiser_to_diffusion": ["does not tell the samples from exact ones"],
     "variational": ["near the mean squared error", "are used: they tell"],

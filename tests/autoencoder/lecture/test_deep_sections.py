@@ -70,15 +70,16 @@ def test_sections_share_their_models(smoke):
 
 def test_runs_that_share_a_dataset_encode_its_images_once(run, monkeypatch):
     model, _ = trained_autoencoder(run, 8)
-    latents = run.encoded("autoencoder-d8", model, "train")
+    latents = run.encoded(model, "train")
     numpy.testing.assert_array_equal(latents, encode(model, run.images("train", 300)))
     other = Run("latent_density", run.options, run.folder, run.models, quiet=True)
     other.share_dataset(run)
     model, _ = trained_autoencoder(other, 8)
     monkeypatch.setattr("autoencoder.lecture.run.encode", None)
-    assert other.encoded("autoencoder-d8", model, "train") is latents
-    with pytest.raises(TypeError):  # other images are not yet encoded
-        other.encoded("autoencoder-d8", model, "test")
+    assert other.encoded(model, "train") is latents
+    for which in ((model, "test"), (AutoEncoder(8), "train")):  # not yet encoded
+        with pytest.raises(TypeError):
+            other.encoded(*which)
 
 
 def test_every_section_trains_the_autoencoder_equally_long_at_every_latent_size():

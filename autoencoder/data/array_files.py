@@ -1,12 +1,7 @@
-"""Images in NumPy's files, ``.npy`` and ``.npz``, which may come from anybody.
-
-Nothing is unpickled, and no memory is asked for before a header's claim agrees with the bytes that
-are there.
-"""
+"""Images in NumPy's files, ``.npy`` and ``.npz``, which may come from anybody."""
 
 from __future__ import annotations
 
-import math
 import os
 import zipfile
 import zlib
@@ -15,24 +10,24 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy
-from numpy.lib import format as npy_format
 
 from autoencoder.data.arrays import DataError, require_memory
+from autoencoder.storage import npy
+from autoencoder.storage.checkpoint import ZIP_ERRORS
 from autoencoder.storage.files import open_regular
 from minigrad.backend import shown
 
 __all__ = ["as_images", "as_labels", "read_npy", "read_npz"]
 
-_CHUNK = 1 << 24
-_LARGEST_HEADER = 10_000
-_READERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
-# What people call the arrays of an .npz: images and labels, of the training and of the test set.
-IMAGES = ("images", "x", "X", "data", "arr_0")
-LABELS = ("labels", "label", "y", "target", "targets")
-TRAIN_IMAGES = ("train_images", "x_train", "X_train")
-TRAIN_LABELS = ("train_labels", "y_train")
-TEST_IMAGES = ("test_images", "x_test", "X_test")
-TEST_LABELS = ("test_labels", "y_test")
+# What people call the arrays of an .npz, by what they are.
+NAMES = {
+    "images": ("images", "x", "X", "data", "arr_0"),
+    "labels": ("labels", "label", "y", "target", "targets"),
+    "train_images": ("train_images", "x_train", "X_train"),
+    "train_labels": ("train_labels", "y_train"),
+    "test_images": ("test_images", "x_test", "X_test"),
+    "test_labels": ("test_labels", "y_test"),
+}
 
 
 def read_npy(path: Path) -> numpy.ndarray:
@@ -42,74 +37,38 @@ def read_npy(path: Path) -> numpy.ndarray:
 
 
 def read_npz(path: Path) -> dict[str, numpy.ndarray]:
-    """Arrays by what they are: ``images`` or ``train_images``, ``labels`` and so on.
-
-    Only these are read; others may be there.
-    """
-    known = {
-        "images": IMAGES,
-        "labels": LABELS,
-        "train_images": TRAIN_IMAGES,
-        "train_labels": TRAIN_LABELS,
-        "test_images": TEST_IMAGES,
-        "test_labels": TEST_LABELS,
-    }
+    """The arrays of an ``.npz`` file by what they are, as in `NAMES`; others may be there."""
     arrays = {}
-    try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            members = {
-                member.filename.removesuffix(".npy"): member for member in archive.infolist()
-            }
-            for kind, names in known.items():
-                found = [name for name in names if name in members]
-                if found:
-                    member = members[found[0]]
-                    with archive.open(member) as stream:
-                        where = f"{path}: {found[0]}"
-                        arrays[kind] = _read_array(stream, where, member.file_size)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise DataError(f"{path}: is a damaged archive: {error}") from None
+    with open_regular(path) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+            members = {member.filename.removesuffix(".npy"): member for member in archive.filelist}
+            for kind, names in NAMES.items():
+                name = next((name for name in names if name in members), None)
+                if name is not None:
+                    with archive.open(members[name]) as stream:
+                        size = members[name].file_size
+                        arrays[kind] = _read_array(stream, f"{path}: {name}", size)
+        except DataError:
+            raise
+        except (*ZIP_ERRORS, zlib.error) as error:
+            raise DataError(f"{path}: is a damaged archive: {error}") from None
     if "images" not in arrays and "train_images" not in arrays:
         there = ", ".join(shown(name) for name in list(members)[:5]) or "nothing"
         raise DataError(
-            f"{path}: holds {there}; the images must be called {', '.join(IMAGES)} or "
-            f"{', '.join(TRAIN_IMAGES)}"
+            f"{path}: holds {there}; the images must be called "
+            f"{', '.join(NAMES['images'] + NAMES['train_images'])}"
         )
     return arrays
 
 
 def _read_array(file: IO[bytes], where: str, available: int) -> numpy.ndarray:
     """An array out of a stream of so many bytes."""
+    require_memory(where, (available,))
     try:
-        version = npy_format.read_magic(file)
-        if version not in _READERS:
-            raise ValueError(f"version {version[0]}.{version[1]}")
-        shape, is_fortran, dtype = _READERS[version](file, max_header_size=_LARGEST_HEADER)
-    except (ValueError, TypeError, SyntaxError, OverflowError, RecursionError) as error:
-        raise DataError(f"{where}: is no NumPy array: {error}") from None
-    if dtype.hasobject:
-        raise DataError(f"{where}: holds Python objects, which could run any code: not read")
-    if dtype.kind not in "biufU":
-        raise DataError(f"{where}: {dtype} is no kind of numbers that an image has")
-    if any(side < 0 for side in shape):
-        raise DataError(f"{where}: claims the shape {shown(shape)}")
-    size = math.prod(shape) * dtype.itemsize
-    if size != available - file.tell():
-        raise DataError(
-            f"{where}: {dtype} {shown(shape)} takes {size:,} bytes, but "
-            f"{available - file.tell():,} are there"
-        )
-    require_memory(where, (size,))
-    content = memoryview(numpy.empty(size, "uint8"))  # type: ignore[arg-type]
-    done = 0
-    while done < size:
-        chunk = file.read(min(_CHUNK, size - done))
-        if not chunk:
-            raise DataError(f"{where}: ends after {done:,} of {size:,} bytes")
-        content[done : done + len(chunk)] = chunk
-        done += len(chunk)
-    array = numpy.frombuffer(content, dtype)
-    return array.reshape(shape, order="F" if is_fortran else "C")
+        return npy.read_npy(file, available)
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 def as_images(array: numpy.ndarray, where: str) -> numpy.ndarray:

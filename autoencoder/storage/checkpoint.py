@@ -8,10 +8,7 @@ last bytes of the file, seals it:
 
 The digest covers every byte before it and is compared before anything else is read. That catches
 accidents. A file made on purpose can carry a right digest over wrong content, so all sizes, names
-and types inside are checked as well, and nothing inside is ever evaluated or unpickled.
-(`numpy.load` evaluates an NPY header as a Python literal, and allocates what it asks for. Here the
-header must match one fixed pattern, and claim exactly the bytes that follow. Source: the text of
-numpy.lib.format, "Format Version 1.0".)
+and types inside are checked as well, and nothing inside is ever run or unpickled.
 
 Whether a file holds what the program is about to use (names, shapes, dtypes, values) is asked by
 :func:`check_arrays` and :func:`check_value`.
@@ -36,6 +33,7 @@ from typing import Any, BinaryIO
 import numpy
 
 from autoencoder.storage.files import atomic_writer, open_regular
+from autoencoder.storage.npy import read_npy
 from minigrad.backend import cut, shown
 
 __all__ = ["CheckpointError", "load_checkpoint", "save_checkpoint"]
@@ -50,10 +48,9 @@ _CHUNK = 1 << 20
 _MAX_MEMBERS = 2**16
 _MAX_METADATA_BYTES = 2**24
 _MAX_METADATA_COMMAS = 2**20  # "[],[],[],": three bytes of text become 64 of memory
-_MAX_DIMENSIONS = 32
 _LARGEST = 1e60  # no sum of float32 losses comes near it, and its square is finite
 # All that the zip reader raises when an archive contradicts itself.
-_ZIP_ERRORS = (
+ZIP_ERRORS = (
     *(zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, OSError),
     *(EOFError, ValueError, OverflowError, IndexError),
 )
@@ -62,11 +59,6 @@ _DTYPES = {
     numpy.dtype(code).newbyteorder("<").str: numpy.dtype(code)
     for code in ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"]
 }
-_MAGIC = b"\x93NUMPY\x01\x00"
-_HEADER = re.compile(
-    rb"\{'descr': '([<|][a-z]\d{1,2})', 'fortran_order': False, "
-    rb"'shape': \(((?:\d{1,19}, )*\d{1,19},?)?\), \} *\n"
-)
 
 
 class CheckpointError(ValueError):
@@ -168,7 +160,7 @@ def load_checkpoint(
                 contents = _read_members(archive, path, size)
         except CheckpointError:
             raise
-        except _ZIP_ERRORS as error:
+        except ZIP_ERRORS as error:
             raise CheckpointError(path, "archive", f"is damaged: {error}") from error
     if _METADATA not in contents:
         raise CheckpointError(path, _METADATA, "is missing")
@@ -308,29 +300,13 @@ def encode_npy(array: numpy.ndarray) -> bytes:
 
 def decode_npy(content: bytes) -> numpy.ndarray:
     """Read what `encode_npy` wrote into a new array, or raise ValueError and say what is wrong."""
-    if content[:8] != _MAGIC:
-        raise ValueError(f"NPY header: starts with {content[:8]!r}, expected {_MAGIC!r}")
-    if len(content) < 10:
-        raise ValueError("NPY header: cut short")
-    start = 10 + struct.unpack("<H", content[8:10])[0]
-    match = _HEADER.fullmatch(content[10:start])
-    if match is None or len(content) < start:
-        raise ValueError(f"NPY header: {content[10:start][:100]!r} is not understood")
-    dtype = _DTYPES.get(match[1].decode())
+    array = read_npy(io.BytesIO(content), len(content))
+    dtype = _DTYPES.get(array.dtype.str)
     if dtype is None:
-        raise ValueError(f"NPY header: dtype {match[1].decode()!r} is not allowed")
-    shape = tuple(int(size) for size in (match[2] or b"").split(b",") if size)
-    # Sizes of 0 would hide a product beyond what NumPy can index.
-    if len(shape) > _MAX_DIMENSIONS or math.prod(max(n, 1) for n in shape) > 2**56:
-        raise ValueError(f"NPY header: shape {shown(shape)} is too large")
-    claimed, held = math.prod(shape) * dtype.itemsize, len(content) - start
-    if claimed != held:
-        raise ValueError(f"NPY header: {dtype} {shape} needs {claimed} bytes, but {held} follow")
-    elements = numpy.frombuffer(content, "uint8", offset=start)
-    if dtype.kind == "b" and elements.max(initial=0) > 1:
-        raise ValueError("elements: a truth value is neither 0 nor 1")
-    stored = numpy.frombuffer(content, dtype.newbyteorder("<"), offset=start)
-    return stored.reshape(shape).astype(dtype)
+        raise ValueError(f"dtype {array.dtype} is not allowed")
+    if dtype.kind == "b" and array.view("uint8").max(initial=0) > 1:
+        raise ValueError("a truth value is neither 0 nor 1")
+    return array.astype(dtype, order="C", copy=False)
 
 
 def check_arrays(

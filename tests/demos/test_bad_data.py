@@ -186,7 +186,7 @@ BAD = {
     "floats to 255": (npy(with_nan * 0 + 200.0), "image 0 holds"),
     "objects": (npy(numpy.array([None] * 3)), "holds Python objects, which could run any code"),
     "signed integers": (npy(BLANK.astype("int64")), "holds int64; pixels are uint8 from 0 to 255"),
-    "complex": (npy(BLANK.astype("c8")), "complex64 is no kind of numbers that an image has"),
+    "complex": (npy(BLANK.astype("c8")), "holds complex64; pixels are uint8 from 0 to 255"),
     "vectors": (npy(BLANK[:, 0]), "has the shape (5, 20); images are (N, H, W)"),
     "five channels": (npy(numpy.zeros((4, 20, 20, 5), "uint8")), "with C = 1 or 3"),
     "no images": (npy(BLANK[:0]), "holds no images"),
@@ -201,6 +201,11 @@ BAD = {
     ),
     "header that is code": (npy_with("__import__('os').mkdir('spoilt')"), "is no NumPy array"),
     "npy cut short": (file_of(b"\x93NUMPY\x01\x00", "data.npy"), "data.npy: is no NumPy array"),
+    "header left open": (npy_with("{'descr': '|u1', 'shape': (3,"), "is no NumPy array"),
+    "empty but huge": (
+        npy_with(f"{{'descr': '|u1', 'fortran_order': False, 'shape': (0, 8, {10**20}), }}", b""),
+        "data.npy: claims the shape (0, 8, 100000000000000000000)",
+    ),
     "pickle in an npz": (pickle_in_npz, "data.npz: images: is no NumPy array"),
     "objects in an npz": (
         npz(images=BLANK, labels=numpy.array([None] * 5)),

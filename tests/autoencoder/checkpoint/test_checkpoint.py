@@ -202,11 +202,11 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
 
 def test_a_claimed_size_is_compared_with_the_bytes_that_follow():
     content = encode_npy(np.zeros(3, np.float32)).replace(b"(3,), }", b"(9,), }")
-    with pytest.raises(ValueError, match=r"float32 \(9,\) needs 36 bytes, but 12 follow"):
+    with pytest.raises(ValueError, match=r"float32 \(9,\) takes 36 bytes, but 12 are there"):
         decode_npy(content)
 
 
 def test_a_shape_numpy_cannot_index_is_refused_even_when_empty():
     content = encode_npy(np.zeros((0, 9_000_000_000, 1_000_000)))
-    with pytest.raises(ValueError, match=r"shape .* is too large"):
+    with pytest.raises(ValueError, match=r"claims the shape"):
         decode_npy(content.replace(b", 1000000)", b", 9000000)"))

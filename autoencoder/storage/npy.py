@@ -1,0 +1,40 @@
+"""NPY, NumPy's file of one array, read from anybody."""
+
+from __future__ import annotations
+
+import math
+from typing import IO
+
+import numpy
+from numpy.lib import format as npy_format
+
+from minigrad.backend import shown
+
+__all__ = ["read_npy"]
+
+_LARGEST_HEADER = 10_000
+_HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+
+
+def read_npy(file: IO[bytes], available: int) -> numpy.ndarray:
+    """The array of an NPY file of so many bytes; a ValueError says what is wrong with it.
+
+    Nothing is unpickled, and no memory is asked for before the header's claim agrees with the bytes
+    that are there.
+    """
+    try:
+        version = npy_format.read_magic(file)
+        shape, _, dtype = _HEADERS[version](file, max_header_size=_LARGEST_HEADER)
+    except Exception as error:  # a damaged header makes NumPy raise anything, a TokenError too
+        problem = shown(str(error) or type(error).__name__, 80)
+        raise ValueError(f"is no NumPy array: {problem}") from None
+    if dtype.hasobject:
+        raise ValueError("holds Python objects, which could run any code: not read")
+    # A size of 0 would hide a product beyond what NumPy can index.
+    if any(side < 0 for side in shape) or math.prod(max(side, 1) for side in shape) > 2**56:
+        raise ValueError(f"claims the shape {shown(shape)}")
+    claimed, held = math.prod(shape) * dtype.itemsize, available - file.tell()
+    if claimed != held:
+        raise ValueError(f"{dtype} {shown(shape)} takes {claimed:,} bytes, but {held:,} are there")
+    file.seek(0)
+    return npy_format.read_array(file, allow_pickle=False, max_header_size=_LARGEST_HEADER)

@@ -48,7 +48,6 @@ class SGD(Optimizer):
         super().__init__(params, {**options, "weight_decay": weight_decay, "nesterov": nesterov})
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise ValueError or TypeError if an option is out of its range."""
         for name in ("lr", "momentum", "weight_decay"):
             require_number("SGD", name, options[name], minimum=0.0, finite=True)
         require_number("SGD", "dampening", options["dampening"], finite=True)
@@ -115,7 +114,6 @@ class Adam(Optimizer):
         super().__init__(params, options)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise ValueError or TypeError if an option is out of its range."""
         for name in ("lr", "eps", "weight_decay"):
             require_number(self.name, name, options[name], minimum=0.0, finite=True)
         betas = options["betas"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
@@ -36,8 +36,7 @@ class FlatParameters:
     """Parameters of one dtype on one device, at least one, their values in one array.
 
     Every ``parameter.data`` is a view of ``values`` (total size,). ``state`` has arrays of the same
-    length: what the optimiser remembers of each element, by name; see :meth:`memory`. ``steps`` are
-    how many steps each parameter has taken.
+    length, see :meth:`memory`. ``steps`` are how many steps each parameter has taken.
     """
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
@@ -49,10 +48,10 @@ class FlatParameters:
         self.stretches = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
         with use_device(self.device):
             self.values = array_module(parameters[0].data).zeros(ends[-1], self.dtype)
-            self._views = self._views_of_values()
             self.gather()
 
-    def _views_of_values(self) -> list[Array]:
+    @cached_property
+    def _views(self) -> list[Array]:
         return [
             self.values[stretch].reshape(parameter.shape)
             for stretch, parameter in zip(self.stretches, self.parameters)
@@ -64,11 +63,8 @@ class FlatParameters:
         If one has another dtype or device, nothing is done, and the result is False: the optimiser
         then sorts its parameters anew.
         """
-        moved = [
-            (parameter, view)
-            for parameter, view in zip(self.parameters, self._views)
-            if parameter.data is not view
-        ]
+        pairs = zip(self.parameters, self._views)
+        moved = [(parameter, view) for parameter, view in pairs if parameter.data is not view]
         for parameter, view in moved:
             if parameter.shape != view.shape:
                 raise ValueError(
@@ -99,13 +95,8 @@ class FlatParameters:
         A single gradient is returned as it is. Where one is None, the result has no meaning.
         """
         present = [gradient.reshape(-1) for gradient in gradients if gradient is not None]
-        if len(present) == 1 == len(gradients):
-            return present[0]
-        xp = array_module(self.values)
         if len(present) == len(gradients):
-            if type(self.values) is HostArray or not gpu.join(present, self._gradient):
-                xp.concatenate(present, out=self._gradient)
-            return self._gradient
+            return present[0] if len(present) == 1 else _joined(present, self._gradient)
         for stretch, gradient in zip(self.stretches, gradients):
             if gradient is not None:
                 self._gradient[stretch] = gradient.reshape(-1)
@@ -129,33 +120,35 @@ class FlatParameters:
                 yield slice(stretches[0].start, stretches[-1].stop), number
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copied or unpickled view is an array of its own: views are made anew.
-        state = {**self.__dict__, "_views": None}
-        state.pop("_gradient", None)
-        return state
+        # A copied or unpickled view would be an array of its own: views are made anew.
+        return {k: v for k, v in vars(self).items() if k not in ("_views", "_gradient")}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._views = self._views_of_values()
-
-    def state_of(self, index: int, names: Sequence[str]) -> dict[str, Any]:
-        """What is remembered of one parameter, in its shape: views; and its number of steps."""
-        stretch, shape = self.stretches[index], self._views[index].shape
+    def states(self, names: Sequence[str]) -> dict[Tensor, dict[str, Any]]:
+        """What is remembered of each parameter, in its shape: views; and its number of steps."""
+        found: dict[Tensor, dict[str, Any]] = {}
         with use_device(self.device):
-            memories = {name: self.memory(name)[stretch].reshape(shape) for name in names}
-        return {"step": self.steps[index], **memories}
+            for index, parameter in enumerate(self.parameters):
+                stretch, shape = self.stretches[index], self._views[index].shape
+                memories = {name: self.memory(name)[stretch].reshape(shape) for name in names}
+                found[parameter] = {"step": self.steps[index], **memories}
+        return found
 
-    def set_state_of(self, index: int, state: dict[str, Any], names: Sequence[str]) -> None:
-        """Take over what :meth:`state_of` gave, from any device and precision."""
-        self.steps[index] = state["step"]
-        for name in names:
-            with use_device(self.device):
-                memory = self.memory(name)[self.stretches[index]]
-                if name in state:
-                    array = to_device(state[name], self.device).reshape(-1)
-                    memory[...] = array.astype(self.dtype, copy=False)
-                else:
-                    memory[...] = 0
+    def set_states(self, states: Mapping[Tensor, dict[str, Any]], names: Sequence[str]) -> None:
+        """Take over what :meth:`states` gave, from any device and precision; else forget."""
+        with use_device(self.device):
+            for index, parameter in enumerate(self.parameters):
+                state = states.get(parameter, {"step": 0})
+                self.steps[index] = state["step"]
+                for name in names:
+                    memory, given = self.memory(name)[self.stretches[index]], state.get(name)
+                    memory[...] = 0 if given is None else to_device(given, self.device).reshape(-1)
+
+
+def _joined(vectors: Sequence[Array], room: Array) -> Array:
+    """Vectors one after the other, in an array that they fill."""
+    if type(room) is HostArray or not gpu.join(vectors, room):
+        array_module(room).concatenate(vectors, out=room)
+    return room
 
 
 def single_gradients(name: str, parameters: Sequence[Tensor], gradients: Any) -> list[Array | None]:
@@ -262,11 +255,9 @@ def _length(arrays: list[Array], norm_type: float) -> Array:
     """The p-norm of all arrays as one vector, without dimensions."""
     xp = array_module(*arrays)
     vectors = [array.reshape(-1) for array in arrays]
-    vector = vectors[0]
-    if len(vectors) > 1:
-        vector = xp.empty(sum(part.size for part in vectors), vector.dtype)
-        if type(vector) is HostArray or not gpu.join(vectors, vector):
-            vector = xp.concatenate(vectors)
+    size = sum(vector.size for vector in vectors)
+    room = xp.empty(size, xp.result_type(*vectors)) if len(vectors) > 1 else None
+    vector = vectors[0] if room is None else _joined(vectors, room)
     if norm_type == math.inf and vector.size:
         return xp.abs(vector).max()
     if norm_type in (2, math.inf):

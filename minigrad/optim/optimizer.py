@@ -9,21 +9,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from minigrad.backend import Array, is_array, shown, to_numpy, use_device, whole_number
 from minigrad.engine import Tensor
 from minigrad.optim.flat import FlatParameters, one_gradient, require_fit, single_gradients
 
 Group = dict[str, Any]  # "params", and the options
-
-
-class _Part(NamedTuple):
-    """The parameters of a group that lie in one array."""
-
-    group: int
-    positions: list[int]  # among all parameters
-    flat: FlatParameters
+States = dict[Tensor, dict[str, Any]]  # of each parameter: "step", and what is remembered
 
 
 class Optimizer:
@@ -70,7 +63,7 @@ class Optimizer:
             raise TypeError(f"{self.name}: expected parameters or groups, not both")
         for entry in entries if are_groups[0] else [{"params": entries}]:
             self.param_groups.append(self._checked_group(entry))
-        self._parts = self._all_parts()  # nothing moves before all is known to fit
+        self._sort()  # nothing moves before all is known to fit
 
     @property
     def name(self) -> str:
@@ -109,7 +102,7 @@ class Optimizer:
         [0.1, 0.2]
         """
         self.param_groups.append(self._checked_group(group))
-        self._parts += self._parts_of(len(self.param_groups) - 1)
+        self._parts += _parts_of(self.param_groups[-1])
 
     def zero_grad(self) -> None:
         """Forget every parameter's ``grad``."""
@@ -132,30 +125,25 @@ class Optimizer:
         (Tensor([0.5]), Tensor([2.]))
         """
         self._gather()
-        whole: Any
+        parameters, whole, single = self.parameters, None, {}
         if isinstance(gradients, Tensor) or is_array(gradients):
-            whole, single = one_gradient(self.name, self.parameters, gradients), None
+            whole = one_gradient(self.name, parameters, gradients)
         else:
-            whole, single = None, single_gradients(self.name, self.parameters, gradients)
+            single = dict(zip(parameters, single_gradients(self.name, parameters, gradients)))
         start = 0
-        for number, positions, flat in self._parts:
+        for group, flat in self._parts:
             with use_device(flat.device):
-                if single is None:
-                    stop = start + flat.values.size
-                    gradient, present = whole[start:stop], [True] * len(positions)
-                    start = stop
-                else:
-                    mine = [single[position] for position in positions]
+                if whole is None:
+                    mine = [single[parameter] for parameter in flat.parameters]
                     gradient, present = flat.flatten(mine), [part is not None for part in mine]
-                self._improve(self.param_groups[number], flat, gradient, present)
-
-    def _improve(
-        self, group: Group, flat: FlatParameters, gradient: Array, present: Sequence[bool]
-    ) -> None:
-        names = self.memories_of(group)
-        for where, step in flat.advance(present):
-            memory = {name: flat.memory(name)[where] for name in names}
-            self.update(group, step, flat.values[where], gradient[where], memory)
+                else:
+                    stop = start + flat.values.size
+                    gradient, present = whole[start:stop], [True] * len(flat.parameters)
+                    start = stop
+                names = self.memories_of(group)
+                for where, step in flat.advance(present):
+                    memory = {name: flat.memory(name)[where] for name in names}
+                    self.update(group, step, flat.values[where], gradient[where], memory)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy, on the host, of what is remembered and of the options: to go on from later.
@@ -172,13 +160,15 @@ class Optimizer:
         {0: {'step': 1, 'momentum_buffer': array([3.], dtype=float32)}}
         """
         self._gather()
-        states = {}
-        for position, state in sorted(self._states().items()):
-            if state["step"]:
-                states[position] = {
-                    name: value if name == "step" else to_numpy(value).copy()
-                    for name, value in state.items()
-                }
+        found = self._states()
+        states = {
+            position: {
+                name: value if name == "step" else to_numpy(value).copy()
+                for name, value in found[parameter].items()
+            }
+            for position, parameter in enumerate(self.parameters)
+            if found[parameter]["step"]
+        }
         position = itertools.count()
         groups = [
             {**group, "params": [next(position) for _ in group["params"]]}
@@ -206,45 +196,29 @@ class Optimizer:
             lines += [f"    {key}: {value}" for key, value in options]
         return "\n".join([*lines, ")"])
 
-    def _all_parts(self) -> list[_Part]:
-        groups = range(len(self.param_groups))
-        return [part for number in groups for part in self._parts_of(number)]
-
-    def _parts_of(self, number: int) -> list[_Part]:
-        """A group's parameters, sorted by dtype and device, each kind moved into one array."""
-        parameters = self.parameters
-        first = sum(len(group["params"]) for group in self.param_groups[:number])
-        kinds: dict[Any, list[int]] = {}
-        for position, parameter in enumerate(self.param_groups[number]["params"], first):
-            kinds.setdefault((parameter.dtype, parameter.device), []).append(position)
-        return [
-            _Part(number, positions, FlatParameters([parameters[p] for p in positions]))
-            for positions in kinds.values()
-        ]
+    def _sort(self) -> None:
+        """Move the values into flat arrays, one for each group, dtype and device."""
+        self._parts = [part for group in self.param_groups for part in _parts_of(group)]
 
     def _gather(self) -> None:
         """See to it that all values are in the flat arrays, whatever was done to ``data``."""
-        are_gathered = [part.flat.gather() for part in self._parts]
+        are_gathered = [flat.gather() for _, flat in self._parts]
         if all(are_gathered):
             return
-        states = self._states()  # a dtype or device has changed: sort all parameters anew
-        self._parts = self._all_parts()
+        states = self._states()  # a dtype or device has changed
+        self._sort()
         self._set_states(states)
 
-    def _states(self) -> dict[int, dict[str, Any]]:
-        """What is remembered of each parameter, by its position."""
-        states = {}
-        for number, positions, flat in self._parts:
-            names = self.memories_of(self.param_groups[number])
-            for index, position in enumerate(positions):
-                states[position] = flat.state_of(index, names)
+    def _states(self) -> States:
+        """What is remembered of each parameter."""
+        states: States = {}
+        for group, flat in self._parts:
+            states |= flat.states(self.memories_of(group))
         return states
 
-    def _set_states(self, states: Mapping[int, dict[str, Any]]) -> None:
-        for number, positions, flat in self._parts:
-            names = self.memories_of(self.param_groups[number])
-            for index, position in enumerate(positions):
-                flat.set_state_of(index, states.get(position, {"step": 0}), names)
+    def _set_states(self, states: States) -> None:
+        for group, flat in self._parts:
+            flat.set_states(states, self.memories_of(group))
 
     def _checked_group(self, group: Mapping[str, Any]) -> Group:
         """A group with its options complete, once its parameters and options are known to fit."""
@@ -284,7 +258,7 @@ class Optimizer:
 
     def _checked_state(
         self, name: str, state_dict: Mapping[str, Any]
-    ) -> tuple[list[dict[str, Any]], dict[int, dict[str, Any]]]:
+    ) -> tuple[list[dict[str, Any]], States]:
         """The options of each group and the state of each parameter, all known to fit."""
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
             raise TypeError(f"{name}: expected a dict with 'state' and 'param_groups'")
@@ -293,7 +267,7 @@ class Optimizer:
             here = len(self.param_groups)
             raise ValueError(f"{name}: {len(saved_groups)} groups saved, {here} here")
         options = []
-        expected: list[tuple[Any, Any]] = []  # parameters, the names of what is remembered of them
+        expected: list[tuple[Any, Any]] = []  # a parameter, the names of what is remembered of it
         for i, (group, saved) in enumerate(zip(self.param_groups, saved_groups)):
             if set(saved) != set(group):
                 here, there = sorted(group), shown(sorted(map(str, saved)))
@@ -311,7 +285,7 @@ class Optimizer:
             self.check_options(new)
             options.append(new)
             expected += [(parameter, self.memories_of(new)) for parameter in group["params"]]
-        states = {}
+        states: States = {}
         for key, state in state_dict["state"].items():
             try:
                 index = int(key)
@@ -320,8 +294,18 @@ class Optimizer:
             if not 0 <= index < len(expected):
                 count = len(expected)
                 raise ValueError(f"{name}: state of parameter {index}, of {count} parameters")
-            states[index] = _checked_memories(f"{name}: parameter {index}", *expected[index], state)
+            parameter, names = expected[index]
+            what = f"{name}: parameter {index}"
+            states[parameter] = _checked_memories(what, parameter, names, state)
         return options, states
+
+
+def _parts_of(group: Group) -> list[tuple[Group, FlatParameters]]:
+    """A group's parameters, sorted by dtype and device, each kind moved into one array."""
+    kinds: dict[Any, list[Tensor]] = {}
+    for parameter in group["params"]:
+        kinds.setdefault((parameter.dtype, parameter.device), []).append(parameter)
+    return [(group, FlatParameters(parameters)) for parameters in kinds.values()]
 
 
 def _checked_memories(

@@ -106,7 +106,6 @@ class StepLR(Schedule):
         super().__init__(optimizer)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise ValueError or TypeError if an option is out of its range."""
         whole_number("StepLR", "step_size", options["step_size"], minimum=1)
         require_number("StepLR", "gamma", options["gamma"], minimum=0.0, finite=True)
 
@@ -141,7 +140,6 @@ class CosineAnnealingLR(Schedule):
         super().__init__(optimizer)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise ValueError or TypeError if an option is out of its range."""
         whole_number("CosineAnnealingLR", "T_max", options["T_max"], minimum=1)
         require_number("CosineAnnealingLR", "eta_min", options["eta_min"], minimum=0.0, finite=True)
 

@@ -6,31 +6,26 @@ Reading order: ``module.py``, ``parameter.py``, then any layer.
 from typing import Any
 
 from minigrad.backend import unknown_name
-from minigrad.nn.convolution import Conv2d, ConvTranspose2d
-from minigrad.nn.further import (
+from minigrad.nn.images import Conv2d, ConvTranspose2d, MaxPool2d, Upsample
+from minigrad.nn.layers import (
     GELU,
     CrossEntropyLoss,
     Dropout,
     Embedding,
+    Flatten,
     GroupNorm,
     Identity,
-    ModuleList,
-    MSELoss,
-)
-from minigrad.nn.layers import (
-    Flatten,
     LayerNorm,
     LeakyReLU,
     Linear,
-    MaxPool2d,
+    MSELoss,
     ReLU,
     Sigmoid,
     Tanh,
     Unflatten,
-    Upsample,
 )
 from minigrad.nn.mixture_density import MixtureDensity
-from minigrad.nn.module import IncompatibleKeys, Module, Sequential
+from minigrad.nn.module import IncompatibleKeys, Module, ModuleList, Sequential
 from minigrad.nn.parameter import Parameter
 
 __all__ = [

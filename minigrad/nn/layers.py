@@ -1,4 +1,4 @@
-"""All layers but convolutions: dense, activations, normalisation, resizing, rearranging."""
+"""Layers for any data: dense, activations, normalisation, rearranging; losses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from minigrad import functional
-from minigrad.backend import Device, require_number, shown, whole_number, whole_numbers
+from minigrad.backend import (
+    Device,
+    default_generator,
+    require_number,
+    shown,
+    whole_number,
+    whole_numbers,
+)
 from minigrad.engine import Tensor
-from minigrad.functional.convolution import Pair
-from minigrad.functional.pool import Windows, resizing
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Parameter, fan_in_uniform, parameter_dtype
 
@@ -66,8 +71,42 @@ class Linear(Module):
         )
 
 
+class Embedding(Module):
+    """A learnt vector for each of ``num_embeddings`` things, by their numbers.
+
+    ``weight`` (num_embeddings, embedding_dim) is drawn from N(0, 1), by the ``generator`` if one is
+    given. ``device`` and ``dtype`` are those of the weight, float32 by default.
+
+    >>> from minigrad import Tensor, nn
+    >>> nn.Embedding(10, 3)(Tensor([[1, 2], [1, 9]])).shape
+    (2, 2, 3)
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        device: str | Device | None = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        self.num_embeddings = whole_number("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = whole_number("Embedding", "embedding_dim", embedding_dim)
+        drawn = (generator or default_generator()).standard_normal((num_embeddings, embedding_dim))
+        dtype = parameter_dtype("Embedding", dtype)
+        self.weight = Parameter(drawn.astype("float32"), dtype=dtype, device=device)
+
+    def forward(self, input: Any) -> Tensor:
+        """Whole numbers (...) to (..., embedding_dim)."""
+        return functional.embedding(input, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_embeddings}, {self.embedding_dim}"
+
+
 class ReLU(Module):
-    """``max(x, 0)``.
+    """``max(x, 0)``, element by element.
 
     >>> from minigrad import Tensor, nn
     >>> nn.ReLU()(Tensor([-1.0, 2.0]))
@@ -75,7 +114,6 @@ class ReLU(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Any shape to the same shape."""
         return functional.relu(input)
 
 
@@ -92,15 +130,38 @@ class LeakyReLU(Module):
         self.negative_slope = negative_slope
 
     def forward(self, input: Tensor) -> Tensor:
-        """Any shape to the same shape."""
         return functional.leaky_relu(input, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
 
 
+class GELU(Module):
+    """``x`` times the share of the standard normal distribution below it, element by element.
+
+    ``approximate`` is that of :func:`minigrad.functional.gelu`.
+
+    >>> from minigrad import Tensor, nn
+    >>> nn.GELU()(Tensor([0.0]))
+    Tensor([0.])
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        if approximate not in ("none", "tanh"):
+            raise ValueError(
+                f"GELU: approximate must be 'none' or 'tanh', got {shown(approximate)}"
+            )
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.gelu(input, self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
+
+
 class Sigmoid(Module):
-    """``1 / (1 + exp(-x))``.
+    """``1 / (1 + exp(-x))``, element by element.
 
     >>> from minigrad import Tensor, nn
     >>> nn.Sigmoid()(Tensor([0.0]))
@@ -108,12 +169,11 @@ class Sigmoid(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Any shape to the same shape."""
         return functional.sigmoid(input)
 
 
 class Tanh(Module):
-    """The hyperbolic tangent.
+    """The hyperbolic tangent of every element.
 
     >>> from minigrad import Tensor, nn
     >>> nn.Tanh()(Tensor([0.0]))
@@ -121,7 +181,6 @@ class Tanh(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Any shape to the same shape."""
         return functional.tanh(input)
 
 
@@ -177,84 +236,78 @@ class LayerNorm(Module):
         )
 
 
-class MaxPool2d(Module):
-    """The largest value in each window of an image.
+class GroupNorm(Module):
+    """Give each sample's groups of channels mean 0 and variance 1, then a learnt scale and shift.
 
-    Parameters and errors are those of :func:`minigrad.functional.max_pool2d`; the errors are raised
-    when the layer is made, where they can be.
+    There is no BatchNorm: its statistics would depend on how a batch is cut into shards. Parameters
+    are those of :func:`minigrad.functional.group_norm`; ``weight`` (ones at first) and ``bias``
+    (zeros) are (num_channels,), and not there without ``affine``.
 
     >>> from minigrad import Tensor, nn
-    >>> nn.MaxPool2d(2)(Tensor([[[1.0, 2.0], [3.0, 4.0]]]))
-    Tensor([[[4.]]])
+    >>> nn.GroupNorm(1, 2)(Tensor([[[1.0], [3.0]]])).shape
+    (1, 2, 1)
     """
+
+    weight: Any
+    bias: Any
 
     def __init__(
         self,
-        kernel_size: Pair,
-        stride: Pair | None = None,
-        padding: Pair = 0,
-        dilation: Pair = 1,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: str | Device | None = None,
+        dtype: Any = None,
         *,
-        ceil_mode: bool = False,
+        bias: bool = True,
     ) -> None:
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.dilation = dilation
-        self.ceil_mode = bool(ceil_mode)
-        Windows.checked("MaxPool2d", kernel_size, stride, padding, dilation)
+        self.num_groups = whole_number("GroupNorm", "num_groups", num_groups)
+        self.num_channels = whole_number("GroupNorm", "num_channels", num_channels)
+        if num_channels % num_groups:
+            raise ValueError(
+                f"GroupNorm: {num_groups} groups do not divide {num_channels} channels"
+            )
+        require_number("GroupNorm", "eps", eps)
+        self.eps, self.affine = eps, bool(affine)
+        ones = numpy.ones(num_channels, parameter_dtype("GroupNorm", dtype))
+        self.weight = Parameter(ones, device=device) if affine else None
+        has_bias = affine and bias
+        self.bias = Parameter(numpy.zeros_like(ones), device=device) if has_bias else None
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W), or one image without N, to (N, C, P, Q)."""
-        windows = self.kernel_size, self.stride, self.padding, self.dilation
-        return functional.max_pool2d(input, *windows, self.ceil_mode)
+        """(N, num_channels, ...) to the same shape."""
+        return functional.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
         )
 
 
-class Upsample(Module):
-    """Enlarge images by repeating the nearest pixel.
+class Dropout(Module):
+    """While training, each element 0 with probability ``p``, the others divided by ``1 - p``.
 
-    Parameters and errors are those of :func:`minigrad.functional.interpolate`; the errors are
-    raised when the layer is made, where they can be.
+    In shards every shard draws from a generator of its own: the same bits for any number of
+    workers. After ``eval()`` nothing is done.
 
     >>> from minigrad import Tensor, nn
-    >>> nn.Upsample(scale_factor=2)(Tensor([[[[1.0, 2.0]]]]))
-    Tensor([[[[1., 1., 2., 2.],
-              [1., 1., 2., 2.]]]])
+    >>> nn.Dropout(0.2).eval()(Tensor([1.0]))
+    Tensor([1.])
     """
 
-    def __init__(
-        self,
-        size: Pair | None = None,
-        scale_factor: float | tuple[float, float] | None = None,
-        mode: str = "nearest",
-        *,
-        recompute_scale_factor: bool | None = None,
-    ) -> None:
-        _, factors = resizing("Upsample", size, scale_factor, mode)
-        self.size = size
-        is_pair = isinstance(scale_factor, (tuple, list))
-        self.scale_factor: Any = None
-        if scale_factor is not None:  # as floats, which repr shows
-            self.scale_factor = tuple(map(float, factors)) if is_pair else float(scale_factor)
-        self.mode = mode
-        self.recompute_scale_factor = recompute_scale_factor
+    def __init__(self, p: float = 0.5) -> None:
+        require_number("Dropout", "p", p)
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p must lie between 0 and 1, got {p}")
+        self.p = p
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, P, Q)."""
-        options = self.size, self.scale_factor, self.mode
-        recompute = self.recompute_scale_factor
-        return functional.interpolate(input, *options, recompute_scale_factor=recompute)
+        return functional.dropout(input, self.p, self.training)
 
     def extra_repr(self) -> str:
-        if self.scale_factor is not None:
-            return f"scale_factor={self.scale_factor}, mode={self.mode!r}"
-        return f"size={self.size}, mode={self.mode!r}"
+        return f"p={self.p}, inplace=False"
 
 
 class Flatten(Module):
@@ -321,3 +374,60 @@ class Unflatten(Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+class Identity(Module):
+    """Give back the input: a layer that can be left out. Any arguments and options are ignored.
+
+    >>> from minigrad import Tensor, nn
+    >>> nn.Identity()(Tensor([1.0]))
+    Tensor([1.])
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # as PyTorch's: any are allowed
+        pass
+
+    def forward(self, input: Any) -> Any:
+        return input
+
+
+class MSELoss(Module):
+    """The squared error of a prediction.
+
+    Parameters are those of :func:`minigrad.functional.mse_loss`.
+
+    >>> from minigrad import Tensor, nn
+    >>> nn.MSELoss()(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(2.)
+    """
+
+    def __init__(self, reduction: str = "mean") -> None:
+        self.reduction = reduction
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        """Two tensors of one shape to a number, or with ``reduction="none"`` to that shape."""
+        return functional.mse_loss(input, target, self.reduction)
+
+
+class CrossEntropyLoss(Module):
+    """How badly scores predict classes.
+
+    Parameters are those of :func:`minigrad.functional.cross_entropy`.
+
+    >>> from minigrad import Tensor, nn
+    >>> nn.CrossEntropyLoss()(Tensor([[0.0, 0.0]]), Tensor([1]))
+    Tensor(0.6931472)
+    """
+
+    def __init__(
+        self, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+    ) -> None:
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        """Scores (N, C, ...) and class numbers (N, ...) to a number."""
+        return functional.cross_entropy(
+            input, target, self.reduction, self.ignore_index, self.label_smoothing
+        )

@@ -24,24 +24,10 @@ class MixtureDensity(Module):
     and the logarithm of its standard deviation s. With one component and s fixed, the negative
     log-likelihood is the squared error, but for constants: squared loss assumes one Gaussian.
 
-    Parameters
-    ----------
-    in_features : int
-        Features of an input.
-    target_size : int
-        d, the coordinates of a target.
-    components : int
-        K, from 1.
-    generator : numpy.random.Generator, optional
-        Where initial values are drawn, as for `Linear`.
+    An input has ``in_features`` features, a target ``target_size`` coordinates, d; K is the number
+    of ``components``. Initial values are drawn by the ``generator``, as for `Linear`. A TypeError
+    or ValueError says that a size is no whole number from 1.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a size is no whole number, or less than 1.
-
-    Examples
-    --------
     >>> from minigrad import Tensor, nn
     >>> head = nn.MixtureDensity(8, target_size=2, components=4)
     >>> weights, means, stds = head(Tensor([[0.0] * 8]))
@@ -59,11 +45,8 @@ class MixtureDensity(Module):
         *,
         generator: Generator | None = None,
     ) -> None:
-        super().__init__()
-        whole_number("MixtureDensity", "target_size", target_size)
-        whole_number("MixtureDensity", "components", components)
-        self.target_size = target_size
-        self.components = components
+        self.target_size = whole_number("MixtureDensity", "target_size", target_size)
+        self.components = whole_number("MixtureDensity", "components", components)
         outputs = components * (target_size + 2)
         self.linear = Linear(in_features, outputs, generator=generator)
 

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar, overload
 import numpy
 
 from minigrad.backend import (
-    Device,
     HostArray,
     as_array,
     cut,
@@ -148,9 +147,15 @@ class Module:
         >>> nn.Linear(2, 1).to("cpu", "float64").weight.dtype
         dtype('float64')
         """
-        moves = [device_or_dtype(f"{type(self).__name__}.to", target) for target in targets]
-        place = next((move for move in moves[::-1] if isinstance(move, Device)), None)
-        dtype = next((move for move in moves[::-1] if not isinstance(move, Device)), None)
+        name, place, dtype = f"{type(self).__name__}.to", None, None
+        for target in targets:
+            named = named_device(target)
+            place = named or place
+            if isinstance(target, Tensor) or target is None:
+                kind = type(target).__name__
+                raise TypeError(f"{name}: expected a device or a dtype, got {kind}")
+            if named is None:
+                dtype = parameter_dtype(name, target, "a device or a dtype")
         tensors = [t for p in self.parameters() for t in (p, p.grad) if t is not None]
         moved = [as_array(tensor.data, dtype, place) for tensor in tensors]
         for tensor, array in zip(tensors, moved):
@@ -187,11 +192,39 @@ class Module:
         >>> fresh.load_state_dict(saved.state_dict())
         <All keys matched successfully>
         """
+        caller = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"{caller}: expected a mapping, got {type(state_dict).__name__}")
         parameters = dict(self._all_parameters())
-        values, keys = checked_values(type(self).__name__, parameters, state_dict, strict)
-        for name, array in values.items():
-            parameters[name].copy_(array)
-        return keys
+        missing = [name for name in parameters if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in parameters]
+        problems: list[Exception] = []
+        if strict:
+            problems += [ValueError(f"missing {name}") for name in missing]
+            # Looking for what was meant takes long where there are many names, or long ones.
+            for i, name in enumerate(cut(str(name)) for name in unexpected):
+                meant = _suggestion(name, missing) if i < 10 else ""
+                problems.append(ValueError(f"unexpected {name}{meant}"))
+        values = {}
+        for name in (name for name in parameters if name in state_dict):
+            try:
+                value = values[name] = as_numpy(state_dict[name])
+            except TypeError as error:
+                problems.append(TypeError(f"{name}: {error}"))
+                continue
+            shape, dtype = parameters[name].shape, parameters[name].dtype
+            if value.shape != shape:
+                problems.append(ValueError(f"{name}: expected shape {shape}, got {value.shape}"))
+            elif value.dtype != dtype:
+                problems.append(TypeError(f"{name}: expected {dtype}, got {value.dtype}"))
+        if problems:
+            are_types = all(isinstance(problem, TypeError) for problem in problems)
+            more = f"; and {len(problems) - 20} more" if len(problems) > 20 else ""
+            text = "; ".join(map(str, problems[:20])) + more
+            raise (TypeError if are_types else ValueError)(f"{caller}: {text}")
+        for name, value in values.items():
+            parameters[name].copy_(value)
+        return IncompatibleKeys(missing, unexpected)
 
     def extra_repr(self) -> str:
         """The options shown between the parentheses of ``repr``."""
@@ -329,6 +362,22 @@ class Sequential(Module):
         return position
 
 
+class ModuleList(Sequential):
+    """``modules`` in a list, whose parameters are found; ``forward`` is yours to write.
+
+    >>> from minigrad import nn
+    >>> layers = nn.ModuleList([nn.Linear(2, 3), nn.Linear(3, 1)])
+    >>> len(layers), [name for name, _ in layers.named_parameters()][:2]
+    (2, ['0.weight', '0.bias'])
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__(*modules)
+
+    def forward(self, *inputs: Any) -> Any:
+        raise NotImplementedError("ModuleList: call its modules; it does not know in which order")
+
+
 def each_once(pairs: Iterable[tuple[str, Named]]) -> Iterator[tuple[str, Named]]:
     """Names and what they name, without those that had another name before."""
     seen = set()
@@ -357,46 +406,6 @@ class IncompatibleKeys(NamedTuple):
         )
 
 
-def checked_values(
-    module: str, parameters: Mapping[str, Parameter], state_dict: Mapping[str, Any], strict: bool
-) -> tuple[dict[str, HostArray], IncompatibleKeys]:
-    """The arrays to write into the parameters, all known to fit; an error lists what does not."""
-    module = f"{module}.load_state_dict"
-    if not isinstance(state_dict, Mapping):
-        raise TypeError(f"{module}: expected a mapping, got {type(state_dict).__name__}")
-    missing = [name for name in parameters if name not in state_dict]
-    unexpected = [name for name in state_dict if name not in parameters]
-    problems = []
-    if strict:
-        problems += [f"missing {name}" for name in missing]
-        # Looking for what was meant takes long where there are many names, or long ones.
-        problems += [
-            f"unexpected {cut(str(name))}{_suggestion(cut(str(name)), missing) if i < 10 else ''}"
-            for i, name in enumerate(unexpected)
-        ]
-    values, type_problems = {}, 0
-    for name, parameter in parameters.items():
-        if name not in state_dict:
-            continue
-        try:
-            value = as_numpy(state_dict[name])
-        except TypeError as error:
-            problems.append(f"{name}: {error}")
-            type_problems += 1
-            continue
-        if value.shape != parameter.shape:
-            problems.append(f"{name}: expected shape {parameter.shape}, got {value.shape}")
-        elif value.dtype != parameter.dtype:
-            problems.append(f"{name}: expected {parameter.dtype}, got {value.dtype}")
-            type_problems += 1
-        values[name] = value
-    if problems:
-        error_type = TypeError if type_problems == len(problems) else ValueError
-        more = f"; and {len(problems) - 20} more" if len(problems) > 20 else ""
-        raise error_type(f"{module}: " + "; ".join(problems[:20]) + more)
-    return values, IncompatibleKeys(missing, unexpected)
-
-
 def as_numpy(value: Any) -> HostArray:
     """The values of an array or a tensor, also another library's, on the host."""
     value = value.data if isinstance(value, Tensor) else value
@@ -415,13 +424,3 @@ def as_numpy(value: Any) -> HostArray:
 def _suggestion(name: str, candidates: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""
-
-
-def device_or_dtype(caller: str, target: Any) -> Device | numpy.dtype:
-    """Tell a device from a floating point precision."""
-    place = named_device(target)
-    if place is not None:
-        return place
-    if isinstance(target, Tensor) or target is None:
-        raise TypeError(f"{caller}: expected a device or a dtype, got {type(target).__name__}")
-    return parameter_dtype(caller, target, "a device or a dtype")

@@ -1,9 +1,10 @@
-"""Convolution, and the layer that runs it backwards: options checked, weights drawn."""
+"""Layers for images: convolution, the layer that runs it backwards, pooling, resizing."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from minigrad import functional
 from minigrad.backend import Device, pair, shown, whole_number
@@ -14,6 +15,7 @@ from minigrad.functional.convolution import (
     check_output_padding,
     least_transposed_size,
 )
+from minigrad.functional.pool import Windows, resizing
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import fan_in_uniform
 
@@ -24,19 +26,26 @@ if TYPE_CHECKING:
 class _Convolution(Module):
     """What both layers share: checking options, drawing weights, and ``repr``."""
 
+    is_transposed: ClassVar[bool]
     weight: Any
     bias: Any
-    output_padding: tuple[int, int] = (0, 0)
 
-    def _set_options(
+    def __init__(
         self,
         in_channels: int,
         out_channels: int,
         kernel_size: Pair,
-        stride: Pair,
-        dilation: Pair,
-        groups: int,
-        padding_mode: str,
+        stride: Pair = 1,
+        padding: Pair | str = 0,
+        output_padding: Pair = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Pair = 1,
+        padding_mode: str = "zeros",
+        device: str | Device | None = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
     ) -> None:
         layer = type(self).__name__
         self.in_channels = whole_number(layer, "in_channels", in_channels)
@@ -51,18 +60,18 @@ class _Convolution(Module):
                 raise ValueError(f"{layer}: {name} {channels} is no multiple of groups {groups}")
         if padding_mode != "zeros":
             raise ValueError(f"{layer}: padding_mode must be 'zeros', got {shown(padding_mode)}")
-
-    def _draw(
-        self,
-        channels: tuple[int, int],
-        bias: bool,
-        generator: Generator | None,
-        dtype: Any,
-        device: str | Device | None,
-    ) -> None:
-        """Draw the weight, its first two dimensions given, and the bias."""
-        shape = (channels[0], channels[1] // self.groups, *self.kernel_size)
-        fan_in = shape[1] * shape[2] * shape[3]  # PyTorch's reading, transposed or not
+        self.padding: Any = padding
+        if isinstance(padding, str) and not self.is_transposed:
+            check_named_padding(layer, padding, self.stride)
+        else:
+            self.padding = pair(layer, "padding", padding, minimum=0)
+        self.output_padding = pair(layer, "output_padding", output_padding, minimum=0)
+        check_output_padding(layer, self.output_padding, self.stride, self.dilation)
+        first, second = self.out_channels, self.in_channels
+        if self.is_transposed:
+            first, second = second, first
+        shape = (first, second // self.groups, *self.kernel_size)
+        fan_in = math.prod(shape[1:])  # PyTorch's reading, transposed or not
         self.weight = fan_in_uniform(shape, fan_in, generator, dtype, device)
         self.bias = None
         if bias:
@@ -97,6 +106,8 @@ class Conv2d(_Convolution):
     (1, 32, 24, 24)
     """
 
+    is_transposed = False
+
     def __init__(
         self,
         in_channels: int,
@@ -113,16 +124,9 @@ class Conv2d(_Convolution):
         *,
         generator: Generator | None = None,
     ) -> None:
-        self._set_options(
-            in_channels, out_channels, kernel_size, stride, dilation, groups, padding_mode
-        )
-        self.padding: tuple[int, int] | str
-        if isinstance(padding, str):
-            check_named_padding("Conv2d", padding, self.stride)
-            self.padding = padding
-        else:
-            self.padding = pair("Conv2d", "padding", padding, minimum=0)
-        self._draw((self.out_channels, self.in_channels), bias, generator, dtype, device)
+        sizes = in_channels, out_channels, kernel_size, stride, padding
+        options = groups, bias, dilation, padding_mode, device, dtype
+        super().__init__(*sizes, 0, *options, generator=generator)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W), or one image without N, to (N, out_channels, P, Q)."""
@@ -147,31 +151,7 @@ class ConvTranspose2d(_Convolution):
     (1, 32, 20, 20)
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Pair,
-        stride: Pair = 1,
-        padding: Pair = 0,
-        output_padding: Pair = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Pair = 1,
-        padding_mode: str = "zeros",
-        device: str | Device | None = None,
-        dtype: Any = None,
-        *,
-        generator: Generator | None = None,
-    ) -> None:
-        self._set_options(
-            in_channels, out_channels, kernel_size, stride, dilation, groups, padding_mode
-        )
-        layer = "ConvTranspose2d"
-        self.padding = pair(layer, "padding", padding, minimum=0)
-        self.output_padding = pair(layer, "output_padding", output_padding, minimum=0)
-        check_output_padding(layer, self.output_padding, self.stride, self.dilation)
-        self._draw((self.in_channels, self.out_channels), bias, generator, dtype, device)
+    is_transposed = True
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """(N, in_channels, P, Q), or one image without N, to (N, out_channels, H, W).
@@ -196,3 +176,83 @@ class ConvTranspose2d(_Convolution):
                 f"between {smallest} and {largest}"
             )
         return extra[0], extra[1]
+
+
+class MaxPool2d(Module):
+    """The largest value in each window of an image.
+
+    Parameters and errors are those of :func:`minigrad.functional.max_pool2d`; the errors are raised
+    when the layer is made, where they can be.
+
+    >>> from minigrad import Tensor, nn
+    >>> nn.MaxPool2d(2)(Tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    Tensor([[[4.]]])
+    """
+
+    def __init__(
+        self,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        dilation: Pair = 1,
+        *,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.dilation = dilation
+        self.ceil_mode = bool(ceil_mode)
+        Windows.checked("MaxPool2d", kernel_size, stride, padding, dilation)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W), or one image without N, to (N, C, P, Q)."""
+        windows = self.kernel_size, self.stride, self.padding, self.dilation
+        return functional.max_pool2d(input, *windows, self.ceil_mode)
+
+    def extra_repr(self) -> str:
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+        )
+
+
+class Upsample(Module):
+    """Enlarge images by repeating the nearest pixel.
+
+    Parameters and errors are those of :func:`minigrad.functional.interpolate`; the errors are
+    raised when the layer is made, where they can be.
+
+    >>> from minigrad import Tensor, nn
+    >>> nn.Upsample(scale_factor=2)(Tensor([[[[1.0, 2.0]]]]))
+    Tensor([[[[1., 1., 2., 2.],
+              [1., 1., 2., 2.]]]])
+    """
+
+    def __init__(
+        self,
+        size: Pair | None = None,
+        scale_factor: float | tuple[float, float] | None = None,
+        mode: str = "nearest",
+        *,
+        recompute_scale_factor: bool | None = None,
+    ) -> None:
+        _, factors = resizing("Upsample", size, scale_factor, mode)
+        self.size = size
+        is_pair = isinstance(scale_factor, (tuple, list))
+        self.scale_factor: Any = None
+        if scale_factor is not None:  # as floats, which repr shows
+            self.scale_factor = tuple(map(float, factors)) if is_pair else float(scale_factor)
+        self.mode = mode
+        self.recompute_scale_factor = recompute_scale_factor
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, P, Q)."""
+        options = self.size, self.scale_factor, self.mode
+        recompute = self.recompute_scale_factor
+        return functional.interpolate(input, *options, recompute_scale_factor=recompute)
+
+    def extra_repr(self) -> str:
+        if self.scale_factor is not None:
+            return f"scale_factor={self.scale_factor}, mode={self.mode!r}"
+        return f"size={self.size}, mode={self.mode!r}"

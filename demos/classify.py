@@ -8,7 +8,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy
 
@@ -16,13 +15,10 @@ from autoencoder.classifier import Classifier, Shift, classify, cross_entropy
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import OptionError, option, positive
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs
 from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE, TEXT
 from autoencoder.storage.results import Needs, Results, epoch_rows
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -53,10 +49,8 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """Train, classify the test images, and keep those that were mistaken."""
     options = run.options
-    train, test = (
-        run.images(split, vars(options)[f"{split}_images"]) for split in ("train", "test")
-    )
-    everything = numpy.concatenate([run.labels("train", len(train)), run.labels("test", len(test))])
+    train, test = run.images("train"), run.images("test")
+    everything = numpy.concatenate([run.labels("train"), run.labels("test")])
     classes, numbers = numpy.unique(everything, return_inverse=True)
     learnt, labels = numbers[: len(train)].astype("int64"), numbers[len(train) :]
 
@@ -110,7 +104,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Images that were mistaken, and for what; accuracy after each epoch; the confusion table."""
     from autoencoder.figures import epoch_chart, rows_of_images, table
 

@@ -9,7 +9,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy
 
@@ -17,15 +16,12 @@ from autoencoder import Denoiser, GaussianNoise, psnr, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, measure_psnr, spelled_epochs, table_of
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
 from minigrad import nn
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -52,8 +48,7 @@ INPUT = "noisy input"
 def compute(run: Run[Options]) -> Results:
     """Train the denoisers, then measure all of them on the same noisy images."""
     options = run.options
-    train = run.images("train", options.train_images)
-    clean = run.images("test", options.test_images)
+    train, clean = run.images("train"), run.images("test")
     models: dict[str, nn.Module] = {}
     for noise_std in TRAINING_NOISES:
         name = _name(f"d = {options.latent_size}", noise_std)
@@ -141,7 +136,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Noisy and denoised digits at several noises; PSNR against the noise of the test images."""
     from autoencoder.figures import line_chart, rows_of_images
 

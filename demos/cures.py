@@ -232,9 +232,9 @@ def density_at(
 def _compute_digits(run: Run[Options], results: Results) -> None:
     """Sample what the erased half may have been, from the latents' density given the rest."""
     options = run.options
-    train = run.images("train", options.train_images)
-    labels = run.labels("train", len(train))
-    test = run.images("test", options.test_images)
+    train = run.images("train")
+    labels = run.labels("train")
+    test = run.images("test")
     mask = blur.CORRUPTION.mask(test[:1])[0]  # (1, H, W), the same for every image
     places = find_doubtful(train, labels, test, mask).order[:MEASURED]
     original, masked = test[places], blur.CORRUPTION(test[places])

@@ -194,8 +194,7 @@ def _rms(vectors: numpy.ndarray) -> float:
 def _compute_digits(run: Run[Options], results: Results) -> None:
     """Train the denoiser of digits, sample, and judge beside the densities of the ladder."""
     options = run.options
-    train = run.images("train", options.train_images)
-    test = run.images("test", options.test_images)
+    train, test = run.images("train"), run.images("test")
     told, rows = told_denoiser(run, "digits", VelocityUNet, train, options.diffusion_epochs, BATCH)
     results.rows += rows
     rng = random_generator(options.seed, "evaluation", 41)

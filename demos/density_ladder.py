@@ -10,7 +10,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 import itertools
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
@@ -21,7 +21,7 @@ from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import OptionError, option, positive
 from autoencoder.lecture.ladder import COMPONENTS, DIFFUSION, RUNGS, decoded_samples, fit_rung
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DeepOptions,
     spelled_epochs,
@@ -33,9 +33,6 @@ from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, Checkpoi
 from autoencoder.storage.results import Needs, Results
 from autoencoder.storage.weights import load_weights
 from autoencoder.training import Row, random_generator
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -102,12 +99,12 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """At each latent size: fit every density to the training latents, and judge its samples."""
     options = run.options
-    test = run.images("test", options.test_images)
+    test = run.images("test")
     judges = [
         Judge(test, model, options.workers, run.ranks)
         for model in (shipped_classifier(), *map(_classifier, options.judges))
     ]
-    train = run.images("train", options.train_images)
+    train = run.images("train")
     results = Results(
         {},
         {
@@ -243,7 +240,7 @@ def _by_size(numbers: dict[str, Any]) -> dict[int, list[list[dict[str, Any]]]]:
     }
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Samples of every density under one another; the score of each beside the floor."""
     from autoencoder.figures import bar_chart, new_figure, rows_of_images
 

@@ -115,8 +115,8 @@ def _check(run: Run[Options]) -> None:
 def _explore(run: Run[Options], headless: bool) -> None:
     options = run.options
     model = None if options.checkpoint is None else _read(options.checkpoint)
-    train = run.images("train", options.train_images)
-    test = run.images("test", options.test_images)
+    train = run.images("train")
+    test = run.images("test")
     if model is None:
         name = f"explored-d{options.latent_size}"
         model, _ = run.trained(name, lambda: run.autoencoder(options.latent_size), train)
@@ -125,7 +125,7 @@ def _explore(run: Run[Options], headless: bool) -> None:
     if run.ranks.rank > 0:
         return  # one window is enough
     rng = random_generator(options.seed, "evaluation", 2)
-    labels = run.labels("test", len(test))
+    labels = run.labels("test")
     if not headless:
         from matplotlib import pyplot  # chooses a backend, which only a window needs
 

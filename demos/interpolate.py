@@ -8,7 +8,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy
 
@@ -16,14 +15,11 @@ from autoencoder import decode, encode, nearest_neighbours, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import OptionError, option, positive
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
 from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["choose_pairs", "interpolate", "section"]
 
@@ -69,7 +65,7 @@ def choose_pairs(labels: numpy.ndarray, count: int, rng: numpy.random.Generator)
 def check(run: Run[Options]) -> None:
     """A walk leads from one class to another."""
     run.require_images()
-    if len(numpy.unique(run.labels("test", run.options.test_images))) < 2:
+    if len(numpy.unique(run.labels("test"))) < 2:
         raise OptionError(
             f"--test-images: the first {run.options.test_images} are of one class, a walk needs two"
         )
@@ -78,9 +74,8 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """Train the autoencoder, walk between test digits, and measure the middle of many walks."""
     options = run.options
-    train = run.images("train", options.train_images)
-    test = run.images("test", options.test_images)
-    labels = run.labels("test", len(test))
+    train, test = run.images("train"), run.images("test")
+    labels = run.labels("test")
     model, rows = trained_autoencoder(run, options.latent_size)
 
     def walk(pairs: numpy.ndarray, shares: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -136,7 +131,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Each pair's walk in latent space, beneath it the same in pixel space; the distances."""
     from autoencoder.figures import bar_chart, rows_of_images
 

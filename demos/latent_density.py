@@ -8,7 +8,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
@@ -24,7 +24,7 @@ from autoencoder import (
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DeepOptions,
     spelled_epochs,
@@ -33,9 +33,6 @@ from autoencoder.lecture.shared import (
 from autoencoder.storage.checkpoint import COUNT, FINITE, NUMBER
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["pair_divergences", "section"]
 
@@ -74,8 +71,7 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """At each latent size: fit two Gaussians, and measure them on latents and on images."""
     options = run.options
-    train = run.images("train", options.train_images)
-    test = run.images("test", options.test_images)
+    train, test = run.images("train"), run.images("test")
     n = options.compared
     rng = random_generator(options.seed, "evaluation", 0)
     few_train = train[rng.permutation(len(train))[:n]]
@@ -205,7 +201,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Latents under the fitted density, samples over their nearest images, the two measures."""
     from autoencoder.figures import bar_chart, latent_marginals, latent_pairs, rows_of_images
 

@@ -92,8 +92,7 @@ def compute(run: Run[Options]) -> Results:
     """Train both pairs of layers, fit PCA with as many components, measure on the test images."""
     options = run.options
     size = options.latent_size
-    train = run.images("train", options.train_images)
-    test = run.images("test", options.test_images)
+    train, test = run.images("train"), run.images("test")
     model, rows = run.trained(
         "linear-bottleneck",
         lambda: DenseAutoEncoder(size, train.shape[1:]),
@@ -111,7 +110,7 @@ def compute(run: Run[Options]) -> Results:
     )
     pca = PCA(size).fit(train)
     projected = pca.inverse_transform(pca.transform(test))
-    shown = one_of_each(run.labels("test", len(test)))
+    shown = one_of_each(run.labels("test"))
     arrays = {
         "originals": test[shown],
         "reconstructions": reconstruct(model, test[shown], options.workers, run.ranks),

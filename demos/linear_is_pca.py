@@ -68,7 +68,7 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """PCA's table, descent at three latent sizes, minibatches, and a miss; angles on the host."""
     options = run.options
-    train = run.images("train", options.train_images)
+    train = run.images("train")
     pca = PCA().fit(train)
     results = Results(
         numbers={
@@ -171,7 +171,7 @@ def _largest_angle(a: numpy.ndarray, b: numpy.ndarray) -> float:
 
 
 def _measure_pca(run: Run[Options], pca: PCA, results: Results) -> None:
-    test = run.images("test", run.options.test_images)
+    test = run.images("test")
     losses = []
     for d in PCA_SIZES:
         kept = pca.truncate(d)

@@ -209,9 +209,9 @@ def mid_grey(hidden: numpy.ndarray) -> float:
 def _compute_digits(run: Run[Options], results: Results) -> None:
     """Train with both losses; find, by their neighbours, the images most open to doubt."""
     options = run.options
-    train = run.images("train", options.train_images)
-    labels = run.labels("train", len(train))
-    test = run.images("test", options.test_images)
+    train = run.images("train")
+    labels = run.labels("train")
+    test = run.images("test")
     results.numbers |= {"train_images": len(train), "test_images": len(test)}
     mask = CORRUPTION.mask(test[:1])[0]  # (C, H, W), the same for every image
     masked = CORRUPTION(test)

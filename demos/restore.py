@@ -8,7 +8,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy
 
@@ -26,14 +25,11 @@ from autoencoder.data.corruption import MaskedCorruption
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, table_of, tinted
 from autoencoder.storage.checkpoint import COUNT, NUMBER, TEXT
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -105,8 +101,7 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """Train one autoencoder on all kinds of erasure; measure every way on the erased pixels."""
     options = run.options
-    train = run.images("train", options.train_images)
-    clean = run.images("test", options.test_images)
+    train, clean = run.images("train"), run.images("test")
     rng = random_generator(options.seed, "evaluation", 2)
     chosen = {name: kind.mask(clean, rng) for name, kind in KINDS.items()}
     erased = TRAINED_ON.apply(clean, chosen["50 % of the pixels"])
@@ -199,7 +194,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Erased and restored digits, a block of rows for each kind; PSNR by kind and by share."""
     from autoencoder.figures import line_chart, rows_of_images
 

@@ -8,13 +8,12 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from autoencoder import DiagonalGaussian, decode
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DeepOptions,
     spelled_epochs,
@@ -23,9 +22,6 @@ from autoencoder.lecture.shared import (
 from autoencoder.storage.checkpoint import COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -43,8 +39,7 @@ PANEL_COLUMNS = 7
 def compute(run: Run[Options]) -> Results:
     """At each latent size: train, encode the training images, fit, sample, decode."""
     options = run.options
-    train = run.images("train", options.train_images)
-    test = run.images("test", options.test_images)
+    train, test = run.images("train"), run.images("test")
     drawn = random_generator(options.seed, "evaluation", 0).permutation(len(test))
     arrays = {"test": test[drawn[: options.samples]]}
     fits, rows = [], []
@@ -90,7 +85,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Test images beside samples at each latent size; each size's samples as a large grid."""
     from autoencoder.figures import image_grid, image_panels
 

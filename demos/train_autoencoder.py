@@ -59,10 +59,9 @@ def compute(run: Run[Options]) -> Results:
     lines = [listing, "", text_table(_table_of_layers(layers)), ""]
     run.ranks.decided(lambda: atomic_write(run.folder / "model.txt", "\n".join(lines)))
 
-    train = run.images("train", options.train_images)
-    test = run.images("test", options.test_images)
+    train, test = run.images("train"), run.images("test")
     pixels = test[0].size
-    shown = one_of_each(run.labels("test", len(test)))
+    shown = one_of_each(run.labels("test"))
     all_components = PCA(max(sizes)).fit(train)
     arrays = {"originals": test[shown]}
     errors, rows = [], []

@@ -9,7 +9,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy
 
@@ -17,14 +16,11 @@ from autoencoder import Denoiser, GaussianNoise, psnr, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import LARGEST, option, positive, positive_number
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, measure_psnr, one_of_each, spelled_epochs
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import random_generator
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -87,8 +83,7 @@ def compute(run: Run[Options]) -> Results:
     assert options.noise_std is not None
     size = options.latent_size
     noise = GaussianNoise(options.noise_std)
-    train = run.images("train", options.train_images)
-    clean = run.images("test", options.test_images)
+    train, clean = run.images("train"), run.images("test")
     # The noise of the test set is drawn once: every epoch is measured on the same images.
     noisy = noise(clean, random_generator(options.seed, "evaluation"))
     model, rows = run.trained(
@@ -105,7 +100,7 @@ def compute(run: Run[Options]) -> Results:
         measured.append(
             (psnr(drawn, few), psnr(reconstruct(model, drawn, options.workers, run.ranks), few))
         )
-    shown = one_of_each(run.labels("test", len(clean)))
+    shown = one_of_each(run.labels("test"))
     arrays = {
         "clean": clean[shown],
         "noisy": noisy[shown],
@@ -147,7 +142,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Clean, noisy and denoised digits; PSNR after each epoch and at each noise level."""
     from autoencoder.figures import epoch_chart, line_chart, rows_of_images
 

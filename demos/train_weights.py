@@ -139,7 +139,7 @@ class Making(Run[Any]):
         place = next(iter(model.parameters())).device
         model.to("cpu")
         facts = {"identity": self.identities[name], "rows": rows, "epochs": len(rows)}
-        _save(name, model, facts, self.name, self.images("test"))
+        _save(name, model, facts, self.name, self.dataset.images("test"))
         load_weights(shipped.FOLDER / "weights" / f"{name}.npz", model)
         model.to(place)
         return model, rows
@@ -147,13 +147,13 @@ class Making(Run[Any]):
 
 def _make_classifier(run: Run[Options]) -> None:
     model = train_classifier(
-        run.images("train"),
-        run.labels("train", len(run.dataset.train_images)),
+        run.dataset.images("train"),
+        run.dataset.labels("train"),
         dataclasses.replace(CLASSIFIER_SETTINGS, seed=run.options.seed),
     )
-    labels = run.labels("test", len(run.dataset.test_images))
+    labels = run.dataset.labels("test")
     facts = {"epochs": CLASSIFIER_SETTINGS.epochs, "seed": run.options.seed}
-    _save(CLASSIFIER, model, facts, CLASSIFIER, run.images("test"), labels)
+    _save(CLASSIFIER, model, facts, CLASSIFIER, run.dataset.images("test"), labels)
 
 
 def _make_section(name: str, run: Run[Options]) -> None:

@@ -8,7 +8,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy
 
@@ -18,7 +17,7 @@ from autoencoder.densities.variational import divergences, variational_bound
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DataOptions,
     one_of_each,
@@ -28,9 +27,6 @@ from autoencoder.lecture.shared import (
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import random_generator
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -70,8 +66,7 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """Train by the bound; sample, reconstruct, and say what the latents tell of an image."""
     options = run.options
-    train = run.images("train", options.train_images)
-    test = run.images("test", options.test_images)
+    train, test = run.images("train"), run.images("test")
     model, rows = trained_variational(run, options.latent_size)
     how = {"workers": options.workers, "ranks": run.ranks}
 
@@ -91,7 +86,7 @@ def compute(run: Run[Options]) -> Results:
     told = divergences(model, test, **how)
     bound = variational_bound(model, test, random_generator(options.seed, "evaluation", 2), **how)
     # Of too few images some are shown twice, so that all rows are equally long.
-    shown = numpy.resize(one_of_each(run.labels("test", len(test)), SHOWN), SHOWN)
+    shown = numpy.resize(one_of_each(run.labels("test"), SHOWN), SHOWN)
     numbers = {
         "latent_size": options.latent_size,
         "epochs": options.epochs,
@@ -145,7 +140,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Samples above reconstructions; what each latent tells of an image; the bound by epoch."""
     from autoencoder.figures import bar_chart, epoch_chart, rows_of_images
 

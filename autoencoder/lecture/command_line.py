@@ -81,6 +81,14 @@ class CommonOptions:
     resume: bool = False
     replot: bool = False
 
+    def by_name(self, *names: str) -> dict[str, Any]:
+        """Some of the options, as results hold those that figures and captions name.
+
+        >>> CommonOptions(seed=3).by_name("seed", "size")
+        {'seed': 3, 'size': None}
+        """
+        return {name: vars(self)[name] for name in names}
+
 
 _Options = TypeVar("_Options", bound=CommonOptions)
 

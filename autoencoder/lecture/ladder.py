@@ -41,4 +41,4 @@ def decoded_samples(
 ) -> numpy.ndarray:
     """Images (count, C, H, W) of latents that are drawn from a rung's density."""
     rng = random_generator(seed, "evaluation", 1, model.latent_size, RUNGS.index(name))
-    return decode(model, density.sample(count, rng), run.options.workers, run.ranks)
+    return decode(model, density.sample(count, rng), **run.how)

@@ -207,12 +207,18 @@ class Run(Generic[_Options]):
         """Use the images of another run with the same ``--data``, and the latents that it has."""
         self._dataset, self._encoded = other.dataset, other._encoded
 
-    def images(self, split: str, count: int | None = None) -> numpy.ndarray:
-        """The first ``count`` images of a split, (N, C, H, W) float32 in [0, 1]."""
-        return self.dataset.images(split, count)
+    @property
+    def how(self) -> dict[str, Any]:
+        """On which threads and ranks a function of the library computes: its last arguments."""
+        return {"workers": self.options.workers, "ranks": self.ranks}
 
-    def labels(self, split: str, count: int) -> numpy.ndarray:
-        """The labels of the first ``count`` images; without labels each is a class of its own."""
+    def images(self, split: str) -> numpy.ndarray:
+        """As many of a split's images as the options say, (N, C, H, W) float32 in [0, 1]."""
+        return self.dataset.images(split, vars(self.options)[f"{split}_images"])
+
+    def labels(self, split: str) -> numpy.ndarray:
+        """The labels of these images; without labels each is a class of its own."""
+        count = vars(self.options)[f"{split}_images"]
         if not self.dataset.has_labels:
             return numpy.arange(count)
         return self.dataset.labels(split)[:count]
@@ -236,8 +242,7 @@ class Run(Generic[_Options]):
         count = vars(self.options)[f"{split}_images"]
         key = (digest_of(*model.state_dict().values()), split, count)
         if key not in self._encoded:
-            images = self.images(split, count)
-            self._encoded[key] = encode(model, images, self.options.workers, self.ranks)
+            self._encoded[key] = encode(model, self.images(split), **self.how)
             self._encoded[key].flags.writeable = False
         return self._encoded[key]
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TOO_LITTLE",
+    "Figures",
     "Section",
     "compute_and_write",
     "fit_to_data",
@@ -72,6 +73,9 @@ _LARGEST_CONFIGURATION = 2**20
 RESULTS = "results.npz"
 TOO_LITTLE = "The preset smoke trains too little for any of it to be believed."
 SUMMARY = "summary.txt"
+
+Figures = dict[str, "Figure"]
+"""What a section draws: figures by name, the first its main one."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ class Section:
     equation: str
     description: str
     compute: Callable[[Run[Any]], Results]
-    draw: Callable[[Results], dict[str, Figure]]
+    draw: Callable[[Results], Figures]
     captions: Callable[[Results], dict[str, Caption]]
     topics: Sequence[int] = ()
     sources: Sequence[str] = ()

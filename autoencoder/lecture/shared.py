@@ -104,14 +104,13 @@ def trained_autoencoder(
     The rows are each epoch's metrics, ``test_mse`` (a pixel) and ``test_sum_per_sample`` among
     them.
     """
-    options = run.options
-    test = run.images("test", options.test_images)
+    test = run.images("test")
     model, rows = run.trained(
         f"autoencoder-d{latent_size}",
         lambda: run.autoencoder(latent_size),
-        run.images("train", options.train_images),
+        run.images("train"),
         run.settings() if seed is None else run.settings(seed=seed),
-        evaluate=measure_error(test, test, options.workers, ranks=run.ranks),
+        evaluate=measure_error(test, test, **run.how),
         tested_on=test,
         start=zero_biases,
     )
@@ -127,20 +126,20 @@ def trained_variational(
     reconstructions.
     """
     options = run.options
-    test = run.images("test", options.test_images)
+    test = run.images("test")
     _, height, width = run.dataset.image_shape
     channels = test.shape[1]
-    error = measure_error(test, test, options.workers, ranks=run.ranks)
+    error = measure_error(test, test, **run.how)
 
     def evaluate(model: Any) -> dict[str, float]:
         rng = random_generator(options.seed, "evaluation", 0)
-        bound = variational_bound(model, test, rng, options.workers, run.ranks)
+        bound = variational_bound(model, test, rng, **run.how)
         return {"test_bound": float(bound.mean(dtype="float64")), **error(model)}
 
     return run.trained(
         f"variational-d{latent_size}",
         lambda: VariationalAutoEncoder(latent_size, (height, width), channels),
-        run.images("train", options.train_images),
+        run.images("train"),
         run.settings() if seed is None else run.settings(seed=seed),
         loss=negative_bound,
         evaluate=evaluate,

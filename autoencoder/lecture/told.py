@@ -37,7 +37,7 @@ def told_denoiser(
         corruption=Mixed(),
         loss=velocity_loss,
     )
-    denoiser = NoiseConditionalDenoiser(network, mean, std, run.options.workers, run.ranks)
+    denoiser = NoiseConditionalDenoiser(network, mean, std, **run.how)
     return denoiser, [{"run": name, **row} for row in rows]
 
 

@@ -71,7 +71,7 @@ def test_sections_share_their_models(smoke):
 def test_runs_that_share_a_dataset_encode_its_images_once(run, monkeypatch):
     model, _ = trained_autoencoder(run, 8)
     latents = run.encoded(model, "train")
-    numpy.testing.assert_array_equal(latents, encode(model, run.images("train", 300)))
+    numpy.testing.assert_array_equal(latents, encode(model, run.images("train")))
     other = Run("latent_density", run.options, run.folder, run.models, quiet=True)
     other.share_dataset(run)
     model, _ = trained_autoencoder(other, 8)
@@ -145,7 +145,7 @@ def test_the_blogs_layers_begin_at_glorots_bounds():
 def test_errors_of_the_bottleneck_are_those_of_the_test_images(smoke, run):
     folder = smoke["linear_bottleneck"]
     numbers = results_of(folder).numbers
-    test = run.images("test", 100)
+    test = run.images("test")
     linear = load_model(folder)
     (kept,) = (folder / "models").glob("blog-bottleneck-*")
     blog = bottleneck.BlogAutoEncoder(32)
@@ -180,7 +180,7 @@ def test_the_listing_is_what_pytorch_prints(smoke):
 
 def test_errors_of_pca_and_autoencoder_are_those_of_the_test_images(smoke, run):
     numbers = results_of(smoke["train_autoencoder"]).numbers
-    train, test = run.images("train", 300), run.images("test", 100)
+    train, test = run.images("train"), run.images("test")
     mean = train.reshape(300, -1).mean(axis=0)
     _, _, directions = numpy.linalg.svd(train.reshape(300, -1) - mean, full_matrices=False)
     for error in numbers["errors"]:
@@ -200,7 +200,7 @@ def test_the_ends_of_a_walk_are_the_reconstructions_and_the_images(smoke, run):
     for end in (0, -1):
         expected = reconstruct(model, by_pixels[:, end])
         numpy.testing.assert_allclose(by_latents[:, end], expected, atol=1e-5)
-    test = run.images("test", 100)
+    test = run.images("test")
     start = by_pixels[0, 0]
     assert (test == start).all(axis=(1, 2, 3)).any()
     numpy.testing.assert_allclose(
@@ -226,7 +226,7 @@ def test_pairs_are_of_different_classes_and_follow_from_the_generator():
 def test_the_gaussian_has_the_mean_and_variance_of_the_training_latents(size, smoke, run):
     arrays = results_of(smoke["sample_latent"]).arrays
     model, _ = trained_autoencoder(run, size)
-    latents = encode(model, run.images("train", 300)).astype("float64")
+    latents = encode(model, run.images("train")).astype("float64")
     numpy.testing.assert_allclose(arrays[f"mean/{size}"], numpy.mean(latents, axis=0), rtol=1e-5)
     numpy.testing.assert_allclose(arrays[f"std/{size}"] ** 2, numpy.var(latents, axis=0), rtol=1e-4)
     numpy.testing.assert_allclose(
@@ -240,8 +240,7 @@ def test_held_out_log_likelihoods_are_scipys(smoke, run):
     for size in results_of(smoke["latent_density"]).numbers["sizes"]:
         model, _ = trained_autoencoder(run, size["latent_size"])
         z, held_out = (
-            encode(model, run.images(*which)).astype("float64")
-            for which in (("train", 300), ("test", 100))
+            encode(model, run.images(split)).astype("float64") for split in ("train", "test")
         )
         covariance = numpy.cov(z.T, bias=True)
         full = multivariate_normal(z.mean(axis=0), covariance)
@@ -260,9 +259,9 @@ def test_the_ladder_measures_its_densities_on_the_same_latents(smoke, run):
         for name in ("diagonal", "full"):
             nats = ladder[f"{name} Gaussian"]["nats"]
             assert nats == pytest.approx(measured[f"log_likelihood_{name}"])
-    judge = Judge(run.images("test", 100))
+    judge = Judge(run.images("test"))
     drawn = random_generator(0, "evaluation", 0).permutation(300)[:60]
-    few = run.images("train", 300)[drawn]
+    few = run.images("train")[drawn]
     model, _ = trained_autoencoder(run, 16)
     decoded = decode(model, encode(model, few))
     for name, images in (("training images", few), ("reconstructions", decoded)):
@@ -303,7 +302,7 @@ def test_the_variational_autoencoders_numbers_are_its_models(smoke, run):
     results = results_of(smoke["variational"])
     numbers, arrays = results.numbers, results.arrays
     model, rows = trained_variational(run, 16)
-    test = run.images("test", 100)
+    test = run.images("test")
     assert rows[-1]["test_bound"] == pytest.approx(results.rows[-1]["test_bound"])
     error = float(((reconstruct(model, test) - test) ** 2).mean())
     assert numbers["mse"] == pytest.approx(error, rel=1e-5)
@@ -311,14 +310,14 @@ def test_the_variational_autoencoders_numbers_are_its_models(smoke, run):
     told = 0.5 * (mean**2 + numpy.exp(log_variance) - 1 - log_variance)
     numpy.testing.assert_allclose(arrays["told"], told.mean(axis=0), rtol=1e-4, atol=1e-7)
     judge = Judge(test)
-    reconstructed = reconstruct(model, run.images("train", 300))
+    reconstructed = reconstruct(model, run.images("train"))
     drawn = random_generator(0, "evaluation", 0).permutation(300)[:60]
     assert numbers["scores"][2]["frechet"] == pytest.approx(judge.distance(reconstructed[drawn]))
 
 
 def test_the_image_under_each_sample_is_its_nearest(smoke, run):
     arrays = results_of(smoke["latent_density"]).arrays
-    train = run.images("train", 300).reshape(300, -1)
+    train = run.images("train").reshape(300, -1)
     for size in (8, 16):
         samples, nearest = (
             arrays[f"{name}/{size}"].reshape(12, -1) for name in ("samples", "nearest")

@@ -496,7 +496,7 @@ def test_the_command_gives_the_weights_that_ship_again(tmp_path):
     name, folder = "latent-diffusion-d8", shipped.FOLDER / "weights"
     run = Run("density_ladder", ladder.Options(), tmp_path, tmp_path / "models", quiet=True)
     model, _ = trained_autoencoder(run, 8)
-    latents = encode(model, run.images("train", run.options.train_images))
+    latents = encode(model, run.images("train"))
     run.options.retrain = True
     density, _ = ladder.fitted_diffusion(run, latents, 0)
     assert run.trains == [name]

@@ -10,6 +10,7 @@ import pytest
 import minigrad
 from autoencoder.storage.files import file_lock
 
+sys.path.insert(0, str(Path(__file__).parent))  # for running.py
 sys.path.insert(0, str(Path(__file__).parent / "standin"))
 
 from cupy_standin import installed
@@ -62,6 +63,24 @@ def tensor(device):
         return minigrad.Tensor(values, requires_grad=requires_grad, dtype=dtype, device=device)
 
     return make
+
+
+@pytest.fixture
+def refused(capsys):
+    """The line on standard error of a command that says nothing else and gives status 2."""
+
+    def refused(command, *arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            command(*arguments)
+        output, error = capsys.readouterr()
+        assert caught.value.code == 2
+        assert output == ""
+        assert len(error.splitlines()) == error.count("\n") == 1
+        assert len(error) < 2_000
+        return error
+
+    return refused
 
 
 # These train the same models, and so take turns.

@@ -1,13 +1,12 @@
 import errno
 import os
 import stat
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 
 import pytest
+from running import python
 
 from autoencoder.storage.files import WriteError, atomic_write, atomic_writer
 
@@ -81,10 +80,8 @@ def test_a_really_full_disk_leaves_the_earlier_file(tmp_path):
         "except WriteError as error:\n"
         "    print(error)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == f"cannot write {str(path)!r}: File too large\n"
+    said = python("-c", program, path).stdout
+    assert said == f"cannot write {str(path)!r}: File too large\n"
     assert path.read_bytes() == b"earlier"
     assert names(tmp_path) == ["file"]
 
@@ -126,11 +123,9 @@ def test_a_read_only_folder_is_one_clear_error():
         with open(path, "wb") as file:
             file.write(b"earlier")
         os.chmod(folder, 0o555)
-        done = subprocess.run(
-            [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
-        )
+        said = python("-c", program, path).stdout
         os.chmod(folder, 0o755)
-        assert done.stdout == f"cannot write {path!r}: Permission denied\n"
+        assert said == f"cannot write {path!r}: Permission denied\n"
         with open(path, "rb") as file:
             assert file.read() == b"earlier"
         assert os.listdir(folder) == ["file"]

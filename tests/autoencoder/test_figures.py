@@ -2,8 +2,6 @@
 
 import itertools
 import re
-import subprocess
-import sys
 
 import matplotlib
 import numpy
@@ -181,13 +179,3 @@ def test_arrows_start_and_end_at_the_points():
     numpy.testing.assert_allclose(arrows.XY, start)
     numpy.testing.assert_allclose(numpy.stack([arrows.U, arrows.V], axis=1), end - start)
     assert (arrows.scale, arrows.angles, arrows.scale_units) == (1.0, "xy", "xy")
-
-
-def test_importing_the_package_loads_no_matplotlib_and_figures_no_pyplot():
-    code = (
-        "import sys, autoencoder, autoencoder.pca, autoencoder.densities, autoencoder.metrics, "
-        "autoencoder.data.curves, autoencoder.data.faces; "
-        "assert 'matplotlib' not in sys.modules and 'scipy' not in sys.modules; "
-        "import autoencoder.figures; assert 'matplotlib.pyplot' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

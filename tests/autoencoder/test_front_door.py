@@ -2,11 +2,10 @@
 
 import ast
 import importlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from running import python
 
 import autoencoder
 
@@ -37,18 +36,23 @@ def test_a_misspelt_name_is_answered_with_near_ones():
     assert not hasattr(autoencoder, "qqq")
 
 
-@pytest.mark.parametrize("statement", ["import autoencoder", "from autoencoder import *"])
-def test_importing_loads_neither_matplotlib_nor_scipy_nor_cupy(statement):
-    code = f"{statement}\nimport sys; print({{'matplotlib', 'scipy', 'cupy'}} & set(sys.modules))"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "set()"
+HEAVY = {"matplotlib", "scipy", "cupy"}
+PARTS = ("pca", "densities", "metrics", "data.curves", "data.faces")
+
+
+@pytest.mark.parametrize(
+    ("statement", "unwanted"),
+    [
+        *(("import autoencoder", HEAVY), ("from autoencoder import *", HEAVY)),
+        (f"import autoencoder.{', autoencoder.'.join(PARTS)}", HEAVY),
+        ("import autoencoder.figures", {"matplotlib.pyplot"}),
+    ],
+)
+def test_importing_loads_nothing_heavy(statement, unwanted):
+    code = f"{statement}\nimport sys; print({unwanted} & set(sys.modules))"
+    assert python("-c", code).stdout == "set()\n"
 
 
 def test_importing_the_package_alone_loads_nothing_of_it():
     code = "import sys, autoencoder; print([n for n in sys.modules if n.startswith('autoenc')])"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "['autoencoder']"
+    assert python("-c", code).stdout == "['autoencoder']\n"

@@ -1,6 +1,5 @@
 """Wrong calls to the lecture's package: each gives its documented error and changes nothing."""
 
-import json
 import time
 import traceback
 from pathlib import Path
@@ -17,8 +16,6 @@ from autoencoder.data.download import Limits, fetch, transfer
 from autoencoder.data.idx import IdxError, read_idx
 from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.lecture.section import main
-from autoencoder.lecture.sections import load_section
 from autoencoder.models import AutoEncoder, Denoiser, DenseAutoEncoder, MLPAutoEncoder, mlp
 from autoencoder.pca import PCA
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
@@ -413,25 +410,3 @@ def test_what_comes_from_outside_is_not_printed_whole(what):
     assert len(str(caught.value)) < 5_000
     assert "Exceeds the limit" not in str(caught.value)
     assert time.process_time() - started < 5
-
-
-@pytest.mark.parametrize(
-    "option", ["--preset", "--seed", "--latent-size", "--data", "--out", "--nothing", "--device"]
-)
-def test_a_long_option_is_not_printed_whole(option, tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        main(load_section("interpolate"), ["--out", str(tmp_path / "o"), option, LONG[:100_000]])
-    error = capsys.readouterr().err
-    assert len(error) < 2_000
-    assert error.count("\n") == 1
-
-
-def test_config_json_with_a_long_name_or_value_is_not_printed_whole(tmp_path, capsys):
-    for key, value in ((LONG, 1), ("preset", LONG), ("latent_size", LONG), ("demo", LONG)):
-        configuration = {"demo": "interpolate", "device": "cpu", "preset": "smoke", key: value}
-        (tmp_path / "config.json").write_text(json.dumps(configuration))
-        with pytest.raises(SystemExit):
-            main(load_section("interpolate"), ["--replot", "--out", str(tmp_path)])
-        error = capsys.readouterr().err
-        assert len(error) < 2_000
-        assert error.count("\n") == 1

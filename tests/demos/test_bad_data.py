@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 import zipfile
+import zlib
 
 import numpy
 import pytest
 from PIL import Image
+from running import python
 
 from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import SECTIONS, load_section
@@ -29,40 +29,39 @@ def good(folder, count=5):
     return folder
 
 
-def spoil(name, content):
-    """A folder of good pictures and one file that is none."""
+def spoilt(spoil):
+    """A folder of good pictures, in which somebody then spoils something."""
 
     def make(place):
-        (good(place / "data") / name).write_bytes(content)
+        spoil(good(place / "data"))
         return place / "data"
 
     return make
 
 
-def truncated(suffix):
-    def make(place):
-        path = picture(good(place / "data") / f"cut.{suffix}")
-        path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
-        return place / "data"
-
-    return make
+def with_file(name, content):
+    """A folder of good pictures and a file that is none."""
+    return spoilt(lambda data: (data / name).write_bytes(content))
 
 
-def bomb(place):
-    """A PNG of 30,000 x 30,000 white pixels in a few hundred bytes of header."""
-    picture(good(place / "data") / "bomb.png")
-    content = bytearray((place / "data" / "bomb.png").read_bytes())
+def truncated(name):
+    def cut(data):
+        content = picture(data / name).read_bytes()
+        (data / name).write_bytes(content[: len(content) * 3 // 4])
+
+    return spoilt(cut)
+
+
+def bomb(data):
+    """A PNG that claims 30,000 x 30,000 pixels in its header."""
+    content = bytearray(picture(data / "bomb.png").read_bytes())
     content[16:24] = (30_000).to_bytes(4, "big") * 2
-    import zlib
-
     content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
-    (place / "data" / "bomb.png").write_bytes(content)
-    return place / "data"
+    (data / "bomb.png").write_bytes(content)
 
 
-def mixed(place):
-    picture(good(place / "data") / "wide.png", 30, 20)
-    return place / "data"
+def mixed(data):
+    picture(data / "wide.png", 30, 20)
 
 
 def one_pixel(place):
@@ -76,111 +75,104 @@ def empty(place):
     return place / "data"
 
 
-def link_loop(place):
-    (good(place / "data") / "again").symlink_to(place / "data")
-    return place / "data"
-
-
-def link_to_itself(place):
-    (good(place / "data") / "self.png").symlink_to("self.png")
-    return place / "data"
-
-
-def link_to_nothing(place):
-    (good(place / "data") / "gone.png").symlink_to("nowhere.png")
-    return place / "data"
-
-
-def pipe(place):
-    os.mkfifo(good(place / "data") / "pipe.png")
-    return place / "data"
-
-
 def class_with_a_newline(place):
     good(place / "data" / "a\nb")
     good(place / "data" / "c")
     return place / "data"
 
 
-def npy(array, suffix=".npy"):
+def one_file(name, write):
+    """A single file, written by a function of its path."""
+
     def make(place):
-        with open(place / f"data{suffix}", "wb") as file:
-            numpy.save(file, array, allow_pickle=True)
-        return place / f"data{suffix}"
+        write(place / name)
+        return place / name
 
     return make
+
+
+def file_of(content, name="data.bin"):
+    return one_file(name, lambda path: path.write_bytes(content))
+
+
+def npy(array):
+    return one_file("data.npy", lambda path: numpy.save(path, array, allow_pickle=True))
 
 
 def npy_with(header, content=b"\0" * 64):
-    def make(place):
-        text = header.encode().ljust(117) + b"\n"
-        start = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little")
-        (place / "data.npy").write_bytes(start + text + content)
-        return place / "data.npy"
-
-    return make
+    text = header.encode().ljust(117) + b"\n"
+    start = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little")
+    return file_of(start + text + content, "data.npy")
 
 
 def npz(**arrays):
-    def make(place):
-        numpy.savez(place / "data.npz", **arrays)
-        return place / "data.npz"
-
-    return make
+    return one_file("data.npz", lambda path: numpy.savez(path, **arrays))
 
 
-def pickle_in_npz(place):
-    with zipfile.ZipFile(place / "data.npz", "w") as archive:
-        archive.writestr("images.npy", b"\x80\x04\x95\x10\x00\x00\x00.")
-    return place / "data.npz"
+def npz_of(content):
+    """An archive whose images are these bytes."""
+
+    def write(path):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("images.npy", content)
+
+    return one_file("data.npz", write)
 
 
-def npz_bomb(place):
-    """A terabyte of zeros is claimed by a header in a compressed member."""
+def terabyte():
+    """A header that claims a terabyte, and a megabyte of zeros, which pack to nothing."""
     head = io.BytesIO()
     numpy.lib.format.write_array_header_1_0(
         head, {"descr": "|u1", "fortran_order": False, "shape": (10**6, 1000, 1000)}
     )
-    with zipfile.ZipFile(place / "data.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("images.npy", head.getvalue() + b"\0" * 10**6)
-    return place / "data.npz"
+    return head.getvalue() + b"\0" * 10**6
 
 
 def cut_npz(place):
-    path = npz(images=numpy.zeros((5, 20, 20), "uint8"))(place)
+    path = npz(images=BLANK)(place)
     path.write_bytes(path.read_bytes()[:1000])
     return path
-
-
-def file_of(content, name="data.bin"):
-    def make(place):
-        (place / name).write_bytes(content)
-        return place / name
-
-    return make
 
 
 with_nan = numpy.zeros((5, 20, 20))
 with_nan[3, 4, 5] = numpy.nan
 BLANK = numpy.zeros((5, 20, 20), "uint8")
 BAD = {
-    "text named png": (spoil("notes.png", b"hello"), "notes.png: is no image"),
-    "empty file named jpg": (spoil("empty.jpg", b""), "empty.jpg: is no image"),
-    "truncated jpeg": (truncated("jpg"), "cut.jpg: image file is truncated"),
-    "truncated png": (truncated("png"), "cut.png: "),
-    "name with a newline": (spoil("two\nlines.png", b"x"), "two lines.png: is no image"),
-    "postscript named png": (spoil("run.png", b"%!PS-Adobe-3.0 EPSF-3.0\n"), "run.png: is no"),
-    "heic": (spoil("photo.HEIC", b"ftypheic"), "photo.HEIC: HEIC cannot be read; save it as PNG"),
-    "bomb": (bomb, "bomb.png: Image size (900000000 pixels) exceeds limit"),
-    "mixed sizes": (mixed, "differ in size: 5 of 20 x 20, 1 of 30 x 20 (width x height; wide.png"),
+    "text named png": (with_file("notes.png", b"hello"), "notes.png: is no image"),
+    "empty file named jpg": (with_file("empty.jpg", b""), "empty.jpg: is no image"),
+    "truncated jpeg": (truncated("cut.jpg"), "cut.jpg: image file is truncated"),
+    "truncated png": (truncated("cut.png"), "cut.png: "),
+    "name with a newline": (with_file("two\nlines.png", b"x"), "two lines.png: is no image"),
+    "postscript named png": (with_file("run.png", b"%!PS-Adobe-3.0 EPSF-3.0\n"), "run.png: is no"),
+    "heic": (
+        with_file("photo.HEIC", b"ftypheic"),
+        "photo.HEIC: HEIC cannot be read; save it as PNG",
+    ),
+    "bomb": (spoilt(bomb), "bomb.png: Image size (900000000 pixels) exceeds limit"),
+    "mixed sizes": (
+        spoilt(mixed),
+        "differ in size: 5 of 20 x 20, 1 of 30 x 20 (width x height; wide.png",
+    ),
     "one pixel": (one_pixel, "are 1 x 1, the lecture's networks take 16 x 16 to 128 x 128"),
     "empty folder": (empty, "data: holds no images"),
     "only text": (lambda p: empty(p) if (p / "t.txt").write_text("t") else p, "holds no images"),
     "one image": (lambda p: good(p / "data", 1), "there is 1 image; at least 2 are needed"),
-    "link loop": (link_loop, "again: a link to a folder that is read already"),
-    "link to itself": (link_to_itself, "self.png: Too many levels of symbolic links"),
-    "link to nothing": (link_to_nothing, "gone.png: No such file"),
-    "named pipe": (pipe, "pipe.png: is a named pipe, not a regular file"),
+    "link loop": (
+        spoilt(lambda data: (data / "again").symlink_to(data)),
+        "again: a link to a folder that is read already",
+    ),
+    "link to itself": (
+        spoilt(lambda data: (data / "self.png").symlink_to("self.png")),
+        "self.png: Too many levels of symbolic links",
+    ),
+    "link to nothing": (
+        spoilt(lambda data: (data / "gone.png").symlink_to("nowhere.png")),
+        "gone.png: No such file",
+    ),
+    "named pipe": (
+        spoilt(lambda data: os.mkfifo(data / "pipe.png")),
+        "pipe.png: is a named pipe, not a regular file",
+    ),
     "class with a newline": (class_with_a_newline, "cannot name a class"),
     "NaN": (npy(with_nan), "data.npy: image 3 holds nan; floats must lie between 0 and 1"),
     "floats to 255": (npy(with_nan * 0 + 200.0), "image 0 holds"),
@@ -206,14 +198,17 @@ BAD = {
         npy_with(f"{{'descr': '|u1', 'fortran_order': False, 'shape': (0, 8, {10**20}), }}", b""),
         "data.npy: claims the shape (0, 8, 100000000000000000000)",
     ),
-    "pickle in an npz": (pickle_in_npz, "data.npz: images: is no NumPy array"),
+    "pickle in an npz": (
+        npz_of(b"\x80\x04\x95\x10\x00\x00\x00."),
+        "data.npz: images: is no NumPy array",
+    ),
     "objects in an npz": (
         npz(images=BLANK, labels=numpy.array([None] * 5)),
         "data.npz: labels: holds Python objects",
     ),
     "npz of other names": (npz(pictures=BLANK), "holds 'pictures'; the images must"),
     "too few labels": (npz(images=BLANK, labels=numpy.zeros(4, "i4")), "labels must be 5 whole"),
-    "npz bomb": (npz_bomb, "takes 1,000,000,000,000 bytes, but 1,000,000 are there"),
+    "npz bomb": (npz_of(terabyte()), "takes 1,000,000,000,000 bytes, but 1,000,000 are there"),
     "damaged npz": (cut_npz, "data.npz: is a damaged archive"),
     "splits of two sizes": (
         npz(train_images=BLANK, test_images=BLANK[:, :16]),
@@ -224,42 +219,33 @@ BAD = {
     "damaged idx": (file_of(b"\0\0\x08\x03\0\0\0\x05\0\0\0\x10\0\0\0\x10"), "dimensions: (5, 16"),
     "unknown name": (lambda p: "fashion-minst", "did you mean 'fashion-mnist'"),
     "nothing there": (lambda p: p / "nowhere", "no file or folder has that name"),
-}  # fmt: skip
+}
 
 
 def content_of(folder):
     return sorted((str(path), path.lstat().st_mtime_ns) for path in folder.rglob("*"))
 
 
-def refused(capsys, name, arguments):
-    with pytest.raises(SystemExit) as stop:
-        main(load_section(name), arguments)
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1, error
-    return error
-
-
 @pytest.mark.parametrize("case", BAD)
 def test_bad_data_are_one_clear_line_and_status_2_and_nothing_is_written(
-    case, tmp_path, monkeypatch, capsys
+    case, tmp_path, monkeypatch, refused
 ):
     make, words = BAD[case]
     monkeypatch.chdir(tmp_path)
     data = make(tmp_path)
     before = content_of(tmp_path)
     arguments = ["--preset", "smoke", "--data", str(data)]
-    assert words in refused(capsys, "train_denoiser", arguments)
+    assert words in refused(main, load_section("train_denoiser"), arguments)
     assert content_of(tmp_path) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there are no such permissions")
-@pytest.mark.parametrize("spoilt", ["data", "data/sub", "data/sub/good0.png"])
-def test_what_may_not_be_read_is_named(spoilt, tmp_path):
+@pytest.mark.parametrize("place", ["data", "data/sub", "data/sub/good0.png"])
+def test_what_may_not_be_read_is_named(place, tmp_path):
     """In a process of its own, which gives up root's way round permissions."""
     good(tmp_path / "data")
     good(tmp_path / "data" / "sub")
-    (tmp_path / spoilt).chmod(0)
+    (tmp_path / place).chmod(0)
     code = (
         "import os\n"
         "from PIL import Image\n"
@@ -271,19 +257,18 @@ def test_what_may_not_be_read_is_named(spoilt, tmp_path):
         "except DataError as error: print(error)\n"
     )
     tmp_path.chmod(0o755)
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
-    )
-    (tmp_path / spoilt).chmod(0o755)
-    assert result.stdout == f"{spoilt}: Permission denied\n", result.stderr
+    said = python("-c", code, cwd=tmp_path).stdout
+    (tmp_path / place).chmod(0o755)
+    assert said == f"{place}: Permission denied\n"
 
 
 @pytest.mark.parametrize("name", [*SECTIONS, "train_denoiser"])
 def test_every_section_refuses_bad_data_before_anything_is_written(
-    name, tmp_path, monkeypatch, capsys
+    name, tmp_path, monkeypatch, refused
 ):
     monkeypatch.chdir(tmp_path)
-    mixed(tmp_path)
+    spoilt(mixed)(tmp_path)
     before = content_of(tmp_path)
-    assert "differ in size" in refused(capsys, name, ["--preset", "smoke", "--data", "data"])
+    arguments = ["--preset", "smoke", "--data", "data"]
+    assert "differ in size" in refused(main, load_section(name), arguments)
     assert content_of(tmp_path) == before

@@ -35,17 +35,14 @@ def test_a_short_run_learns_draws_and_can_be_drawn_again(tmp_path):
     ],
 )
 def test_data_it_cannot_learn_from_are_refused_before_anything_is_written(
-    shape, labels, words, tmp_path, monkeypatch, capsys
+    shape, labels, words, tmp_path, monkeypatch, refused
 ):
     monkeypatch.chdir(tmp_path)
     arrays = {"images": numpy.random.default_rng(0).random((40, *shape))}
     if labels is not None:
         arrays["labels"] = numpy.array(labels)
     numpy.savez("data.npz", **arrays)
-    with pytest.raises(SystemExit) as stop:
-        main(section, ["--preset", "smoke", "--data", "data.npz"])
-    assert stop.value.code == 2
-    assert words in capsys.readouterr().err
+    assert words in refused(main, section, ["--preset", "smoke", "--data", "data.npz"])
     assert [path.name for path in tmp_path.iterdir()] == ["data.npz"]
 
 

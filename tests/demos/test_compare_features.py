@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from running import python
 
 DEMOS = Path(__file__).parents[2] / "demos"
 sys.path.insert(0, str(DEMOS))
@@ -49,12 +49,10 @@ def test_different_bits_on_one_core_and_on_two_are_told_apart(monkeypatch):
 
 
 def test_the_command_prints_a_line_for_each_feature_and_refuses_unknown_libraries():
-    begin = [sys.executable, str(DEMOS / "compare_features.py"), "--peer"]
-    result = subprocess.run([*begin, "minigrad"], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    demo = DEMOS / "compare_features.py"
+    said = python(demo, "--peer", "minigrad").stdout
     for name, meaning in FEATURES.items():
         if name != SAME_BITS or TWO_CORES:
-            assert f"| {meaning} | yes |" in result.stdout
-    result = subprocess.run([*begin, "chainer"], capture_output=True, text=True)
-    assert result.returncode == 2
+            assert f"| {meaning} | yes |" in said
+    result = python(demo, "--peer", "chainer", status=2)
     assert len(result.stderr.strip().splitlines()) == 1

@@ -198,16 +198,6 @@ def test_checkpoint_says_its_own_size_and_is_not_trained(tmp_path, capsys):
     assert not (out / "models").exists()
 
 
-def refusal(arguments, capsys):
-    """The one line on standard error of a command that gives status 2."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    error = capsys.readouterr().err
-    assert caught.value.code == 2
-    assert error.count("\n") == 1
-    return error
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -218,8 +208,8 @@ def refusal(arguments, capsys):
         (["--headles"], "did you mean --headless?"),
     ],
 )
-def test_mistakes_are_one_line_and_status_2(arguments, message, capsys):
-    assert message in refusal(arguments, capsys)
+def test_mistakes_are_one_line_and_status_2(arguments, message, refused):
+    assert message in refused(main, arguments)
 
 
 LARGE = 1_000_000
@@ -239,7 +229,7 @@ LARGE = 1_000_000
     ],
 )
 def test_a_forged_checkpoint_is_refused_from_its_shapes_in_bounded_memory(
-    changes, field, tmp_path, capsys
+    changes, field, tmp_path, refused
 ):
     path, model = tmp_path / "forged.npz", AutoEncoder(3)
     zeros = {n: shape if shape is None else numpy.zeros(shape, "f") for n, shape in changes.items()}
@@ -248,7 +238,7 @@ def test_a_forged_checkpoint_is_refused_from_its_shapes_in_bounded_memory(
     metadata |= {"epoch": 0, "step": 0, "running_loss": 0.0, "seconds": 0.0, "rows": []}
     save_checkpoint(path, arrays, metadata)
     tracemalloc.start()
-    error = refusal(["--checkpoint", str(path), "--out", str(tmp_path / "run")], capsys)
+    error = refused(main, ["--checkpoint", str(path), "--out", str(tmp_path / "run")])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert f"{path}: {field}" in error

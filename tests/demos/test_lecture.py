@@ -144,11 +144,9 @@ def test_a_section_that_is_missing_or_damaged_is_computed_again(lecture, monkeyp
     assert (lecture / "index.html").read_bytes() == before
 
 
-def test_another_configuration_does_not_overwrite_the_lecture(lecture, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["--preset", "smoke", "--seed", "1", "--out", str(lecture)])
-    assert stop.value.code == 2
-    assert "holds an earlier run" in capsys.readouterr().err
+def test_another_configuration_does_not_overwrite_the_lecture(lecture, refused):
+    other = ["--preset", "smoke", "--seed", "1", "--out", str(lecture)]
+    assert "holds an earlier run" in refused(main, other)
 
 
 @dataclasses.dataclass

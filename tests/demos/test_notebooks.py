@@ -3,11 +3,11 @@
 import base64
 import io
 import json
-import subprocess
 import sys
 
 import pytest
 from PIL import Image
+from running import python
 
 from autoencoder.lecture.sections import DEMOS, load_demo
 
@@ -15,10 +15,9 @@ TOUR = DEMOS / "tour"
 NEEDED = ("jupytext", "nbconvert", "ipykernel")
 
 
-def write(folder, *words):
+def write(folder, *words, status=0):
     """Run the command in a folder."""
-    command = [sys.executable, str(TOUR / "notebooks.py"), *map(str, words)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return python(TOUR / "notebooks.py", *words, status=status, cwd=folder)
 
 
 @pytest.fixture
@@ -30,7 +29,6 @@ def _with_the_extra():
 @pytest.mark.usefixtures("_with_the_extra")
 def test_nine_notebooks_are_written_with_every_picture_under_its_cell(tmp_path):
     result = write(tmp_path)
-    assert result.returncode == 0, result.stderr
     scripts = sorted(TOUR.glob("[0-9]*.py"))
     written = [tmp_path / "runs" / "notebooks" / f"{path.stem}.ipynb" for path in scripts]
     assert result.stdout.split() == [str(path.relative_to(tmp_path)) for path in written]
@@ -54,24 +52,18 @@ def test_nine_notebooks_are_written_with_every_picture_under_its_cell(tmp_path):
 def test_a_script_that_fails_is_named_with_its_cell_and_leaves_no_notebook(tmp_path):
     script = tmp_path / "mine.py"
     script.write_text("# %% [markdown]\n# # Mine\n\n# %%\nx = 1\n\n# %%\ny = 0\nx / y\n")
-    result = write(tmp_path, script, "--out", tmp_path / "out")
-    assert result.returncode == 1
+    result = write(tmp_path, script, "--out", tmp_path / "out", status=1)
     assert result.stderr.splitlines()[-1] == (
         "mine.py: code cell 2, which begins 'y = 0': ZeroDivisionError: division by zero"
     )
     assert "\x1b" not in result.stderr
     assert list((tmp_path / "out").iterdir()) == []
-    missing = write(tmp_path, "none.py")
-    assert missing.returncode == 2
-    (line,) = missing.stderr.splitlines()
+    (line,) = write(tmp_path, "none.py", status=2).stderr.splitlines()
     assert "none.py" in line
 
 
-def test_what_is_not_installed_is_said_in_a_line(monkeypatch, capsys):
+def test_what_is_not_installed_is_said_in_a_line(monkeypatch, refused):
     for name in NEEDED:
         monkeypatch.setitem(sys.modules, name, None)  # importing it fails
-    with pytest.raises(SystemExit) as refusal:
-        load_demo("notebooks", TOUR).main([])
-    assert refusal.value.code == 2
     said = "notebooks.py: ipykernel is missing: pip install -e '.[notebook]'\n"
-    assert capsys.readouterr().err == said
+    assert refused(load_demo("notebooks", TOUR).main, []) == said

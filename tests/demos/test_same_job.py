@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from running import python
 
 DEMOS = Path(__file__).parents[2] / "demos"
 sys.path.insert(0, str(DEMOS))
@@ -58,12 +58,8 @@ def test_lines_of_code_leave_out_the_docstring_comments_and_empty_lines(tmp_path
 
 
 @pytest.mark.parametrize("given", ["chainer=x", "torch", "torch=/no/such/python"])
-def test_a_wrong_environment_is_refused_in_a_line(given, capsys):
-    with pytest.raises(SystemExit) as refusal:
-        main(["--python", given])
-    assert refusal.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert given in line
+def test_a_wrong_environment_is_refused_in_a_line(given, refused):
+    assert given in refused(main, ["--python", given])
 
 
 @pytest.mark.slow
@@ -78,8 +74,4 @@ def test_the_program_of_another_library_does_the_same_job(library, tmp_path):
 
 
 def test_the_command_explains_itself():
-    result = subprocess.run(
-        [sys.executable, str(DEMOS / "same_job.py"), "--help"], capture_output=True, text=True
-    )
-    assert result.returncode == 0
-    assert "--python LIBRARY=PATH" in result.stdout
+    assert "--python LIBRARY=PATH" in python(DEMOS / "same_job.py", "--help").stdout

@@ -2,13 +2,13 @@
 
 import math
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy
 import pytest
 from matplotlib.image import imread
+from running import python
 
 from minigrad.engine import Operation
 
@@ -152,7 +152,5 @@ def test_last_script_runs_a_cuda_kernel_and_says_whether_there_is_a_gpu(run_cell
 
 
 def test_scripts_run_as_plain_python(tmp_path):
-    command = [sys.executable, str(TOUR / "02_graph.py")]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    python(TOUR / "02_graph.py", cwd=tmp_path)
     assert (tmp_path / "runs" / "tour" / "02_graph_after.png").exists()

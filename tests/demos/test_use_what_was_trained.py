@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy
 import pytest
 from PIL import Image
+from running import python
 
 import autoencoder
 import minigrad
@@ -18,11 +14,11 @@ from autoencoder.commands.denoise import main as denoise
 from autoencoder.commands.export import main as export
 from autoencoder.commands.export import onnx_model, torch_source
 from autoencoder.data.faces import sample_faces
+from autoencoder.lecture.sections import DEMOS, load_demo
 from autoencoder.models import Denoiser
 from autoencoder.training import TrainingSettings, train
 from minigrad import manual_seed
 
-ROOT = Path(__file__).parents[2]
 NETWORKS = {
     "AutoEncoder": (lambda: autoencoder.AutoEncoder(3, (30, 17), 3), (3, 30, 17)),
     "Denoiser": (lambda: Denoiser(3, 5), (3, 20, 26)),
@@ -47,7 +43,7 @@ def test_the_source_for_pytorch_computes_the_same(name, tmp_path):
     model, x, expected = example(name)
     (tmp_path / "network.py").write_text(torch_source(model))
     numpy.savez(tmp_path / "network.npz", **model.state_dict())
-    twin = loaded(tmp_path / "network.py").load()
+    twin = load_demo("network", tmp_path).load()
     with torch.no_grad():
         found = twin(torch.from_numpy(x)).numpy()
         if hasattr(twin, "encode"):
@@ -65,13 +61,6 @@ def test_the_onnx_file_computes_the_same(name):
     for count in (5, 1):
         (found,) = session.run(None, {"x": x[:count]})
         numpy.testing.assert_allclose(found, expected[:count], rtol=1e-5, atol=1e-5)
-
-
-def loaded(path):
-    specification = importlib.util.spec_from_file_location("network", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def test_a_picture_in_tiles_is_the_picture_as_a_whole():
@@ -128,15 +117,7 @@ def test_from_2_000_photographs_to_a_denoised_picture_pytorch_and_onnx_by_one_co
     pytest.importorskip("onnx")
 
     def run(demo, *arguments):
-        result = subprocess.run(
-            [sys.executable, str(ROOT / "demos" / demo), *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=1_000,
-        )
-        assert result.returncode == 0, result.stderr
-        return result.stdout
+        return python(DEMOS / demo, *arguments, cwd=tmp_path, timeout=1_000).stdout
 
     said = run("train_denoiser.py", "--data", photographs, "--preset", "smoke")
     assert "without a bottleneck" in " ".join(said.split())
@@ -151,7 +132,7 @@ def test_from_2_000_photographs_to_a_denoised_picture_pytorch_and_onnx_by_one_co
     expected = autoencoder.reconstruct(model, x)
     run("export.py", "runs/train_denoiser/001", "--to", "torch")
     with torch.no_grad():
-        found = loaded(tmp_path / "exported" / "network.py").load()(torch.from_numpy(x)).numpy()
+        found = load_demo("network", tmp_path / "exported").load()(torch.from_numpy(x)).numpy()
     numpy.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     run("export.py", "--to", "onnx")  # the last run, without being told
     session = runtime.InferenceSession(tmp_path / "exported" / "network.onnx")
@@ -209,32 +190,21 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_done_is_one_line_and_status_2_and_writes_nothing(case, place, capsys):
+def test_what_cannot_be_done_is_one_line_and_status_2_and_writes_nothing(case, place, refused):
     main, arguments, words = REFUSED[case]
     before = sorted(place.rglob("*"))
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert words in error
-    assert error.count("\n") == 1
+    assert words in refused(main, arguments)
     assert sorted(place.rglob("*")) == before
 
 
-def test_the_packages_themselves_say_what_they_are():
-    for module, words in (
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
         ("autoencoder", "python -m autoencoder denoise --help"),
+        ("autoencoder denoise --help", "IMAGE"),
         ("minigrad", f"minigrad {minigrad.__version__}, Python"),
         ("minigrad", "BLAS"),
-    ):
-        result = subprocess.run(
-            [sys.executable, "-m", module], capture_output=True, text=True, check=True
-        )
-        assert words in result.stdout
-    result = subprocess.run(
-        [sys.executable, "-m", "autoencoder", "denoise", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "IMAGE" in result.stdout
+    ],
+)
+def test_the_packages_themselves_say_what_they_are(arguments, words):
+    assert words in python("-m", *arguments.split()).stdout

@@ -5,18 +5,16 @@ import errno
 import json
 import os
 import stat
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy
 import pytest
+from running import python
 
 from autoencoder.data.download import DownloadError
 from autoencoder.data.idx import IdxError, read_idx, write_idx
 from autoencoder.lecture.command_line import OptionError
 from autoencoder.lecture.section import main
-from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
+from autoencoder.lecture.sections import DEMOS, SECTIONS, load_demo, load_section
 from autoencoder.storage.checkpoint import CheckpointError
 from autoencoder.storage.files import WriteError
 from autoencoder.storage.results import Results
@@ -24,7 +22,6 @@ from autoencoder.training import TrainingDiverged
 
 section = load_section("train_denoiser")
 explore_latent = load_demo("explore_latent")
-ROOT = Path(__file__).parents[2]
 SMALL = ["--preset", "smoke", "--train-images", "20", "--test-images", "10"]
 
 REFUSED = {
@@ -101,12 +98,18 @@ REFUSED = {
     "a name without end": (["--out", "x" * 100_000], "File name too long"),
     "a word without end": (["--" + "x" * 100_000], "unrecognized arguments: --xxx"),
     "a device without end": (["--device", "x" * 100_000], "expected 'cpu', 'cuda' or 'cuda:N'"),
+    "a preset without end": (["--preset", "x" * 100_000], "--preset"),
+    "latents without end": (["--latent-size", "x" * 100_000], "invalid whole number from 0"),
+    "data without end": (["--data", "x" * 100_000], "no file or folder has that name"),
     "no demo resumed": (["--resume", "--out", "no demo"], "damaged: it does not say 'demo'"),
     "no epochs resumed": (["--resume", "--out", "no epochs"], "damaged: it does not say 'epochs'"),
     "a null preset resumed": (["--resume", "--out", "null"], "preset cannot be None"),
     "yes for a number": (["--resume", "--out", "yes"], "epochs cannot be True"),
     "another folder inside": (["--resume", "--out", "elsewhere"], "--out was 'other'"),
     "a long value": (["--resume", "--out", "long"], "epochs cannot be 'xxx"),
+    "a long name": (["--resume", "--out", "long name"], "--xxx"),
+    "a long preset": (["--resume", "--out", "long preset"], "preset cannot be 'xxx"),
+    "a long demo": (["--resume", "--out", "long demo"], "is of another demo"),
     "a large file resumed": (["--resume", "--out", "large"], "is larger than 1048576 bytes"),
     "a deep file resumed": (["--resume", "--out", "deep"], "config.json is damaged"),
     "a number without end": (["--resume", "--out", "digits"], "config.json is damaged"),
@@ -140,6 +143,9 @@ def place(tmp_path, monkeypatch):
         "yes": {**good, "epochs": True},
         "elsewhere": {**good, "out": "other"},
         "long": {**good, "epochs": "x" * 500_000},
+        "long name": {**good, "x" * 500_000: 1},
+        "long preset": {**good, "preset": "x" * 500_000},
+        "long demo": {**good, "demo": "x" * 500_000},
         "large": {**good, "epochs": "x" * 2_000_000},
         "deep": "[" * 100_000,
         "digits": '{"demo": ' + "9" * 5_000 + "}",
@@ -173,24 +179,23 @@ def start(name, arguments):
     return main(load_section(name), arguments)
 
 
-def refused(capsys, arguments, name="train_denoiser"):
-    """The line on standard error; the command must say nothing else and give status 2."""
-    with pytest.raises(SystemExit) as caught:
-        start(name, arguments)
-    output, error = capsys.readouterr()
-    assert caught.value.code == 2
-    assert output == ""
-    assert error.startswith(f"{name}.py: ")
-    assert len(error.splitlines()) == 1
-    assert len(error) < 2_000
-    return error
+@pytest.fixture
+def refuses(refused):
+    """The line with which a demo refuses: ``refuses(arguments, name)``."""
+
+    def refuses(arguments, name="train_denoiser"):
+        error = refused(start, name, arguments)
+        assert error.startswith(f"{name}.py: ")
+        return error
+
+    return refuses
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_wrong_command_line_is_one_line_and_status_2_and_writes_nothing(name, place, capsys):
+def test_a_wrong_command_line_is_one_line_and_status_2_and_writes_nothing(name, place, refuses):
     arguments, words = REFUSED[name]
     before = content_of(place)
-    assert words in refused(capsys, arguments)
+    assert words in refuses(arguments)
     assert content_of(place) == before
 
 
@@ -203,9 +208,9 @@ def test_a_wrong_command_line_is_one_line_and_status_2_and_writes_nothing(name, 
         (["--resume", "--out", "list"], "config.json is damaged"),
     ],
 )
-def test_every_demo_refuses_in_the_same_way(name, arguments, words, place, capsys):
+def test_every_demo_refuses_in_the_same_way(name, arguments, words, place, refuses):
     before = content_of(place)
-    assert words in refused(capsys, arguments, name)
+    assert words in refuses(arguments, name)
     assert content_of(place) == before
 
 
@@ -219,26 +224,26 @@ UNFIT = {  # training images, test images, their size
 
 @pytest.mark.parametrize("name", [*SECTIONS, "train_denoiser", "explore_latent", "lecture"])
 def test_every_demo_refuses_data_that_do_not_fit_before_anything_is_written(
-    name, tmp_path, monkeypatch, capsys, write_set
+    name, tmp_path, monkeypatch, refuses, write_set
 ):
     monkeypatch.chdir(tmp_path)
     for number, (words, form) in enumerate(UNFIT.items()):
         write_set(tmp_path / f"set{number}", *form)
         before = content_of(tmp_path)
         out = ["--out", "o"] if number else []
-        error = refused(capsys, ["--preset", "smoke", "--data", f"set{number}", *out], name)
+        error = refuses(["--preset", "smoke", "--data", f"set{number}", *out], name)
         assert words in error
         assert f"set{number}" in error
         assert content_of(tmp_path) == before
 
 
 def test_after_data_that_did_not_fit_the_same_command_works_with_good_ones(
-    tmp_path, monkeypatch, capsys, write_set
+    tmp_path, monkeypatch, refuses, write_set
 ):
     monkeypatch.chdir(tmp_path)
     command = ["--preset", "smoke", "--data", "set", "--out", "o"]
     write_set(tmp_path / "set", 20, 0)
-    refused(capsys, command)
+    refuses(command)
     write_set(tmp_path / "set", 20, 10)
     assert main(section, command) == 0
 
@@ -276,7 +281,7 @@ def sized(name, train, test):
 
 @pytest.mark.parametrize("name", LEAST)
 def test_too_few_samples_are_refused_before_training_and_nothing_is_written(
-    name, tmp_path, monkeypatch, capsys
+    name, tmp_path, monkeypatch, refuses
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("autoencoder.lecture.run.train", None)
@@ -285,7 +290,7 @@ def test_too_few_samples_are_refused_before_training_and_nothing_is_written(
     tried |= {(60, n) for n in (1, test - 1) if 0 < n < test}
     for few in tried:
         which = "--train-" if few[1] == 60 else "--test-"
-        assert which in refused(capsys, sized(name, *few), name)
+        assert which in refuses(sized(name, *few), name)
         assert content_of(tmp_path) == {}
 
 
@@ -306,22 +311,22 @@ def test_the_fewest_samples_accepted_are_enough(name, tmp_path, monkeypatch):
         assert numpy.isfinite([*numbers_of(results.numbers), *numbers_of(results.rows)]).all()
 
 
-def test_more_components_than_pixels_are_refused_before_training(tmp_path, monkeypatch, capsys):
+def test_more_components_than_pixels_are_refused_before_training(tmp_path, monkeypatch, refuses):
     monkeypatch.chdir(tmp_path)
     for name in ("linear_bottleneck", "train_autoencoder", "restore"):
-        error = refused(capsys, ["--preset", "smoke", "--latent-size", "785"], name)
+        error = refuses(["--preset", "smoke", "--latent-size", "785"], name)
         assert "--latent-size: PCA of 784 pixels has no 785 components" in error
     assert content_of(tmp_path) == {}
 
 
-def test_the_same_image_again_and_again_is_too_few(tmp_path, monkeypatch, capsys, write_set):
+def test_the_same_image_again_and_again_is_too_few(tmp_path, monkeypatch, refuses, write_set):
     monkeypatch.chdir(tmp_path)
     write_set(tmp_path / "set", 5, 5)
     one = write_set(tmp_path / "one", 1, 1)
     for file in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
         write_idx(tmp_path / "set" / file, numpy.repeat(read_idx(one / file), 100, axis=0))
     for name in ("linear_bottleneck", "sample_latent", "multimodal", "lecture"):
-        error = refused(capsys, ["--preset", "smoke", "--data", "set", "--out", "o"], name)
+        error = refuses(["--preset", "smoke", "--data", "set", "--out", "o"], name)
         assert "different images, there are 1" in error
     assert not (tmp_path / "o").exists()
 
@@ -470,15 +475,8 @@ def test_an_exploration_of_a_checkpoint_goes_on_with_that_checkpoint(place, monk
     assert options[0].checkpoint == "c.npz"
 
 
-@pytest.mark.parametrize("demo", ["benchmark.py", "lecture.py", "train_denoiser.py"])
+@pytest.mark.parametrize("demo", ["benchmark", "lecture", "train_denoiser"])
 def test_a_script_started_by_a_user_refuses_in_the_same_way(demo, place):
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "demos" / demo), "--no-such-option"],
-        capture_output=True,
-        text=True,
-        cwd=place,
-        timeout=60,
-    )
-    assert result.returncode == 2, result.stderr
+    result = python(DEMOS / f"{demo}.py", "--no-such-option", status=2, cwd=place, timeout=60)
     assert "--no-such-option" in result.stderr
     assert "Traceback" not in result.stderr

@@ -3,11 +3,10 @@
 import importlib
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from running import python
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,8 +16,7 @@ def test_reference_has_an_entry_for_every_public_name(tmp_path):
     pytest.importorskip("pdoc")
     (command,) = re.findall(r"# the API reference: (.*)", (ROOT / "pyproject.toml").read_text())
     _, *words = shlex.split(command.replace("docs/api", str(tmp_path)))
-    result = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    python(*words, cwd=ROOT)
     names = ("functional", "nn", "optim", "gradcheck", "graph", "parallel", "graph.trace")
     for name in names:
         page = (tmp_path / "minigrad" / f"{name.replace('.', '/')}.html").read_text()

@@ -245,11 +245,9 @@ def test_retrain_takes_nothing_that_ships(tmp_path, two_sections, package, monke
     assert "python demos/first.py --preset default --retrain" in page
 
 
-def test_recompute_and_retrain_exclude_each_other(capsys):
-    with pytest.raises(SystemExit) as stop:
-        lecture.main(["--recompute", "--retrain"])
-    assert stop.value.code == 2
-    assert "--recompute: not allowed with argument --retrain" in capsys.readouterr().err
+def test_recompute_and_retrain_exclude_each_other(refused):
+    error = refused(lecture.main, ["--recompute", "--retrain"])
+    assert "--recompute: not allowed with argument --retrain" in error
 
 
 @pytest.mark.parametrize("other", [["--seed", "1"], ["--preset", "full"]])
@@ -288,16 +286,17 @@ def test_a_section_whose_options_changed_is_computed(tmp_path, two_sections, mon
     assert "Shipped" not in captions_of(tmp_path / "page")["first"]
 
 
-def test_a_section_alone_takes_the_weights_and_says_so(tmp_path, two_sections, capsys, monkeypatch):
+def test_a_section_alone_takes_the_weights_and_says_so(
+    tmp_path, two_sections, capsys, monkeypatch, refused
+):
     monkeypatch.setattr("autoencoder.lecture.run.train", None)
     out = ["--out", str(tmp_path / "alone")]
     assert main(two_sections["first"], out) == 0
     assert "first: its weights ship with the package (--retrain trains it)" in (
         capsys.readouterr().out
     )
-    with pytest.raises(SystemExit):
-        main(two_sections["first"], ["--resume", "--retrain", *out])
-    assert "--retrain was False" in capsys.readouterr().err
+    error = refused(main, two_sections["first"], ["--resume", "--retrain", *out])
+    assert "--retrain was False" in error
 
 
 def test_smoke_says_that_it_trains_too_little_in_place_of_claims(tmp_path, two_sections):
@@ -331,11 +330,9 @@ def test_the_command_says_how_far_the_new_is_from_the_old(two_sections, capsys, 
     assert json.loads((package / shipped.MANIFEST).read_text()) == manifest
 
 
-def test_weights_of_other_options_are_not_written_into_the_package(two_sections, capsys):
-    with pytest.raises(SystemExit) as stop:
-        train_weights.main(["--only", "first", "--write", "--seed", "1"])
-    assert stop.value.code == 2
-    assert "nothing ships for --seed 1" in capsys.readouterr().err
+def test_weights_of_other_options_are_not_written_into_the_package(two_sections, refused):
+    error = refused(train_weights.main, ["--only", "first", "--write", "--seed", "1"])
+    assert "nothing ships for --seed 1" in error
 
 
 def test_results_are_packed_as_finely_as_figures_show(tmp_path):

@@ -1,22 +1,21 @@
 """The same seed gives the same bits: in other processes, beside other threads, with any workers."""
 
-import ast
+import dataclasses
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import threading
 import zipfile
 
 import numpy
 import pytest
+from running import elsewhere
 
 import minigrad
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.densities import FullGaussian, GaussianMixture, LatentDiffusion
 from autoencoder.inference import reconstruct
-from autoencoder.lecture.sections import SECTIONS
+from autoencoder.lecture.section import main
+from autoencoder.lecture.sections import SECTIONS, load_section
 from autoencoder.metrics import (
     energy_distance,
     frechet_distance,
@@ -74,21 +73,7 @@ def test_another_seed_gives_others(expected):
 def test_another_process_gives_the_same_bits_whatever_its_hash_seed_and_blas_threads(
     expected, environment
 ):
-    program = (
-        "import importlib.util, sys\n"
-        "spec = importlib.util.spec_from_file_location('other', sys.argv[1])\n"
-        "other = importlib.util.module_from_spec(spec)\n"
-        "spec.loader.exec_module(other)\n"
-        "print(other.trained())\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program, __file__],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.strip() == str(expected)
+    assert elsewhere(__file__, "trained()", **environment) == expected
 
 
 def computed():
@@ -135,6 +120,14 @@ def computed():
     }
 
 
+def computed_with(folder, names):
+    """The digests again, once sections have left their results in a folder."""
+    for name in names:
+        section = dataclasses.replace(load_section(name), draw=lambda results: {})
+        assert main(section, ["--preset", "smoke", "--out", f"{folder}/{name}"]) == 0
+    return computed()
+
+
 def without_times(text):
     """The metadata of results but for what a clock says."""
 
@@ -149,30 +142,12 @@ def without_times(text):
 )
 def test_whatever_uses_blas_gives_the_same_bits_for_any_number_of_its_threads(names, tmp_path):
     """Entries of the library, and of the results of the lecture's sections."""
-    program = (
-        "import dataclasses, importlib.util, sys\n"
-        "spec = importlib.util.spec_from_file_location('other', sys.argv[1])\n"
-        "other = importlib.util.module_from_spec(spec)\n"
-        "spec.loader.exec_module(other)\n"
-        "print(other.computed())\n"
-        "from autoencoder.lecture.sections import load_section\n"
-        "from autoencoder.lecture.section import main\n"
-        "for name in sys.argv[3:]:\n"
-        "    section = dataclasses.replace(load_section(name), draw=lambda results: {})\n"
-        "    arguments = ['--preset', 'smoke', '--out', sys.argv[2] + '/' + name]\n"
-        "    assert main(section, arguments) == 0\n"
-    )
-    printed, entries = [], []
+    digests, entries = [], []
     for threads in ("1", "2"):
         folder = tmp_path / threads
-        result = subprocess.run(
-            [sys.executable, "-c", program, __file__, str(folder), *names],
-            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
-            capture_output=True,
-            text=True,
-        )
-        assert result.returncode == 0, result.stderr
-        printed.append(ast.literal_eval(result.stdout.splitlines()[0]))
+        variables = {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        expression = f"computed_with({str(folder)!r}, {names!r})"
+        digests.append(elsewhere(__file__, expression, **variables))
         entries.append({})
         for name in names:
             with zipfile.ZipFile(folder / name / "results.npz") as archive:
@@ -180,7 +155,7 @@ def test_whatever_uses_blas_gives_the_same_bits_for_any_number_of_its_threads(na
                     entries[-1][name, entry] = archive.read(entry)
                     if entry == "metadata.json":
                         entries[-1][name, entry] = without_times(archive.read(entry))
-    assert printed[0] == printed[1]
+    assert digests[0] == digests[1]
     assert len(entries[0]) >= 2 * len(names)
     assert [name for name in entries[0] if entries[0][name] != entries[1][name]] == []
 

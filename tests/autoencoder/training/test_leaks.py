@@ -1,12 +1,11 @@
 """Five thousand training steps leave nothing behind, with the garbage collector off."""
 
 import gc
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy
 import pytest
+from running import elsewhere
 
 import minigrad
 from minigrad import functional as F
@@ -76,22 +75,7 @@ def left_by_three_steps():
     gc.disable()
     for _ in range(3):
         step()
-    return [gc.collect()]
-
-
-def in_a_fresh_process(call):
-    """The numbers a call of a function of this file gives, where no other test left anything."""
-    program = (
-        "import importlib.util, sys\n"
-        "spec = importlib.util.spec_from_file_location('leaks', sys.argv[1])\n"
-        "leaks = importlib.util.module_from_spec(spec)\n"
-        "spec.loader.exec_module(leaks)\n"
-        f"print(*leaks.{call})\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program, __file__], capture_output=True, text=True, check=True
-    )
-    return map(int, result.stdout.split())
+    return gc.collect()
 
 
 def grown(steps, leaks):
@@ -101,7 +85,8 @@ def grown(steps, leaks):
     strings, which NumPy fills and empties, is copied once in some thousand steps (1.7 MB), and
     that is no leak.
     """
-    before, between, after = in_a_fresh_process(f"measure({steps}, {[] if leaks else None})")
+    kept = [] if leaks else None
+    before, between, after = elsewhere(__file__, f"measure({steps}, {kept})")
     return 2 * min(between - before, after - between) / before
 
 
@@ -120,4 +105,4 @@ def test_a_leak_of_one_graph_a_step_would_be_seen():
 
 
 def test_a_training_step_leaves_no_cycle():
-    assert list(in_a_fresh_process("left_by_three_steps()")) == [0]
+    assert elsewhere(__file__, "left_by_three_steps()") == 0

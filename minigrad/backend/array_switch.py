@@ -171,9 +171,6 @@ def as_array(
     """An array, a number or a nested list as an array that a tensor can have.
 
     Arrays are not copied without need and keep their precision; Python floats become float32.
-
-    >>> as_array([1, 2.5])
-    array([1. , 2.5], dtype=float32)
     """
     wanted = None if dtype is None else as_dtype(name, dtype)
     if isinstance(data, HostArray):
@@ -211,11 +208,7 @@ def _from_python(data: Any, wanted: Any, name: str) -> Array:
 
 
 def where_not_finite(array: Array) -> str:
-    """The first index and value that is NaN or infinite, in words; empty if there is none.
-
-    >>> where_not_finite(numpy.array([1.0, float("nan")])), where_not_finite(numpy.ones(2))
-    ('first at index (1,): nan', '')
-    """
+    """The first index and value that is NaN or infinite, in words; empty if there is none."""
     xp = array_module(array)
     with use_device(device_of(array)):
         finite = xp.isfinite(array)
@@ -248,7 +241,7 @@ def use_device(place: Device) -> contextlib.AbstractContextManager:
     """Make a device the current one, so that new arrays and launches go there."""
     if place.type == "cpu":
         return _ON_THE_HOST
-    return current(place.index or 0)
+    return current(import_cupy(), place.index or 0)
 
 
 def strided_view(x: Array, shape: Sequence[int], strides: Sequence[int], first: int = 0) -> Array:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 OLDEST_CUPY = (14, 0)
+NO_DEVICE = "device 'cuda': the driver works but no CUDA device was found"
 # By the names of errors: CuPy may not be installed.
 MEMORY_IS_FULL = (
     "OutOfMemoryError",  # CuPy's memory pool
@@ -51,13 +52,9 @@ def _require_new_enough(cupy: ModuleType) -> None:
         )
 
 
-def current(index: int) -> Any:
-    """A context in which GPU number ``index`` is the current one."""
-    return _context(import_cupy(), index)
-
-
 @lru_cache(maxsize=64)  # CuPy keeps the device to go back to in the thread, not in this object
-def _context(cupy: ModuleType, index: int) -> Any:
+def current(cupy: ModuleType, index: int) -> Any:
+    """A context in which GPU number ``index`` is the current one."""
     return cupy.cuda.Device(index)
 
 
@@ -72,7 +69,7 @@ def count() -> int:
     except Exception as error:  # CuPy raises CUDARuntimeError, or ImportError for a missing library
         raise RuntimeError(_explain(cupy, error)) from error
     if found == 0:
-        raise RuntimeError("device 'cuda': the driver works but no CUDA device was found")
+        raise RuntimeError(NO_DEVICE)
     return found
 
 
@@ -149,30 +146,20 @@ def _explain(cupy: ModuleType, error: Exception) -> str:
     """One line for each failure of the CUDA runtime, told apart by the name of the error."""
     text = " ".join(str(error).split())
     if "NoDevice" in text:
-        return "device 'cuda': the driver works but no CUDA device was found"
+        return NO_DEVICE
     if "InsufficientDriver" in text:
-        if _driver_version(cupy) == 0:
+        try:
+            driver = cupy.cuda.runtime.driverGetVersion()  # 0 if there is none
+        except Exception:
+            driver = 0
+        if driver == 0:
             return f"device 'cuda': there is no NVIDIA driver on this machine ({text})"
-        return (
-            f"device 'cuda': the NVIDIA driver is too old for this CuPy's CUDA version ({text}); "
-            f"update the driver, or install CuPy for its CUDA version: {EXTRAS}"
-        )
-    if "nvrtc" in text.lower() or isinstance(error, ImportError):
-        return (
-            f"device 'cuda': a library of the CUDA toolkit is missing ({text}); reinstall with "
-            f"{EXTRAS}"
-        )
-    if "NoKernelImage" in text:
-        return (
-            f"device 'cuda': CuPy was built for another CUDA version ({text}); "
-            f"install the matching one: {EXTRAS}"
-        )
-    return f"device 'cuda': the CUDA device cannot be used: {text}"
-
-
-def _driver_version(cupy: ModuleType) -> int:
-    """The CUDA version the driver supports, 0 if there is no driver."""
-    try:
-        return int(cupy.cuda.runtime.driverGetVersion())
-    except Exception:
-        return 0
+        why = "the NVIDIA driver is too old for this CuPy's CUDA version"
+        cure = "update the driver, or install CuPy for its CUDA version:"
+    elif "nvrtc" in text.lower() or isinstance(error, ImportError):
+        why, cure = "a library of the CUDA toolkit is missing", "reinstall with"
+    elif "NoKernelImage" in text:
+        why, cure = "CuPy was built for another CUDA version", "install the matching one:"
+    else:
+        return f"device 'cuda': the CUDA device cannot be used: {text}"
+    return f"device 'cuda': {why} ({text}); {cure} {EXTRAS}"

@@ -63,13 +63,6 @@ def user_line() -> str:
     return "an unknown line"
 
 
-def _is_real(value: Any) -> bool:
-    """Whether a value is one real number, Python's or NumPy's."""
-    if isinstance(value, numpy.generic):
-        return value.dtype.kind in "biuf"
-    return isinstance(value, numbers.Real)
-
-
 def require_number(
     name: str,
     what: str,
@@ -79,7 +72,8 @@ def require_number(
     finite: bool = False,
 ) -> None:
     """Raise unless a value is one real number, Python's or NumPy's, within its bounds."""
-    if not _is_real(value):
+    is_numpy = isinstance(value, numpy.generic)
+    if not (value.dtype.kind in "biuf" if is_numpy else isinstance(value, numbers.Real)):
         raise TypeError(f"{name}: {what} must be a number, got {shown(value)}")
     if below is not None and not minimum <= value < below:
         raise ValueError(f"{name}: {what} must lie in [{minimum}, {below}), got {shown(value)}")

@@ -80,19 +80,27 @@ def is_number(value: object) -> bool:
 
 
 def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
-    """A tensor able to take a number (see :func:`cast_for_number`), and the number as Python's."""
+    """A tensor able to take a number, and the number as Python's.
+
+    Whole numbers yield to a floating-point number, booleans to a whole one. An OverflowError says
+    that the tensor's whole numbers are too small a kind for the number.
+    """
     x = as_tensor(name, x)
+    kind = x.data.dtype.kind
     is_small = type(number) is float or (type(number) is int and abs(number) < 2**53)
-    if is_small and x.data.dtype.kind == "f":  # most calls: nothing to do
+    if is_small and kind == "f":  # most calls: nothing to do
         return x, number
     number = python_number(name, number)
-    return cast_for_number(name, x, number), number
+    if isinstance(number, float):
+        return as_float(name, x), number
+    if kind == "b" and not isinstance(number, bool):
+        x = cast(x, "int64")
+    require_in_range(name, number, x.data.dtype)
+    return x, number
 
 
 def python_number(name: str, number: Any) -> float | int:
     """A number of any kind (NumPy's, a fraction) as Python's bool, int or float."""
-    if type(number) is int:
-        return number
     number = number.item() if hasattr(number, "item") else number
     if isinstance(number, complex):
         raise TypeError(f"{name}: complex numbers are not supported, got {shown(number)}")
@@ -101,49 +109,21 @@ def python_number(name: str, number: Any) -> float | int:
     return number if isinstance(number, int) else float(number)
 
 
-def cast_for_number(name: str, x: Tensor, number: float | int) -> Tensor:
-    """Whole numbers yield to a floating-point number, booleans to a whole one.
-
-    An OverflowError says that the tensor's whole numbers are too small a kind for the number.
-
-    >>> cast_for_number("add", Tensor([True]), 2).dtype
-    dtype('int64')
-    """
-    kind = x.data.dtype.kind
-    if isinstance(number, bool):
-        return x
-    if isinstance(number, float):
-        return x if kind == "f" else cast(x, DEFAULT_FLOAT)
-    if kind == "b":
-        x = cast(x, "int64")
-    require_in_range(name, number, x.data.dtype)
-    return x
-
-
-def require_in_range(name: str, number: float, dtype: Any) -> None:
+def require_in_range(name: str, number: int, dtype: Any) -> None:
     """Raise an OverflowError naming the operation unless the dtype has the number."""
-    if isinstance(number, float):
-        return
-    if dtype.kind == "f":
-        try:
-            float(number)  # beyond float32 it is infinite, as in NumPy
-            fits = True
-        except OverflowError:
-            fits = False
-    else:
-        bits = 8 * (dtype.itemsize if dtype.kind != "b" else 8)  # booleans become int64
-        low, high = (0, 2**bits) if dtype.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
-        fits = low <= number < high
-    if not fits:
+    wide = {"f": "float64", "b": "int64"}.get(dtype.kind, dtype)  # beyond float32 is infinity
+    try:
+        as_host_array(number, wide)
+    except OverflowError as error:
         what = number if abs(number) < 2**64 else f"a number beyond {'-' * (number < 0)}2**64"
-        raise OverflowError(f"{name}: {what} is out of the range of {dtype}")
+        raise OverflowError(f"{name}: {what} is out of the range of {dtype}") from error
 
 
 def as_tensor(name: str, value: Any, position: int = 0) -> Tensor:
     """A tensor as it is; a number, array or list wrapped. A TypeError names the operation."""
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, (str, bytes)) or value is None or isinstance(value, complex):
+    if value is None or isinstance(value, (str, bytes, complex)):
         raise TypeError(f"{name}: argument {position} is {shown(value)}, expected a tensor")
     try:
         return Tensor(value)
@@ -163,18 +143,11 @@ def as_float(name: str, value: Any, position: int = 0) -> Tensor:
 def number_like(name: str, number: Any, tensor: Tensor) -> Tensor:
     """A number as a tensor without dimensions, of a tensor's precision and device."""
     tensor, number = with_number(name, tensor, number)
-    is_count = tensor.dtype.kind == "b" and not isinstance(number, bool)
-    array = as_host_array(number).astype("int64" if is_count else tensor.dtype)
-    return Tensor(array, device=tensor.device)
+    return Tensor(as_host_array(number, tensor.dtype), device=tensor.device)
 
 
 def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
-    """Tensors cast to the precision their combination has.
-
-    >>> half, whole = Tensor([0.5]), Tensor([1, 2])
-    >>> [str(tensor.dtype) for tensor in same_precision("add", half, whole)]
-    ['float32', 'float32']
-    """
+    """Tensors cast to the precision their combination has."""
     first = tensors[0].data.dtype
     for tensor in tensors:
         if tensor.data.dtype is not first:
@@ -182,13 +155,8 @@ def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
     else:
         return tensors
     dtypes = {tensor.data.dtype for tensor in tensors}
-    if len(dtypes) == 1:
-        return tensors
     floating = [dtype for dtype in dtypes if dtype.kind == "f"]
-    if floating:
-        result = max(floating, key=lambda dtype: dtype.itemsize)
-    else:
-        result = array_module(tensors[0].data).result_type(*dtypes)
+    result = array_module(tensors[0].data).result_type(*(floating or dtypes))
     return tuple(cast(tensor, result) for tensor in tensors)
 
 
@@ -199,11 +167,7 @@ def layer_tensors(name: str, x: Any, weight: Any, bias: Any) -> tuple[Tensor, ..
 
 
 def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape several shapes broadcast to, or a ValueError that names operation and shapes.
-
-    >>> broadcast_shape("add", (4, 1), (3,))
-    (4, 3)
-    """
+    """The shape several shapes broadcast to, or a ValueError that names operation and shapes."""
     result: list[int] = []
     for k in range(1, max(map(len, shapes)) + 1):
         lengths = {shape[-k] for shape in shapes if len(shape) >= k} - {1}

@@ -16,7 +16,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.backend import Array, array_module, common_device, use_device
+from minigrad.backend import Array, array_module, common_device, is_array, use_device
 from minigrad.engine import Add, Operation, Tensor
 from minigrad.functional.arguments import (
     as_float,
@@ -288,7 +288,8 @@ def _comparable(name: str, number: Any, dtype: Any) -> float | int:
     """A number to compare with: infinite where it is beyond all that the tensor can hold."""
     number = python_number(name, number)
     try:
-        require_in_range(name, number, dtype)
+        if isinstance(number, int):
+            require_in_range(name, number, dtype)
     except OverflowError:
         return float("inf") if number > 0 else float("-inf")
     return number
@@ -298,14 +299,12 @@ def _compare(name: str, function: Callable[[Any, Any], Array], a: Any, b: Any) -
     """Compare two tensors, or one and a number, which is not rounded to the tensor's dtype."""
     if isinstance(a, Tensor) and is_number(b):
         a, b = a.data, _comparable(name, b, a.dtype)
-        place = common_device(a)
     elif isinstance(b, Tensor) and is_number(a):
         a, b = _comparable(name, a, b.dtype), b.data
-        place = common_device(b)
     else:
         a, b = (tensor.data for tensor in operands(name, a, b))
-        place = common_device(a, b, name=name)
-    with use_device(place):
+    arrays = [one for one in (a, b) if is_array(one)]
+    with use_device(common_device(*arrays, name=name)):
         return Tensor(function(a, b))
 
 

@@ -21,7 +21,7 @@ from minigrad.engine import Operation, Tensor
 from minigrad.functional.arguments import as_float, as_tensor, on_its_device, one_dim
 from minigrad.functional.elementwise import Mask, exp, tanh
 from minigrad.functional.loss import layer_norm
-from minigrad.functional.rearrange import getitem, reshape
+from minigrad.functional.rearrange import Index, getitem, reshape, squeeze
 from minigrad.functional.reduce import amax, amin
 
 # Chebyshev coefficients of ln(erfc(x) e^(x^2) / t) in t = 2 / (2 + x), for x from 0 on.
@@ -140,17 +140,15 @@ def group_norm(
     size = math.prod(x.shape[1:]) // num_groups
     grouped = reshape(x, (x.shape[0], num_groups, size))
     y = reshape(layer_norm(grouped, (size,), eps=eps), x.shape)
-    along = (1, x.shape[1], *(1 for _ in x.shape[2:]))
-    if weight is not None:
-        y = y * reshape(_per_channel("weight", weight, x), along)
-    return y if bias is None else y + reshape(_per_channel("bias", bias, x), along)
+    y = y if weight is None else y * _per_channel("weight", weight, x)
+    return y if bias is None else y + _per_channel("bias", bias, x)
 
 
 def _per_channel(what: str, given: Any, x: Tensor) -> Tensor:
     given = as_tensor("group_norm", given)
     if given.shape != x.shape[1:2]:
         raise ValueError(f"group_norm: {what} has shape {given.shape}, expected {x.shape[1:2]}")
-    return given
+    return reshape(given, (-1,) + (1,) * (x.ndim - 2))
 
 
 def embedding(indices: Any, weight: Any) -> Tensor:
@@ -182,9 +180,6 @@ def _places(x: Any, name: str, dim: int | None, keepdim: bool) -> Tensor:
     if not x.size:
         raise ValueError(f"{name}: nothing to compare in shape {x.shape}")
     axis = None if dim is None else one_dim(name, dim, x.ndim)
-    if axis is None:
-        found = getattr(x.data, name)()
-        return Tensor(array_module(x.data).asarray(found).reshape((1,) * x.ndim if keepdim else ()))
     return Tensor(getattr(x.data, name)(axis=axis, keepdims=keepdim))
 
 
@@ -209,22 +204,19 @@ def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
 
 
 @on_its_device
-def _extrema(x: Any, places: Tensor, axis: int, keepdim: bool) -> Any:
-    """The elements at places along a dimension, whose gradients go to these alone."""
+def _extrema(x: Tensor, name: str, dim: int, keepdim: bool) -> Any:
+    """The elements at the places along a dimension, whose gradients go to these alone."""
+    axis = one_dim(name, dim, x.ndim)
+    places = _places(x, f"arg{name}", axis, keepdim=True)
     if not x.ndim:
         return Extrema(amax(x), places)
     xp = array_module(places.data)
-    key: list[Any] = [slice(None)] * x.ndim
-    for other, length in enumerate(x.shape):
-        shape = [1] * x.ndim
-        shape[other] = length
-        key[other] = xp.arange(length).reshape(shape)
+    key = [xp.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
     key[axis] = places.data
-    values = getitem(x, tuple(key))
+    values = Index(tuple(key))(x)
     if keepdim:
         return Extrema(values, places)
-    shape = tuple(n for other, n in enumerate(x.shape) if other != axis)
-    return Extrema(reshape(values, shape), Tensor(places.data.reshape(shape)))
+    return Extrema(squeeze(values, axis), squeeze(places, axis))
 
 
 def max(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -237,10 +229,7 @@ def max(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     Tensor([1, 0])
     """
     x = as_tensor("max", x)
-    if dim is None:
-        return amax(x)
-    axis = one_dim("max", dim, x.ndim)
-    return _extrema(x, argmax(x, dim, keepdim=True), axis, keepdim)
+    return amax(x) if dim is None else _extrema(x, "max", dim, keepdim)
 
 
 def min(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -250,10 +239,7 @@ def min(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     Tensor(1.)
     """
     x = as_tensor("min", x)
-    if dim is None:
-        return amin(x)
-    axis = one_dim("min", dim, x.ndim)
-    return _extrema(x, argmin(x, dim, keepdim=True), axis, keepdim)
+    return amin(x) if dim is None else _extrema(x, "min", dim, keepdim)
 
 
 class Clone(Operation):

@@ -126,7 +126,7 @@ def cross_entropy(
     axis = 0 if x.ndim == 1 else 1
     classes = x.shape[axis]
     xp = array_module(x.data, target.data)
-    counted: Any = target.size
+    counted: Any
     if target.dtype.kind == "f":
         if target.shape != x.shape:
             raise ValueError(f"{name}: probabilities {target.shape} for input {x.shape}")
@@ -154,8 +154,7 @@ def cross_entropy(
         wanted = wanted * (1 - label_smoothing) + share * (label_smoothing / classes)
     logarithms = log_softmax(x, axis)
     # A class that does not count may have score -inf: 0 times its logarithm would be NaN.
-    is_number = target.dtype.kind != "f"
-    weighted = Mask(wanted.data)(logarithms) if is_number else logarithms * wanted
+    weighted = logarithms * wanted if target.dtype.kind == "f" else Mask(wanted.data)(logarithms)
     loss = -sum(weighted, axis)
     if reduction == "mean":
         return sum(loss) / counted
@@ -185,8 +184,8 @@ def layer_norm(
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"{name}: input {x.shape} does not end in normalized_shape {shape}")
     for what, parameter in (("weight", weight), ("bias", bias)):
-        if parameter is not None and as_tensor(name, parameter).shape != shape:
-            given = as_tensor(name, parameter).shape
+        given = shape if parameter is None else as_tensor(name, parameter).shape
+        if given != shape:
             raise ValueError(f"{name}: {what} {given} must have shape {shape}")
     dims = tuple(range(-len(shape), 0))
     deviation = x - mean(x, dims, keepdim=True)

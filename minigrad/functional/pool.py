@@ -123,24 +123,16 @@ def avg_pool2d(
     windows = Windows.checked(name, kernel_size, stride, padding, dilation=1)
     output = windows.count(name, x.shape, ceil_mode)
     total = Sum((0,))(windows.pixels(x, output, 0.0))
-    counts = [
-        _pixels_counted(n, k, s, p, m, count_include_pad)
-        for n, m, k, s, p, _ in zip(x.shape[2:], output, *windows)
-    ]
+    counts = []  # how many pixels of each window count, along the height and the width
+    for n, m, k, s, p, _ in zip(x.shape[2:], output, *windows):
+        edge = p if count_include_pad else 0
+        starts = range(-p, s * m - p, s)
+        counts.append([min(start + k, n + edge) - max(start, -edge) for start in starts])
     if all(len(set(count)) == 1 for count in counts):
         return unbatched(total / (counts[0][0] * counts[1][0]), is_single)
     xp = array_module(x.data)
     rows, columns = (xp.asarray(count, dtype=x.dtype) for count in counts)
     return unbatched(Mask(1 / (rows[:, None] * columns))(total), is_single)
-
-
-def _pixels_counted(
-    size: int, kernel: int, stride: int, padding: int, output: int, with_padding: bool
-) -> list[int]:
-    """How many pixels of each window count, along one direction."""
-    before, after = (padding, size + padding) if with_padding else (0, size)
-    starts = [stride * k - padding for k in range(output)]
-    return [min(start + kernel, after) - max(start, -before) for start in starts]
 
 
 @on_its_device

@@ -51,7 +51,7 @@ class SumOfSquares(Operation):
         return Mul()(Scale(2 / max(self.divisor, 1))(gradient), x)
 
 
-class Extremum(Operation):
+class Amax(Operation):
     """``y = max of x over axes``: the gradient goes to the largest, shared evenly among equals."""
 
     saves_output = True
@@ -59,6 +59,9 @@ class Extremum(Operation):
     def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
         self.axes = axes
         self.keepdim = keepdim
+
+    def forward(self, x: Array) -> Array:
+        return x.max(axis=self.axes, keepdims=self.keepdim)
 
     def backward(self, gradient: Tensor) -> Tensor:
         (x,) = self.saved
@@ -68,14 +71,7 @@ class Extremum(Operation):
         return Mask(share.astype(x.dtype))(spread)
 
 
-class Amax(Extremum):
-    """``y = max of x over axes``: the gradient goes to the largest, shared evenly among equals."""
-
-    def forward(self, x: Array) -> Array:
-        return x.max(axis=self.axes, keepdims=self.keepdim)
-
-
-class Amin(Extremum):
+class Amin(Amax):
     """``y = min of x over axes``: the gradient goes to the least, shared evenly among equals."""
 
     def forward(self, x: Array) -> Array:
@@ -177,9 +173,8 @@ def std(x: Any, dim: Dims = None, correction: int = 1, keepdim: bool = False) ->
     """
     variance = _variance("std", x, dim, correction, keepdim)
     is_zero = variance.data == 0
-    xp = array_module(variance.data)
-    zero, one = (Tensor(f((), variance.dtype)) for f in (xp.zeros, xp.ones))
-    return Where(is_zero)(zero, sqrt(Where(is_zero)(one, variance)))
+    one = Tensor(array_module(variance.data).ones((), variance.dtype))
+    return Mask(~is_zero)(sqrt(Where(is_zero)(one, variance)))
 
 
 class ChannelSum(Operation):

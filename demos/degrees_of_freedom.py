@@ -10,7 +10,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -28,18 +28,14 @@ from autoencoder.data.faces import FACTORS, render_faces, sample_faces
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import spelled_epochs
+from autoencoder.lecture.section import Figures, Section
+from autoencoder.lecture.shared import projected, spelled_epochs
 from autoencoder.metrics import nearest_neighbours
 from autoencoder.storage.checkpoint import COUNT, FINITE, NUMBER, POSITIVE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.training import random_generator
 from minigrad import nn
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["drops", "faces", "section", "train_on_faces"]
+__all__ = ["Faces", "draw_faces", "drops", "section", "train_on_faces"]
 
 
 @dataclass
@@ -69,29 +65,35 @@ MOST = max(COUNTS)  # the factors of the faces that are generated, turned and co
 COMPONENTS = 20  # of the mixture over the latents
 GENERATED, COMPARED = 24, 400  # faces of a density: shown, and looked for among the training faces
 DENSITIES = {"diagonal": "diagonal Gaussian", "mixture": f"mixture of {COMPONENTS}"}
+FACTOR_NAMES = {name: name.replace("_", " ") for name in FACTORS[:MOST]}
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 
-def faces(run: Run[Options], count: int) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
-    """Training faces and test faces of K factors, and the factors of the test faces."""
-    options = run.options
-    size = options.image_size
-    train, _ = sample_faces(
-        options.train_images, random_generator(options.seed, "data", count), count, size
-    )
-    rng = random_generator(options.seed, "evaluation", count)
-    test, factors = sample_faces(options.test_images, rng, count, size)
-    return train, test, factors
+class Faces(NamedTuple):
+    """Training faces and test faces (N, 3, H, W), the factors of the latter, the former's mean."""
+
+    train: numpy.ndarray
+    test: numpy.ndarray
+    factors: numpy.ndarray
+    mean: numpy.ndarray
 
 
-def train_on_faces(
-    run: Run[Options], count: int, latent_size: int, centred: numpy.ndarray
-) -> SmoothAutoEncoder:
-    """The deep autoencoder with d latents for faces of K factors, less their mean."""
+def draw_faces(run: Run[Options], count: int) -> Faces:
+    """Faces of K factors, drawn from the seed."""
+    options, size = run.options, run.options.image_size
+    train, _ = sample_faces(options.train_images, run.rng("data", count), count, size)
+    test, factors = sample_faces(options.test_images, run.rng("evaluation", count), count, size)
+    mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
+    return Faces(train, test, factors, mean)
+
+
+def train_on_faces(run: Run[Options], faces: Faces, latent_size: int) -> SmoothAutoEncoder:
+    """The deep autoencoder with d latents, for the faces less their mean."""
+    count = faces.factors.shape[1]
     model, rows = run.trained(
         f"faces-{count}-factors-d-{latent_size}",
-        lambda: SmoothAutoEncoder(latent_size, centred.shape[1:], run.options.hidden),
-        centred,
+        lambda: SmoothAutoEncoder(latent_size, faces.train.shape[1:], run.options.hidden),
+        faces.train - faces.mean,
         run.settings(learning_rate=LEARNING_RATE, schedule="cosine"),
         quiet=True,
     )
@@ -106,66 +108,52 @@ def train_on_faces(
 def check(run: Run[Options]) -> None:
     """Faces enough for the components of the mixture, and for the map from latents to factors."""
     run.require("train_images", COMPONENTS, f"a mixture of {COMPONENTS} components")
-    run.require("test_images", max(COUNTS) + 2, f"a linear map of {max(COUNTS)} latents")
+    run.require("test_images", MOST + 2, f"a linear map of {MOST} latents")
     run.require("image_size", 8, "a face")
 
 
 def compute(run: Run[Options]) -> Results:
     """For each K, PCA and the deep autoencoder for d from 1 to K + 2."""
-    options = run.options
-    how = {name: vars(options)[name] for name in ("train_images", "epochs", "hidden", "image_size")}
-    results = Results(numbers=how)
-    arrays, numbers, rows = results.arrays, results.numbers, results.rows
-    workers = options.workers
+    results = Results(numbers=run.options.by_name("train_images", "epochs", "hidden", "image_size"))
     for count in COUNTS:
-        train, test, factors = faces(run, count)
-        mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
-        pca = PCA(count + BEYOND).fit(train)
-        for latent_size in range(1, count + BEYOND + 1):
-            linear = pca.truncate(latent_size)
-            projected = linear.inverse_transform(linear.transform(test))
-            model = train_on_faces(run, count, latent_size, train - mean)
-            restored = reconstruct(model, test - mean, workers, run.ranks) + mean
-            for name, guess in (("PCA", projected), ("deep", restored)):
+        faces = draw_faces(run, count)
+        _, test, factors, mean = faces
+        pca = PCA(count + BEYOND).fit(faces.train)
+        for d in range(1, count + BEYOND + 1):
+            model = train_on_faces(run, faces, d)
+            restored = reconstruct(model, test - mean, **run.how) + mean
+            guesses = {"PCA": projected(pca.truncate(d), test), "deep": restored}
+            for name, guess in guesses.items():
                 error = mse_per_pixel(guess, test)
-                rows.append({"factors": count, "model": name, "d": latent_size, "test_mse": error})
-            if latent_size == count == MOST:
-                _generate(run, model, mean, train, test, results)
-                _turn(run, model, mean, test, factors, results)
-                _colour(run, mean, train, test, results)
-            if latent_size == count:
-                arrays[f"original/{count}"] = test[:SHOWN]
-                arrays[f"PCA/{count}"] = projected[:SHOWN]
-                arrays[f"deep/{count}"] = restored[:SHOWN]
-                z = encode(model, test - mean, workers, run.ranks)
-                arrays[f"traversal/{count}"] = (
-                    decode(model, _traversal(z), workers, run.ranks) + mean
-                )
-                numbers[f"explained/{count}"] = _explained(z, factors)
+                results.rows.append({"factors": count, "model": name, "d": d, "test_mse": error})
+            if d != count:
+                continue
+            for name, images in {"original": test, **guesses}.items():
+                results.arrays[f"{name}/{count}"] = images[:SHOWN]
+            z = encode(model, test - mean, **run.how)
+            results.arrays[f"traversal/{count}"] = decode(model, _traversal(z), **run.how) + mean
+            results.numbers[f"explained/{count}"] = _explained(z, factors)
+            if count == MOST:
+                _generate(run, model, faces, results)
+                _turn(run, model, faces, results)
+                _colour(run, faces, results)
     return results
 
 
-def _generate(
-    run: Run[Options],
-    model: SmoothAutoEncoder,
-    mean: numpy.ndarray,
-    train: numpy.ndarray,
-    test: numpy.ndarray,
-    results: Results,
-) -> None:
+def _generate(run: Run[Options], model: SmoothAutoEncoder, faces: Faces, results: Results) -> None:
     """Densities over the latents, sampled and decoded; how far each sample is from a real face."""
-    workers = run.options.workers
-    latents = encode(model, train - mean, workers, run.ranks).astype("float64")
-    rng = random_generator(run.options.seed, "evaluation", MOST, COMPONENTS)
+    train, test, _, mean = faces
+    latents = encode(model, train - mean, **run.how).astype("float64")
+    rng = run.rng("evaluation", MOST, COMPONENTS)
     densities = DiagonalGaussian().fit(latents), GaussianMixture.fit(latents, COMPONENTS, rng)
     results.arrays["generated/test"] = test[:GENERATED]
-    real = reconstruct(model, test[:COMPARED] - mean, workers, run.ranks) + mean
+    real = reconstruct(model, test[:COMPARED] - mean, **run.how) + mean
     nearest = results.numbers["nearest"] = {"reconstructions": _from_nearest(real, train)}
     for name, density in zip(DENSITIES, densities, strict=True):
         drawn = density.sample(COMPARED, rng).astype("float32")
-        faces = decode(model, drawn, workers, run.ranks) + mean
-        results.arrays[f"generated/{name}"] = faces[:GENERATED]
-        nearest[name] = _from_nearest(faces, train)
+        generated = decode(model, drawn, **run.how) + mean
+        results.arrays[f"generated/{name}"] = generated[:GENERATED]
+        nearest[name] = _from_nearest(generated, train)
 
 
 def _from_nearest(images: numpy.ndarray, train: numpy.ndarray) -> float:
@@ -173,25 +161,17 @@ def _from_nearest(images: numpy.ndarray, train: numpy.ndarray) -> float:
     return float((nearest_neighbours(images, train)[1] ** 2).mean() / images[0].size)
 
 
-def _turn(
-    run: Run[Options],
-    model: SmoothAutoEncoder,
-    mean: numpy.ndarray,
-    test: numpy.ndarray,
-    factors: numpy.ndarray,
-    results: Results,
-) -> None:
+def _turn(run: Run[Options], model: SmoothAutoEncoder, faces: Faces, results: Results) -> None:
     """Turn each factor of one face in the latents; the same face drawn with it, to compare."""
-    workers = run.options.workers
-    z = encode(model, test - mean, workers, run.ranks).astype("float64")
-    directions = factor_directions(z, factors)
+    _, test, factors, mean = faces
+    z = encode(model, test - mean, **run.how).astype("float64")
     # The face in the middle of all: of others a factor may be at its end already.
     start = int(numpy.abs(factors - 0.5).max(axis=1).argmin())
     values = numpy.linspace(0.05, 0.95, STEPS)
     moves = values - factors[start, :, None].astype("float64")  # (K, STEPS)
-    path = z[start] + moves[:, :, None] * directions[:, None]  # (K, STEPS, d)
+    path = z[start] + moves[:, :, None] * factor_directions(z, factors)[:, None]  # (K, STEPS, d)
     flat = path.reshape(-1, z.shape[1]).astype("float32")
-    turned = decode(model, flat, workers, run.ranks) + mean
+    turned = decode(model, flat, **run.how) + mean
     wanted = numpy.tile(factors[start], (MOST, STEPS, 1))
     for k in range(MOST):
         wanted[k, :, k] = values
@@ -211,9 +191,14 @@ def factor_directions(z: numpy.ndarray, factors: numpy.ndarray) -> numpy.ndarray
 
     The slopes of the affine map from factors to latents with the least squared error.
     """
-    design = numpy.column_stack([numpy.ones(len(z)), factors.astype("float64")])
-    solution, *_ = numpy.linalg.lstsq(design, z, rcond=None)
-    return solution[1:]
+    return _affine_fit(factors, z)[0]
+
+
+def _affine_fit(x: numpy.ndarray, y: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The affine map from x (N, j) to y (N, k) by least squares: slopes (j, k), what is left."""
+    design = numpy.column_stack([numpy.ones(len(x)), x.astype("float64")])
+    solution, *_ = numpy.linalg.lstsq(design, y.astype("float64"), rcond=None)
+    return solution[1:], y - design @ solution
 
 
 def grey(images: numpy.ndarray) -> numpy.ndarray:
@@ -222,16 +207,11 @@ def grey(images: numpy.ndarray) -> numpy.ndarray:
     return (images * weights).sum(axis=1, keepdims=True)
 
 
-def _colour(
-    run: Run[Options],
-    mean: numpy.ndarray,
-    train: numpy.ndarray,
-    test: numpy.ndarray,
-    results: Results,
-) -> None:
+def _colour(run: Run[Options], faces: Faces, results: Results) -> None:
     """From image to image: a network that is shown grey faces and asked for colour."""
-    options, shape = run.options, train.shape[1:]
-    hidden, pixels = options.hidden, math.prod(shape[1:])
+    train, test, _, mean = faces
+    hidden, shape = run.options.hidden, train.shape[1:]
+    pixels = math.prod(shape[1:])
     model, _ = run.trained(
         "faces-grey-to-colour",
         lambda: nn.Sequential(
@@ -244,7 +224,7 @@ def _colour(
         targets=train - mean,
         quiet=True,
     )
-    coloured = reconstruct(model, grey(test - mean), options.workers, run.ranks) + mean
+    coloured = reconstruct(model, grey(test - mean), **run.how) + mean
     shown = numpy.repeat(grey(test), 3, axis=1)
     results.arrays |= {"grey": shown[:SHOWN], "coloured": coloured[:SHOWN]}
     results.numbers["colour_mse"] = mse_per_pixel(coloured, test)
@@ -257,36 +237,33 @@ def _traversal(z: numpy.ndarray) -> numpy.ndarray:
     Moved along their principal axes: a latent on its own may leave the data, where latents of
     the data go together.
     """
-    centre = z.mean(axis=0)
-    axes = PCA(z.shape[1]).fit(z)
-    along = axes.transform(z)
-    path = numpy.zeros((z.shape[1], STEPS, z.shape[1]), dtype="float32")
-    for i in range(z.shape[1]):
-        low, high = numpy.quantile(along[:, i], [0.05, 0.95])
-        path[i, :, i] = numpy.linspace(low, high, STEPS)
-    moved = path.reshape(-1, z.shape[1]) @ axes.components_.astype("float32")
-    return (moved + centre).astype("float32")
+    d = z.shape[1]
+    axes = PCA(d).fit(z)
+    low, high = numpy.quantile(axes.transform(z), [0.05, 0.95], axis=0)
+    path = numpy.zeros((d, STEPS, d), dtype="float32")
+    for i in range(d):
+        path[i, :, i] = numpy.linspace(low[i], high[i], STEPS)
+    moved = path.reshape(-1, d) @ axes.components_.astype("float32")
+    return (moved + z.mean(axis=0)).astype("float32")
 
 
 def _explained(z: numpy.ndarray, factors: numpy.ndarray) -> dict[str, float]:
     """For each factor, the share of its variance that a linear map of the latents explains."""
-    design = numpy.column_stack([numpy.ones(len(z)), z.astype("float64")])
-    solution, *_ = numpy.linalg.lstsq(design, factors.astype("float64"), rcond=None)
-    rest = ((factors - design @ solution) ** 2).mean(axis=0) / factors.var(axis=0)
-    return {name: float(1 - r) for name, r in zip(FACTORS, rest)}
+    _, rest = _affine_fit(z, factors)
+    shares = 1 - (rest**2).mean(axis=0) / factors.var(axis=0)
+    return dict(zip(FACTORS, shares.tolist()))
+
+
+def errors_of(rows: Iterable[dict[str, Any]]) -> dict[tuple[int, str, int], float]:
+    """The error by K, model and d."""
+    return {(row["factors"], row["model"], row["d"]): row["test_mse"] for row in rows}
 
 
 def drops(rows: Iterable[dict[str, Any]], count: int, model: str) -> tuple[float, float]:
     """The drop in log error from d = K - 1 to K, and from K to K + 1."""
-    error = {
-        row["d"]: row["test_mse"]
-        for row in rows
-        if row["factors"] == count and row["model"] == model
-    }
-    return (
-        math.log(error[count - 1] / error[count]),
-        math.log(error[count] / error[count + 1]),
-    )
+    errors = errors_of(rows)
+    before, at, after = (errors[count, model, d] for d in (count - 1, count, count + 1))
+    return math.log(before / at), math.log(at / after)
 
 
 def needs(options: Options, found: Results) -> Needs:
@@ -299,7 +276,7 @@ def needs(options: Options, found: Results) -> Needs:
         {**arrays, **dict.fromkeys((*shown, "grey", "coloured"), "N 3 H W")},
         {
             "train_images": COUNT,
-            **{name: vars(options)[name] for name in ("epochs", "hidden", "image_size")},
+            **options.by_name("epochs", "hidden", "image_size"),
             "nearest": dict.fromkeys(("reconstructions", *DENSITIES), POSITIVE),
             "turned": {name: {"error": FINITE, "change": POSITIVE} for name in FACTORS[:MOST]},
             **dict.fromkeys(("colour_mse", "grey_mse"), POSITIVE),
@@ -314,170 +291,152 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Error against d, and faces: back from d = K, generated, turned, coloured, along axes."""
-    from autoencoder.figures import (
-        COLOURS,
-        image_panels,
-        line_chart,
-        new_figure,
-        rows_of_images,
-        shared_legend,
-    )
+    from autoencoder import figures
 
-    arrays = results.arrays
-    figure, grid = new_figure(1, len(COUNTS), width=14.0, height=6.2, share_y=True)
+    arrays, errors = results.arrays, errors_of(results.rows)
+    by_size, grid = figures.new_figure(1, len(COUNTS), width=14.0, height=6.2, share_y=True)
     for axes, count in zip(grid[0], COUNTS):
-        curves = {}
-        for model, name in (("PCA", "PCA"), ("deep", "deep autoencoder")):
-            chosen = [r for r in results.rows if r["factors"] == count and r["model"] == model]
-            curves[name] = ([r["d"] for r in chosen], [r["test_mse"] for r in chosen])
-        line_chart(
-            curves,
+        sizes = range(1, count + BEYOND + 1)
+        curves = {"PCA": "PCA", "deep autoencoder": "deep"}
+        figures.line_chart(
+            {name: (sizes, [errors[count, curves[name], d] for d in sizes]) for name in curves},
             "latent size d",
             "mean squared error per pixel" if count == COUNTS[0] else "",
             title=f"faces of K = {count} factors",
             log_y=True,
-            x_ticks=range(1, count + BEYOND + 1),
+            x_ticks=sizes,
             axes=axes,
         )
         axes.get_legend().remove()
-        axes.axvline(count, color=COLOURS["grey"], linestyle=":", zorder=1, label="d = K")
-    shared_legend(figure)
-    figures = {"error_by_latent_size": figure}
+        axes.axvline(count, color=figures.COLOURS["grey"], linestyle=":", zorder=1, label="d = K")
+    figures.shared_legend(by_size)
+    drawn = {"error_by_latent_size": by_size}
     for count in COUNTS:
-        figures[f"faces_{count}_factors"] = rows_of_images(
+        drawn[f"faces_{count}_factors"] = figures.rows_of_images(
             [arrays[f"{way}/{count}"] for way in ("original", "PCA", "deep")],
             ["original", f"PCA, d = {count}", f"deep, d = {count}"],
         )
-    figures["generated"] = image_panels(
-        {
-            "test faces": arrays["generated/test"],
-            **{name: arrays[f"generated/{key}"] for key, name in DENSITIES.items()},
-        },
-        columns=4,
+    generated = {"test": "test faces", **DENSITIES}
+    drawn["generated"] = figures.image_panels(
+        {name: arrays[f"generated/{key}"] for key, name in generated.items()}, columns=4
     )
-    turned = arrays["turned"]
-    figures["turned"] = rows_of_images(
-        list(turned.reshape(MOST, STEPS, *turned.shape[1:])),
-        [name.replace("_", " ") for name in FACTORS[:MOST]],
+    drawn["turned"] = figures.rows_of_images(
+        numpy.split(arrays["turned"], MOST),
+        [FACTOR_NAMES[name] for name in FACTORS[:MOST]],
         title="One face, its factors turned one by one in the latents",
     )
-    figures["coloured"] = rows_of_images(
+    drawn["coloured"] = figures.rows_of_images(
         [arrays["grey"], arrays["coloured"], arrays[f"original/{MOST}"]],
         ["grey, in", "colour, out", "original"],
         title="From image to image",
     )
     for count in COUNTS:
-        path = arrays[f"traversal/{count}"]
-        figures[f"traversals_{count}_factors"] = rows_of_images(
-            list(path.reshape(count, STEPS, *path.shape[1:])),
+        drawn[f"traversals_{count}_factors"] = figures.rows_of_images(
+            numpy.split(arrays[f"traversal/{count}"], count),
             [f"axis {i}" for i in range(1, count + 1)],
         )
-    return figures
+    return drawn
 
 
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
-    numbers, size = results.numbers, results.numbers["image_size"]
-    error = {(row["factors"], row["model"], row["d"]): row["test_mse"] for row in results.rows}
-    fall = {
-        (count, model): drops(results.rows, count, model)
-        for count in COUNTS
-        for model in ("deep", "PCA")
-    }
-
-    def has_elbow(count: int) -> bool:
-        before, after = fall[count, "deep"]
-        is_better = error[count, "deep", count] < error[count, "PCA", count]
-        return is_better and before >= 3 * after
-
-    said = {
+    numbers, errors = results.numbers, errors_of(results.rows)
+    size, epochs = numbers["image_size"], spelled_epochs(numbers["epochs"])
+    fall = {(K, model): drops(results.rows, K, model) for K in COUNTS for model in ("deep", "PCA")}
+    has_elbow = [
+        errors[K, "deep", K] < errors[K, "PCA", K] and fall[K, "deep"][0] >= 3 * fall[K, "deep"][1]
+        for K in COUNTS
+    ]
+    nearest, turned = numbers["nearest"], numbers["turned"]
+    diagonal, mixture = (nearest[name] for name in DENSITIES)
+    decoded = nearest["reconstructions"]
+    coloured, grey_error = numbers["colour_mse"], numbers["grey_mse"]
+    return {
         "error_by_latent_size": Caption(
             f"Faces of {size} × {size} pixels in colour, {numbers['train_images']:,} for training "
-            f"({spelled_epochs(numbers['epochs'])}); the deep autoencoder has "
-            f"{numbers['hidden']} tanh units in each of two hidden layers on either side. Error on "
-            "new faces.",
+            f"({epochs}); the deep autoencoder has {numbers['hidden']} tanh units in each of two "
+            "hidden layers on either side. Error on new faces.",
             {
                 "The deep autoencoder's error has an elbow at d = K: it falls steeply until there "
-                "are as many latents as factors, and hardly beyond.": all(map(has_elbow, COUNTS)),
-                "There is no clear elbow.": not any(map(has_elbow, COUNTS)),
+                "are as many latents as factors, and hardly beyond.": all(has_elbow),
+                "There is no clear elbow.": not any(has_elbow),
             },
             {
                 "error falls by a factor of": [f"{model}, K = {count}" for count, model in fall],
                 "from d = K - 1 to K": [math.exp(before) for before, _ in fall.values()],
                 "from K to K + 1": [math.exp(after) for _, after in fall.values()],
             },
-        )
-    }
-    for count in COUNTS:
-        said[f"faces_{count}_factors"] = Caption(
-            f"Faces of K = {count} factors, and what comes back through d = {count} numbers: "
-            f"PCA's error is {error[count, 'PCA', count] / error[count, 'deep', count]:.1f} times "
-            "as large."
-        )
-    nearest, turned = numbers["nearest"], numbers["turned"]
-    diagonal, mixture = (nearest[name] for name in DENSITIES)
-    decoded = nearest["reconstructions"]
-    said["generated"] = Caption(
-        f"Left: faces that were drawn. Then: a density over the {MOST} latents, sampled and "
-        "decoded; none is chosen. Who models the few degrees of freedom can make faces of "
-        f"{3 * size * size} numbers.",
-        {
-            "The samples of the mixture are nearer to real faces than those of the diagonal "
-            f"Gaussian: their error is {mixture / decoded:.2f} times that of faces that were "
-            f"encoded and decoded, the Gaussian's {diagonal / decoded:.1f} times.": mixture
-            < 0.95 * diagonal,
-        },
-        {
-            f"{COMPARED} faces": [DENSITIES.get(name, name) for name in nearest],
-            "error to the nearest training face": list(nearest.values()),
-            "of the first": [f"{error / decoded:.2f}" for error in nearest.values()],
-        },
-    )
-    said["turned"] = Caption(
-        "Each factor has a direction in the latents: the slope of a linear fit from the factors to "
-        "the latents of test faces. One face is moved along it, from left to right, and decoded.",
-        {
-            "Moved along it, a face turns in this factor and keeps the others: it is close to the "
-            "faces drawn so.": all(each["error"] < 0.3 * each["change"] for each in turned.values())
-        },
-        {
-            "turned": [name.replace("_", " ") for name in turned],
-            "error to the faces drawn with it": [each["error"] for each in turned.values()],
-            "how much those differ": [each["change"] for each in turned.values()],
-        },
-    )
-    coloured, grey_error = numbers["colour_mse"], numbers["grey_mse"]
-    said["coloured"] = Caption(
-        "The lecture begins with transformations of images into images: this network takes "
-        f"{size * size} numbers of grey and gives {3 * size * size} of colour. Three layers, "
-        f"trained by squared error like the others ({spelled_epochs(numbers['epochs'])}). What "
-        "grey does not tell, such as the colour of some eyes, can only come out as a mean.",
-        {
-            "The network finds most of the colour, which grey does not show, by what faces have in "
-            f"common: {1 - coloured / grey_error:.0%} of the error is gone.": (
-                coloured < 0.1 * grey_error
+        ),
+        **{
+            f"faces_{K}_factors": Caption(
+                f"Faces of K = {K} factors, and what comes back through d = {K} numbers: PCA's "
+                f"error is {errors[K, 'PCA', K] / errors[K, 'deep', K]:.1f} times as large."
             )
+            for K in COUNTS
         },
-        {
-            "mean squared error per pixel": ["grey, as it is", "coloured"],
-            "test faces": [grey_error, coloured],
-        },
-    )
-    for count in COUNTS:
-        explained = numbers[f"explained/{count}"]
-        said[f"traversals_{count}_factors"] = Caption(
-            f"Faces of K = {count} factors along each principal axis of their latents, the others "
-            "in the middle. Nothing in the loss asks for one factor a latent.",
-            table={
-                "a linear map of the latents explains": [
-                    name.replace("_", " ") for name in explained
-                ],
-                "of the variance": [f"{100 * share:.0f} %" for share in explained.values()],
+        "generated": Caption(
+            f"Left: faces that were drawn. Then: a density over the {MOST} latents, sampled and "
+            "decoded; none is chosen. Who models the few degrees of freedom can make faces of "
+            f"{3 * size * size} numbers.",
+            {
+                "The samples of the mixture are nearer to real faces than those of the diagonal "
+                f"Gaussian: their error is {mixture / decoded:.2f} times that of faces that were "
+                f"encoded and decoded, the Gaussian's {diagonal / decoded:.1f} times.": (
+                    mixture < 0.95 * diagonal
+                ),
             },
-        )
-    return said
+            {
+                f"{COMPARED} faces": [DENSITIES.get(name, name) for name in nearest],
+                "error to the nearest training face": list(nearest.values()),
+                "of the first": [f"{error / decoded:.2f}" for error in nearest.values()],
+            },
+        ),
+        "turned": Caption(
+            "Each factor has a direction in the latents: the slope of a linear fit from the "
+            "factors to the latents of test faces. One face is moved along it, from left to right, "
+            "and decoded.",
+            {
+                "Moved along it, a face turns in this factor and keeps the others: it is close to "
+                "the faces drawn so.": all(
+                    each["error"] < 0.3 * each["change"] for each in turned.values()
+                )
+            },
+            {
+                "turned": [FACTOR_NAMES[name] for name in turned],
+                "error to the faces drawn with it": [each["error"] for each in turned.values()],
+                "how much those differ": [each["change"] for each in turned.values()],
+            },
+        ),
+        "coloured": Caption(
+            "The lecture begins with transformations of images into images: this network takes "
+            f"{size * size} numbers of grey and gives {3 * size * size} of colour. Three layers, "
+            f"trained by squared error like the others ({epochs}). What grey does not tell, such "
+            "as the colour of some eyes, can only come out as a mean.",
+            {
+                "The network finds most of the colour, which grey does not show, by what faces "
+                f"have in common: {1 - coloured / grey_error:.0%} of the error is gone.": (
+                    coloured < 0.1 * grey_error
+                )
+            },
+            {
+                "mean squared error per pixel": ["grey, as it is", "coloured"],
+                "test faces": [grey_error, coloured],
+            },
+        ),
+        **{
+            f"traversals_{K}_factors": Caption(
+                f"Faces of K = {K} factors along each principal axis of their latents, the others "
+                "in the middle. Nothing in the loss asks for one factor a latent.",
+                table={
+                    "a linear map of the latents explains": [FACTOR_NAMES[name] for name in shares],
+                    "of the variance": [f"{100 * share:.0f} %" for share in shares.values()],
+                },
+            )
+            for K, shares in ((K, numbers[f"explained/{K}"]) for K in COUNTS)
+        },
+    }
 
 
 section = Section(

@@ -28,7 +28,7 @@ from autoencoder.models import (
 )
 from autoencoder.storage.checkpoint import digest_of
 from autoencoder.storage.files import atomic_write, file_lock
-from autoencoder.training import CHECKPOINT, Row, TrainingSettings, train
+from autoencoder.training import CHECKPOINT, Row, TrainingSettings, random_generator, train
 from autoencoder.training.loop import Corruption, Loss, name_of
 from minigrad import manual_seed, nn
 from minigrad.parallel import Communicator
@@ -211,6 +211,10 @@ class Run(Generic[_Options]):
     def how(self) -> dict[str, Any]:
         """On which threads and ranks a function of the library computes: its last arguments."""
         return {"workers": self.options.workers, "ranks": self.ranks}
+
+    def rng(self, purpose: str, *position: int) -> numpy.random.Generator:
+        """The random numbers of one place in the run, which follow from its seed."""
+        return random_generator(self.options.seed, purpose, *position)
 
     def images(self, split: str) -> numpy.ndarray:
         """As many of a split's images as the options say, (N, C, H, W) float32 in [0, 1]."""

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autoencoder.data.arrays import DataError
 from autoencoder.data.download import DownloadError
@@ -49,10 +49,11 @@ from minigrad.parallel import Communicator, RankError, find_ranks
 from minigrad.parallel.ranks import device_of_rank
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import matplotlib.figure
 
 __all__ = [
     "TOO_LITTLE",
+    "Figure",
     "Figures",
     "Section",
     "compute_and_write",
@@ -74,7 +75,8 @@ RESULTS = "results.npz"
 TOO_LITTLE = "The preset smoke trains too little for any of it to be believed."
 SUMMARY = "summary.txt"
 
-Figures = dict[str, "Figure"]
+Figure: TypeAlias = "matplotlib.figure.Figure"  # in quotes: its import takes half a second
+Figures = dict[str, Figure]
 """What a section draws: figures by name, the first its main one."""
 
 

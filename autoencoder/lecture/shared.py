@@ -19,6 +19,7 @@ from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel, psnr, sum_per_sample
 from autoencoder.models import AutoEncoder, list_layers, zero_biases
+from autoencoder.pca import PCA
 from autoencoder.storage.results import Results
 from autoencoder.training import Row, random_generator
 from minigrad import nn
@@ -32,6 +33,7 @@ __all__ = [
     "measure_error",
     "measure_psnr",
     "one_of_each",
+    "projected",
     "spelled_epochs",
     "table_of",
     "tinted",
@@ -221,6 +223,11 @@ def measure_psnr(
         return {"test_psnr_db": psnr(reconstruct(model, noisy, workers, ranks), clean)}
 
     return evaluate
+
+
+def projected(pca: PCA, x: numpy.ndarray) -> numpy.ndarray:
+    """Samples (N, ...) as PCA gives them back: projected onto its components."""
+    return pca.inverse_transform(pca.transform(x))
 
 
 def layer_table(model: Any) -> list[dict[str, Any]]:

@@ -39,6 +39,18 @@ class Results:
     rows: list[dict[str, Any]] = field(default_factory=list)
     origin: str = ""
 
+    def rows_by(self, column: str) -> dict[Any, list[dict[str, Any]]]:
+        """The rows by what they have in a column.
+
+        >>> results = Results(rows=[{"run": "a", "loss": 2}, {"run": "b"}, {"run": "a", "loss": 1}])
+        >>> results.rows_by("run")["a"]
+        [{'run': 'a', 'loss': 2}, {'run': 'a', 'loss': 1}]
+        """
+        found: dict[Any, list[dict[str, Any]]] = {}
+        for row in self.rows:
+            found.setdefault(row[column], []).append(row)
+        return found
+
     def save(self, path: str | os.PathLike[str], configuration: dict[str, Any]) -> None:
         """Write everything, with the configuration it came from, or raise WriteError."""
         metadata = {

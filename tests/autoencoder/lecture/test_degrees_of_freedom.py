@@ -34,7 +34,7 @@ def test_both_are_measured_for_every_latent_size(folder):
 
 def test_the_errors_of_pca_are_those_of_its_definition(folder):
     options = argparse.Namespace(**freedom.section.presets["smoke"], seed=0, workers=None)
-    train, test, _ = freedom.faces(Run("", options, folder, folder), 3)
+    train, test, _, _ = freedom.draw_faces(Run("", options, folder, folder), 3)
     flat, mean = test.reshape(len(test), -1), train.reshape(len(train), -1).mean(axis=0)
     _, _, directions = numpy.linalg.svd(train.reshape(len(train), -1) - mean, full_matrices=False)
     for row in Results.load(folder / "results.npz").rows:
@@ -47,8 +47,8 @@ def test_the_errors_of_pca_are_those_of_its_definition(folder):
 def test_training_and_test_faces_differ_and_follow_from_the_seed(folder):
     options = argparse.Namespace(**freedom.section.presets["smoke"], seed=3, workers=None)
     run = Run("", options, folder, folder)
-    train, test, factors = freedom.faces(run, 3)
-    numpy.testing.assert_array_equal(train, freedom.faces(run, 3)[0])
+    train, test, factors, _ = freedom.draw_faces(run, 3)
+    numpy.testing.assert_array_equal(train, freedom.draw_faces(run, 3).train)
     assert not (train[: len(test)] == test).all()
     assert factors.shape == (len(test), 3)
     with pytest.raises(AssertionError):
@@ -95,7 +95,7 @@ def test_directions_of_factors_are_those_of_a_linear_map():
 
 def test_turned_faces_are_compared_with_faces_drawn_from_the_same_factors_but_one(folder):
     options = argparse.Namespace(**freedom.section.presets["smoke"], seed=0, workers=None)
-    _, _, factors = freedom.faces(Run("", options, folder, folder), freedom.MOST)
+    factors = freedom.draw_faces(Run("", options, folder, folder), freedom.MOST).factors
     results = Results.load(folder / "results.npz")
     drawn = results.arrays["drawn"].reshape(6, 9, 3, 16, 16)
     start = min(range(len(factors)), key=lambda i: max(abs(float(u) - 0.5) for u in factors[i]))
@@ -140,12 +140,12 @@ def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_pa
     options = freedom.section.options(retrain=True)
     assert (options.image_size, options.hidden) == (16, 128)
     run = Run("degrees_of_freedom", options, tmp_path, tmp_path, quiet=True)
-    train, test, _ = freedom.faces(run, count)
-    mean = train.mean(axis=0, keepdims=True)
+    faces = freedom.draw_faces(run, count)
+    train, test, _, mean = faces
     pca, rows = PCA(count + 1).fit(train), []
     for d in (count - 1, count, count + 1):
         linear = pca.truncate(d)
-        model = freedom.train_on_faces(run, count, d, train - mean)
+        model = freedom.train_on_faces(run, faces, d)
         guesses = {
             "PCA": linear.inverse_transform(linear.transform(test)),
             "deep": reconstruct(model, test - mean) + mean,
@@ -164,13 +164,12 @@ def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_pa
 def test_with_training_a_mixture_makes_faces_and_each_factor_turns_alone(tmp_path):
     options = freedom.Options(preset="default")
     run = Run("degrees_of_freedom", options, tmp_path, tmp_path, quiet=True)
-    train, test, factors = freedom.faces(run, freedom.MOST)
-    mean = train.mean(axis=0, keepdims=True)
-    model = freedom.train_on_faces(run, freedom.MOST, freedom.MOST, train - mean)
+    faces = freedom.draw_faces(run, freedom.MOST)
+    model = freedom.train_on_faces(run, faces, freedom.MOST)
     results = Results()
-    freedom._generate(run, model, mean, train, test, results)
-    freedom._turn(run, model, mean, test, factors, results)
-    freedom._colour(run, mean, train, test, results)
+    freedom._generate(run, model, faces, results)
+    freedom._turn(run, model, faces, results)
+    freedom._colour(run, faces, results)
     nearest = results.numbers["nearest"]
     assert nearest["mixture"] < 2 * nearest["reconstructions"] < 0.5 * nearest["diagonal"]
     assert all(each["error"] < 0.3 * each["change"] for each in results.numbers["turned"].values())

@@ -22,6 +22,8 @@ from autoencoder.lecture.command_line import (
     option,
     parse,
     positive,
+    setting,
+    switch,
 )
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import prepare_run, run_command
@@ -66,8 +68,10 @@ class Options(CommonOptions):
         lecture=10_000,
         full=10_000,
     )
-    checkpoint: str | None = None
-    headless: bool = False
+    checkpoint: str | None = setting(
+        None, "a trained AutoEncoder to explore", metavar="FILE", type=folder
+    )
+    headless: bool = switch("open no window; write contact sheets")
 
 
 @command
@@ -79,9 +83,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--checkpoint; without a screen it writes contact sheets.",
         Options,
     )
-    add = parser.add_argument
-    add("--checkpoint", metavar="FILE", type=folder, help="a trained AutoEncoder to explore")
-    add("--headless", action="store_true", help="open no window; write contact sheets")
     options, given = parse(parser, Options, arguments)
     if options.checkpoint is not None and "latent_size" in given:
         parser.error("--latent-size: not allowed with --checkpoint, which has its own")

@@ -18,6 +18,7 @@ from typing import Any
 import numpy
 
 from autoencoder.data.faces import FACTORS, render_faces
+from autoencoder.figures import rows_of_images, save
 from autoencoder.lecture.browser.fitted import shipped_laboratory
 from autoencoder.lecture.browser.laboratory import laboratory_html
 from autoencoder.lecture.caption import Caption
@@ -27,8 +28,8 @@ from autoencoder.lecture.command_line import (
     build_parser,
     one_line,
     parse,
+    switch,
 )
-from autoencoder.lecture.deck import LECTURE, topics_in_words
 from autoencoder.lecture.page import digest_of, opening_html, page, section_html
 from autoencoder.lecture.run import CONFIGURATION, Run, in_use, last_folder
 from autoencoder.lecture.section import (
@@ -41,7 +42,7 @@ from autoencoder.lecture.section import (
     run_command,
     write_outputs,
 )
-from autoencoder.lecture.sections import SECTIONS, load_section
+from autoencoder.lecture.sections import LECTURE, SECTIONS, load_section
 from autoencoder.lecture.shipped import differing, manifest, shipped_results
 from autoencoder.lecture.terminal import command
 from autoencoder.storage.checkpoint import CheckpointError
@@ -60,10 +61,6 @@ DESCRIPTION = (
     "(--retrain). Results ship for the preset default, seed 0 and MNIST; with others, sections are "
     "computed. Run again with the same options, it goes on where it stopped."
 )
-RECOMPUTE = (
-    "compute the sections from the weights that ship; those whose networks do not ship are drawn "
-    "from the results that do"
-)
 INTERACTIVE = (
     "Everything here is computed in your browser, in plain JavaScript: the page holds the weights "
     "of networks that ship with minigrad (python demos/train_weights.py trains them again), and "
@@ -80,14 +77,16 @@ KEPT, SHIPPED, COMPUTED = "kept", "shipped", "computed"
 class Options(CommonOptions):
     """What the lecture can be told: beside the common options, the way between the other two."""
 
-    recompute: bool = False
+    recompute: bool = switch(
+        "compute the sections from the weights that ship; those whose networks do not ship are "
+        "drawn from the results that do"
+    )
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the lecture from the command line; gives the exit status, as a section does."""
     parser = build_parser(f"{NAME}.py", DESCRIPTION, Options)
-    parser.add_argument("--recompute", action="store_true", help=RECOMPUTE)
     options, given = parse(parser, Options, arguments)
     if options.recompute and options.retrain:
         parser.error("argument --recompute: not allowed with argument --retrain")
@@ -127,7 +126,6 @@ def _check(run: Run[Any]) -> None:
 def _write_lecture(run: Run[Any]) -> None:
     """Perform the sections one by one; the page grows with each."""
     sections = [load_section(name) for name in SECTIONS]
-    contents = [(section.name, section.title) for section in sections]
     fragments: dict[str, str] = {}
     as_shipped: list[str] = []
 
@@ -139,11 +137,8 @@ def _write_lecture(run: Run[Any]) -> None:
     others = differing(run.options)
     if others and not (run.options.retrain or run.options.replot):
         print(f"No results ship for {' '.join(others)}: the sections are computed", flush=True)
-    opening: list[str] = []
-    laboratory: list[str] = []
-    run.ranks.decided(lambda: laboratory.append(_laboratory(run)))
-    if DEGREES in SECTIONS:
-        run.ranks.decided(lambda: opening.append(_opening(run.folder)))
+    laboratory = run.ranks.decided(lambda: _laboratory(run))
+    opening = run.ranks.decided(lambda: _opening(run.folder) if DEGREES in SECTIONS else "")
     for number, section in enumerate(sections, 1):
         print(f"[{number}/{len(sections)}] {section.title}", flush=True)
         started = time.monotonic()
@@ -157,13 +152,23 @@ def _write_lecture(run: Run[Any]) -> None:
             COMPUTED: f"took {time.monotonic() - started:.0f} s",
         }
         print(f"    {said[how]}", flush=True)
-        introduction = _introduction(run, len(fragments))
-        parts = "".join(opening), "".join(laboratory)
-        text = page(TITLE, introduction, contents, fragments, *parts)
+        text = _page(run, sections, fragments, opening, laboratory)
         run.ranks.decided(functools.partial(atomic_write, run.folder / PAGE, text))
     if run.options.recompute:
         print(f"Taken as shipped: {'; '.join(as_shipped) or 'none'}")
     print(f"The page is {run.folder / PAGE}")
+
+
+def _page(
+    run: Run[Any],
+    sections: Sequence[Section],
+    fragments: dict[str, str],
+    opening: str,
+    laboratory: str,
+) -> str:
+    contents = [(section.name, section.title) for section in sections]
+    introduction = _introduction(run, len(fragments))
+    return page(TITLE, introduction, contents, fragments, opening, laboratory)
 
 
 def _laboratory(run: Run[Any]) -> str:
@@ -190,116 +195,84 @@ def _section_run(section: Section, run: Run[Any]) -> Run[Any]:
 
 
 def _fragment(section: Section, run: Run[Any], recompute: bool) -> tuple[str, str]:
-    """A section's part of the page, on rank 0, and how it came about."""
+    """A section's part of the page, and how it came about."""
     kept = run.folder / FRAGMENT
-    found: list[Results] = []
+    results: Results | None = None
 
     def look() -> str:
-        earlier = _earlier_results(section, run)
-        if earlier is not None:
-            found.append(earlier)
+        nonlocal results
+        try:
+            results = section.read(run)
             return KEPT
-        if run.options.replot:
-            problem = "holds no results with these options, which --replot could draw"
-            raise CheckpointError(str(run.folder / RESULTS), "file", problem)
+        except CheckpointError:
+            if run.options.replot:  # elsewhere what is damaged is computed again
+                raise
+        except FileNotFoundError:
+            if run.options.replot:
+                problem = "holds no results with these options, which --replot could draw"
+                raise CheckpointError(str(run.folder / RESULTS), "file", problem) from None
         kept.unlink(missing_ok=True)
         run.write_configuration()
-        found.extend(_shipped(section, run, recompute))
-        return SHIPPED if found else COMPUTED
+        results = _shipped(section, run, recompute)
+        return COMPUTED if results is None else SHIPPED
 
     how = run.ranks.decided(look)
     if how == COMPUTED:
-        found.append(with_one_blas_thread(section.compute)(run))
-    texts: list[str] = []
+        results = with_one_blas_thread(section.compute)(run)
 
-    def write() -> None:
+    def write() -> str:
         if how == KEPT and not run.options.replot and kept.is_file():
-            texts.append(read_text(kept, 2**30))
-            return
-        (results,) = found
+            return read_text(kept, 2**30)
+        assert results is not None
         if how != KEPT:
             results.save(run.folder / RESULTS, run.configuration)
-        figures = write_outputs(section, run, results)
-        texts.append(_section_text(section, run, results, figures))
-        atomic_write(kept, texts[0])
+        text = _drawn(section, run, results)
+        atomic_write(kept, text)
+        return text
 
-    run.ranks.decided(write)
-    return "".join(texts), how
+    return run.ranks.decided(write), how
 
 
-def _shipped(section: Section, run: Run[Any], recompute: bool) -> list[Results]:
+def _shipped(section: Section, run: Run[Any], recompute: bool) -> Results | None:
     """The results that ship, if they are wanted and are what the section computes by now."""
     if run.options.retrain or differing(run.options):
-        return []
+        return None
     if recompute and not manifest()["results"].get(section.name, {}).get("trains"):
-        return []
+        return None
     try:
-        return [shipped_results(section, run.configuration, run.options)]
+        return shipped_results(section, run.configuration, run.options)
     except CheckpointError as error:
         print(f"    does not ship: {one_line(error)}", flush=True)
-        return []
-
-
-def _earlier_results(section: Section, run: Run[Any]) -> Results | None:
-    """What an earlier run with the same options computed, if it is there and undamaged.
-
-    Damage is an error only where it cannot be computed again.
-    """
-    try:
-        return section.read(run)
-    except FileNotFoundError:
-        return None
-    except CheckpointError:
-        if run.options.replot:
-            raise
         return None
 
 
-def _section_text(section: Section, run: Run[Any], results: Results, figures: list[Path]) -> str:
-    from autoencoder.figures.equations import equations_svg  # imports matplotlib, which takes long
-
+def _drawn(section: Section, run: Run[Any], results: Results) -> str:
+    """Draw a section into its folder; gives its part of the page."""
     settings = {key: value for key, value in run.configuration.items() if value is not None}
-    del settings["demo"]
-    settings.pop("data_sha256", None)  # for the program, not for a reader
+    for unsaid in ("demo", "data_sha256"):  # for the program, not for a reader
+        settings.pop(unsaid, None)
     command = ["python", f"demos/{section.name}.py", *_common_arguments(run, with_device=False)]
     if settings.pop("retrain", False):
         command.append("--retrain")
+    figures = write_outputs(section, run, results)
     said = section.said(results, run.options.preset)
-    return section_html(
-        section.name,
-        section.title,
-        section.description,
-        equations_svg(section.equation),
-        figures,
-        said,
-        topics_in_words(section.topics),
-        section.sources,
-        shlex.join(command),
-        f"demos/{section.name}.py",
-        settings,
-        digest_of(section, results, said),
-    )
+    return section_html(section, results, figures, said, shlex.join(command), settings)
 
 
 def draw_what_ships(folder: Path) -> tuple[str, list[str]]:
     """Draw the page in a folder, from what ships alone; gives it, and for what nothing ships."""
     run = Run(NAME, Options(), folder, folder)
     sections = [load_section(name) for name in SECTIONS]
-    fragments, missing = {}, []
+    fragments = {}
     for number, section in enumerate(sections, 1):
         print(f"[{number}/{len(sections)}] {section.title}", flush=True)
         own = _section_run(section, run)
-        found = _shipped(section, own, recompute=False)
-        if found:
+        results = _shipped(section, own, recompute=False)
+        if results is not None:
             own.folder.mkdir(parents=True, exist_ok=True)
-            figures = write_outputs(section, own, found[0])
-            fragments[section.name] = _section_text(section, own, found[0], figures)
-        else:
-            missing.append(section.name)
-    contents = [(section.name, section.title) for section in sections]
-    introduction = _introduction(run, len(fragments))
-    parts = _opening(folder), _laboratory(run)
-    return page(TITLE, introduction, contents, fragments, *parts), missing
+            fragments[section.name] = _drawn(section, own, results)
+    missing = [name for name in SECTIONS if name not in fragments]
+    return _page(run, sections, fragments, _opening(folder), _laboratory(run)), missing
 
 
 def shipped_digest(name: str) -> str:
@@ -327,8 +300,6 @@ def _common_arguments(run: Run[Any], with_device: bool) -> list[str]:
 
 def _opening(folder: Path) -> str:
     """What the deck opens with: few degrees of freedom, and the section that finds them."""
-    from autoencoder.figures import rows_of_images, save  # imports matplotlib, which takes long
-
     ends = (0.0, 1.0)
     values = numpy.full((len(ends), len(FACTORS), len(FACTORS)), 0.5)  # end, face, factor
     for end, value in enumerate(ends):
@@ -364,7 +335,7 @@ def _with_rim(faces: numpy.ndarray) -> numpy.ndarray:
 
 def _introduction(run: Run[Any], done: int) -> str:
     """A line on how the page came about."""
-    count = {True: "All", False: f"The first {done} of"}[done == len(SECTIONS)]
+    count = "All" if done == len(SECTIONS) else f"The first {done} of"
     data = "MNIST" if run.options.data is None else run.dataset.name
     options = run.options
     is_shipped = not (options.retrain or differing(options))

@@ -26,7 +26,14 @@ from autoencoder.data.corruption import EraseHalf, ErasePixels
 from autoencoder.densities.diffusion import Mixed, velocity_loss
 from autoencoder.lecture import shipped
 from autoencoder.lecture.browser.fitted import FITTED, write_fitted
-from autoencoder.lecture.command_line import CommonOptions, OptionError, build_parser, option, parse
+from autoencoder.lecture.command_line import (
+    CommonOptions,
+    OptionError,
+    build_parser,
+    option,
+    parse,
+    switch,
+)
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import fit_to_data, prepare_run, run_command
 from autoencoder.lecture.sections import SECTIONS, load_section
@@ -75,14 +82,13 @@ class Options(CommonOptions):
     only: str = option(
         made, "what to make, between commas", default=",".join((CLASSIFIER, *SECTIONS, LABORATORY))
     )
-    write: bool = False
+    write: bool = switch("let it take the place of the old")
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train the networks, compute the sections, and compare; gives the exit status."""
     parser = build_parser("train_weights.py", __doc__ or "", Options)
-    parser.add_argument("--write", action="store_true", help="let it take the place of the old")
     options, given = parse(parser, Options, arguments)
     if options.write and shipped.differing(options):
         parser.error(f"--write: nothing ships for {' '.join(shipped.differing(options))}")

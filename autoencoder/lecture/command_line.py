@@ -26,6 +26,8 @@ __all__ = [
     "positive",
     "positive_number",
     "preset_values",
+    "setting",
+    "switch",
 ]
 
 PRESETS = ("smoke", "default", "lecture", "full")
@@ -61,25 +63,18 @@ def option(
     if unknown:
         raise TypeError(f"option: there is no preset {min(unknown)!r}")
     values = {name: presets.get(name, default) for name in PRESETS}
-    stated = {"type": type, "help": help, "choices": choices, "presets": values}
-    return field(default=default, metadata=stated)
+    if default is not None:  # else help says it
+        listed = list(map(str, values.values()))
+        help += f" (default: {listed[0] if len(set(listed)) == 1 else ' / '.join(listed)})"
+    return field(
+        default=default,
+        metadata={"presets": values, "type": type, "help": help, "choices": choices},
+    )
 
 
-@dataclass
-class CommonOptions:
-    """What every demo can be told; the options of a demo are a subclass."""
-
-    preset: str = "default"
-    device: str = "cpu"
-    seed: int = 0
-    workers: int | None = None
-    save_seconds: float = 30.0
-    data: str | None = None
-    size: int | None = None
-    retrain: bool = False
-    out: str | None = None
-    resume: bool = False
-    replot: bool = False
+def setting(default: Any, help: str, **how: Any) -> Any:
+    """A field of a demo's options that no preset sets; ``how`` is as for argparse."""
+    return field(default=default, metadata={"help": help, **how})
 
     def by_name(self, *names: str) -> dict[str, Any]:
         """Some of the options, as results hold those that figures and captions name.
@@ -90,13 +85,9 @@ class CommonOptions:
         return {name: vars(self)[name] for name in names}
 
 
-_Options = TypeVar("_Options", bound=CommonOptions)
-
-
-def preset_values(options: type[CommonOptions], preset: str) -> dict[str, Any]:
-    """What a preset says of a demo's own options, by name."""
-    stated = {each.name: each.metadata for each in fields(options) if each.metadata}
-    return {name: metadata["presets"][preset] for name, metadata in stated.items()}
+def switch(help: str) -> Any:
+    """A field of a demo's options that is off unless it is given."""
+    return setting(False, help, action="store_true")
 
 
 def positive(text: str) -> int:
@@ -154,6 +145,64 @@ not_negative_number.__name__ = "number from 0"
 fraction.__name__ = "number between 0 and 1"
 folder.__name__ = "folder"
 
+
+@dataclass
+class CommonOptions:
+    """What every demo can be told; the options of a demo are a subclass."""
+
+    preset: str = setting(
+        "default",
+        "sets the options at the end of this list together (default: default)",
+        choices=PRESETS,
+    )
+    device: str = setting("cpu", "cpu (the default), cuda (the first GPU) or cuda:N")
+    seed: int = setting(0, "fixes every random number (default: 0)", type=not_negative)
+    workers: int | None = setting(
+        None,
+        "threads on the CPU (default: one a core it may use); results do not depend on it",
+        type=positive,
+    )
+    save_seconds: float = setting(
+        30.0,
+        "time between checkpoints, 0 for one after every step (default: 30)",
+        type=not_negative_number,
+        metavar="SECONDS",
+    )
+    data: str | None = setting(
+        None,
+        "images to use in place of MNIST: fashion-mnist or kmnist; a folder of pictures, its "
+        "sub-folders are labels; an .npy or .npz file; IDX files",
+        type=folder,
+    )
+    size: int | None = setting(
+        None,
+        "crop these images to squares, and scale them to so many pixels a side",
+        type=positive,
+        metavar="PIXELS",
+    )
+    retrain: bool = switch(
+        "train every network; by default those whose weights ship with the package are not "
+        "trained again"
+    )
+    out: str | None = setting(
+        None,
+        "where results go (default: a new folder under runs/)",
+        type=folder,
+        metavar="FOLDER",
+    )
+    resume: bool = switch("go on with the last run, or that in --out")
+    replot: bool = switch("draw the figures of that run again")
+
+
+_Options = TypeVar("_Options", bound=CommonOptions)
+
+
+def preset_values(options: type[CommonOptions], preset: str) -> dict[str, Any]:
+    """What a preset says of a demo's own options, by name."""
+    presets = {each.name: each.metadata.get("presets") for each in fields(options)}
+    return {name: values[preset] for name, values in presets.items() if values}
+
+
 _NOT_GIVEN = object()
 
 
@@ -200,75 +249,18 @@ class Parser(argparse.ArgumentParser):
 def build_parser(
     program: str, description: str, options: type[CommonOptions] = CommonOptions
 ) -> Parser:
-    """A parser with the common options and those of one demo, for the file name that was typed.
-
-    A field of the options that was not made by :func:`option` is left to the caller.
-    """
+    """A parser with the options of one demo, for the file name that was typed."""
     parser = Parser(
         prog=program,
         description=f"{description} Defaults listed with slashes are those of the presets "
         f"{' / '.join(PRESETS)}.",
         allow_abbrev=False,
     )
-    add = parser.add_argument
-    add(
-        "--preset",
-        choices=PRESETS,
-        help="sets the options at the end of this list together (default: default)",
-    )
-    add("--device", help="cpu (the default), cuda (the first GPU) or cuda:N")
-    add("--seed", type=not_negative, help="fixes every random number (default: 0)")
-    add(
-        "--workers",
-        type=positive,
-        help="threads on the CPU (default: one a core it may use); results do not depend on it",
-    )
-    add(
-        "--save-seconds",
-        type=not_negative_number,
-        metavar="SECONDS",
-        help="time between checkpoints, 0 for one after every step (default: 30)",
-    )
-    add(
-        "--data",
-        type=folder,
-        help="images to use in place of MNIST: fashion-mnist or kmnist; a folder of pictures, "
-        "its sub-folders are labels; an .npy or .npz file; IDX files",
-    )
-    add(
-        "--size",
-        type=positive,
-        metavar="PIXELS",
-        help="crop these images to squares, and scale them to so many pixels a side",
-    )
-    add(
-        "--retrain",
-        action="store_true",
-        help="train every network; by default those whose weights ship with the package are not "
-        "trained again",
-    )
-    add(
-        "--out",
-        metavar="FOLDER",
-        type=folder,
-        help="where results go (default: a new folder under runs/)",
-    )
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        "--resume", action="store_true", help="go on with the last run, or that in --out"
-    )
-    group.add_argument("--replot", action="store_true", help="draw the figures of that run again")
+    exclusive = parser.add_mutually_exclusive_group()
     for each in fields(options):
-        if each.metadata:
-            values = [str(value) for value in each.metadata["presets"].values()]
-            shown = values[0] if len(set(values)) == 1 else " / ".join(values)
-            stated = "" if each.default is None else f" (default: {shown})"  # else help says it
-            parser.add_argument(
-                f"--{each.name.replace('_', '-')}",
-                type=each.metadata["type"],
-                choices=each.metadata["choices"],
-                help=each.metadata["help"] + stated,
-            )
+        how = {key: value for key, value in each.metadata.items() if key != "presets"}
+        holder = exclusive if each.name in ("resume", "replot") else parser
+        holder.add_argument(f"--{each.name.replace('_', '-')}", **how)
     parser.set_defaults(**{each.name: each.default for each in fields(options)})
     return parser
 

@@ -101,7 +101,7 @@ class Section:
     captions : callable
         From Results to what is said below each figure, by the figure's name.
     topics : sequence of int
-        Which topics of the lecture it accompanies: see `autoencoder.lecture.deck`.
+        Which topics of the lecture it accompanies: see `autoencoder.lecture.sections.TOPICS`.
     sources : sequence of str
         Where its ideas were published.
     options : dataclass

@@ -1,10 +1,11 @@
-"""The lecture's sections, which are demos: their order, and loading one by its path."""
+"""The lecture: its topics, and its sections, which are demos: their order, and loading one."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,7 +13,38 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autoencoder.lecture.section import Section
 
-__all__ = ["DEMOS", "SECTIONS", "load_demo", "load_section"]
+__all__ = [
+    "DEMOS",
+    "LECTURE",
+    "SECTIONS",
+    "TOPICS",
+    "load_demo",
+    "load_section",
+    "topics_in_words",
+]
+
+LECTURE = (
+    "Deep Learning for Computer Vision, Dr. Konda Reddy Mopuri, IIT Guwahati, 2022: autoencoders"
+)
+
+TOPICS = {
+    1: "Beyond classification and regression",
+    2: "Example: synthesizing human faces",
+    3: "Autoencoder",
+    4: "Autoencoder: the manifold (figure: François Fleuret)",
+    5: "Autoencoder: the loss",
+    6: "Autoencoder: linear and deep",
+    7: "Deep autoencoders",
+    8: "Deep autoencoders: reconstructions (figure: blog.keras.io)",
+    9: "Latent representations (figures: François Fleuret)",
+    10: "Generative modeling by autoencoder (figures: François Fleuret)",
+    11: "Generative modeling: its limit",
+    12: "Besides dimensionality reduction",
+    13: "Denoising autoencoder",
+    14: "Denoising autoencoder in 2-D (figure: Ali Abdelal, stackabuse.com)",
+    15: "Weakness (figures: Patrick Langechuan Liu)",
+}
+"""The lecture's topics by number, in its order, with the credits of its figures."""
 
 DEMOS = Path(__file__).resolve().parents[2] / "demos"
 SECTIONS = (
@@ -63,3 +95,12 @@ def load_demo(name: str, folder: str | os.PathLike[str] = DEMOS) -> ModuleType:
 def load_section(name: str) -> Section:
     """The section that a demo is."""
     return load_demo(name).section
+
+
+def topics_in_words(numbers: Sequence[int]) -> str:
+    """Some topics, each with its number.
+
+    >>> topics_in_words([3, 5])
+    '3 Autoencoder; 5 Autoencoder: the loss'
+    """
+    return "; ".join(f"{number} {TOPICS[number]}" for number in numbers)

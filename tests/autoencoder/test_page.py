@@ -14,6 +14,8 @@ from autoencoder.figures.equations import equation_svg, equations_svg
 from autoencoder.lecture.caption import Caption, said_in_text
 from autoencoder.lecture.page import opening_html, page, section_html
 from autoencoder.lecture.page.pictures import in_few_colours
+from autoencoder.lecture.section import Section
+from autoencoder.storage.results import Results
 
 RISES = {"curve": Caption("Rises.")}
 
@@ -25,21 +27,21 @@ def figure(tmp_path):
     )
 
 
-def a_section(figures, captions, **changes):
-    parts = {
-        "name": "curve",
-        "title": "A curve & more",
-        "description": "1 < 2",
-        "equation": equation_svg("x^2"),
-        "figures": figures,
-        "captions": captions,
-        "topics": "3 Autoencoder",
-        "sources": ["Somebody & others, 1901"],
-        "command": 'python demos/curve.py --data "a b"',
-        "source": "autoencoder/lecture/curve.py",
-        "settings": {"train_images": 60_000, "data": None},
-    }
-    return section_html(**{**parts, **changes})
+def a_section(figures, captions):
+    section = Section(
+        name="curve",
+        title="A curve & more",
+        equation="x^2",
+        description="1 < 2",
+        compute=Results,
+        draw=lambda results: {},
+        captions=lambda results: captions,
+        topics=[3],
+        sources=["Somebody & others, 1901"],
+    )
+    settings = {"train_images": 60_000, "data": None}
+    command = 'python demos/curve.py --data "a b"'
+    return section_html(section, Results(), figures, captions, command, settings)
 
 
 def text_of(element):
@@ -73,7 +75,7 @@ def test_a_section_holds_all_its_parts(figure):
     terms = [text_of(entry) for entry in root.iter("dd")]
     assert terms[:2] == ["3 Autoencoder", "Somebody & others, 1901"]
     assert terms[2] == 'python demos/curve.py --data "a b"'
-    assert terms[3] == "autoencoder/lecture/curve.py"
+    assert terms[3] == "demos/curve.py"
     assert terms[4].startswith("train images 60,000")
 
 

@@ -9,9 +9,10 @@ from PIL import Image
 from webdriver import Browser, missing
 
 from autoencoder.figures import image_grid, line_chart, save
-from autoencoder.figures.equations import equations_svg
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.page import page, section_html
+from autoencoder.lecture.section import Section
+from autoencoder.storage.results import Results
 
 if missing():
     pytest.skip(missing(), allow_module_level=True)
@@ -31,22 +32,22 @@ def browser(tmp_path_factory):
         "wide": Caption("Drawn.", {LONG: True}, {"column": [1.5]}),
         "digits": Caption("Twelve digits. All are black."),
     }
-    sections = {
-        name: section_html(
-            name,
-            f"About {name}",
-            "Described.",
-            equations_svg("x=1"),
-            [path.with_suffix("")],
-            captions,
-            "1 Topic",
-            ["Somebody, 1901"],
-            "python demos/some.py",
-            "demos/some.py",
-            {"seed": 0},
+    sections = {}
+    for name, path in (("wide", wide), ("digits", digits)):
+        section = Section(
+            name=name,
+            title=f"About {name}",
+            equation="x=1",
+            description="Described.",
+            compute=Results,
+            draw=lambda results: {},
+            captions=lambda results: captions,
+            topics=[1],
+            sources=["Somebody, 1901"],
         )
-        for name, path in (("wide", wide), ("digits", digits))
-    }
+        figures = [path.with_suffix("")]
+        command = "python demos/some.py"
+        sections[name] = section_html(section, Results(), figures, captions, command, {"seed": 0})
     contents = [(name, f"About {name}") for name in sections]
     (folder / "index.html").write_text(page("Lecture", "Two sections.", contents, sections))
     with Browser() as browser:

@@ -16,9 +16,8 @@ from PIL import Image
 from autoencoder.figures import line_chart
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
-from autoencoder.lecture.deck import TOPICS
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
+from autoencoder.lecture.sections import SECTIONS, TOPICS, load_demo, load_section
 from autoencoder.models import mlp
 from autoencoder.storage.results import Results
 from autoencoder.training import Interrupted, random_generator

@@ -8,65 +8,82 @@ XML as well as HTML.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+import numpy
+
+from autoencoder.figures.equations import equations_svg
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.page.pictures import picture_html
+from autoencoder.lecture.section import Section
+from autoencoder.lecture.sections import topics_in_words
+from autoencoder.storage.results import Results
 
-__all__ = ["opening_html", "page", "section_html"]
+__all__ = ["digest_of", "opening_html", "page", "section_html"]
 
 HERE = Path(__file__).parent
 _NUMBER = "<!--number-->"  # where a section's number will stand: it is the page that gives it
 
 
 def section_html(
-    name: str,
-    title: str,
-    description: str,
-    equation: str,
+    section: Section,
+    results: Results,
     figures: Sequence[Path],
     captions: Mapping[str, Caption],
-    topics: str,
-    sources: Sequence[str],
     command: str,
-    source: str,
     settings: Mapping[str, object],
-    digest: str = "",
 ) -> str:
-    """A section of the page, as a ``<section>`` element with the anchor ``name``.
+    """A section of the page, as a ``<section>`` element with the anchor ``section.name``.
 
-    ``equation`` is one or several SVG elements, ``figures`` are paths without suffix beside which
-    ``.png`` lies, the main one first; each has its caption in ``captions``. ``topics`` are those of
-    the lecture, ``sources`` publications. ``command`` reproduces the section alone, ``source`` is
-    the file to read, ``settings`` what it was computed with, ``digest`` what it follows from.
+    ``figures`` are paths without suffix beside which ``.png`` lies, the main one first; each has
+    its caption in ``captions``. ``command`` reproduces the section alone, ``settings`` are what it
+    was computed with.
     """
+    name = escape(section.name)
     if not figures:
         raise ValueError(f"section_html: {name} has no figure")
     drawn = "\n".join(
-        _figure(f"{name}-{figure.name}", f"{_NUMBER}.{number}", figure, captions[figure.name])
-        for number, figure in enumerate(figures, 1)
+        _figure(f"{name}-{escape(stem.name)}", f"{_NUMBER}.{number}", stem, captions[stem.name])
+        for number, stem in enumerate(figures, 1)
     )
     texts = {key.replace("_", " "): _text(value) for key, value in settings.items()}
     used = ", ".join(f"{key} {text}" for key, text in texts.items() if text)
-    anchor = escape(name)
-    heading = f'<span class="number">{_NUMBER}</span> {escape(title)}'
-    return f"""<section id="{anchor}" data-digest="{digest}">
+    heading = f'<span class="number">{_NUMBER}</span> {escape(section.title)}'
+    return f"""<section id="{name}" data-digest="{digest_of(section, results, captions)}">
 <div class="head"><div>
-<h2><a class="anchor" href="#{anchor}">{heading}</a></h2>
-<p>{escape(description)}</p>
-<div class="equation">{equation}</div>
+<h2><a class="anchor" href="#{name}">{heading}</a></h2>
+<p>{escape(section.description)}</p>
+<div class="equation">{equations_svg(section.equation)}</div>
 </div></div>
 {drawn}
 <dl>
-<dt>Lecture</dt><dd>{escape(topics)}</dd>
-<dt>Sources</dt><dd>{"<br/>".join(map(escape, sources))}</dd>
+<dt>Lecture</dt><dd>{escape(topics_in_words(section.topics))}</dd>
+<dt>Sources</dt><dd>{"<br/>".join(map(escape, section.sources))}</dd>
 <dt>Reproduce</dt><dd><code>{escape(command)}</code></dd>
-<dt>Read</dt><dd><code>{escape(source)}</code></dd>
+<dt>Read</dt><dd><code>demos/{name}.py</code></dd>
 <dt>Settings</dt><dd>{escape(used)}</dd>
 </dl>
 </section>"""
+
+
+def digest_of(section: Section, results: Results, captions: Mapping[str, Caption]) -> str:
+    """What a section's part of the page follows from: it tells a page that is older.
+
+    The first 16 digits of the SHA-256 of the section's texts, captions and results.
+    """
+    texts = [section.title, section.description, section.equation]
+    said = {name: caption.html() for name, caption in captions.items()}
+    digest = hashlib.sha256()
+    digest.update(json.dumps([texts, section.topics, section.sources, said]).encode())
+    digest.update(json.dumps([results.numbers, results.rows], sort_keys=True).encode())
+    for name, array in sorted(results.arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(numpy.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def opening_html(text: str, figure: Path, caption: Caption, name: str, link: str) -> str:
@@ -144,7 +161,6 @@ def page(
 
 
 def _figure(anchor: str, number: str, stem: Path, caption: Caption) -> str:
-    anchor = escape(anchor)
     label = f'<a class="anchor" href="#{anchor}">Figure {number}</a> '
     return (
         f'<figure id="{anchor}">{picture_html(stem.with_name(f"{stem.name}.png"))}'

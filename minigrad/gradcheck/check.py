@@ -8,7 +8,6 @@ host arrays in float64; only evaluating the function may run elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy
@@ -17,7 +16,6 @@ from minigrad.backend import HostArray, to_numpy
 from minigrad.engine import Tensor, grad
 
 Function = Callable[..., Tensor | Sequence[Tensor]]
-Evaluate = Callable[[HostArray], Sequence[HostArray]]
 
 
 class GradcheckError(AssertionError):
@@ -190,39 +188,21 @@ def _check(f: Function, inputs: list[Tensor], names: list[str], options: Options
     _require_unchanged(cotangents, starts, cotangent_names, "backward")
     for name, tensor, gradient, second in zip(names, inputs, gradients, again):
         if gradient is not None:
-            _require_kindred(name, tensor, gradient)
+            expected = (tensor.shape, tensor.dtype, tensor.device)
+            if (gradient.shape, gradient.dtype, gradient.device) != expected:
+                raise GradcheckError(
+                    f"{name} is {tensor.dtype} of shape {tensor.shape} on {tensor.device}, its "
+                    f"gradient {gradient.dtype} of shape {gradient.shape} on {gradient.device}"
+                )
             if second is None or not _same(_host(gradient), _host(second)):
                 raise GradcheckError(f"{name}: backward run twice gave two different gradients")
     for i, (tensor, gradient) in enumerate(zip(inputs, gradients)):
         if tensor.requires_grad:
-            comparison = Comparison(
-                evaluate=partial(_outputs, f, inputs, i),
-                values=values[i],
-                gradient=numpy.zeros(tensor.shape) if gradient is None else _host(gradient),
-                cotangents=starts,
-                options=options,
-            )
+            claimed = numpy.zeros(tensor.shape) if gradient is None else _host(gradient)
+            comparison = Comparison(f, inputs, i, values[i], claimed, starts, options)
             failure = comparison.failure(options.seed + i)
             if failure is not None:
                 raise GradcheckError(f"{names[i]} of shape {tensor.shape}: {failure}")
-
-
-def _require_kindred(name: str, tensor: Tensor, gradient: Tensor) -> None:
-    """A gradient has its input's shape, dtype and device."""
-    expected = (tensor.shape, tensor.dtype, tensor.device)
-    if (gradient.shape, gradient.dtype, gradient.device) != expected:
-        raise GradcheckError(
-            f"{name} is {tensor.dtype} of shape {tensor.shape} on {tensor.device}, its "
-            f"gradient {gradient.dtype} of shape {gradient.shape} on {gradient.device}"
-        )
-
-
-def _outputs(f: Function, inputs: list[Tensor], i: int, values: HostArray) -> list[HostArray]:
-    """The outputs' values where input i has other values."""
-    like = inputs[i]
-    moved = Tensor(values, like.requires_grad, dtype=like.dtype, device=like.device)
-    outputs = _as_list(f(*inputs[:i], moved, *inputs[i + 1 :]))
-    return [_host(output) for output in outputs if output.dtype.kind == "f"]
 
 
 def _verdict(raise_exception: bool, check: Callable[..., None], *arguments: Any) -> bool:
@@ -301,7 +281,7 @@ def _random_like(
 
 def _same(a: HostArray, b: HostArray) -> bool:
     """Equal in every bit that matters: NaN equals NaN."""
-    return a.shape == b.shape and numpy.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    return numpy.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 def _require_unchanged(
@@ -327,8 +307,10 @@ class Options(NamedTuple):
 class Comparison(NamedTuple):
     """A gradient beside the function it should belong to."""
 
-    evaluate: Evaluate  # from values of the input under test to the list of outputs
-    values: HostArray  # where to check
+    f: Function
+    inputs: list[Tensor]
+    number: int  # of the input under test
+    values: HostArray  # of that input: where to check
     gradient: HostArray  # what to check, of the same shape
     cotangents: Sequence[HostArray]  # one an output
     options: Options
@@ -347,15 +329,24 @@ class Comparison(NamedTuple):
                 return self._describe(self._culprit(direction))
         return None
 
+    def _evaluate(self, values: HostArray) -> list[HostArray]:
+        """The outputs where the input under test has other values."""
+        before, (like, *after) = self.inputs[: self.number], self.inputs[self.number :]
+        moved = Tensor(values, like.requires_grad, dtype=like.dtype, device=like.device)
+        outputs = _as_list(self.f(*before, moved, *after))
+        return [_host(output) for output in outputs if output.dtype.kind == "f"]
+
     def _slopes(self, direction: HostArray) -> tuple[float, float]:
         """``<g, d>`` and ``<v, f(x + hd) - f(x - hd)> / 2h``, along a direction d."""
         ahead, behind, width = self._around(direction)
-        # Subtract before summing over the outputs: less is lost to rounding.
-        change = sum(
-            float(numpy.vdot(v, a - b))
-            for v, a, b in zip(self.cotangents, self.evaluate(ahead), self.evaluate(behind))
-        )
+        change = self._change(behind, ahead)
         return float(numpy.vdot(self.gradient, ahead - behind)) / width, change / width
+
+    def _change(self, start: HostArray, end: HostArray) -> float:
+        """``<v, f(end) - f(start)>``."""
+        # Subtract before summing over the outputs: less is lost to rounding.
+        ways = zip(self.cotangents, self._evaluate(end), self._evaluate(start))
+        return sum(float(numpy.vdot(v, b - a)) for v, b, a in ways)
 
     def _excess(self, direction: HostArray) -> float:
         """The disagreement in units of what is allowed: above 1 it is too much."""
@@ -394,21 +385,15 @@ class Comparison(NamedTuple):
             f"index {index}: gradient {gradient:.9g}, central difference {difference:.9g} "
             f"(atol={self.options.atol}, rtol={self.options.rtol})"
         )
-        right, left = self._one_sided(self._unit(flat))
+        ahead, behind, width = self._around(self._unit(flat))
+        left = 2 * self._change(behind, self.values) / width
+        right = 2 * self._change(self.values, ahead) / width
         if abs(right - left) > 0.01 * max(abs(right), abs(left)) + 100 * self.options.atol:
             text += (
                 f"; the one-sided differences {left:.4g} and {right:.4g} disagree: is there a "
                 f"kink? See away_from and distinct"
             )
         return text
-
-    def _one_sided(self, direction: HostArray) -> tuple[float, float]:
-        ahead, behind, width = self._around(direction)
-        totals = []
-        for values in (ahead, self.values, behind):
-            outputs = self.evaluate(values)
-            totals.append(sum(float(numpy.vdot(v, y)) for v, y in zip(self.cotangents, outputs)))
-        return (totals[0] - totals[1]) * 2 / width, (totals[1] - totals[2]) * 2 / width
 
 
 def away_from(

@@ -14,6 +14,7 @@ first would be another order. What it keeps is bounded by :data:`KEPT_BYTES`.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy
@@ -122,9 +123,10 @@ def sum_over_ranks(
         transfer.wait()
 
     summed = result if after <= last else total
-    if summed.has_failed:
+    has_drawn, has_failed = summed.noted
+    if has_failed:  # the numbers mean nothing
         ranks.require_all_well(errors[0] if errors else None)
-    if summed.has_drawn and not generators.were_asked:
+    if has_drawn and not generators.were_asked:
         generators.draw_seed()  # as the others did: the next random number is the same for all
     return summed.values(device)
 
@@ -139,36 +141,22 @@ class _FlatSum:
         self._place = place
         # The loss, the bytes of its dtype (0: there is none yet), and what `note` is told.
         self._head = numpy.zeros(4)
-        sizes: dict[numpy.dtype, int] = {}
+        self.noted = self._head[2:]
+        sizes: Counter[numpy.dtype] = Counter()
         for parameter in parameters:
-            sizes[parameter.dtype] = sizes.get(parameter.dtype, 0) + parameter.size
+            sizes[parameter.dtype] += parameter.size
         library = numpy if place == CPU else array_module(parameters[0].data)
         self._flat = {dtype: library.empty(size, dtype) for dtype, size in sizes.items()}
-        self.chunks = [
-            self._head,
-            *(
-                flat[start : start + CHUNK]
-                for flat in self._flat.values()
-                for start in range(0, len(flat), CHUNK)
-            ),
-        ]
+        self.chunks = [self._head]
+        for flat in self._flat.values():
+            self.chunks += [flat[start : start + CHUNK] for start in range(0, len(flat), CHUNK)]
         self.nbytes = sum(chunk.nbytes for chunk in self.chunks)
         if part is not None:
             self.add(part)
 
-    @property
-    def has_drawn(self) -> bool:
-        """Whether a model drew random numbers."""
-        return bool(self._head[2])
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether a shard failed: the numbers mean nothing."""
-        return bool(self._head[3])
-
     def note(self, has_drawn: bool, has_failed: bool) -> None:
-        """Say what else the ranks up to this one have to say."""
-        self._head[2:] = numpy.maximum(self._head[2:], [has_drawn, has_failed])
+        """Say whether a model drew random numbers, and whether a shard failed, on this rank too."""
+        self.noted[...] = numpy.maximum(self.noted, [has_drawn, has_failed])
 
     def add(self, part: Part) -> None:
         """Add a shard's loss and gradients, or begin with them."""
@@ -204,7 +192,7 @@ class _FlatSum:
 
     def _split(self, flat: dict[numpy.dtype, Array]) -> list[Array]:
         """A view of each parameter's numbers, in its shape."""
-        ends = dict.fromkeys(flat, 0)
+        ends: Counter[numpy.dtype] = Counter()
         views = []
         for parameter in self._parameters:
             start = ends[parameter.dtype]

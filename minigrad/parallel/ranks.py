@@ -210,15 +210,9 @@ class MpiCommunicator(Communicator):
     """A rank of an MPI program: all processes that ``mpiexec`` started.
 
     Every wait looks again and again, so that signals are handled meanwhile, and a rank with
-    nothing to do leaves its core to others.
+    nothing to do leaves its core to others. ``world`` is by default a copy of ``MPI.COMM_WORLD``:
+    no other library's messages are mixed in.
 
-    Parameters
-    ----------
-    world : mpi4py.MPI.Comm, optional
-        By default a copy of ``MPI.COMM_WORLD``: no other library's messages are mixed in.
-
-    Examples
-    --------
     ``mpiexec -n 2 python -m mpi4py -c "from minigrad.parallel import find_ranks;
     print(find_ranks().gather('here'))"`` prints ``['here', 'here']`` twice.
     """
@@ -271,7 +265,6 @@ class MpiCommunicator(Communicator):
         A rank that failed alone would wait for ever: after some seconds it ends the others. Ctrl-C
         in the midst of a message leaves it unfinished, and MPI could not be ended.
         """
-        is_unfinished = self._is_interrupted
         statuses = numpy.full(self.size, status, "int64")
         meeting = self._leaving.Iallgather(numpy.array([status], "int64"), statuses)
         end = time.monotonic() + _LEAVE_SECONDS
@@ -279,7 +272,7 @@ class MpiCommunicator(Communicator):
             time.sleep(_LONGEST_PAUSE)
         if not meeting.Test():
             self._world.Abort(status)
-        if is_unfinished:
+        if self._is_interrupted:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
@@ -433,21 +426,11 @@ _found: list[Communicator] = []
 
 
 def find_ranks() -> Communicator:
-    """The ranks that this process is one of.
+    """The ranks that ``mpiexec -n R python -m mpi4py ...`` started together with this process.
 
-    Returns
-    -------
-    Communicator
-        All processes that ``mpiexec -n R python -m mpi4py ...`` started; otherwise the only one.
+    Otherwise this process is the only one. A RuntimeError says that ``mpiexec`` started it without
+    ``-m mpi4py``: a rank that fails would leave the others waiting.
 
-    Raises
-    ------
-    RuntimeError
-        If ``mpiexec`` started this process without ``-m mpi4py``: a rank that fails would leave
-        the others waiting.
-
-    Examples
-    --------
     >>> find_ranks().size
     1
     """
@@ -467,8 +450,6 @@ def find_ranks() -> Communicator:
 def device_of_rank(name: str, ranks: Communicator) -> str:
     """The device that a rank computes on: of several on a machine each takes the next GPU.
 
-    Examples
-    --------
     >>> device_of_rank("cpu", Communicator()), device_of_rank("cuda:3", Communicator())
     ('cpu', 'cuda:3')
     """

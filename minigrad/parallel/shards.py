@@ -19,6 +19,7 @@ rank calls with the same arguments, and has the whole result. On GPUs each rank'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -177,11 +178,7 @@ def shard_gradients(
             # Read once, into the sum; so they may share memory with what backward computed.
             return (Tensor(loss.data * share), *borrowed_gradients(loss, parameters, start))
 
-    def run_all(indices: range, use: Callable[[Sequence[Tensor]], None]) -> None:
-        count = len(indices)
-        threads = _workers(workers, device, count, ranks)
-        run_in_order(lambda number: run(indices[number]), count, threads, use)
-
+    run_all = partial(_run_all, run, workers or ranks.cores, device)
     with use_device(device):
         if ranks.size > 1:
             return sum_over_ranks(ranks, parameters, len(shards), run_all, generators, device)
@@ -237,10 +234,9 @@ def map_shards(
         return result.detach()
 
     parts = even_parts(len(shards), ranks.size)
-    own = parts[ranks.rank]
-    threads = _workers(workers, device, len(own), ranks)
     with ranks.failing_together():
-        run_in_order(lambda number: run(own[number]), len(own), threads, results.append)
+        own = parts[ranks.rank]
+        _run_all(run, workers or ranks.cores, device, own, results.append)
     with no_grad():
         rows = cat(results).data if results else None
     if rows is not None and ranks.size == 1:
@@ -268,9 +264,12 @@ class _Sum:
                 value.data += part.data
 
 
-def _workers(wanted: int | None, device: Device, shards: int, ranks: Communicator) -> int:
-    """How many threads work: on the CPU as many as wanted, or as there are cores to be used."""
-    return max(1, min(wanted or ranks.cores, shards)) if device == CPU else 1
+def _run_all(
+    run: Callable[[int], Any], workers: int, device: Device, indices: range, use: Callable
+) -> None:
+    """Run some of the shards, on several threads on the CPU; use their results in order."""
+    threads = max(1, min(workers, len(indices))) if device == CPU else 1
+    run_in_order(lambda number: run(indices[number]), len(indices), threads, use)
 
 
 def suggest_shard_size(

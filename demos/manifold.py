@@ -8,7 +8,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
@@ -17,15 +17,12 @@ from autoencoder.data.curves import Curve, circle, s_curve
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import layer_table, measure_error, spelled_epochs
+from autoencoder.lecture.section import Figure, Figures, Section
+from autoencoder.lecture.shared import layer_table, measure_error, projected, spelled_epochs
 from autoencoder.metrics import nearest_neighbours
 from autoencoder.storage.checkpoint import FINITE, NOT_NEGATIVE, NUMBER, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.training import Row, random_generator
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from autoencoder.training import Row
 
 __all__ = ["section"]
 
@@ -66,30 +63,14 @@ def check(run: Run[Options]) -> None:
 
 def compute(run: Run[Options]) -> Results:
     """Train with d = 1 on each curve; on the first also with fewer points, and with d = 2."""
-    options = run.options
-    results = Results(numbers={"noise_std": options.noise_std, "epochs": options.epochs})
+    results = Results(numbers=run.options.by_name("noise_std", "epochs"))
     results.numbers["layers"] = layer_table(network())
-    points = [_points(run, curve, number) for number, curve in enumerate(CURVES)]
-    for curve, (train, test, positions) in zip(CURVES, points, strict=True):
-        _compute_curve(run, curve, train, test, positions, results)
-    train, test, _ = points[0]
+    (train, test), _ = [
+        _compute_curve(run, curve, number, results) for number, curve in enumerate(CURVES)
+    ]
     _compute_gap(run, train, test, results)
     _compute_trap(run, train, test, results)
     return results
-
-
-def _points(
-    run: Run[Options], curve: Curve, number: int
-) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
-    """Training points, test points, and where on the curve each of these belongs."""
-    options = run.options
-    train = curve(
-        options.train_points, random_generator(options.seed, "data", number), options.noise_std
-    )
-    test, positions = curve.sample_with_positions(
-        options.test_points, random_generator(options.seed, "evaluation", number), options.noise_std
-    )
-    return train, test, positions
 
 
 def _trained(
@@ -98,53 +79,50 @@ def _trained(
     train: numpy.ndarray,
     test: numpy.ndarray,
     latent_size: int = 1,
-    quiet: bool = False,
+    quiet: bool = True,
 ) -> tuple[MLPAutoEncoder, list[Row]]:
     return run.trained(
         f"manifold-{name}",
         lambda: network(latent_size),
         train,
         run.settings(schedule="cosine"),
-        evaluate=measure_error(test, test, run.options.workers, NAMES, run.ranks),
+        evaluate=measure_error(test, test, names=NAMES, **run.how),
         tested_on=test,
         quiet=quiet,
     )
 
 
 def _compute_curve(
-    run: Run[Options],
-    curve: Curve,
-    train: numpy.ndarray,
-    test: numpy.ndarray,
-    positions: numpy.ndarray,
-    results: Results,
-) -> None:
-    """Train on one curve; the ranks are compared on the host."""
+    run: Run[Options], curve: Curve, number: int, results: Results
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Train on points of one curve, and measure on others; gives both. Ranks are the host's."""
     from scipy.stats import spearmanr  # a second to import
 
-    options = run.options
-    model, rows = _trained(run, curve.name, train, test)
-    latents = encode(model, test, options.workers, run.ranks)[:, 0]
+    options, name = run.options, curve.name
+    train = curve(options.train_points, run.rng("data", number), options.noise_std)
+    rng = run.rng("evaluation", number)
+    test, positions = curve.sample_with_positions(options.test_points, rng, options.noise_std)
+    model, rows = _trained(run, name, train, test, quiet=False)
+    latents = encode(model, test, **run.how)[:, 0]
     # 1 or -1 if and only if one is a monotone function of the other.
     correlation: Any = spearmanr(latents, positions)[0]
     # The decoded curve is drawn over the latents of the data, not beyond them.
     line = numpy.linspace(latents.min(), latents.max(), 1_000)[:, None]
-    pca = PCA(1).fit(train)
-    name = curve.name
     results.arrays |= {
         f"{name}/points": test,
         f"{name}/positions": positions,
         f"{name}/latents": latents,
-        f"{name}/reconstructions": reconstruct(model, test, options.workers, run.ranks),
-        f"{name}/decoded_line": decode(model, line, options.workers, run.ranks),
+        f"{name}/reconstructions": reconstruct(model, test, **run.how),
+        f"{name}/decoded_line": decode(model, line, **run.how),
     }
     results.numbers[name] = {
         "loss": rows[-1]["test_loss"],
         "loss_per_sample": rows[-1]["test_loss_per_sample"],
-        "pca_loss": mse_per_pixel(pca.inverse_transform(pca.transform(test)), test),
+        "pca_loss": mse_per_pixel(projected(PCA(1).fit(train), test), test),
         "rank_correlation": abs(float(correlation)),
     }
     results.rows += [{"curve": name, **row} for row in rows]
+    return train, test
 
 
 def training_counts(most: int) -> list[int]:
@@ -163,35 +141,32 @@ def _compute_gap(
 
     Fewer points are repeated until they are as many: so each network takes the same steps.
     """
-    options = run.options
     results.numbers["gap"] = []
-    for count in training_counts(options.train_points):
+    for count in training_counts(len(train)):
         few = train[:count]
         name = "s_curve" if count == len(train) else f"s_curve-{count}-points"
-        model, _ = _trained(run, name, numpy.resize(few, train.shape), test, quiet=True)
-        losses = [
-            mse_per_pixel(reconstruct(model, points, options.workers, run.ranks), points)
-            for points in (few, test)
-        ]
-        results.numbers["gap"].append({"points": count, "train": losses[0], "test": losses[1]})
+        model, _ = _trained(run, name, numpy.resize(few, train.shape), test)
+        losses = {
+            split: mse_per_pixel(reconstruct(model, points, **run.how), points)
+            for split, points in (("train", few), ("test", test))
+        }
+        results.numbers["gap"].append({"points": count, **losses})
 
 
 def _compute_trap(
     run: Run[Options], train: numpy.ndarray, test: numpy.ndarray, results: Results
 ) -> None:
     """With as many latents as coordinates: the loss, and what becomes of points from anywhere."""
-    options = run.options
-    rng = random_generator(options.seed, "evaluation", len(CURVES))
     limit = float(numpy.abs(test).max())
+    rng = run.rng("evaluation", len(CURVES))
     anywhere = rng.uniform(-limit, limit, (ANYWHERE, 2)).astype("float32")
     results.arrays["anywhere"] = anywhere
     line = numpy.concatenate(s_curve.lines()).astype("float32")
     results.numbers["trap"] = []
     for size in LATENT_SIZES:
         name = "s_curve" if size == 1 else f"s_curve-d{size}"
-        model, rows = _trained(run, name, train, test, size, quiet=True)
-        taken = reconstruct(model, anywhere, options.workers, run.ranks)
-        pca = PCA(size).fit(train)
+        model, rows = _trained(run, name, train, test, size)
+        taken = reconstruct(model, anywhere, **run.how)
         results.arrays[f"anywhere/{size}"] = taken
         results.numbers["trap"].append(
             {
@@ -199,7 +174,7 @@ def _compute_trap(
                 "loss": rows[-1]["test_loss"],
                 "anywhere": mse_per_pixel(taken, anywhere),
                 "from_curve": float((nearest_neighbours(taken, line)[1] ** 2).mean()) / 2,
-                "pca_loss": mse_per_pixel(pca.inverse_transform(pca.transform(test)), test),
+                "pca_loss": mse_per_pixel(projected(PCA(size).fit(train), test), test),
             }
         )
 
@@ -233,7 +208,7 @@ def needs(options: Options, found: Results) -> Needs:
             **{f"anywhere/{size}": f"{ANYWHERE} 2" for size in LATENT_SIZES},
         },
         {
-            **{name: vars(options)[name] for name in ("noise_std", "epochs")},
+            **options.by_name("noise_std", "epochs"),
             "layers": layer_table(network()),
             "gap": [
                 {"points": count, "train": POSITIVE, "test": POSITIVE}
@@ -256,7 +231,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Data, decoded curve and coordinate; the network; the loss, its gap, and its trap."""
     from autoencoder.figures import network_diagram
 
@@ -272,73 +247,60 @@ def draw(results: Results) -> dict[str, Figure]:
 
 
 def _draw_manifold(results: Results, curve: Curve) -> Figure:
-    from autoencoder.figures import (
-        COLOURS,
-        draw_curve,
-        draw_points,
-        draw_points_by_value,
-        plane_figure,
-        shared_legend,
-    )
+    from autoencoder import figures
 
-    arrays = results.arrays
-    points = arrays[f"{curve.name}/points"][:SHOWN]
+    names = ("points", "reconstructions", "decoded_line")
+    points, found, line = (results.arrays[f"{curve.name}/{name}"] for name in names)
+    points, found = points[:SHOWN], found[:SHOWN]
+    titles = ["data $x$", "decoded curve $g(z)$", "latent coordinate $z=f(x)$"]
     limit = 0.1 + float(numpy.abs(points).max())
-    figure, (data, decoded, coloured) = plane_figure(
-        ["data $x$", "decoded curve $g(z)$", "latent coordinate $z=f(x)$"], limit
-    )
-    draw_points(data, points, "data", opacity=0.5)
-    draw_curve(data, curve.lines(), "the curve behind them", style="--")
-    moved = numpy.stack([points, arrays[f"{curve.name}/reconstructions"][:SHOWN]], axis=1)
-    draw_points(decoded, points, "data", opacity=0.25)
-    for pair in moved[:PROJECTED]:
-        draw_curve(decoded, pair, colour=COLOURS["blue"], width=1.2)
-    draw_curve(
-        decoded, arrays[f"{curve.name}/decoded_line"], "decoded", colour=COLOURS["vermilion"]
-    )
-    draw_curve(decoded, moved[0], "from $x$ to $g(f(x))$", colour=COLOURS["blue"], width=1.2)
+    figure, (data, decoded, coloured) = figures.plane_figure(titles, limit)
+    figures.draw_points(data, points, "data", opacity=0.5)
+    figures.draw_curve(data, curve.lines(), "the curve behind them", style="--")
+    moved, blue = numpy.stack([points, found], axis=1), figures.COLOURS["blue"]
+    figures.draw_points(decoded, points, "data", opacity=0.25)
+    figures.draw_curve(decoded, list(moved[:PROJECTED]), colour=blue, width=1.2)
+    figures.draw_curve(decoded, line, "decoded", colour=figures.COLOURS["vermilion"])
+    figures.draw_curve(decoded, moved[0], "from $x$ to $g(f(x))$", colour=blue, width=1.2)
     latents, name = _shown_latents(results, curve)
-    draw_points_by_value(coloured, points, latents, name)
-    shared_legend(figure)
+    figures.draw_points_by_value(coloured, points, latents, name)
+    figures.shared_legend(figure)
     return figure
 
 
 def _draw_coordinate(results: Results) -> Figure:
-    from autoencoder.figures import COLOURS, draw_points, new_figure
+    from autoencoder import figures
 
-    figure, grid = new_figure(1, len(CURVES), width=13.0, height=5.6)
+    figure, grid = figures.new_figure(1, len(CURVES), width=13.0, height=5.6)
     for axes, curve in zip(grid[0], CURVES, strict=True):
         positions = results.arrays[f"{curve.name}/positions"][:SHOWN]
         latents, name = _shown_latents(results, curve)
-        draw_points(axes, numpy.stack([positions, latents], axis=1), colour=COLOURS["blue"])
+        points = numpy.stack([positions, latents], axis=1)
+        figures.draw_points(axes, points, colour=figures.COLOURS["blue"])
         axes.set(xlabel="position along the curve (share of its length)", ylabel=name)
         axes.set_title(_title(curve))
     return figure
 
 
 def _title(curve: Curve) -> str:
-    return curve.name.replace("_", " ").replace("s curve", "S-curve") + (
-        ", closed" if curve.closed else ", open"
-    )
+    name = {"s_curve": "S-curve"}.get(curve.name, curve.name)
+    return f"{name}, {'closed' if curve.closed else 'open'}"
 
 
 def _draw_loss(results: Results) -> Figure:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    from autoencoder.figures import epoch_chart, new_figure
+    from autoencoder.figures import epoch_chart
 
-    figure, ((axes,),) = new_figure(width=12.0, height=6.0)
-    epoch_chart(
-        {
-            _title(curve): [row for row in results.rows if row["curve"] == curve.name]
-            for curve in CURVES
-        },
+    rows = results.rows_by("curve")
+    figure = epoch_chart(
+        {_title(curve): rows[curve.name] for curve in CURVES},
         "test_loss",
         "loss per component\n(mean squared error)",
         levels={"noise across the curve": results.numbers["noise_std"] ** 2 / 2},
         log_y=True,
-        axes=axes,
     )
+    axes: Any = figure.axes[0]
     axes.legend(loc="best")
     # A sample has two components: the same curve read on the lecture's scale.
     sample = axes.secondary_yaxis("right", functions=(lambda y: 2 * y, lambda y: y / 2))
@@ -352,12 +314,12 @@ def _draw_loss(results: Results) -> Figure:
 def _draw_gap(results: Results) -> Figure:
     from autoencoder.figures import line_chart
 
-    numbers = results.numbers
-    counts = [row["points"] for row in numbers["gap"]]
+    numbers, gap = results.numbers, results.numbers["gap"]
+    counts = [row["points"] for row in gap]
     return line_chart(
         {
-            name: (counts, [row[key] for row in numbers["gap"]])
-            for name, key in (("on new points", "test"), ("on the training points", "train"))
+            "on new points": (counts, [row["test"] for row in gap]),
+            "on the training points": (counts, [row["train"] for row in gap]),
         },
         "number of training points N",
         "loss per component\n(mean squared error)",
@@ -369,20 +331,20 @@ def _draw_gap(results: Results) -> Figure:
 
 
 def _draw_trap(results: Results) -> Figure:
-    from autoencoder.figures import COLOURS, draw_curve, draw_points, plane_figure, shared_legend
+    from autoencoder import figures
 
-    arrays = results.arrays
-    anywhere = arrays["anywhere"]
+    anywhere = results.arrays["anywhere"]
     limit = 0.1 + float(numpy.abs(anywhere).max())
-    figure, panels = plane_figure([f"$d={size}$" for size in LATENT_SIZES], limit)
+    blue, vermilion = figures.COLOURS["blue"], figures.COLOURS["vermilion"]
+    figure, panels = figures.plane_figure([f"$d={size}$" for size in LATENT_SIZES], limit)
     for axes, size in zip(panels, LATENT_SIZES, strict=True):
-        draw_points(axes, arrays["s_curve/points"][:SHOWN], "data", opacity=0.25)
-        taken = arrays[f"anywhere/{size}"]
+        figures.draw_points(axes, results.arrays["s_curve/points"][:SHOWN], "data", opacity=0.25)
+        taken = results.arrays[f"anywhere/{size}"]
         pairs = list(numpy.stack([anywhere, taken], axis=1))
-        draw_curve(axes, pairs, "from $x$ to $g(f(x))$", colour=COLOURS["blue"], width=1.0)
-        draw_points(axes, anywhere, "any point $x$", colour=COLOURS["blue"], size=16.0)
-        draw_points(axes, taken, "$g(f(x))$", colour=COLOURS["vermilion"], size=26.0, opacity=0.9)
-    shared_legend(figure)
+        figures.draw_curve(axes, pairs, "from $x$ to $g(f(x))$", colour=blue, width=1.0)
+        figures.draw_points(axes, anywhere, "any point $x$", colour=blue, size=16.0)
+        figures.draw_points(axes, taken, "$g(f(x))$", colour=vermilion, size=26.0, opacity=0.9)
+    figures.shared_legend(figure)
     return figure
 
 

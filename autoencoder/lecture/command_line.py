@@ -76,14 +76,6 @@ def setting(default: Any, help: str, **how: Any) -> Any:
     """A field of a demo's options that no preset sets; ``how`` is as for argparse."""
     return field(default=default, metadata={"help": help, **how})
 
-    def by_name(self, *names: str) -> dict[str, Any]:
-        """Some of the options, as results hold those that figures and captions name.
-
-        >>> CommonOptions(seed=3).by_name("seed", "size")
-        {'seed': 3, 'size': None}
-        """
-        return {name: vars(self)[name] for name in names}
-
 
 def switch(help: str) -> Any:
     """A field of a demo's options that is off unless it is given."""
@@ -192,6 +184,14 @@ class CommonOptions:
     )
     resume: bool = switch("go on with the last run, or that in --out")
     replot: bool = switch("draw the figures of that run again")
+
+    def by_name(self, *names: str) -> dict[str, Any]:
+        """Some of the options, as results hold those that figures and captions name.
+
+        >>> CommonOptions(seed=3).by_name("seed", "size")
+        {'seed': 3, 'size': None}
+        """
+        return {name: vars(self)[name] for name in names}
 
 
 _Options = TypeVar("_Options", bound=CommonOptions)

@@ -3,7 +3,14 @@ import math
 import numpy as np
 import pytest
 
-from autoencoder.data.corruption import EraseBlock, EraseHalf, ErasePixels, GaussianNoise
+from autoencoder.data import corruption as corruptions
+from autoencoder.data.corruption import (
+    EraseBlock,
+    EraseHalf,
+    EraseOneOf,
+    ErasePixels,
+    GaussianNoise,
+)
 
 ERASERS = [
     ErasePixels(0.3),
@@ -14,6 +21,8 @@ ERASERS = [
     EraseHalf("right"),
     EraseHalf("top"),
     EraseHalf("bottom"),
+    EraseOneOf([ErasePixels(0.3)], fill=0.5),
+    EraseOneOf([EraseHalf("left"), EraseHalf("top"), EraseBlock(10)]),
 ]
 ALL = [GaussianNoise(0.5), GaussianNoise(0.5, clip=True), *ERASERS]
 
@@ -136,20 +145,18 @@ def test_fill_may_be_the_mean_image():
     assert repr(corruption) == "EraseHalf(side='top', fill=<array (2, 28, 28)>)"
 
 
+def test_every_image_is_erased_in_one_of_the_ways_about_equally_often():
+    x = images(count=600)
+    left, top, _ = ways = EraseHalf("left"), EraseHalf("top"), EraseBlock(10)
+    mask = EraseOneOf(ways).mask(x, np.random.default_rng(0))
+    is_left, is_top = ((mask == way.mask(x[:1])).all(axis=(1, 2, 3)) for way in (left, top))
+    is_block = mask.sum(axis=(1, 2, 3)) == 100
+    np.testing.assert_array_equal(is_left.astype(int) + is_top + is_block, 1)
+    assert all(150 < kind.sum() < 250 for kind in (is_left, is_top, is_block))
+    assert EraseOneOf(ways).mask(x[:1], np.random.default_rng(0)).any()  # of one image, one way
+
+
 def test_repr_can_be_typed_back():
-    names = {kind.__name__: kind for kind in (GaussianNoise, ErasePixels, EraseBlock, EraseHalf)}
+    assert repr(ALL[-2]) == "EraseOneOf(ways=[ErasePixels(share=0.3, fill=0)], fill=0.5)"
     for corruption in ALL:
-        name, arguments = repr(corruption)[:-1].split("(")
-        fields = [argument.split("=") for argument in arguments.split(", ")]
-        values = {"True": True, "False": False}
-        keywords = {
-            key: values[text]
-            if text in values
-            else text.strip("'")
-            if "'" in text
-            else float(text)
-            if key not in ("height", "width")
-            else int(text)
-            for key, text in fields
-        }
-        assert repr(names[name](**keywords)) == repr(corruption)
+        assert repr(eval(repr(corruption), vars(corruptions))) == repr(corruption)

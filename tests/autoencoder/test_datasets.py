@@ -60,24 +60,6 @@ def test_images_are_float32_in_the_unit_interval_and_exact(small_set):
         assert images.dtype == np.float32
         np.testing.assert_array_equal(images[:, 0], (pixels / 255).astype(np.float32))
     assert repr(dataset) == "Dataset('tiny', 6 training and 4 test images of 5 x 7)"
-    with pytest.raises(ValueError, match="'train' or 'test', not 'validation'"):
-        dataset.images("validation")
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [("minst", "mnist"), ("fashion_mnist", "fashion-mnist"), ("KMNIST", "kmnist")],
-)
-def test_an_unknown_name_gets_a_suggestion(typed, meant):
-    with pytest.raises(ValueError, match=f"unknown data set '{typed}': did you mean '{meant}'"):
-        load(typed)
-
-
-def test_nonsense_names_and_types_are_refused():
-    with pytest.raises(ValueError, match="Known: mnist, fashion-mnist, kmnist"):
-        load("imagenet of cats")
-    with pytest.raises(TypeError, match="str, not int"):
-        load(3)
 
 
 def test_a_missing_folder_and_a_missing_file_say_which(small_set):

@@ -184,27 +184,3 @@ def test_trained_in_the_plane_it_samples_what_it_was_trained_on():
     assert (distance.min(axis=1) < 0.5).mean() > 0.97  # 99.6 % of the ring's own points
     shares = numpy.bincount(distance.argmin(axis=1), minlength=4) / len(samples)
     numpy.testing.assert_allclose(shares, 0.25, atol=0.04)
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: falling_stds(1, 2.0, 1.0), ValueError, "steps must be at least 2"),
-        (lambda: falling_stds(4, 1.0, 2.0), ValueError, "0 < smallest < largest"),
-        (lambda: follow_flow(lambda x, s: x, numpy.zeros((1, 1)), [1.0]), ValueError, "two at"),
-        (lambda: follow_flow(lambda x, s: x, numpy.zeros((1, 1)), [1, 2]), ValueError, "fall"),
-        (lambda: follow_flow(lambda x, s: x, numpy.zeros((1, 1)), [1, -1]), ValueError, "fall"),
-        (lambda: conditioned_on(lambda x, s: x, numpy.zeros(1), 0.0), ValueError, "positive"),
-        (lambda: NoiseConditionalDenoiser(ExactVelocity(), 0, 0.0), ValueError, "std must be"),
-        (
-            lambda: NoiseConditionalDenoiser(ExactVelocity(), 0, 1).score(numpy.zeros((1, 2)), 0.0),
-            ValueError,
-            "noise_std must be positive, got 0.0",
-        ),
-        (lambda: VelocityUNet(size=30), ValueError, "a multiple of 4, got 30"),
-        (lambda: VelocityUNet()(minigrad.Tensor(numpy.zeros((1, 1, 28, 28)))), ValueError, "UNet"),
-    ],
-)
-def test_wrong_use_is_named(call, error, message):
-    with pytest.raises(error, match=message):
-        call()

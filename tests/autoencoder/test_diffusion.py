@@ -167,33 +167,12 @@ def test_the_same_seed_gives_the_same_samples(trained):
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "message"),
+    ("call", "message"),
     [
-        (lambda d: d.fit(numpy.zeros(3)), ValueError, "fit: expected points"),
-        (lambda d: d.fit(numpy.ones((5, 2))), ValueError, r"fit: the coordinates \[0, 1\] are con"),
-        (lambda d: d.fit(numpy.full((5, 2), numpy.inf)), ValueError, "not all finite"),
-        (lambda d: d.sample(3, numpy.random.default_rng(0)), RuntimeError, "call fit first"),
-        (lambda d: d.log_prob(numpy.zeros((1, 2))), RuntimeError, "call fit first"),
-        (lambda d: LatentDiffusion(steps=0), ValueError, "steps must be at least 1"),
-        (lambda d: VelocityNetwork(0), ValueError, "d must be at least 1"),
-        (lambda d: Mixed(-1), ValueError, "given must be at least 0"),
-        (
-            lambda d: d.fit(numpy.arange(6.0).reshape(3, 2), given=numpy.zeros((2, 1))),
-            ValueError,
-            r"fit: 3 points, but given has the shape \(2, 1\)",
-        ),
-        (
-            lambda d: given_exact(1, 1).sample(2, numpy.random.default_rng(0)),
-            ValueError,
-            r"sample: the density was fitted with given \(N, 1\)",
-        ),
-        (
-            lambda d: given_exact(1, 1).log_prob(numpy.zeros((2, 1)), given=numpy.zeros((2, 3))),
-            ValueError,
-            r"log_prob, given: expected points \(N, 1\)",
-        ),
+        (lambda d: d.sample(2, numpy.random.default_rng(0)), "sample: the density was fitted with"),
+        (lambda d: d.log_prob(numpy.zeros((2, 1)), given=numpy.zeros((2, 3))), "log_prob, given: "),
     ],
 )
-def test_wrong_use_is_named(call, error, message):
-    with pytest.raises(error, match=message):
-        call(LatentDiffusion())
+def test_what_is_given_must_be_what_it_was_fitted_with(call, message):
+    with pytest.raises(ValueError, match=rf"{message}.* \(N, 1\)"):
+        call(given_exact(1, 1))

@@ -15,7 +15,6 @@ from autoencoder.models import (
     SmoothAutoEncoder,
     count_multiplications,
     count_parameters,
-    mlp,
     zero_biases,
 )
 from autoencoder.training import TrainingSettings, train
@@ -52,17 +51,6 @@ def test_print_gives_the_lectures_listing():
     assert repr(AutoEncoder(8)) == LISTING
 
 
-def test_sizes_go_from_28_to_1_and_back():
-    model = AutoEncoder(8)
-    x = Tensor(numpy.zeros((1, 1, 28, 28), "float32"))
-    sizes = [x.shape[-1]]
-    for layer in [*model.encoder, *model.decoder]:
-        x = layer(x)
-        if x.shape[-1] != sizes[-1]:
-            sizes.append(x.shape[-1])
-    assert sizes == [28, 24, 20, 9, 4, 1, 4, 9, 20, 24, 28]
-
-
 @pytest.mark.parametrize("make", [lambda: AutoEncoder(3), lambda: DenseAutoEncoder(3)])
 def test_reconstruction_is_decoding_what_was_encoded(make):
     minigrad.manual_seed(0)
@@ -71,13 +59,6 @@ def test_reconstruction_is_decoding_what_was_encoded(make):
     z = encode(model, x)
     assert z.shape == (5, 3)
     numpy.testing.assert_allclose(decode(model, z), reconstruct(model, x), rtol=1e-4, atol=1e-6)
-
-
-def test_sizes_that_make_no_network_are_refused():
-    with pytest.raises(ValueError, match="latent_size"):
-        AutoEncoder(0)
-    with pytest.raises(ValueError, match="sizes"):
-        mlp(2)
 
 
 @pytest.fixture(scope="module")
@@ -89,39 +70,30 @@ def trained_denoiser():
     return model
 
 
-def in_torch(torch, latent_size):
-    """The same network, written in PyTorch."""
-    nn = torch.nn
+def in_torch(torch, model):
+    """The same network of PyTorch's layers: what ours print is the constructor's call."""
+    names = {"Sequential": torch.nn.Sequential, "nn": torch.nn}
 
-    class AutoEncoder(nn.Module):
+    class AutoEncoder(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            relu = nn.ReLU
-            self.encoder = nn.Sequential(
-                *(nn.Conv2d(1, 32, 5), relu(), nn.Conv2d(32, 32, 5), relu()),
-                *(nn.Conv2d(32, 32, 4, stride=2), relu(), nn.Conv2d(32, 32, 3, stride=2), relu()),
-                nn.Conv2d(32, latent_size, 4),
-            )
-            self.decoder = nn.Sequential(
-                *(nn.ConvTranspose2d(latent_size, 32, 4), relu()),
-                *(nn.ConvTranspose2d(32, 32, 3, stride=2), relu()),
-                *(nn.ConvTranspose2d(32, 32, 4, stride=2), relu()),
-                *(nn.ConvTranspose2d(32, 32, 5), relu(), nn.ConvTranspose2d(32, 1, 5)),
-            )
+            for part in ("encoder", "decoder"):
+                layers = [eval(f"nn.{layer!r}", names) for layer in getattr(model, part)]
+                setattr(self, part, torch.nn.Sequential(*layers))
 
         def forward(self, x):
             return self.decoder(self.encoder(x))
 
-    return AutoEncoder()
+    twin = AutoEncoder()
+    twin.load_state_dict({k: torch.from_numpy(v) for k, v in model.state_dict().items()})
+    return twin
 
 
 def test_trained_weights_move_to_pytorch_and_back_with_one_line(trained_denoiser):
     torch = pytest.importorskip("torch")
     x = numpy.random.default_rng(1).random((7, 1, 28, 28), dtype="float32")
     ours = reconstruct(trained_denoiser, x)
-
-    twin = in_torch(torch, 4)
-    twin.load_state_dict({k: torch.from_numpy(v) for k, v in trained_denoiser.state_dict().items()})
+    twin = in_torch(torch, trained_denoiser)
     with torch.no_grad():
         theirs = twin(torch.from_numpy(x)).numpy()
     numpy.testing.assert_allclose(theirs, ours, atol=1e-5)
@@ -183,15 +155,9 @@ def test_images_of_other_sizes_come_out_as_pytorch_computes_them(size):
     torch = pytest.importorskip("torch")
     minigrad.manual_seed(0)
     model = AutoEncoder(5, size, channels=3)
-    names = {"Sequential": torch.nn.Sequential, "nn": torch.nn}
-    both = []
-    for part in (model.encoder, model.decoder):  # what is printed is the constructor's call
-        both.append(torch.nn.Sequential(*(eval(f"nn.{layer!r}", names) for layer in part)))
-    twin = torch.nn.ModuleDict({"encoder": both[0], "decoder": both[1]})
-    twin.load_state_dict({k: torch.from_numpy(v) for k, v in model.state_dict().items()})
     x = numpy.random.default_rng(0).random((2, 3, *size), dtype="float32")
     with torch.no_grad():
-        theirs = both[1](both[0](torch.from_numpy(x))).numpy()
+        theirs = in_torch(torch, model)(torch.from_numpy(x)).numpy()
     numpy.testing.assert_allclose(reconstruct(model, x), theirs, atol=1e-5)
 
 

@@ -14,9 +14,29 @@ from autoencoder.data import corruption, curves, datasets, faces
 from autoencoder.data.arrays import DataError
 from autoencoder.data.download import Limits, fetch, transfer
 from autoencoder.data.idx import IdxError, read_idx
-from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture
+from autoencoder.densities import (
+    DiagonalGaussian,
+    FullGaussian,
+    GaussianMixture,
+    LatentDiffusion,
+    NoiseConditionalDenoiser,
+)
+from autoencoder.densities.denoiser import (
+    VelocityUNet,
+    conditioned_on,
+    falling_stds,
+    follow_flow,
+)
+from autoencoder.densities.diffusion import Mixed, VelocityNetwork
 from autoencoder.inference import decode, encode, reconstruct
-from autoencoder.models import AutoEncoder, Denoiser, DenseAutoEncoder, MLPAutoEncoder, mlp
+from autoencoder.models import (
+    AutoEncoder,
+    Denoiser,
+    DenseAutoEncoder,
+    MLPAutoEncoder,
+    SmoothAutoEncoder,
+    mlp,
+)
 from autoencoder.pca import PCA
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from autoencoder.storage.files import WriteError, atomic_write
@@ -45,6 +65,7 @@ def world(tmp_path):
         model=mlp(2, 4, 2),
         narrow=mlp(2, 3),
         conv=AutoEncoder(2),
+        unet=VelocityUNet(size=8, features=4),
         pca=PCA(1).fit(points),
         diagonal=DiagonalGaussian([0.0, 0.0], [1.0, 1.0]),
         full=FullGaussian([0.0, 0.0], numpy.eye(2)),
@@ -86,6 +107,8 @@ MODELS = [
     (ValueError, "latent_size .*0", lambda w: DenseAutoEncoder(0)),
     (TypeError, "shape .*'28'", lambda w: DenseAutoEncoder(2, shape="28")),
     (ValueError, "shape", lambda w: DenseAutoEncoder(2, shape=(0, 3))),
+    (ValueError, "latent_size must be at least 1, got 0",
+     lambda w: SmoothAutoEncoder(0, (3, 8, 8))),
     (ValueError, "Denoiser: channels .*0", lambda w: Denoiser(0)),
     (TypeError, "Denoiser: features .*'a'", lambda w: Denoiser(1, "a")),
     (ValueError, "mlp: expected at least", lambda w: mlp(2)),
@@ -140,8 +163,9 @@ STATISTICS = [
     (ValueError, "mask", lambda w: w.pca.fill_missing(w.points, numpy.zeros((20, 3), bool))),
     (ValueError, r"a mask \(3, 3\)",
      lambda w: w.pca.fill_missing(w.points, numpy.zeros((3, 3), bool))),
-    (ValueError, "noise variance must not be negative",
-     lambda w: w.pca.fill_missing(w.points, numpy.zeros((20, 2), bool), noise_variance=-1)),
+    *((ValueError, "fill_missing: the noise variance must not be negative",
+       lambda w, s=s: w.pca.fill_missing(w.points, w.points > 0, noise_variance=s))
+      for s in (-1.0, float("nan"), float("inf"))),
     (ValueError, r"\(2,\)", lambda w: DiagonalGaussian([0.0], [1.0, 1.0])),
     (ValueError, "positive", lambda w: DiagonalGaussian([0.0], [0.0])),
     (TypeError, "DiagonalGaussian: mean", lambda w: DiagonalGaussian("a", "b")),
@@ -196,6 +220,53 @@ STATISTICS = [
     (TypeError, "k must be", lambda w: metrics.nearest_neighbours(w.points, w.points, k=1.5)),
 ]  # fmt: skip
 
+DENSITIES = [
+    *((Exception, f"GaussianMixture.fit: .*{message}",
+       lambda w, change=change: GaussianMixture.fit(
+           **{"x": w.points[:4], "components": 2, "rng": w.rng, **change}))
+      for change, message in (
+          (dict(components=0), "components must be at least 1"),
+          (dict(components=1.5), "components"),
+          (dict(components=5), "5 components need as many points, got 4"),
+          (dict(jitter=-1.0), "jitter must be finite and not negative"),
+          (dict(restarts=0), "restarts must be at least 1"),
+          (dict(iterations=0), "iterations must be at least 1"),
+          (dict(tolerance=float("nan")), "tolerance must be finite and not negative"),
+          (dict(x=numpy.zeros(3)), "expected points"),
+          (dict(x=numpy.full((4, 2), numpy.nan)), "not all finite"),
+          (dict(rng=0), "rng"))),
+    (ValueError, "fit: expected points", lambda w: LatentDiffusion().fit(w.points[0])),
+    (ValueError, r"fit: the coordinates \[0, 1\] are con",
+     lambda w: LatentDiffusion().fit(w.points * 0)),
+    (ValueError, "not all finite", lambda w: LatentDiffusion().fit(nan_points(w))),
+    (RuntimeError, "call fit first", lambda w: LatentDiffusion().sample(3, w.rng)),
+    (RuntimeError, "call fit first", lambda w: LatentDiffusion().log_prob(w.points)),
+    (ValueError, "steps must be at least 1", lambda w: LatentDiffusion(steps=0)),
+    (ValueError, r"fit: 20 points, but given has the shape \(2, 1\)",
+     lambda w: LatentDiffusion().fit(w.points, given=numpy.zeros((2, 1)))),
+    (ValueError, "d must be at least 1", lambda w: VelocityNetwork(0)),
+    (ValueError, "given must be at least 0", lambda w: Mixed(-1)),
+    (ValueError, "steps must be at least 2", lambda w: falling_stds(1, 2.0, 1.0)),
+    (ValueError, "0 < smallest < largest", lambda w: falling_stds(4, 1.0, 2.0)),
+    *((ValueError, words, lambda w, stds=stds: follow_flow(lambda x, s: x, w.points, stds))
+      for words, stds in (("two at", [1.0]), ("fall", [1, 2]), ("fall", [1, -1]))),
+    (ValueError, "positive", lambda w: conditioned_on(lambda x, s: x, w.points, 0.0)),
+    (ValueError, "std must be", lambda w: NoiseConditionalDenoiser(w.model, 0, 0.0)),
+    (ValueError, "noise_std must be positive, got 0.0",
+     lambda w: NoiseConditionalDenoiser(w.model, 0, 1).score(w.points, 0.0)),
+    (ValueError, "a multiple of 4, got 30", lambda w: VelocityUNet(size=30)),
+    (ValueError, "UNet", lambda w: w.unet(Tensor(numpy.zeros((1, 1, 28, 28))))),
+    (ValueError, "frechet_distance: two points at least",
+     lambda w: metrics.frechet_distance(w.points, w.points[:1])),
+    *((ValueError, f"{score.__name__}: expected",
+       lambda w, score=score: score(w.points, w.points[:, :1]))
+      for score in (metrics.frechet_distance, metrics.precision_recall)),
+    (ValueError, "more than k = 3 points in each set",
+     lambda w: metrics.precision_recall(w.points[:3], w.points)),
+    (ValueError, "precision_recall: k",
+     lambda w: metrics.precision_recall(w.points, w.points, k=0)),
+]  # fmt: skip
+
 DATA = [
     (ValueError, "GaussianNoise: std", lambda w: corruption.GaussianNoise(-1.0)),
     (TypeError, "GaussianNoise: std", lambda w: corruption.GaussianNoise("1")),
@@ -240,9 +311,13 @@ DATA = [
     (ValueError, r"lie in \[0, 1\]", lambda w: faces.render_faces(w.points)),
     (ValueError, "at least 8", lambda w: faces.render_faces([[0.5]], size=4)),
     (ValueError, r"\(N, K\)", lambda w: faces.render_faces([0.5])),
-    (ValueError, "did you mean 'fashion-mn", lambda w: datasets.load("fasion-mnist")),
-    (TypeError, "name of a data set", lambda w: datasets.load(3)),
-    (ValueError, "'train' or 'test'", lambda w: datasets.load().images("tset")),
+    *((ValueError, f"unknown data set '{typed}': did you mean '{meant}'",
+       lambda w, typed=typed: datasets.load(typed))
+      for typed, meant in (
+          ("minst", "mnist"), ("fashion_mnist", "fashion-mnist"), ("KMNIST", "kmnist"))),
+    (ValueError, "Known: mnist, fashion-mnist, kmnist", lambda w: datasets.load("of cats")),
+    (TypeError, "name of a data set.* str, not int", lambda w: datasets.load(3)),
+    (ValueError, "'train' or 'test', not 'tset'", lambda w: datasets.load().images("tset")),
     (DataError, "unknown data set .*none", lambda w: datasets.load(w.folder / "none")),
     (DataError, "holds no images", lambda w: datasets.load(w.folder)),
     (FileNotFoundError, "none", lambda w: read_idx(w.folder / "none")),
@@ -335,7 +410,7 @@ FIGURES = [
     (OSError, "text",
      lambda w: figures().save(figures().new_figure()[0], w.folder / "text" / "figure")),
 ]  # fmt: skip
-CALLS = [*MODELS, *STATISTICS, *DATA, *TRAINING, *FIGURES]
+CALLS = [*MODELS, *STATISTICS, *DENSITIES, *DATA, *TRAINING, *FIGURES]
 
 
 @pytest.mark.parametrize("row", CALLS, ids=lambda row: row[1])

@@ -167,14 +167,6 @@ def test_the_listing_is_what_pytorch_prints(smoke):
     text = (smoke["train_autoencoder"] / "model.txt").read_text()
     listing, table = text.split("\n\n")
     assert listing == repr(AutoEncoder(8))
-    lines = listing.split("\n")
-    assert lines[1:4] == [
-        "  (encoder): Sequential(",
-        "    (0): Conv2d(1, 32, kernel_size=(5, 5), stride=(1, 1))",
-        "    (1): ReLU()",
-    ]
-    assert "    (8): Conv2d(32, 8, kernel_size=(4, 4), stride=(1, 1))" in lines
-    assert "    (8): ConvTranspose2d(32, 1, kernel_size=(5, 5), stride=(1, 1))" in lines
     assert table.split()[-2:] == ["all", "112,457"]
 
 

@@ -9,7 +9,6 @@ from autoencoder.data.faces import FACTORS, render_faces, sample_faces
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.sections import load_demo
-from autoencoder.models import SmoothAutoEncoder
 from autoencoder.pca import PCA
 from autoencoder.storage.results import Results
 
@@ -123,14 +122,6 @@ def test_grey_is_luminance_and_leaves_grey_pictures_as_they_are():
     assert freedom.grey(colours).ravel().tolist() == [0.299, 0.587, 0.114]
     level = numpy.full((1, 3, 2, 2), 0.4)
     numpy.testing.assert_allclose(freedom.grey(level), 0.4)
-
-
-def test_the_network_gives_back_the_shape_it_took():
-    model = SmoothAutoEncoder(2, (3, 8, 8), hidden=4)
-    images = numpy.zeros((5, 3, 8, 8), "float32")
-    assert reconstruct(model, images).shape == images.shape
-    with pytest.raises(ValueError, match="latent_size must be at least 1, got 0"):
-        SmoothAutoEncoder(0, (3, 8, 8))
 
 
 @pytest.mark.slow

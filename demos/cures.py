@@ -32,18 +32,26 @@ from autoencoder.densities.denoiser import conditioned_on, follow_flow
 from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
-from autoencoder.lecture.doubt import NEIGHBOURS, SHOWN, find_doubtful, gradient_energy, hidden_part
+from autoencoder.lecture.densities import (
+    distances,
+    told_denoiser,
+    trained_diffusion,
+    what_distances_tell,
+)
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import load_demo
 from autoencoder.lecture.shared import (
+    NEIGHBOURS,
+    SHOWN,
     DataOptions,
+    find_doubtful,
+    gradient_energy,
+    hidden_part,
     spelled_epochs,
     tinted,
     trained_autoencoder,
-    trained_diffusion,
 )
-from autoencoder.lecture.told import distances, told_denoiser, what_distances_tell
 from autoencoder.models import MixtureDensityNetwork
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE
 from autoencoder.storage.results import Needs, Results

@@ -20,12 +20,18 @@ from autoencoder.densities.denoiser import VelocityUNet, follow_flow
 from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option, positive
-from autoencoder.lecture.ladder import COMPONENTS, decoded_samples, fit_rung
+from autoencoder.lecture.densities import (
+    COMPONENTS,
+    decoded_samples,
+    distances,
+    fit_rung,
+    told_denoiser,
+    what_distances_tell,
+)
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import load_demo
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
-from autoencoder.lecture.told import distances, told_denoiser, what_distances_tell
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator

@@ -19,14 +19,20 @@ from autoencoder.classifier import Classifier, Judge, shipped_classifier
 from autoencoder.densities import LatentDiffusion
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import OptionError, option, positive
-from autoencoder.lecture.ladder import COMPONENTS, DIFFUSION, RUNGS, decoded_samples, fit_rung
+from autoencoder.lecture.densities import (
+    COMPONENTS,
+    DIFFUSION,
+    RUNGS,
+    decoded_samples,
+    fit_rung,
+    trained_diffusion,
+)
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DeepOptions,
     spelled_epochs,
     trained_autoencoder,
-    trained_diffusion,
     trained_variational,
 )
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, CheckpointError

@@ -16,10 +16,17 @@ from autoencoder import EraseHalf, GaussianMixture, GaussianNoise, mlp, mse_per_
 from autoencoder.data.curves import mixture_ring, two_modes
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive
-from autoencoder.lecture.doubt import NEIGHBOURS, SHOWN, find_doubtful, gradient_energy, hidden_part
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import spelled_epochs, tinted
+from autoencoder.lecture.shared import (
+    NEIGHBOURS,
+    SHOWN,
+    find_doubtful,
+    gradient_energy,
+    hidden_part,
+    spelled_epochs,
+    tinted,
+)
 from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator

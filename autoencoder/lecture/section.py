@@ -28,7 +28,6 @@ from autoencoder.lecture.command_line import (
     parse,
     preset_values,
 )
-from autoencoder.lecture.last_words import last_words
 from autoencoder.lecture.run import (
     CONFIGURATION,
     HOW,
@@ -38,7 +37,7 @@ from autoencoder.lecture.run import (
     new_folder,
     require_free,
 )
-from autoencoder.lecture.terminal import STOPPED, command
+from autoencoder.lecture.terminal import STOPPED, command, last_words
 from autoencoder.storage.checkpoint import CheckpointError
 from autoencoder.storage.files import WriteError, atomic_write, read_text
 from autoencoder.storage.results import Needs, Results

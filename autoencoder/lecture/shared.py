@@ -1,14 +1,13 @@
-"""What several sections share: the networks they train, what is measured meanwhile, tables."""
+"""What several sections share: options, networks, what is measured, doubtful images, tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy
 
-from autoencoder.densities import LatentDiffusion
 from autoencoder.densities.variational import (
     VariationalAutoEncoder,
     negative_bound,
@@ -17,7 +16,7 @@ from autoencoder.densities.variational import (
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
-from autoencoder.metrics import mse_per_pixel, psnr, sum_per_sample
+from autoencoder.metrics import mse_per_pixel, nearest_neighbours, psnr, sum_per_sample
 from autoencoder.models import AutoEncoder, list_layers, zero_biases
 from autoencoder.pca import PCA
 from autoencoder.storage.results import Results
@@ -26,8 +25,14 @@ from minigrad import nn
 from minigrad.parallel import Communicator
 
 __all__ = [
+    "NEIGHBOURS",
+    "SHOWN",
     "DataOptions",
     "DeepOptions",
+    "Doubtful",
+    "find_doubtful",
+    "gradient_energy",
+    "hidden_part",
     "latent_sizes",
     "layer_table",
     "measure_error",
@@ -38,13 +43,14 @@ __all__ = [
     "table_of",
     "tinted",
     "trained_autoencoder",
-    "trained_diffusion",
     "trained_variational",
 ]
 
 Evaluate = Callable[[nn.Module], dict[str, float]]
 """What is measured after each epoch: from a model to numbers by name."""
 
+NEIGHBOURS = 30  # training images that match the visible half of a digit
+SHOWN = 8  # digits with a half erased
 ERASED_COLOUR = (0.35, 0.60, 0.85)  # blue, which no pixel of a digit has
 
 
@@ -147,35 +153,6 @@ def trained_variational(
         evaluate=evaluate,
         tested_on=test,
     )
-
-
-def trained_diffusion(
-    run: Run[Any],
-    name: str,
-    latents: numpy.ndarray,
-    networks: Sequence[str],
-    epochs: int,
-    seed: int,
-    *,
-    hidden: tuple[int, ...] = (192, 192, 192),
-    given: numpy.ndarray | None = None,
-) -> tuple[LatentDiffusion, list[Row]]:
-    """A diffusion over latents, by what is given with them, and the metrics of its training.
-
-    ``networks`` names those of the run that latents and what is given are by.
-    """
-    found: list[Row] = []
-    origin = " ".join(run.identities[network] for network in networks)
-    settings = run.settings(
-        epochs=epochs, batch_size=256, learning_rate=2e-3, schedule="cosine", seed=seed
-    )
-
-    def learn(*arguments: Any, **how: Any) -> nn.Module:
-        network, rows = run.trained(name, *arguments, samples_of=origin, **how)
-        found.extend(rows)
-        return network
-
-    return LatentDiffusion(hidden).fit(latents, settings, given=given, learn=learn), found
 
 
 def one_of_each(labels: numpy.ndarray, count: int = 10) -> numpy.ndarray:
@@ -291,3 +268,59 @@ def tinted(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
     """
     colour = numpy.array(ERASED_COLOUR).reshape(3, 1, 1)
     return numpy.where(mask, colour, images)
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """Test images with a half erased, by how open to doubt it is what the half was.
+
+    ``near`` are the places (N, NEIGHBOURS) of the training images that match the visible half best,
+    ``entropy`` that of their classes in bits, ``order`` the test images, most doubtful first.
+    """
+
+    near: numpy.ndarray
+    entropy: numpy.ndarray
+    order: numpy.ndarray
+
+    @property
+    def shown(self) -> numpy.ndarray:
+        """The images that figures show."""
+        return self.order[:SHOWN]
+
+
+def find_doubtful(
+    train: numpy.ndarray, labels: numpy.ndarray, test: numpy.ndarray, mask: numpy.ndarray
+) -> Doubtful:
+    """Order test images by how much the matches of their visible half disagree."""
+    near, distances = nearest_neighbours(test[:, ~mask], train[:, ~mask], NEIGHBOURS)
+    hidden = train[:, mask]
+    spread = hidden[near].var(axis=1).mean(axis=1)
+    entropy = numpy.array([_entropy(labels[row]) for row in near])
+    # Doubt is what classes and pixels of the matches disagree about; a bad match proves none.
+    is_matched = distances[:, -1] <= numpy.median(distances[:, -1])
+    order = numpy.argsort(numpy.where(is_matched, entropy * spread, -1.0))[::-1]
+    return Doubtful(near, entropy, order)
+
+
+def hidden_part(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
+    """The erased rows of images (..., H, W), of which a mask (C, H, W) erases whole rows."""
+    return images[..., mask[0].any(axis=1), :]
+
+
+def _entropy(labels: numpy.ndarray) -> float:
+    """Of the classes among some labels, in bits."""
+    _, counts = numpy.unique(labels, return_counts=True)
+    share = counts / counts.sum()
+    return float(-(share * numpy.log2(share)).sum())
+
+
+def gradient_energy(images: numpy.ndarray) -> float:
+    """The mean squared difference of neighbouring pixels of images (..., H, W): low for a blur.
+
+    >>> gradient_energy(numpy.array([[0.0, 1.0], [0.0, 1.0]]))
+    0.5
+    """
+    images = images.astype("float64")
+    across = (numpy.diff(images, axis=-1) ** 2).mean()
+    down = (numpy.diff(images, axis=-2) ** 2).mean()
+    return float((across + down) / 2)

@@ -1,4 +1,4 @@
-"""A command's process: Ctrl-C while it starts, and standard streams that stop nothing.
+"""A command's process: Ctrl-C while it starts, standard streams that stop nothing, last words.
 
 Imports nothing that takes long: from :func:`start` on, Ctrl-C ends a demo without a traceback.
 """
@@ -10,18 +10,20 @@ import functools
 import importlib
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from autoencoder.lecture.sections import load_demo
 from autoencoder.storage.streams import Unbreakable
 
-__all__ = ["command", "start"]
+__all__ = ["command", "last_words", "start"]
 
 STOPPED = 128 + signal.SIGINT
+_WAIT = "import sys; words = sys.stdin.read(); words and print(words, file=sys.stderr, flush=True)"
 _P = ParamSpec("_P")
 
 
@@ -67,6 +69,31 @@ def command(main: Callable[_P, int]) -> Callable[_P, int]:
         return ranks.leave(status)
 
     return wrapped
+
+
+@contextlib.contextmanager
+def last_words(words: str) -> Iterator[None]:
+    """Have a line printed on standard error if this process is killed inside the block.
+
+    ``mpiexec`` kills all ranks at once when one of them dies, so none of them can say how to go on.
+    Another process says the words when this one's end of the pipe closes; at the end of the block
+    it is stopped.
+    """
+    try:
+        waiting: Any = subprocess.Popen(
+            [sys.executable, "-S", "-E", "-c", _WAIT], stdin=subprocess.PIPE, start_new_session=True
+        )
+    except OSError:  # no process to be had: nothing is said then
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            waiting.stdin.write(words.encode())
+            waiting.stdin.flush()
+        yield
+    finally:
+        waiting.kill()
+        waiting.communicate()
 
 
 def start(demo: str) -> int:

@@ -8,7 +8,7 @@ from autoencoder.densities import DiagonalGaussian, LatentDiffusion
 from autoencoder.lecture.browser import fitted
 from autoencoder.lecture.browser.fitted import FITTED, KINDS, shipped_laboratory, write_fitted
 from autoencoder.lecture.browser.laboratory import laboratory_html
-from autoencoder.lecture.ladder import RUNGS, fit_rung
+from autoencoder.lecture.densities import RUNGS, fit_rung
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 
 

@@ -24,7 +24,7 @@ from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.inference import encode
 from autoencoder.lecture import shipped
 from autoencoder.lecture.browser.laboratory import SHOWN, Density, Laboratory
-from autoencoder.lecture.ladder import COMPONENTS, DIFFUSION, RUNGS, fit_rung
+from autoencoder.lecture.densities import COMPONENTS, DIFFUSION, RUNGS, fit_rung
 from autoencoder.models import AutoEncoder, Denoiser
 from autoencoder.storage.checkpoint import (
     CheckpointError,

@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 from autoencoder.densities import GaussianMixture
-from autoencoder.lecture import doubt
+from autoencoder.lecture import shared
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.sections import load_demo
 from autoencoder.storage.results import Results
@@ -71,7 +71,7 @@ def test_sharpness_falls_when_an_image_is_blurred():
     sharp = numpy.zeros((1, 1, 9, 9))
     sharp[..., 3:6] = 1.0
     blurred = (sharp + numpy.roll(sharp, 1, axis=-1) + numpy.roll(sharp, -1, axis=-1)) / 3
-    assert doubt.gradient_energy(blurred) < doubt.gradient_energy(sharp)
+    assert shared.gradient_energy(blurred) < shared.gradient_energy(sharp)
     assert multimodal.mid_grey(blurred) > multimodal.mid_grey(sharp) == 0
 
 
@@ -80,7 +80,7 @@ def test_gradient_energy_is_the_sum_over_neighbours():
     across = [(image[i, j] - image[i, j + 1]) ** 2 for i in range(4) for j in range(4)]
     down = [(image[i, j] - image[i + 1, j]) ** 2 for i in range(3) for j in range(5)]
     expected = (numpy.mean(across) + numpy.mean(down)) / 2
-    assert doubt.gradient_energy(image) == pytest.approx(expected, rel=1e-12)
+    assert shared.gradient_energy(image) == pytest.approx(expected, rel=1e-12)
 
 
 def test_candidates_are_the_best_match_of_each_frequent_class():
@@ -93,8 +93,8 @@ def test_candidates_are_the_best_match_of_each_frequent_class():
 
 
 def test_entropy_of_equal_shares_is_the_logarithm_of_their_number():
-    assert doubt._entropy(numpy.array([1, 2, 3, 4])) == pytest.approx(2.0)
-    assert doubt._entropy(numpy.array([5, 5, 5])) == 0
+    assert shared._entropy(numpy.array([1, 2, 3, 4])) == pytest.approx(2.0)
+    assert shared._entropy(numpy.array([5, 5, 5])) == 0
 
 
 @pytest.mark.slow

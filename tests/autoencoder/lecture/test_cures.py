@@ -9,9 +9,9 @@ import pytest
 import minigrad
 from autoencoder.densities import GaussianMixture
 from autoencoder.lecture import shipped
-from autoencoder.lecture.doubt import SHOWN, hidden_part
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.sections import load_demo
+from autoencoder.lecture.shared import SHOWN, hidden_part
 from autoencoder.metrics import mse_per_pixel
 from autoencoder.models import MixtureDensityNetwork
 from autoencoder.storage.results import Results

@@ -22,9 +22,9 @@ IN_PLACE = ("SkylakeX", "Cooperlake", "SapphireRapids")
 _lock = threading.RLock()
 _holders: set[object] = set()
 _limited: list[tuple[Any, int]] = []  # each library held to one thread, and how many it had
-_controller: Any = None
-_modules = 0  # how many were loaded when the controller was made
-_modules_limited = 0  # how many when what it found was limited
+_found: list[Any] = []  # the libraries at hand
+_modules = 0  # how many modules were loaded when they were looked for
+_modules_limited = 0  # how many when they were limited
 _warned = False
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -41,7 +41,7 @@ def one_blas_thread() -> Iterator[None]:
     holder = object()
     try:
         try:
-            _hold(holder, stacklevel=5)
+            _hold(holder, stacklevel=4)
             yield
         finally:
             _let_go(holder)
@@ -63,7 +63,7 @@ def with_one_blas_thread(function: _Function) -> _Function:
         holder = object()
         try:
             try:
-                _hold(holder, stacklevel=4)
+                _hold(holder, stacklevel=3)
                 return function(*arguments, **options)
             finally:
                 _let_go(holder)
@@ -81,20 +81,25 @@ def has_one_blas_thread() -> bool:
 
 @cache
 def _can_be_limited() -> bool:
-    with _lock:
-        return bool(_blas().lib_controllers)
+    return bool(_libraries())
 
 
 def _hold(holder: object, stacklevel: int) -> None:
     """Limit what is not limited yet. What interrupts this, :func:`_let_go` puts right."""
-    global _modules_limited
+    global _modules_limited, _warned
     with _lock:
         _holders.add(holder)
         if _limited and _modules_limited == len(sys.modules):
             return
-        libraries = _blas().lib_controllers
-        if not libraries:
-            _warn_once(stacklevel)
+        libraries = _libraries()
+        if not libraries and not _warned:
+            _warned = True
+            warnings.warn(
+                "minigrad: this NumPy's BLAS has threads that cannot be limited; results may "
+                "depend on their number",
+                RuntimeWarning,
+                stacklevel=stacklevel,
+            )
         _modules_limited = 0  # in case this is interrupted
         for library in libraries:
             _limited.append((library, library.get_num_threads()))
@@ -128,38 +133,25 @@ def _set_threads(library: Any, threads: int) -> None:
 @cache
 def multiplies_small_in_place() -> bool:
     """Whether BLAS multiplies small matrices where they are: OpenBLAS on some processors."""
-    with _lock:
-        found = _blas().lib_controllers
-    return any(getattr(library, "architecture", None) in IN_PLACE for library in found)
+    return any(getattr(library, "architecture", None) in IN_PLACE for library in _libraries())
 
 
-def _blas() -> Any:
+def _libraries() -> list[Any]:
     """The libraries at hand, looked for anew when SciPy, say, has brought a BLAS of its own."""
-    global _controller, _modules
-    modules = len(sys.modules)
-    if _modules != modules:
-        import threadpoolctl  # here, because it takes as long to import as the whole package
+    global _found, _modules
+    with _lock:
+        modules = len(sys.modules)
+        if _modules != modules:
+            import threadpoolctl  # here, because it takes as long to import as the whole package
 
-        found: list[Any] = []
-        # In a thread, where Ctrl-C does not come: in a call from C it would be lost, and with it
-        # the libraries not seen yet.
-        finder = threading.Thread(
-            target=lambda: found.append(threadpoolctl.ThreadpoolController()), daemon=True
-        )
-        finder.start()
-        finder.join()
-        _controller = found[0].select(user_api="blas")
-        _modules = modules
-    return _controller
-
-
-def _warn_once(stacklevel: int) -> None:
-    global _warned
-    if not _warned:
-        _warned = True
-        warnings.warn(
-            "minigrad: this NumPy's BLAS has threads that cannot be limited; results may "
-            "depend on their number",
-            RuntimeWarning,
-            stacklevel=stacklevel,
-        )
+            made: list[Any] = []
+            # In a thread, where Ctrl-C does not come: in a call from C it would be lost, and with
+            # it the libraries not seen yet.
+            finder = threading.Thread(
+                target=lambda: made.append(threadpoolctl.ThreadpoolController()), daemon=True
+            )
+            finder.start()
+            finder.join()
+            _found = made[0].select(user_api="blas").lib_controllers
+            _modules = modules
+        return _found

@@ -66,8 +66,7 @@ def cast(x: Tensor, dtype: Any) -> Tensor:
         return x
     if x.data.dtype.kind == "f" and dtype.kind == "f":
         return Cast(dtype)(x)
-    with use_device(x.device):
-        return Tensor(x.data.astype(dtype))
+    return Tensor(x.data, dtype=dtype)
 
 
 def is_number(value: object) -> bool:
@@ -140,12 +139,6 @@ def as_float(name: str, value: Any, position: int = 0) -> Tensor:
     return tensor if tensor.data.dtype.kind == "f" else cast(tensor, DEFAULT_FLOAT)
 
 
-def number_like(name: str, number: Any, tensor: Tensor) -> Tensor:
-    """A number as a tensor without dimensions, of a tensor's precision and device."""
-    tensor, number = with_number(name, tensor, number)
-    return Tensor(as_host_array(number, tensor.dtype), device=tensor.device)
-
-
 def same_precision(name: str, *tensors: Tensor) -> tuple[Tensor, ...]:
     """Tensors cast to the precision their combination has."""
     first = tensors[0].data.dtype
@@ -196,27 +189,27 @@ def number_or_pair(name: str, a: Any, b: Any, ready: Callable[..., Tensor] = as_
     elif type(a) is not Tensor and is_number(a):
         x, number = with_number(name, ready(name, b, 1), a)
         return number, x
-    return operands(name, ready(name, a), ready(name, b, 1))
-
-
-def operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
-    """Two arguments as tensors of one precision whose shapes broadcast together."""
-    if type(a) is type(b) is Tensor:  # most calls: nothing to do
-        x, y = a.data, b.data
-        if x.dtype is y.dtype and x.shape == y.shape:
-            return a, b
-    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
-        if is_number(a) and not is_number(b):
-            b = as_tensor(name, b, 1)
-            a = number_like(name, a, b)
-        else:
-            a = as_tensor(name, a, 0)
-            b = number_like(name, b, a) if is_number(b) else as_tensor(name, b, 1)
+    a, b = ready(name, a), ready(name, b, 1)
     if a.data.dtype is not b.data.dtype:
         a, b = same_precision(name, a, b)
     for n, m in zip(a.data.shape[::-1], b.data.shape[::-1]):
         if n != m and n != 1 and m != 1:
             broadcast_shape(name, a.data.shape, b.data.shape)  # raises an error in words
+    return a, b
+
+
+def number_like(number: float | int, tensor: Tensor) -> Tensor:
+    """A number as a tensor without dimensions, of a tensor's precision and device."""
+    return Tensor(as_host_array(number, tensor.dtype), device=tensor.device)
+
+
+def operands(name: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Two arguments as tensors of one precision whose shapes broadcast together."""
+    a, b = number_or_pair(name, a, b)
+    if not isinstance(b, Tensor):
+        b = number_like(b, a)
+    elif not isinstance(a, Tensor):
+        a = number_like(a, b)
     return a, b
 
 

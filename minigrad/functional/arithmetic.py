@@ -165,7 +165,7 @@ def sub(a: Any, b: Any) -> Tensor:
     if not isinstance(b, Tensor):
         if a.data.dtype.kind == "f":
             return Shift(-b)(a)
-        b = number_like("sub", b, a)  # whole numbers without sign have no -number
+        b = number_like(b, a)  # whole numbers without sign have no -number
     return Sub()(_not_boolean("sub", a), b)
 
 

@@ -328,8 +328,7 @@ class Where(Operation):
         return array_module(a, b).where(self.condition, a, b)
 
     def backward(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        zero = Tensor(array_module(gradient.data).zeros((), gradient.dtype))
-        return Where(self.condition)(gradient, zero), Where(self.condition)(zero, gradient)
+        return Mask(self.condition)(gradient), Mask(~self.condition)(gradient)
 
 
 class Maximum(Operation):

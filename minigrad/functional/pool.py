@@ -10,7 +10,7 @@ from minigrad.backend import array_module, pair, require_number, shown
 from minigrad.engine import Expand, Reshape, Sum, Tensor
 from minigrad.functional.arguments import as_float, as_tensor, on_its_device
 from minigrad.functional.convolution import Pair, Two, batched, unbatched
-from minigrad.functional.elementwise import Mask, Where
+from minigrad.functional.elementwise import Mask
 from minigrad.functional.rearrange import Index, Pad, stack
 
 
@@ -97,8 +97,7 @@ def max_pool2d(
     xp = array_module(pixels.data)
     places = xp.arange(len(pixels)).reshape(-1, 1, 1, 1, 1)
     is_first_largest = places == pixels.data.argmax(axis=0)
-    zero = Tensor(xp.zeros((), pixels.dtype))
-    return unbatched(Sum((0,))(Where(is_first_largest)(pixels, zero)), is_single)
+    return unbatched(Sum((0,))(Mask(is_first_largest)(pixels)), is_single)
 
 
 @on_its_device

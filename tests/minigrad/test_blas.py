@@ -15,8 +15,7 @@ def pretend(monkeypatch, *architectures):
         SimpleNamespace() if name is None else SimpleNamespace(architecture=name)
         for name in architectures
     ]
-    found = SimpleNamespace(lib_controllers=libraries)
-    monkeypatch.setattr(blas, "_blas", lambda: found)
+    monkeypatch.setattr(blas, "_libraries", lambda: libraries)
     monkeypatch.setattr(blas, "_holders", set())
     monkeypatch.setattr(blas, "_limited", [])
     monkeypatch.setattr(blas, "_warned", False)

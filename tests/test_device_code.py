@@ -9,7 +9,7 @@ LIBRARIES = {"numpy", "scipy", "importlib", "sys"}
 TO_THE_HOST = {  # what backend offers, and the files that may use it
     "to_numpy": ("optim/optimizer.py",),  # the saved state is on the host
     # A Python number on its way to a device; what is handed over with a launch.
-    "as_host_array": ("functional/arguments.py", "kernels/cuda/launches.py"),
+    "as_host_array": ("functional/arguments.py", "kernels/cuda/__init__.py"),
 }
 
 

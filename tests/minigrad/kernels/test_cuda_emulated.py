@@ -21,7 +21,6 @@ from minigrad.kernels import (
     relu_grad_reference,
     relu_reference,
 )
-from minigrad.kernels.cuda import launches
 
 pytestmark = pytest.mark.skipif(emulation.missing() is not None, reason=str(emulation.missing()))
 
@@ -72,8 +71,8 @@ def tiles(case):
 @pytest.fixture
 def large_tiles(monkeypatch):
     """Take the tiles of large layers for small ones too."""
-    forget = [thing.cache_clear for name, thing in vars(launches).items() if "_launch" in name]
-    monkeypatch.setattr(launches, "BLOCKS_ENOUGH", 1)
+    forget = [thing.cache_clear for name, thing in vars(cuda).items() if "_launch" in name]
+    monkeypatch.setattr(cuda, "BLOCKS_ENOUGH", 1)
     for clear in forget:
         clear()
     yield
@@ -93,7 +92,7 @@ def test_large_tiles_in_single_precision_give_the_definition_too(name, large_til
 
 def test_both_tests_together_take_every_tile(large_tiles):
     large = {tile for case in CASES.values() for tile in tiles(case)[:2]}
-    launches.BLOCKS_ENOUGH = 256
+    cuda.BLOCKS_ENOUGH = 256
     for thing in (cuda.conv2d_launch, cuda.conv_transpose2d_launch):
         thing.cache_clear()
     small = {tile for case in CASES.values() for tile in tiles(case)[:2]}
@@ -122,7 +121,7 @@ def test_results_do_not_depend_on_the_order_in_which_threads_and_blocks_run():
 def test_a_result_has_the_bits_of_any_tile(large_tiles):
     case = (9, 5, 9, dict(input_size=(9, 9), kernel_size=(3, 3), output_size=(7, 7)))
     large = maps(case)[:2]
-    launches.BLOCKS_ENOUGH = 256
+    cuda.BLOCKS_ENOUGH = 256
     for thing in (cuda.conv2d_launch, cuda.conv_transpose2d_launch):
         thing.cache_clear()
     for found, small in zip(large, maps(case)[:2]):

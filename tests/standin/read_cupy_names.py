@@ -139,10 +139,7 @@ def read() -> dict[str, Any]:
             "Flags": table(Flags),
             "Device": table(cupy.cuda.Device),
             "Stream": table(cupy.cuda.Stream),
-            "Event": table(cupy.cuda.Event),
             "MemoryPool": table(cupy.cuda.MemoryPool),
-            "Generator": table(cupy.random.Generator),
-            "RandomState": table(cupy.random.RandomState),
             "RawKernel": table(cupy.RawKernel),
             "RawModule": table(cupy.RawModule),
         }

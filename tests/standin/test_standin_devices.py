@@ -10,7 +10,6 @@ import importlib
 import sys
 import threading
 
-import numpy
 import pytest
 from cupy_standin import FAILURES, installed
 
@@ -25,32 +24,11 @@ def test_arrays_live_on_the_device_that_was_current(cupy):
     assert int(cupy.cuda.Device()) == 0
 
 
-def test_an_array_of_another_device_is_refused(cupy):
-    """_kernel.pyx, ``_check_peer_access``: "Peer access is unavailable between these devices."."""
-    with cupy.cuda.Device(1):
-        far = cupy.ones(3)
-    near = cupy.ones(3)
-    for call in (
-        lambda: far + near,
-        lambda: far + 1,
-        lambda: far.sum(),
-        lambda: cupy.exp(far),
-        lambda: far.astype("float32"),
-        lambda: cupy.concatenate([near, far]),
-        lambda: far[[0]],
-        lambda: near.__setitem__(slice(None), far),
-        lambda: cupy.where(near > 0, near, far),
-    ):
-        with pytest.raises(ValueError, match="Peer access is unavailable"):
-            call()
-    with cupy.cuda.Device(1):
-        assert (far + 1).device.id == 1
-
-
-def test_views_and_copies_to_the_host_work_from_any_device(cupy):
+def test_an_array_of_any_device_is_viewed_and_copied_to_the_host(cupy):
     """``ndarray.get`` enters the array's own device."""
     with cupy.cuda.Device(1):
         far = cupy.ones((2, 3))
+        assert (far + 1).device.id == 1
     assert far.T[0].shape == (2,)
     assert far.get().sum() == 6
 
@@ -64,13 +42,6 @@ def test_asarray_and_copy_bring_an_array_to_the_current_device(cupy):
         assert near.tolist() == [0, 1, 2]
 
 
-def test_peer_access_can_be_allowed():
-    with installed(peer_access=True) as cupy:
-        with cupy.cuda.Device(1):
-            far = cupy.ones(3)
-        assert (far + cupy.ones(3)).device.id == 0
-
-
 def test_the_current_device_is_one_a_thread(cupy):
     found = []
     with cupy.cuda.Device(1):
@@ -78,15 +49,6 @@ def test_the_current_device_is_one_a_thread(cupy):
         thread.start()
         thread.join()
     assert found == [0]
-
-
-def test_a_device_that_does_not_exist_raises_when_used(cupy):
-    device = cupy.cuda.Device(2)
-    with pytest.raises(cupy.cuda.runtime.CUDARuntimeError, match="cudaErrorInvalidDevice"):
-        device.use()
-    with pytest.raises(cupy.cuda.runtime.CUDARuntimeError, match="invalid device ordinal"):
-        cupy.cuda.runtime.getDeviceProperties(2)
-    assert cupy.cuda.runtime.getDevice() == 0
 
 
 def test_device_properties(cupy):
@@ -129,14 +91,6 @@ def test_memory_runs_out():
         assert cupy.ones(1000).sum().item() == 1000
         with cupy.cuda.Device(1):
             cupy.zeros(1000)
-
-
-def test_the_pool_can_be_limited(cupy):
-    pool = cupy.get_default_memory_pool()
-    pool.set_limit(size=pool.used_bytes() + 1024)
-    assert pool.get_limit() > 0
-    with pytest.raises(cupy.cuda.memory.OutOfMemoryError, match="limit set to"):
-        cupy.zeros(1000)
 
 
 FAILED = {
@@ -193,19 +147,13 @@ def test_submodules_can_be_imported(cupy):
     assert importlib.import_module("cupy.cuda.runtime") is cupy.cuda.runtime
 
 
-def test_events_measure_time(cupy):
-    start, end = cupy.cuda.Event(), cupy.cuda.Event()
-    start.record()
-    numpy.ones(10).sum()
-    end.record()
-    end.synchronize()
-    assert cupy.cuda.get_elapsed_time(start, end) > 0
-
-
 CAPTURED = {
     "matmul": (lambda cupy, a: a @ a, "calling cuBLAS API during stream capture"),
     "dot": (lambda cupy, a: a[0].dot(a[0]), "calling cuBLAS API during stream capture"),
-    "solve": (lambda cupy, a: cupy.linalg.inv(a), "calling cuSOLVER API during stream capture"),
+    "solve": (
+        lambda cupy, a: cupy.linalg.solve(a, a),
+        "calling cuSOLVER API during stream capture",
+    ),
     "a wait": (lambda cupy, a: a.get(), "cudaErrorStreamCaptureUnsupported"),
 }
 
@@ -225,14 +173,6 @@ def test_a_capture_refuses_cublas_and_waits(cupy, name):
             call(cupy, a)
         assert type(stream.end_capture()) is cupy.cuda.Graph
         call(cupy, a)
-
-
-def test_the_default_stream_captures_nothing(cupy):
-    """stream.pyx, ``begin_capture``; graph.pyx."""
-    with pytest.raises(RuntimeError, match=r"default \(legacy\) stream"):
-        cupy.cuda.get_current_stream().begin_capture()
-    with pytest.raises(NotImplementedError, match="must be created via stream capture"):
-        cupy.cuda.Graph()
 
 
 def test_one_device_object_serves_nested_blocks_of_several_threads(cupy):

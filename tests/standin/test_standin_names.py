@@ -15,12 +15,9 @@ CLASSES = {
     "ufunc": lambda cupy: cupy.ufunc,
     "Device": lambda cupy: cupy.cuda.Device,
     "Stream": lambda cupy: cupy.cuda.Stream,
-    "Event": lambda cupy: cupy.cuda.Event,
     "RawKernel": lambda cupy: cupy.RawKernel,
     "RawModule": lambda cupy: cupy.RawModule,
     "MemoryPool": lambda cupy: cupy.cuda.MemoryPool,
-    "Generator": lambda cupy: cupy.random.Generator,
-    "RandomState": lambda cupy: cupy.random.RandomState,
     "Flags": lambda cupy: type(cupy.zeros(1).flags),
 }
 MODULES = [name for name in NAMES if name.split(".")[0] == "cupy"]
@@ -59,23 +56,14 @@ def test_functions_written_by_hand_take_cupys_arguments(cupy):
     """Those dispatched by table are checked against the list at each call."""
     hand_written = [
         *(("cupy", name) for name in ("array", "asarray", "ascontiguousarray", "asnumpy", "copy")),
-        *(("ndarray", name) for name in ("get", "item", "astype", "fill", "copy", "set", "view")),
-        *(("ndarray", name) for name in ("flatten", "sort", "tobytes", "tolist")),
-        *(("MemoryPool", name) for name in ("set_limit", "free_all_blocks", "used_bytes")),
+        *(("ndarray", name) for name in ("get", "item", "astype", "fill", "copy", "view")),
+        *(("ndarray", name) for name in ("flatten", "tolist")),
+        *(("MemoryPool", name) for name in ("total_bytes", "free_all_blocks", "used_bytes")),
     ]
     for owner, name in hand_written:
         holder = cupy if owner == "cupy" else CLASSES[owner](cupy)
         ours = list(inspect.signature(getattr(holder, name)).parameters)
         assert ours == list(signature(owner, name).parameters), f"{owner}.{name}"
-
-
-def test_the_ufuncs_of_cupy_that_numpy_lacks_are_known(cupy):
-    lacking = {
-        name
-        for name, entry in NAMES["cupy"].items()
-        if entry["kind"] == "ufunc" and not hasattr(numpy, name)
-    }
-    assert lacking <= {"bitwise_invert", "bitwise_left_shift", "bitwise_right_shift", "pow"}
 
 
 @pytest.fixture
@@ -111,9 +99,9 @@ def test_the_installed_cupy_refuses_what_the_stand_in_refuses(real_cupy):
     assert issubclass(real_cupy.cuda.runtime.CUDARuntimeError, RuntimeError)
     assert issubclass(real_cupy.cuda.memory.OutOfMemoryError, MemoryError)
     with installed() as standin:
-        ours = standin.cuda.memory.OutOfMemoryError(1000, 2000, 500)
+        ours = standin.cuda.memory.OutOfMemoryError(1000, 2000)
         runtime_error = standin.cuda.runtime.CUDARuntimeError
         for status in (2, 35, 100, 101):
             theirs = real_cupy.cuda.runtime.CUDARuntimeError(status)
             assert str(runtime_error(status)) == str(theirs)
-    assert str(ours) == str(real_cupy.cuda.memory.OutOfMemoryError(1000, 2000, 500))
+    assert str(ours) == str(real_cupy.cuda.memory.OutOfMemoryError(1000, 2000))

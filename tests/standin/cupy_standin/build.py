@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy
 
-from . import cuda, memory, random, raw
-from .core import check_devices
+from . import cuda, memory, raw
 from .counters import counters
 from .creation import CREATION
 from .functions import FUNCTIONS, LINALG
@@ -20,8 +19,8 @@ from .operators import ndarray
 from .options import CurrentDevice, Options, state
 from .ufuncs import UFUNCS, matmul, ufunc
 
-CONSTANTS = ("e", "euler_gamma", "inf", "nan", "newaxis", "pi", "s_", "index_exp")
-EVENTS = ("Stream", "Event", "get_current_stream", "get_elapsed_time")
+CONSTANTS = ("e", "inf", "nan", "newaxis", "pi")
+STREAMS = {"Stream": cuda.Stream, "get_current_stream": cuda.get_current_stream}
 
 
 def as_strided(*args: Any, **kwargs: Any) -> ndarray:
@@ -40,21 +39,6 @@ def as_strided(*args: Any, **kwargs: Any) -> ndarray:
             "of the array; CuPy would read whatever is there"
         )
     return x._view(view)
-
-
-def sliding_window_view(*args: Any, **kwargs: Any) -> ndarray:
-    """``cupy.lib.stride_tricks.sliding_window_view``: CuPy checks the window on the device."""
-    given = bind("cupy.lib.stride_tricks", "sliding_window_view", args, kwargs)
-    x = given.pop("x")
-    if not isinstance(x, ndarray):
-        raise TypeError(f"sliding_window_view: Unsupported type {type(x)}")
-    check_devices("sliding_window_view", [x])
-    if given.get("writeable"):
-        raise NotImplementedError("Writeable views are not supported.")
-    window = numpy.atleast_1d(given["window_shape"])
-    counters.copy_to_device(window.nbytes)
-    counters.wait(window.size)
-    return x._view(numpy.lib.stride_tricks.sliding_window_view(x._host, **given))
 
 
 def _module(name: str, contents: dict[str, Any]) -> ModuleType:
@@ -81,55 +65,39 @@ def build() -> dict[str, ModuleType]:
         and isinstance(getattr(numpy, name, None), type)
         and issubclass(getattr(numpy, name), numpy.generic)
     }
-    types |= {"dtype": numpy.dtype, "finfo": numpy.finfo, "iinfo": numpy.iinfo}
-    top = {
-        **types,
-        **{name: getattr(numpy, name) for name in CONSTANTS},
-        **FUNCTIONS,
-        **CREATION,
-        **UFUNCS,
-        "matmul": matmul,
-        "ndarray": ndarray,
-        "ufunc": ufunc,
-        "RawKernel": raw.RawKernel,
-        "RawModule": raw.RawModule,
-        "AxisError": numpy.exceptions.AxisError,
-        "get_default_memory_pool": cuda.get_default_memory_pool,
-        "get_default_pinned_memory_pool": cuda.get_default_pinned_memory_pool,
-        "is_available": cuda.is_available,
-        "__version__": state.options.version,
-    }
-    runtime = {name: value for name, value in vars(cuda.Runtime).items() if name[0] != "_"}
-    runtime = {
-        name: getattr(cuda.Runtime, name) if isinstance(value, staticmethod) else value
-        for name, value in runtime.items()
-    }
+    pool = {"MemoryPool": memory.MemoryPool, "MemoryPointer": memory.MemoryPointer}
     tree = {
-        "cupy": top,
+        "cupy": {
+            **types,
+            **{name: getattr(numpy, name) for name in ("dtype", "finfo", "iinfo", *CONSTANTS)},
+            **FUNCTIONS,
+            **CREATION,
+            **UFUNCS,
+            "matmul": matmul,
+            "ndarray": ndarray,
+            "ufunc": ufunc,
+            "RawKernel": raw.RawKernel,
+            "RawModule": raw.RawModule,
+            "AxisError": numpy.exceptions.AxisError,
+            "get_default_memory_pool": cuda.get_default_memory_pool,
+            "is_available": cuda.is_available,
+            "__version__": state.options.version,
+        },
         "cupy.cuda": {
-            **{name: getattr(cuda, name) for name in ("Device", "is_available", "get_device_id")},
-            **{name: getattr(cuda, name) for name in EVENTS},
+            "Device": cuda.Device,
             "Graph": cuda.Graph,
-            "get_local_runtime_version": cuda.get_local_runtime_version,
-            "PinnedMemoryPool": cuda.PinnedMemoryPool,
-            "MemoryPool": memory.MemoryPool,
-            "MemoryPointer": memory.MemoryPointer,
+            "is_available": cuda.is_available,
+            **STREAMS,
+            **pool,
         },
-        "cupy.cuda.runtime": runtime,
-        "cupy.cuda.memory": {
-            "OutOfMemoryError": memory.OutOfMemoryError,
-            "MemoryPool": memory.MemoryPool,
-            "MemoryPointer": memory.MemoryPointer,
-        },
+        "cupy.cuda.runtime": cuda.RUNTIME,
+        "cupy.cuda.memory": {"OutOfMemoryError": memory.OutOfMemoryError, **pool},
         "cupy.cuda.device": {"Device": cuda.Device},
-        "cupy.cuda.stream": {name: getattr(cuda, name) for name in EVENTS},
-        "cupy.linalg": {**LINALG, "matmul": matmul, "LinAlgError": numpy.linalg.LinAlgError},
-        "cupy.random": dict(random.NAMESPACE),
+        "cupy.cuda.stream": STREAMS,
+        "cupy.linalg": {**LINALG, "LinAlgError": numpy.linalg.LinAlgError},
+        "cupy.random": {},  # minigrad draws on the host, for the same numbers on every device
         "cupy.lib": {},
-        "cupy.lib.stride_tricks": {
-            "as_strided": as_strided,
-            "sliding_window_view": sliding_window_view,
-        },
+        "cupy.lib.stride_tricks": {"as_strided": as_strided},
     }
     modules = {name: _module(name, contents) for name, contents in tree.items()}
     for name, module in modules.items():
@@ -150,52 +118,11 @@ class _BrokenImport:
             )
 
 
-_saved: list[dict[str, ModuleType | None]] = []
 _broken = _BrokenImport()
 
 
 def _ours(name: str) -> bool:
     return name == "cupy" or name.startswith("cupy.")
-
-
-def install(**options: Any) -> ModuleType | None:
-    """Put the stand-in where ``import cupy`` finds it, in place of any other CuPy.
-
-    Parameters
-    ----------
-    **options
-        Fields of :class:`Options`.
-
-    Returns
-    -------
-    module or None
-        The module; None where the failure asked for keeps CuPy from being imported.
-    """
-    _saved.append({name: module for name, module in sys.modules.items() if _ours(name)})
-    _clear()
-    state.options = Options(**options)
-    state.current = CurrentDevice()
-    memory.ledger.held.clear()
-    memory.ledger.held.update(memory.ledger.used)
-    memory.ledger.pool_limit.clear()
-    counters.reset()
-    if state.options.failure == "missing":
-        sys.modules["cupy"] = None  # type: ignore[assignment]
-        return None
-    if state.options.failure == "broken_import":
-        sys.meta_path.insert(0, _broken)  # type: ignore[arg-type]
-        return None
-    modules = build()
-    sys.modules.update(modules)
-    return modules["cupy"]
-
-
-def uninstall() -> None:
-    """Undo the last ``install``."""
-    _clear()
-    sys.modules.update(_saved.pop())  # type: ignore[arg-type]
-    state.options = Options()
-    state.current = CurrentDevice()
 
 
 def _clear() -> None:
@@ -207,8 +134,28 @@ def _clear() -> None:
 
 @contextmanager
 def installed(**options: Any) -> Iterator[Any]:
-    """``install`` and ``uninstall`` as a context: ``with installed(device_count=1) as cupy:``."""
+    """Put the stand-in where ``import cupy`` finds it, in place of any other CuPy.
+
+    Options are the fields of :class:`Options`. The block is given the module, or None where the
+    failure asked for keeps CuPy from being imported.
+    """
+    saved = {name: module for name, module in sys.modules.items() if _ours(name)}
+    before = state.options, state.current
+    state.options, state.current = Options(**options), CurrentDevice()
+    _clear()
+    memory.ledger.held = memory.ledger.used.copy()
+    counters.reset()
+    module = None
+    if state.options.failure == "missing":
+        sys.modules["cupy"] = None  # type: ignore[assignment]
+    elif state.options.failure == "broken_import":
+        sys.meta_path.insert(0, _broken)  # type: ignore[arg-type]
+    else:
+        sys.modules.update(build())
+        module = sys.modules["cupy"]
     try:
-        yield install(**options)
+        yield module
     finally:
-        uninstall()
+        _clear()
+        sys.modules.update(saved)
+        state.options, state.current = before

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy
 
 from .counters import counters
-from .indexing import get_item, set_item
 from .layout import Flags, check_writable, fill_with_garbage, numeric, saturate
 from .memory import Block, MemoryPointer, check_toolkit
 from .names import missing
@@ -31,11 +31,7 @@ class ndarray:
     __hash__ = None  # type: ignore[assignment]
     __module__ = "cupy"
 
-    def __init__(
-        self, shape: Any, dtype: Any = float, memptr: Any = None, strides: Any = None, order="C"
-    ) -> None:
-        if memptr is not None or strides is not None:
-            raise NotImplementedError("the stand-in does not model ndarray(memptr=, strides=)")
+    def __init__(self, shape: Any, dtype: Any = float, order: Any = "C") -> None:
         host = numpy.empty(shape, numeric(dtype), order=order or "C")
         fill_with_garbage(host)
         self._adopt(host, Block(host.nbytes), None)
@@ -64,12 +60,6 @@ class ndarray:
     nbytes = property(lambda self: self._host.nbytes)
     flags = property(Flags)
     T = property(lambda self: self._view(self._host.T))
-    mT = property(lambda self: self._view(self._host.mT))
-
-    @shape.setter
-    def shape(self, new_shape: Any) -> None:
-        self._host = self._host.view()  # a view made earlier keeps its own shape
-        self._host.shape = new_shape
 
     @property
     def data(self) -> MemoryPointer:
@@ -83,20 +73,6 @@ class ndarray:
 
         return Device(self._block.device_id)
 
-    @property
-    def real(self) -> ndarray:
-        """The real part: a view."""
-        return self._view(self._host.real) if self.dtype.kind == "c" else self
-
-    @property
-    def imag(self) -> ndarray:
-        """The imaginary part: a view of complex numbers, zeros otherwise."""
-        return (
-            self._view(self._host.imag)
-            if self.dtype.kind == "c"
-            else launch("imag", numpy.zeros_like(self._host, order="C"))
-        )
-
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("len() of unsized object")
@@ -107,49 +83,40 @@ class ndarray:
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(self.shape[0]))
 
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (2, self._block.device_id)
-
     # NumPy's protocols
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> numpy.ndarray:
         raise TypeError(NO_CONVERSION)
 
-    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from .protocols import from_numpy_ufunc
-
-        return from_numpy_ufunc(function, method, inputs, kwargs)
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        # An operator with a NumPy scalar on the left comes here too: Python gives NumPy no choice.
+        is_operator = method == "__call__" and len(inputs) == 2 and not options
+        if is_operator and isinstance(inputs[0], numpy.generic):
+            return getattr(sys.modules["cupy"], function.__name__)(*inputs)
+        return self.__array_function__(function, (), (), {})
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from .protocols import from_numpy_function
-
-        return from_numpy_function(function, args, kwargs)
+        # CuPy would call its own function (NEP 13, NEP 18): a stray call would show only where it
+        # meets a function without one.
+        raise TypeError(
+            f"numpy.{function.__name__} was called on an array of the device; call it on the "
+            "array's own module"
+        )
 
     # what waits for the device
 
-    def get(
-        self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True
-    ) -> numpy.ndarray:
+    def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking=True) -> Any:
         """Copy to the host."""
+        if out is not None:
+            raise NotImplementedError("the stand-in does not model get(out=)")
         counters.wait()
-        counters.copy_to_host(self.nbytes)
+        counters.add(device_to_host=1, device_to_host_bytes=self.nbytes)
         order = order.upper()
         if order == "A":
             order = "F" if self.flags.f_contiguous else "C"
-        if order not in "CF":
-            raise ValueError(f"unsupported order: {order}")
         if not (self.flags.c_contiguous if order == "C" else self.flags.f_contiguous):
-            counters.hidden_copy()
-        if out is None:
-            return self._host.copy(order=order)
-        if not isinstance(out, numpy.ndarray):
-            raise TypeError("Only numpy.ndarray can be obtained from cupy.ndarray")
-        if out.dtype != self.dtype:
-            raise TypeError(f"{out.dtype} array cannot be obtained from {self.dtype} array")
-        if out.shape != self.shape:
-            raise ValueError(f"Shape mismatch. Expected {self.shape}, actual {out.shape}")
-        out[...] = self._host
-        return out
+            counters.add(hidden_copies=1)
+        return self._host.copy(order=order)
 
     def item(self) -> Any:
         """The one element as a Python number."""
@@ -161,10 +128,6 @@ class ndarray:
         """Nested lists of Python numbers."""
         return self.get().tolist()
 
-    def tobytes(self, order: str = "C") -> bytes:
-        """The raw bytes."""
-        return self.get().tobytes(order)
-
     def __bool__(self) -> bool:
         return bool(self.get())
 
@@ -173,12 +136,6 @@ class ndarray:
 
     def __float__(self) -> float:
         return float(self.get())
-
-    def __complex__(self) -> complex:
-        return complex(self.get())
-
-    def __bytes__(self) -> bytes:
-        return bytes(self.get())
 
     def __repr__(self) -> str:
         return repr(self.get())
@@ -219,8 +176,6 @@ class ndarray:
 
     def view(self, dtype: Any = None, type: Any = None) -> ndarray:
         """The same memory, seen as another type."""
-        if type is not None:
-            raise NotImplementedError("the stand-in does not model view(type=)")
         return self._view(self._host.view() if dtype is None else self._host.view(numeric(dtype)))
 
     def fill(self, value: Any) -> None:
@@ -230,25 +185,6 @@ class ndarray:
         if not isinstance(value, (bool, int, float, complex, numpy.generic)):
             raise TypeError(f"fill: expected a number, got {type(value)}")
         self[...] = value
-
-    def set(self, arr: Any, stream: Any = None) -> None:
-        """Copy a NumPy array of the same type and shape into the memory."""
-        if not isinstance(arr, numpy.ndarray):
-            raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
-        if arr.dtype != self.dtype:
-            raise TypeError(f"{arr.dtype} array cannot be set to {self.dtype} array")
-        if arr.shape != self.shape:
-            raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
-        if not self.flags.forc:
-            raise RuntimeError("Cannot set to non-contiguous array")
-        counters.copy_to_device(self.nbytes)
-        self._host[...] = arr
-
-    def __getitem__(self, index: Any) -> ndarray:
-        return get_item(self, index)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        set_item(self, index, value)
 
 
 def device_array(host: numpy.ndarray) -> ndarray:
@@ -277,7 +213,7 @@ def check_devices(name: str, arrays: list[ndarray]) -> None:
     """Refuse arrays that are not on the current device, as a kernel launch does."""
     current = state.current.number
     for array in arrays:
-        if array._block.device_id != current and not state.options.peer_access:
+        if array._block.device_id != current:
             raise ValueError(
                 f"{name}: The device where the array resides ({array._block.device_id}) is "
                 f"different from the current device ({current}). Peer access is unavailable "

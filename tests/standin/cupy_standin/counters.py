@@ -7,65 +7,37 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .options import state
 
-FIELDS = (
-    "launches",
-    "waits",
-    "host_to_device",
-    "device_to_host",
-    "host_to_device_bytes",
-    "device_to_host_bytes",
-    "allocations",
-    "hidden_copies",
-    "multiply_adds",
-    "kernel_bytes",
-)
 HERE = Path(__file__).parent
 
 
+@dataclass(eq=False)
 class Counts:
-    """Numbers of events, and where they came from.
+    """Numbers of events, and where they came from."""
 
-    Attributes
-    ----------
-    launches : int
-        Array calls that write device memory: one a call, whatever the number of kernels inside.
-    waits : int
-        Times the host waited for the device: ``.item()``, ``float()``, ``bool()``, ``.get()``,
-        printing, boolean masks, ``synchronize()``.
-    host_to_device, device_to_host : int
-        Copies, and their sizes in ``host_to_device_bytes`` and ``device_to_host_bytes``.
-    allocations : int
-        Arrays allocated.
-    hidden_copies : int
-        Copies CuPy makes on the device inside a call: of an input that overlaps the output, of a
-        non-contiguous operand of a batched matrix product, of a non-contiguous array on its way
-        to the host.
-    multiply_adds : int
-        Of the launches of CUDA sources that are sums of products, counted from their sizes.
-    kernel_bytes : int
-        The size of all arrays that such launches, and those of other CUDA sources, were given:
-        what a GPU reads and writes at least, its caches being ideal.
-    calls : collections.Counter
-        Launches by name of the call.
-    wait_places : collections.Counter
-        Waits by ``file:line`` outside the stand-in.
-    """
-
-    def __init__(self) -> None:
-        self.launches = self.waits = 0
-        self.host_to_device = self.device_to_host = 0
-        self.host_to_device_bytes = self.device_to_host_bytes = 0
-        self.allocations = self.hidden_copies = 0
-        self.multiply_adds = self.kernel_bytes = 0
-        self.calls: Counter[str] = Counter()
-        self.wait_places: Counter[str] = Counter()
-
-    def __repr__(self) -> str:
-        return f"Counts({', '.join(f'{name}={getattr(self, name)}' for name in FIELDS)})"
+    launches: int = 0  # array calls that write device memory: one a call, whatever kernels it needs
+    # How often the host waited: ``.item()``, ``float()``, ``bool()``, ``.get()``, printing,
+    # boolean masks, ``synchronize()``.
+    waits: int = 0
+    host_to_device: int = 0  # copies
+    device_to_host: int = 0
+    host_to_device_bytes: int = 0
+    device_to_host_bytes: int = 0
+    allocations: int = 0
+    # Copies that CuPy makes on the device inside a call: of an input that overlaps the output, of a
+    # non-contiguous operand of a batched product, of a non-contiguous array on its way to the host.
+    hidden_copies: int = 0
+    multiply_adds: int = 0  # of CUDA sources that are sums of products, counted from their sizes
+    # The size of all arrays that launches of CUDA sources were given: what a GPU reads and writes
+    # at least, its caches being ideal.
+    kernel_bytes: int = 0
+    calls: Counter[str] = field(default_factory=Counter)  # launches by name of the call
+    wait_places: Counter[str] = field(default_factory=Counter)  # waits by file:line outside
 
 
 class Counters(Counts):
@@ -80,9 +52,7 @@ class Counters(Counts):
     def reset(self) -> None:
         """Set everything to zero."""
         with self._lock:
-            fresh = Counts()
-            for name, value in vars(fresh).items():
-                setattr(self, name, value)
+            vars(self).update(vars(Counts()))
 
     @contextmanager
     def measure(self) -> Iterator[Counts]:
@@ -94,7 +64,7 @@ class Counters(Counts):
             yield counts
         finally:
             with self._lock:
-                self._listeners = [other for other in self._listeners if other is not counts]
+                self._listeners.remove(counts)
 
     @contextmanager
     def no_waits(self) -> Iterator[None]:
@@ -107,22 +77,16 @@ class Counters(Counts):
             with self._lock:
                 self._forbidden -= 1
 
-    def _add(self, name: str, amount: int = 1) -> None:
-        for counts in (self, *self._listeners):
-            setattr(counts, name, getattr(counts, name) + amount)
+    def add(self, **events: Any) -> None:
+        """Record events, by the names of the fields."""
+        with self._lock:
+            for counts in (self, *self._listeners):
+                for name, amount in events.items():
+                    setattr(counts, name, getattr(counts, name) + amount)
 
     def launch(self, call: str) -> None:
         """Record an array call that writes device memory."""
-        with self._lock:
-            self._add("launches")
-            for counts in (self, *self._listeners):
-                counts.calls[call] += 1
-
-    def work(self, multiply_adds: int, size: int) -> None:
-        """Record how much a launch of a CUDA source computes, and the size of its arrays."""
-        with self._lock:
-            self._add("multiply_adds", multiply_adds)
-            self._add("kernel_bytes", size)
+        self.add(launches=1, calls=Counter([call]))
 
     def wait(self, times: int = 1) -> None:
         """Record that the host waited for the device."""
@@ -131,35 +95,13 @@ class Counters(Counts):
 
             raise CUDARuntimeError(900)
         place = _caller()
-        with self._lock:
-            forbidden = self._forbidden
-            self._add("waits", times)
-            for counts in (self, *self._listeners):
-                counts.wait_places[place] += times
-        if forbidden:
+        self.add(waits=times, wait_places=Counter({place: times}))
+        if self._forbidden:
             raise AssertionError(f"the host waits for the device at {place}")
 
     def copy_to_device(self, size: int) -> None:
         """Record a copy of ``size`` bytes from host to device."""
-        with self._lock:
-            self._add("host_to_device")
-            self._add("host_to_device_bytes", size)
-
-    def copy_to_host(self, size: int) -> None:
-        """Record a copy of ``size`` bytes from device to host."""
-        with self._lock:
-            self._add("device_to_host")
-            self._add("device_to_host_bytes", size)
-
-    def allocation(self) -> None:
-        """Record an allocation."""
-        with self._lock:
-            self._add("allocations")
-
-    def hidden_copy(self) -> None:
-        """Record a copy that CuPy makes inside a call."""
-        with self._lock:
-            self._add("hidden_copies")
+        self.add(host_to_device=1, host_to_device_bytes=size)
 
 
 def _caller() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from .core import check_devices, device_array, is_scalar, launch, ndarray
+from .core import NO_CONVERSION, check_devices, device_array, is_scalar, launch, ndarray
 from .counters import counters
 from .layout import fill_with_garbage, numeric
 from .memory import check_driver
@@ -32,7 +32,7 @@ def array(
     if isinstance(obj, ndarray):
         return _from_device(obj, dtype, copy, order, ndmin)
     if isinstance(obj, (list, tuple)) and _holds_arrays(obj):
-        return _from_sequence(obj, dtype, order)
+        return _from_sequence(obj, dtype)
     check_driver()
     host = numpy.array(obj, dtype=None if dtype is None else numeric(dtype), ndmin=ndmin)
     if host.dtype.kind not in "biufc":
@@ -60,12 +60,10 @@ def _holds_arrays(obj: Any) -> bool:
     return isinstance(obj, ndarray)
 
 
-def _from_sequence(obj: Any, dtype: Any, order: str) -> ndarray:
+def _from_sequence(obj: Any, dtype: Any) -> ndarray:
     """A sequence of equal arrays is stacked; a mixture CuPy hands to NumPy, which is refused."""
     arrays = [part for part in obj if isinstance(part, ndarray)]
     if len(arrays) < len(obj) or len({part.shape for part in arrays}) > 1:
-        from .core import NO_CONVERSION
-
         raise TypeError(NO_CONVERSION)
     check_devices("array", arrays)
     host = numpy.stack([part._host for part in arrays])
@@ -110,31 +108,18 @@ def copy(a: ndarray, order: str = "K") -> ndarray:
     return a.copy(order=order)
 
 
-def get_array_module(*args: Any) -> Any:
-    """``cupy.get_array_module``: the module itself if any argument is on the device."""
-    import sys
-
-    return sys.modules["cupy"] if any(isinstance(a, ndarray) for a in args) else numpy
-
-
-def size(a: ndarray, axis: int | None = None) -> int:
-    """``cupy.size``: the number of elements, of a device array only."""
-    if not isinstance(a, ndarray):
-        raise TypeError(f"size: expected cupy.ndarray, got {type(a)}")
-    return a.size if axis is None else a.shape[axis]
-
-
-def _maker(name: str, garbage: bool = False) -> Callable:
+def _maker(name: str) -> Callable:
     """A function that makes an array on the current device: ``zeros``, ``empty_like``."""
 
     def make(*args: Any, **kwargs: Any) -> Any:
         given = bind("cupy", name, args, kwargs)
         for key, value in given.items():
-            if isinstance(value, numpy.ndarray):
-                raise TypeError(f"{name}: argument {key}: Unsupported type {type(value)}")
-            if key in ("a", "prototype") and not isinstance(value, ndarray):
-                raise TypeError(f"{name}: argument {key} must be a cupy.ndarray")
-            if key == "fill_value" and not (is_scalar(value) or isinstance(value, ndarray)):
+            is_array = isinstance(value, ndarray)
+            if (
+                isinstance(value, numpy.ndarray)
+                or (key in ("a", "prototype") and not is_array)
+                or (key == "fill_value" and not (is_scalar(value) or is_array))
+            ):
                 raise TypeError(f"{name}: argument {key}: Unsupported type {type(value)}")
         if given.get("dtype") not in (None, ...):
             given["dtype"] = numeric(given["dtype"])
@@ -142,11 +127,8 @@ def _maker(name: str, garbage: bool = False) -> Callable:
             given.pop("shape", None)  # CuPy: ``shape if shape else a.shape``, also for ``()``
         hosts = {k: v._host if isinstance(v, ndarray) else v for k, v in given.items()}
         check_driver()
-        positional = hosts.pop("args", ())
-        host = getattr(numpy, name)(*positional, **hosts)
-        if name == "arange" or name.endswith("space"):
-            host = numpy.array(host, order="C", copy=None)
-        if garbage:
+        host = numpy.array(getattr(numpy, name)(**hosts), copy=None)
+        if name.startswith("empty"):
             fill_with_garbage(host)
             return device_array(host)
         return launch(name, host)
@@ -156,7 +138,8 @@ def _maker(name: str, garbage: bool = False) -> Callable:
     return make
 
 
-def _arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> ndarray:
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> ndarray:
+    """``cupy.arange``."""
     for value in (start, stop, step):
         if value is not None and not is_scalar(value):
             raise TypeError(f"arange: expected a number, got {type(value)}")
@@ -164,35 +147,8 @@ def _arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> n
     return launch("arange", numpy.arange(*bounds, step, dtype))
 
 
-_arange.__name__ = "arange"
-
-CREATION: dict[str, Callable] = {
-    name: _maker(name)
-    for name in (
-        "zeros",
-        "ones",
-        "full",
-        "eye",
-        "identity",
-        "tri",
-        "linspace",
-        "logspace",
-        "zeros_like",
-        "ones_like",
-        "full_like",
-        "indices",
-    )
-}
-CREATION |= {name: _maker(name, garbage=True) for name in ("empty", "empty_like")}
-CREATION |= {
-    "arange": _arange,
-    "array": array,
-    "asarray": asarray,
-    "asanyarray": asarray,
-    "ascontiguousarray": ascontiguousarray,
-    "asfortranarray": asfortranarray,
-    "asnumpy": asnumpy,
-    "copy": copy,
-    "get_array_module": get_array_module,
-    "size": size,
-}
+MADE = ("zeros", "ones", "full", "eye", "empty")
+LIKE = ("zeros_like", "ones_like", "full_like", "empty_like")
+CREATION: dict[str, Callable] = {name: _maker(name) for name in (*MADE, *LIKE)}
+_BY_HAND = (arange, array, asarray, ascontiguousarray, asfortranarray, asnumpy, copy)
+CREATION |= {function.__name__: function for function in _BY_HAND}

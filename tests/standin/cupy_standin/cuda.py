@@ -1,13 +1,12 @@
-"""``cupy.cuda``: devices, the runtime's questions, streams that only count waits."""
+"""``cupy.cuda``: devices, the runtime's questions, streams whose work is done at once."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from .counters import counters
 from .memory import CUDARuntimeError, MemoryPool, check_driver, ledger
-from .options import state
+from .options import RUNTIME_VERSION, state
 
 
 class Device:
@@ -56,19 +55,7 @@ class Device:
         """Free and total bytes."""
         _check_ordinal(self.id)
         total = state.options.total_memory
-        return total - ledger.held.get(self.id, 0), total
-
-    @property
-    def compute_capability(self) -> str:
-        """Such as "90"."""
-        _check_ordinal(self.id)
-        return "90"
-
-    @property
-    def pci_bus_id(self) -> str:
-        """A made-up address on the bus."""
-        _check_ordinal(self.id)
-        return f"0000:{self.id + 1:02X}:00.0"
+        return total - ledger.held[self.id], total
 
 
 def _check_ordinal(number: int) -> None:
@@ -77,73 +64,58 @@ def _check_ordinal(number: int) -> None:
         raise CUDARuntimeError(101)
 
 
-class Runtime:
-    """The functions of ``cupy.cuda.runtime``."""
+def getDeviceCount() -> int:
+    """Number of GPUs; raises without a driver or a GPU, as CUDA does."""
+    check_driver()
+    return state.options.device_count
 
-    CUDARuntimeError = CUDARuntimeError
 
-    @staticmethod
-    def getDeviceCount() -> int:
-        """Number of GPUs; raises without a driver or a GPU, as CUDA does."""
-        check_driver()
-        return state.options.device_count
+def getDeviceProperties(device: int) -> dict[str, Any]:
+    """Some of what CUDA tells of a GPU; the name is bytes, as in CuPy."""
+    _check_ordinal(device)
+    return {"name": b"Stand-in GPU", "totalGlobalMem": state.options.total_memory}
 
-    @staticmethod
-    def getDeviceProperties(device: int) -> dict[str, Any]:
-        """Some of what CUDA tells of a GPU; the name is bytes, as in CuPy."""
-        _check_ordinal(device)
-        return {
-            "name": state.options.device_name.encode(),
-            "totalGlobalMem": state.options.total_memory,
-            "multiProcessorCount": 132,
-            "major": 9,
-            "minor": 0,
-            "warpSize": 32,
-        }
 
-    @staticmethod
-    def getDevice() -> int:
-        """The current device of this thread."""
-        check_driver()
-        return state.current.number
+def getDevice() -> int:
+    """The current device of this thread."""
+    return Device().id
 
-    @staticmethod
-    def setDevice(device: int) -> None:
-        """Make a device the current one of this thread."""
-        Device(device).use()
 
-    @staticmethod
-    def runtimeGetVersion() -> int:
-        """The CUDA version CuPy was built for; answers without a driver."""
-        return state.options.runtime_version
+def runtimeGetVersion() -> int:
+    """The CUDA version CuPy was built for; answers without a driver."""
+    return RUNTIME_VERSION
 
-    @staticmethod
-    def driverGetVersion() -> int:
-        """The newest CUDA version the driver supports; 0 without a driver."""
-        return state.options.driver_version
 
-    @staticmethod
-    def memGetInfo() -> tuple[int, int]:
-        """Free and total bytes of the current device."""
-        return Device().mem_info
+def driverGetVersion() -> int:
+    """The newest CUDA version the driver supports; 0 without a driver."""
+    return state.options.driver_version
 
-    @staticmethod
-    def deviceSynchronize() -> None:
-        """Wait for the current device."""
-        Device().synchronize()
+
+def memGetInfo() -> tuple[int, int]:
+    """Free and total bytes of the current device."""
+    return Device().mem_info
+
+
+def deviceSynchronize() -> None:
+    """Wait for the current device."""
+    Device().synchronize()
+
+
+RUNTIME = {
+    function.__name__: function
+    for function in (
+        *(getDeviceCount, getDeviceProperties, getDevice, runtimeGetVersion, driverGetVersion),
+        *(memGetInfo, deviceSynchronize, CUDARuntimeError),
+    )
+}
 
 
 def is_available() -> bool:
     """Whether there is a GPU that the driver can use."""
     try:
-        return Runtime.getDeviceCount() > 0
+        return getDeviceCount() > 0
     except CUDARuntimeError:
         return False
-
-
-def get_device_id() -> int:
-    """The current device of this thread."""
-    return Runtime.getDevice()
 
 
 class Stream:
@@ -171,19 +143,12 @@ class Stream:
         check_driver()
         counters.wait()
 
-    def record(self, event: Event | None = None) -> Event:
+    def record(self) -> Event:
         """Mark a moment in the stream."""
-        event = Event() if event is None else event
-        event.record(self)
-        return event
+        return Event()
 
     def wait_event(self, event: Event) -> None:
         """Let the stream wait for an event; the host does not."""
-
-    def use(self) -> Stream:
-        """Make it the current stream."""
-        state.current.streams[-1:] = [self]
-        return self
 
     def begin_capture(self, mode: int | None = None) -> None:
         """Record work into a graph from now on: cuBLAS and waits are refused.
@@ -203,13 +168,12 @@ class Stream:
         """Whether work is recorded into a graph."""
         return state.current.is_capturing
 
-    @property
-    def done(self) -> bool:
-        """Whether everything launched has finished."""
-        return True
-
 
 Stream.null = Stream(null=True)
+
+
+class Event:
+    """``cupy.cuda.Event``: a moment in a stream."""
 
 
 class Graph:
@@ -222,64 +186,14 @@ class Graph:
         )
 
 
-class Event:
-    """``cupy.cuda.Event``: a moment, for timing."""
-
-    def __init__(
-        self, block: bool = False, disable_timing: bool = False, interprocess: bool = False
-    ) -> None:
-        check_driver()
-        self._moment = 0.0
-
-    def record(self, stream: Stream | None = None) -> None:
-        """Remember now."""
-        self._moment = time.perf_counter()
-
-    def synchronize(self) -> None:
-        """Wait until the moment has come."""
-        counters.wait()
-
-    @property
-    def done(self) -> bool:
-        """Whether the moment has come."""
-        return True
-
-
-def get_elapsed_time(start_event: Event, end_event: Event) -> float:
-    """Milliseconds between two events."""
-    return 1000 * (end_event._moment - start_event._moment)
-
-
 def get_current_stream(device_id: int = -1) -> Stream:
     """The stream of the innermost ``with``, or the default one."""
     return state.current.streams[-1] if state.current.streams else Stream.null
 
 
-def get_local_runtime_version() -> int:
-    """The CUDA version found on the machine."""
-    return state.options.runtime_version
-
-
-class PinnedMemoryPool:
-    """``cupy.cuda.PinnedMemoryPool``: host memory for copies; the stand-in keeps none."""
-
-    def free_all_blocks(self) -> None:
-        """Give free blocks back."""
-
-    def n_free_blocks(self) -> int:
-        """Number of free blocks."""
-        return 0
-
-
-pool = MemoryPool()
-pinned_pool = PinnedMemoryPool()
+_pool = MemoryPool()
 
 
 def get_default_memory_pool() -> MemoryPool:
     """``cupy.get_default_memory_pool``."""
-    return pool
-
-
-def get_default_pinned_memory_pool() -> PinnedMemoryPool:
-    """``cupy.get_default_pinned_memory_pool``."""
-    return pinned_pool
+    return _pool

@@ -14,79 +14,52 @@ from .memory import check_toolkit, refuse_capture
 from .names import bind, signature
 
 
-class Arguments:
-    """The arguments of one call, their device arrays replaced by what plays their memory."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.arrays: list[ndarray] = []
-
-    def strip(self, parameter: str, value: Any) -> Any:
-        """The NumPy side of one argument; refuses what CuPy refuses."""
-        if isinstance(value, ndarray):
-            self.arrays.append(value)
-            return value._host
-        if isinstance(value, numpy.ndarray):
-            raise TypeError(f"{self.name}: argument {parameter}: Unsupported type {type(value)}")
-        if parameter in tables.ARRAYS:
-            numbers = tables.NUMBERS_ALLOWED.get(self.name, ())
-            accepted = parameter in numbers and is_scalar(value)
-            if not accepted and value is not None:
-                raise TypeError(
-                    f"{self.name}: argument {parameter} must be a cupy.ndarray, got {type(value)}"
-                )
-        if parameter in tables.SEQUENCES_OF_ARRAYS:
-            if not isinstance(value, (list, tuple)):
-                raise TypeError(
-                    f"{self.name}: argument {parameter}: Unsupported type {type(value)}"
-                )
-            return type(value)(self.strip("a", part) for part in value)
-        if isinstance(value, (list, tuple)):
-            return type(value)(self.strip("", part) for part in value)
-        if isinstance(value, dict):
-            return {key: self.strip(key, part) for key, part in value.items()}
-        return value
+def strip(name: str, parameter: str, value: Any, arrays: list[ndarray]) -> Any:
+    """The NumPy side of one argument; refuses what CuPy refuses, and lists device arrays."""
+    if isinstance(value, ndarray):
+        arrays.append(value)
+        return value._host
+    is_sequence = isinstance(value, (list, tuple))
+    wants = parameter in tables.ARRAYS and value is not None
+    if parameter in tables.NUMBERS_ALLOWED.get(name, ()) and is_scalar(value):
+        wants = False
+    if (
+        isinstance(value, numpy.ndarray)
+        or wants
+        or (parameter in tables.SEQUENCES_OF_ARRAYS and not is_sequence)
+    ):
+        raise TypeError(f"{name}: argument {parameter}: Unsupported type {type(value)}")
+    if is_sequence:
+        each = "a" if parameter in tables.SEQUENCES_OF_ARRAYS else ""
+        return type(value)(strip(name, each, part, arrays) for part in value)
+    return value
 
 
 def call(owner: str, name: str, function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """Run one of CuPy's functions.
-
-    Parameters
-    ----------
-    owner, name : str
-        Where CuPy has it, for its signature.
-    function : callable
-        NumPy's function of the same meaning.
-    args, kwargs
-        As the caller gave them.
-    """
+    """Run one of CuPy's functions, ``owner.name``, by NumPy's function of the same meaning."""
     given = bind(owner, name, args, kwargs)
-    arguments = Arguments(name)
-    stripped = {key: arguments.strip(key, value) for key, value in given.items()}
+    arrays: list[ndarray] = []
+    stripped = {key: strip(name, key, value, arrays) for key, value in given.items()}
     positional, named = bind_order(owner, name, stripped)
     out = given.get("out")
     if out is not None and not isinstance(out, ndarray):
         raise TypeError(f"{name}: Output arguments type must be cupy.ndarray")
-    if not arguments.arrays and name not in tables.NEED_NO_ARRAY:
+    if not arrays and name not in tables.NEED_NO_ARRAY:
         raise TypeError(f"{name}: no argument is a cupy.ndarray")
     if name not in tables.VIEWS:
-        check_devices(name, arguments.arrays)
+        check_devices(name, arrays)
         check_toolkit()
     if name in tables.OF_CUBLAS or owner == "cupy.linalg":
         refuse_capture("cuSOLVER" if owner == "cupy.linalg" else "cuBLAS")
     if name in tables.JOINING:
-        _copy_tables(arguments.arrays)
+        _copy_tables(arrays)
     if name in tables.WAITING or (name == "where" and "x" not in given):
         counters.wait()
     if out is not None:
         write(name, out)
-    elif name in tables.IN_PLACE:
-        write(name, arguments.arrays[0])
     with numpy.errstate(all="ignore"):
         result = function(*positional, **named)
-    if out is not None:
-        return out
-    return deliver(name, result, arguments.arrays)
+    return deliver(name, result, arrays) if out is None else out
 
 
 def _copy_tables(arrays: list[ndarray]) -> None:
@@ -111,7 +84,6 @@ def bind_order(owner: str, name: str, values: dict[str, Any]) -> tuple[tuple, di
     positional: list[Any] = []
     named: dict[str, Any] = {}
     leading = True
-    renamed = tables.RENAMED.get(name, {})
     for key, parameter in signature(owner, name).parameters.items():
         if key not in values or (values[key] is None and parameter.default is None):
             leading = False
@@ -122,44 +94,31 @@ def bind_order(owner: str, name: str, values: dict[str, Any]) -> tuple[tuple, di
         elif key in tables.DROPPED.get(name, ()):
             leading = False
         elif parameter.kind is parameter.KEYWORD_ONLY or not leading:
-            named[renamed.get(key, key)] = values[key]
+            named[key] = values[key]
         else:
             positional.append(values[key])
     return tuple(positional), named
 
 
 def deliver(name: str, result: Any, inputs: list[ndarray]) -> Any:
-    """Bring a result of NumPy's onto the device: a view of an input, or fresh and C-contiguous."""
-    if isinstance(result, (tuple, list)):
-        parts = [deliver_one(name, part, inputs) for part in result]
-        fresh = any(isinstance(part, ndarray) and part.base is None for part in parts)
-        if fresh and parts and not any(part is array for part in parts for array in inputs):
-            counters.launch(name)
-        return list(parts) if isinstance(result, list) else tuple(parts)
-    delivered = deliver_one(name, result, inputs)
-    if (
-        isinstance(delivered, ndarray)
-        and delivered.base is None
-        and not any(delivered is array for array in inputs)
-    ):
+    """Bring results of NumPy's onto the device: views of an input, or fresh and C-contiguous."""
+    parts = list(result) if isinstance(result, tuple) else [result]
+    parts = [deliver_one(name, part, inputs) for part in parts]
+    if any(part.base is None and not any(part is array for array in inputs) for part in parts):
         counters.launch(name)
-    return delivered
+    return tuple(parts) if isinstance(result, tuple) else parts[0]
 
 
-def deliver_one(name: str, result: Any, inputs: list[ndarray]) -> Any:
+def deliver_one(name: str, result: Any, inputs: list[ndarray]) -> ndarray:
     """One array of a result."""
-    if result is None or isinstance(result, str):
-        return result
-    if isinstance(result, (bool, int, float, complex, numpy.generic)):
-        return device_array(numpy.array(result))
-    if not isinstance(result, numpy.ndarray):
+    if not isinstance(result, (bool, numpy.generic, numpy.ndarray)):
         raise NotImplementedError(f"the stand-in does not model what {name} returns")
     for array in inputs:
         if result is array._host:
             return array
-        if numpy.may_share_memory(result, array._host):
+        if isinstance(result, numpy.ndarray) and numpy.may_share_memory(result, array._host):
             return array._view(result)
-    order = "F" if name in tables.OTHER_LAYOUT else "K" if name in tables.KEEPS_LAYOUT else "C"
+    order = tables.LAYOUTS.get(name, "C")
     return device_array(numpy.array(result, order=order, copy=None))
 
 
@@ -175,12 +134,6 @@ def _take_along_axis(a: numpy.ndarray, indices: numpy.ndarray, axis: int) -> num
     return numpy.take_along_axis(a, indices % a.shape[axis], axis)
 
 
-def _repeat(a: numpy.ndarray, repeats: Any, axis: int | None = None) -> numpy.ndarray:
-    if isinstance(repeats, numpy.ndarray):
-        raise ValueError("cupy.ndarray cannot be specified as `repeats` argument.")
-    return numpy.repeat(a, repeats, axis)
-
-
 def _in_another_order(name: str) -> Callable:
     """A reduction that adds in another order than NumPy, so that equal bits are no accident."""
     reduction = getattr(numpy, name)
@@ -194,12 +147,12 @@ def _in_another_order(name: str) -> Callable:
     return reduce
 
 
-ADAPTED = {"take": _take, "take_along_axis": _take_along_axis, "repeat": _repeat}
+ADAPTED = {"take": _take, "take_along_axis": _take_along_axis}
 ADAPTED |= {name: _in_another_order(name) for name in ("sum", "mean", "var", "std")}
 
 
 def make(owner: str, name: str, function: Callable) -> Callable:
-    """A function of CuPy's namespace from NumPy's."""
+    """A function of CuPy's namespace, or a method of its arrays, from NumPy's."""
 
     def cupy_function(*args: Any, **kwargs: Any) -> Any:
         return call(owner, name, function, args, kwargs)
@@ -209,53 +162,33 @@ def make(owner: str, name: str, function: Callable) -> Callable:
     return cupy_function
 
 
-def host_function(owner: str, name: str, function: Callable) -> Callable:
+def host_function(name: str) -> Callable:
     """A function that answers without the device, such as ``cupy.ndim`` or ``cupy.can_cast``."""
 
     def cupy_function(*args: Any, **kwargs: Any) -> Any:
-        bind(owner, name, args, kwargs)
+        bind("cupy", name, args, kwargs)
         stand_ins = [numpy.empty_like(a._host) if isinstance(a, ndarray) else a for a in args]
-        return function(*stand_ins, **kwargs)
+        return getattr(numpy, name)(*stand_ins, **kwargs)
 
-    cupy_function.__name__ = cupy_function.__qualname__ = name
-    cupy_function.__module__ = owner
     return cupy_function
 
 
-def _method(name: str, function: Callable) -> Callable:
-    def method(self: ndarray, *args: Any, **kwargs: Any) -> Any:
-        return call("ndarray", name, function, (self, *args), kwargs)
-
-    method.__name__ = method.__qualname__ = name
-    return method
+for _name in tables.METHODS:
+    setattr(
+        ndarray, _name, make("ndarray", _name, ADAPTED.get(_name) or getattr(numpy.ndarray, _name))
+    )
 
 
-def _add_methods() -> None:
-    for name in tables.METHODS:
-        function = ADAPTED.get(name) or getattr(numpy.ndarray, name)
-        setattr(ndarray, name, _method(name, function))
-    ndarray.ptp = _method("ptp", numpy.ptp)
-
-    def flatten(self: ndarray, order: str = "C") -> ndarray:
-        return launch("flatten", self._host.flatten(order))
-
-    def sort(self: ndarray, axis: int = -1, kind: Any = None) -> None:
-        check_devices("sort", [self])
-        write("sort", self)
-        self._host.sort(axis)
-
-    def reduced_view(self: ndarray, dtype: Any = None) -> ndarray:
-        return self._view(self._host.reshape(-1)) if self.flags.c_contiguous else self
-
-    ndarray.flatten, ndarray.sort, ndarray.reduced_view = flatten, sort, reduced_view
+def _flatten(self: ndarray, order: str = "C") -> ndarray:
+    return launch("flatten", self._host.flatten(order))
 
 
-_add_methods()
+ndarray.flatten = _flatten
 
 FUNCTIONS: dict[str, Callable] = {
     name: make("cupy", name, ADAPTED.get(name) or getattr(numpy, name)) for name in tables.FUNCTIONS
 }
-FUNCTIONS |= {name: host_function("cupy", name, getattr(numpy, name)) for name in tables.ON_HOST}
+FUNCTIONS |= {name: host_function(name) for name in tables.ON_HOST}
 LINALG: dict[str, Callable] = {
     name: make("cupy.linalg", name, getattr(numpy.linalg, name)) for name in tables.LINALG
 }

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
+from .core import check_devices, is_scalar, launch, ndarray, write
 from .counters import counters
-
-if TYPE_CHECKING:
-    from .core import ndarray
 
 
 def get_item(array: ndarray, index: Any) -> ndarray:
     """``array[index]``: a view for basic indices, a new array for integer arrays and masks."""
-    from .core import check_devices, launch
-
     index, kinds = _prepare(array, index)
     if not kinds:
         return array._view(array._host[_with_ellipsis(index)])
@@ -27,8 +23,6 @@ def get_item(array: ndarray, index: Any) -> ndarray:
 
 def set_item(array: ndarray, index: Any, value: Any) -> None:
     """``array[index] = value``; the value is an array of the device or a number."""
-    from .core import check_devices, is_scalar, ndarray, write
-
     if not isinstance(value, ndarray) and not is_scalar(value):
         raise TypeError(f"setitem: Unsupported type {type(value)}; move it to the device first")
     index, kinds = _prepare(array, index)
@@ -55,8 +49,6 @@ def set_item(array: ndarray, index: Any, value: Any) -> None:
 
 def scatter(array: ndarray, index: Any, value: Any, name: str, function: Any) -> None:
     """``cupy.add.at`` and its relatives: every duplicate counts, in no fixed order."""
-    from .core import check_devices, is_scalar, ndarray, write
-
     if not isinstance(value, ndarray) and not is_scalar(value):
         raise TypeError(f"{name}.at: Unsupported type {type(value)}; move it to the device first")
     if array.dtype.char not in "iefdIQL":
@@ -87,8 +79,6 @@ def _without_leading_ones(host: numpy.ndarray) -> numpy.ndarray:
 
 def _prepare(array: ndarray, index: Any) -> tuple[tuple, set[str]]:
     """The index as NumPy takes it, out-of-range entries of integer arrays wrapped."""
-    from .core import check_devices, is_scalar, ndarray
-
     parts = list(index) if isinstance(index, tuple) else [index]
     prepared: list[Any] = []
     kinds: set[str] = set()
@@ -141,8 +131,6 @@ def _axes_of(part: Any) -> int:
 
 def _assign(target: ndarray, value: Any, source: Any) -> None:
     """Assign to a view; a plain copy between overlapping memory is undefined on the device."""
-    from .core import ndarray, write
-
     if isinstance(value, ndarray):
         host = target._host
         same_layout = host.shape == source.shape and host.strides == source.strides
@@ -151,7 +139,7 @@ def _assign(target: ndarray, value: Any, source: Any) -> None:
         if numpy.may_share_memory(host, source):
             if same_layout and host.flags.c_contiguous and host.dtype == source.dtype:
                 raise ValueError("setitem: copying between overlapping memory is undefined in CuPy")
-            counters.hidden_copy()
+            counters.add(hidden_copies=1)
     write("setitem", target)
     with numpy.errstate(all="ignore"):
         target._host[...] = source
@@ -162,3 +150,6 @@ def _scatter(host: numpy.ndarray, index: tuple, source: Any) -> tuple[Any, Any]:
     positions = numpy.arange(host.size).reshape(host.shape)[index]
     values = numpy.broadcast_to(source, positions.shape)
     return positions.ravel()[::-1], values.ravel()[::-1]
+
+
+ndarray.__getitem__, ndarray.__setitem__ = get_item, set_item

@@ -38,16 +38,6 @@ class Flags:
         self.f_contiguous = array._host.flags.f_contiguous
         self.owndata = array.base is None
 
-    @property
-    def fnc(self) -> bool:
-        """Fortran-contiguous and not C-contiguous."""
-        return self.f_contiguous and not self.c_contiguous
-
-    @property
-    def forc(self) -> bool:
-        """Fortran-contiguous or C-contiguous."""
-        return self.f_contiguous or self.c_contiguous
-
     def __getitem__(self, name: str) -> bool:
         if name not in ("C_CONTIGUOUS", "F_CONTIGUOUS", "OWNDATA"):
             raise KeyError(f"{name} is not defined for cupy.ndarray.flags")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections import Counter
 
 from .counters import counters
-from .options import state
+from .options import RUNTIME_VERSION, state
 
 ALLOCATION_UNIT = 512  # CuPy's pool rounds every allocation up to this
 
@@ -31,10 +31,10 @@ class CUDARuntimeError(RuntimeError):
 class OutOfMemoryError(MemoryError):
     """``cupy.cuda.memory.OutOfMemoryError``, with CuPy's wording."""
 
-    def __init__(self, size: int, total: int, limit: int = 0) -> None:
-        message = f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes"
-        message += f", limit set to: {limit:,} bytes)." if limit else ")."
-        super().__init__(message)
+    def __init__(self, size: int, total: int) -> None:
+        super().__init__(
+            f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes)."
+        )
 
 
 def check_driver() -> None:
@@ -51,8 +51,7 @@ def check_toolkit() -> None:
     if state.options.failure == "no_kernel_image":
         raise CUDARuntimeError(209)
     if state.options.failure == "no_toolkit":
-        major = state.options.runtime_version // 1000
-        library = f"libnvrtc.so.{major}"
+        library = f"libnvrtc.so.{RUNTIME_VERSION // 1000}"
         raise RuntimeError(
             f"CuPy failed to load {library}: OSError: {library}: cannot open shared object "
             "file: No such file or directory"
@@ -72,26 +71,23 @@ class _Ledger:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.used: dict[int, int] = {}
-        self.held: dict[int, int] = {}
-        self.pool_limit: dict[int, int] = {}
+        self.used: Counter[int] = Counter()
+        self.held: Counter[int] = Counter()
 
     def take(self, device: int, size: int) -> None:
         with self.lock:
-            used = self.used.get(device, 0)
-            pool_limit = self.pool_limit.get(device, 0)
-            if used + size > min(state.options.limit, pool_limit or state.options.limit):
-                raise OutOfMemoryError(size, self.held.get(device, 0), pool_limit)
-            self.used[device] = used + size
-            self.held[device] = max(self.held.get(device, 0), used + size)
+            if self.used[device] + size > state.options.limit:
+                raise OutOfMemoryError(size, self.held[device])
+            self.used[device] += size
+            self.shrink(device, at_least=self.held[device])
 
     def give(self, device: int, size: int) -> None:
         with self.lock:
-            self.used[device] = self.used.get(device, 0) - size
+            self.used[device] -= size
 
-    def shrink(self, device: int) -> None:
+    def shrink(self, device: int, at_least: int = 0) -> None:
         with self.lock:
-            self.held[device] = self.used.get(device, 0)
+            self.held[device] = max(at_least, self.used[device])
 
 
 ledger = _Ledger()
@@ -109,7 +105,7 @@ class Block:
         rounded = -(-size // ALLOCATION_UNIT) * ALLOCATION_UNIT
         ledger.take(self.device_id, rounded)
         self.size = rounded
-        counters.allocation()
+        counters.add(allocations=1)
 
     def __del__(self) -> None:
         if self.size:
@@ -120,16 +116,7 @@ class MemoryPointer:
     """``cupy.cuda.MemoryPointer``: an address on a device."""
 
     def __init__(self, block: Block, ptr: int) -> None:
-        self.mem = block
-        self.ptr = ptr
-        self.device_id = block.device_id
-
-    @property
-    def device(self) -> Any:
-        """The device the memory is on."""
-        from .cuda import Device
-
-        return Device(self.device_id)
+        self.mem, self.ptr, self.device_id = block, ptr, block.device_id
 
 
 class MemoryPool:
@@ -138,32 +125,14 @@ class MemoryPool:
     def used_bytes(self) -> int:
         """Bytes in use by arrays."""
         check_driver()
-        return ledger.used.get(state.current.number, 0)
+        return ledger.used[state.current.number]
 
     def total_bytes(self) -> int:
         """Bytes held: in use, and free but not given back to the driver."""
         check_driver()
-        return ledger.held.get(state.current.number, 0)
-
-    def free_bytes(self) -> int:
-        """Bytes held and not in use."""
-        return self.total_bytes() - self.used_bytes()
-
-    def n_free_blocks(self) -> int:
-        """Number of free blocks; the stand-in keeps them as one."""
-        return int(self.free_bytes() > 0)
+        return ledger.held[state.current.number]
 
     def free_all_blocks(self, stream: object = None) -> None:
         """Give free blocks back to the driver."""
         check_driver()
         ledger.shrink(state.current.number)
-
-    def get_limit(self) -> int:
-        """The limit set by ``set_limit``; 0 for none."""
-        return ledger.pool_limit.get(state.current.number, 0)
-
-    def set_limit(self, size: int | None = None, fraction: float | None = None) -> None:
-        """Limit the bytes the pool may hold on the current device."""
-        if fraction is not None:
-            size = int(fraction * state.options.total_memory)
-        ledger.pool_limit[state.current.number] = size or 0

@@ -16,10 +16,7 @@ BINARY = {
     "truediv": "true_divide",
     "floordiv": "floor_divide",
     "mod": "remainder",
-    "divmod": "divmod",
     "pow": "power",
-    "lshift": "left_shift",
-    "rshift": "right_shift",
     "and": "bitwise_and",
     "or": "bitwise_or",
     "xor": "bitwise_xor",
@@ -85,7 +82,6 @@ for _symbol, _name in {**BINARY, **COMPARISONS}.items():
     _binary(_symbol, _name)
 _binary("matmul", "matmul")
 for _symbol, _name in BINARY.items():
-    if _symbol != "divmod":
-        _in_place(_symbol, _name)  # there is no __imatmul__: a @= b makes a new array
+    _in_place(_symbol, _name)  # there is no __imatmul__: a @= b makes a new array
 for _symbol, _name in UNARY.items():
     _unary(_symbol, _name)

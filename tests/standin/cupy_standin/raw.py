@@ -7,6 +7,7 @@ all where there is no C++ compiler, an equal in array code (``array_code.py``).
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import threading
@@ -73,20 +74,10 @@ def parameters_of(code: str, name: str, options: tuple[str, ...]) -> list[Parame
 class RawKernel:
     """``cupy.RawKernel``: a kernel of a source, compiled when it is first launched."""
 
-    def __init__(
-        self,
-        code: str,
-        name: str,
-        options: tuple[str, ...] = (),
-        backend: str = "nvrtc",
-        *,
-        translate_cucomplex: bool = False,
-        enable_cooperative_groups: bool = False,
-        jitify: bool | None = None,
-    ) -> None:
+    def __init__(self, code: str, name: str, options: tuple[str, ...] = ()) -> None:
         if not isinstance(options, tuple):
             raise TypeError(f"Argument 'options' has incorrect type {type(options).__name__}")
-        self.code, self.name, self.options, self.backend = code, name, options, backend
+        self.code, self.name, self.options = code, name, options
         self._parameters = parameters_of(code, name, options)
         self._launches = 0
 
@@ -95,9 +86,7 @@ class RawKernel:
         check_driver()
         check_toolkit()
 
-    def __call__(
-        self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0, stream: Any = None
-    ) -> None:
+    def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0) -> None:
         """Launch on the current device."""
         self.compile()
         grid, block = self._sizes("grid", grid), self._sizes("block", block)
@@ -112,7 +101,7 @@ class RawKernel:
                 check_writable(self.name, host)
         counters.launch(self.name)
         size = sum(value.nbytes for value in args if isinstance(value, ndarray))
-        counters.work(products(self.name, hosts), size)
+        counters.add(multiply_adds=products(self.name, hosts), kernel_bytes=size)
         self._launches += 1
         if self._is_small(grid, block, hosts):
             kernel = _emulated(self.code, self.name, self.options)
@@ -174,36 +163,16 @@ class RawKernel:
 class RawModule:
     """``cupy.RawModule``: a source with several kernels."""
 
-    def __init__(
-        self,
-        *,
-        code: str | None = None,
-        path: str | None = None,
-        options: tuple[str, ...] = (),
-        backend: str = "nvrtc",
-        translate_cucomplex: bool = False,
-        enable_cooperative_groups: bool = False,
-        name_expressions: Any = None,
-        jitify: bool | None = None,
-    ) -> None:
-        if (code is None) == (path is None):
-            raise TypeError("Exactly one of `code` and `path` keyword arguments must be given.")
-        if path is not None or name_expressions is not None:
-            raise NotImplementedError("the stand-in models RawModule(code=, options=) only")
-        self.code, self.options, self.backend = code, options, backend
+    def __init__(self, *, code: str, options: tuple[str, ...] = ()) -> None:
+        self.code, self.options = code, options
 
     def get_function(self, name: str) -> RawKernel:
         """A kernel of the module; compiles it."""
-        kernel = RawKernel(self.code or "", name, self.options, self.backend)
+        kernel = RawKernel(self.code, name, self.options)
         kernel.compile()
         return kernel
 
 
+@functools.cache
 def _emulated(code: str, name: str, options: tuple[str, ...]) -> emulation.Kernel:
-    key = (code, name, options)
-    if key not in _kernels:
-        _kernels[key] = emulation.Kernel(code, name, options)
-    return _kernels[key]
-
-
-_kernels: dict[tuple, emulation.Kernel] = {}
+    return emulation.Kernel(code, name, options)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy
 
-from autoencoder.data.arrays import require_generator, require_shape, whole_number
+from autoencoder.data.arrays import require_generator, require_shape
 from autoencoder.inference import apply_model
 from autoencoder.metrics import frechet_distance, precision_recall
 from autoencoder.storage.weights import load_weights
 from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor, manual_seed, nn
 from minigrad import functional as F
+from minigrad.backend import whole_number
 from minigrad.parallel import Communicator
 
 __all__ = [

@@ -12,8 +12,14 @@ from typing import Any
 
 import numpy
 
-from autoencoder.data.arrays import whole_number
-from minigrad.backend import Array, array_module, device_of, to_numpy, with_one_blas_thread
+from minigrad.backend import (
+    Array,
+    array_module,
+    device_of,
+    to_numpy,
+    whole_number,
+    with_one_blas_thread,
+)
 from minigrad.parallel.threads import on_all_cores
 
 __all__ = [

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder.data.arrays import require_shape, whole_number, whole_numbers
+from autoencoder.data.arrays import require_shape
 from minigrad import Tensor, nn, no_grad
-from minigrad.backend import shown
+from minigrad.backend import shown, whole_number, whole_numbers
 
 __all__ = [
     "AutoEncoder",

@@ -25,8 +25,7 @@ from __future__ import annotations
 import math
 from types import ModuleType
 
-from autoencoder.data.arrays import whole_number
-from minigrad.backend import Array, array_module, with_one_blas_thread
+from minigrad.backend import Array, array_module, require_number, whole_number, with_one_blas_thread
 
 __all__ = ["PCA"]
 
@@ -268,11 +267,8 @@ def _fill_missing(
     xp = array_module(x, mask)
     if mask.dtype != "bool":
         raise TypeError(f"fill_missing: the mask must be boolean, got {mask.dtype}")
-    noise = pca.noise_variance_ if noise_variance is None else float(noise_variance)
-    if not 0 <= noise < math.inf:
-        raise ValueError(
-            f"fill_missing: the noise variance must not be negative, and finite, got {noise}"
-        )
+    noise = pca.noise_variance_ if noise_variance is None else noise_variance
+    require_number("fill_missing", "noise_variance", noise, minimum=0.0, finite=True)
     # Of samples that are all the same no direction is kept, and any noise gives the mean.
     noise = max(noise, _SMALLEST_NOISE * float(pca.explained_variance_[0])) or 1.0
     missing = _mask_rows(xp, mask, x.shape)

@@ -11,17 +11,17 @@ from typing import Any
 import numpy
 from numpy.typing import ArrayLike
 
-from minigrad.backend import shown, whole_number, whole_numbers
+from minigrad.backend import require_number, shown, whole_number
 
 __all__ = [
     "DataError",
     "array_of_numbers",
+    "check_sampling",
     "known_name",
     "require_generator",
     "require_memory",
+    "require_positive",
     "require_shape",
-    "whole_number",
-    "whole_numbers",
 ]
 
 
@@ -80,6 +80,19 @@ def require_generator(caller: str, rng: Any) -> None:
     """Raise TypeError for anything but a seeded generator of random numbers."""
     if not isinstance(rng, numpy.random.Generator):
         raise TypeError(f"{caller}: rng must be a numpy.random.Generator, got {type(rng).__name__}")
+
+
+def check_sampling(n: int, rng: Any, caller: str) -> None:
+    """Raise ValueError for a negative count, TypeError for anything but a seeded Generator."""
+    require_generator(caller, rng)
+    whole_number(caller, "n", n, minimum=0)
+
+
+def require_positive(caller: str, name: str, value: float) -> None:
+    """Raise unless a value is a positive, finite number."""
+    require_number(caller, name, value)
+    if not 0 < value < math.inf:
+        raise ValueError(f"{caller}: {name} must be positive and finite, got {shown(value)}")
 
 
 def require_shape(caller: str, batch: Any, expected: Sequence[int]) -> None:

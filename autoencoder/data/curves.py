@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder.data.arrays import require_generator, whole_number
+from autoencoder.data.arrays import check_sampling
 from autoencoder.densities import GaussianMixture
+from minigrad.backend import require_number, whole_number
 
 __all__ = [
     "CURVES",
@@ -32,20 +33,9 @@ class Curve:
 
     Points are uniform in arc length, so that the data are equally dense all along the curve. The
     position of a point is the share of the length before it, in [0, 1]: the one-dimensional
-    coordinate an autoencoder with one latent should find.
+    coordinate an autoencoder with one latent should find. The ``equation`` takes parameters t (n,)
+    in [0, 1] to points (n, 2); each of the curve's separate pieces has an equal share of t.
 
-    Parameters
-    ----------
-    name : str
-    equation : callable
-        Takes parameters t (n,) in [0, 1] and returns points (n, 2).
-    pieces : int
-        The curve consists of this many separate pieces, each over an equal share of t.
-    closed : bool
-        Whether the end meets the start.
-
-    Examples
-    --------
     >>> points = circle(5, numpy.random.default_rng(0))
     >>> points.shape, points.dtype
     ((5, 2), dtype('float32'))
@@ -56,7 +46,7 @@ class Curve:
     name: str
     equation: Callable[[numpy.ndarray], numpy.ndarray]
     pieces: int = 1
-    closed: bool = False
+    closed: bool = False  # the end meets the start
 
     def __call__(
         self, n: int, rng: numpy.random.Generator, noise_std: float = 0.0
@@ -70,11 +60,9 @@ class Curve:
         """Draw n points as calling the curve does, and say where on the curve each belongs.
 
         A position, (n,) in [0, 1), is the share of the arc length before the point, noise aside.
-        TypeError or ValueError if rng is no numpy.random.Generator, or n or noise_std is negative.
         """
-        require_generator(self.name, rng)
-        if whole_number(self.name, "n", n, minimum=None) < 0 or not noise_std >= 0:
-            raise ValueError(f"{self.name}: negative n or noise_std, got {n} and {noise_std}")
+        check_sampling(n, rng, self.name)
+        require_number(self.name, "noise_std", noise_std, minimum=0.0)
         positions = rng.random(n)
         noise = noise_std * rng.standard_normal((n, 2))
         return (self.at(positions) + noise).astype("float32"), positions
@@ -146,17 +134,8 @@ CURVES = {curve.name: curve for curve in (circle, spiral, two_moons, s_curve)}
 
 
 def mixture_ring(components: int = 8, radius: float = 1.0, std: float = 0.1) -> GaussianMixture:
-    """Equal round Gaussians spaced evenly on a circle about the origin.
+    """Equal round Gaussians, of one std in both directions, evenly on a circle about the origin.
 
-    Parameters
-    ----------
-    components : int
-    radius : float
-    std : float
-        Standard deviation of each, in both directions.
-
-    Examples
-    --------
     >>> mixture_ring(4).means.round(6)[1]
     array([0., 1.])
     """
@@ -168,15 +147,8 @@ def mixture_ring(components: int = 8, radius: float = 1.0, std: float = 0.1) -> 
 def mixture_along(curve: Curve, components: int = 60, std: float = 0.05) -> GaussianMixture:
     """Equal round Gaussians along a curve: nearly the noisy curve, with a posterior known exactly.
 
-    Parameters
-    ----------
-    curve : Curve
-    components : int
-        Smooth along the curve if they stand no further apart than about `std`.
-    std : float
+    Smooth along the curve if they stand no further apart than about `std`.
 
-    Examples
-    --------
     >>> mixture_along(spiral, 60).means.shape
     (60, 2)
     """
@@ -186,17 +158,10 @@ def mixture_along(curve: Curve, components: int = 60, std: float = 0.05) -> Gaus
 
 
 def two_modes(distance: float = 2.0, std: float = 0.15) -> GaussianMixture:
-    """Two equal round Gaussians: a noisy point between them may have come from either.
+    """Two equal round Gaussians, their means apart along the first axis.
 
-    Parameters
-    ----------
-    distance : float
-        Between their means, along the first axis.
-    std : float
-        Standard deviation of each, in both directions.
+    A noisy point between them may have come from either.
 
-    Examples
-    --------
     >>> two_modes().posterior_mean(numpy.array([[0.0, 0.0]]), std=0.5)
     array([[0., 0.]])
     """

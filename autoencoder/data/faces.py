@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from autoencoder.data.arrays import require_generator, whole_number
+from autoencoder.data.arrays import check_sampling
 
 __all__ = ["FACTORS", "render_faces", "sample_faces"]
 
@@ -43,37 +43,16 @@ _LIPS = (0.72, 0.12, 0.18)
 def sample_faces(
     n: int, rng: numpy.random.Generator, factors: int | Sequence[str] = 6, size: int = 32
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Draw faces with factors uniform in [0, 1], independently.
+    """Draw faces (n, 3, size, size), float32 in [0, 1], and the factors (n, K) they are drawn from.
 
-    Parameters
-    ----------
-    n : int
-    rng : numpy.random.Generator
-    factors : int or sequence of str
-        How many of `FACTORS` vary, from the first on, or which; the others stay at 0.5.
-    size : int
-        Height and width in pixels.
+    ``factors`` says how many of `FACTORS` vary, from the first on, or which: uniform in [0, 1],
+    independently. The others stay at 0.5. Errors are as for :func:`render_faces`.
 
-    Returns
-    -------
-    images : numpy.ndarray (n, 3, size, size), float32 in [0, 1]
-    values : numpy.ndarray (n, K), float32
-        The factors the images were drawn from, in the order of `factors`.
-
-    Raises
-    ------
-    ValueError
-        If n is negative, or as :func:`render_faces`.
-
-    Examples
-    --------
     >>> images, values = sample_faces(10, numpy.random.default_rng(0), factors=3)
     >>> images.shape, values.shape
     ((10, 3, 32, 32), (10, 3))
     """
-    require_generator("sample_faces", rng)
-    if whole_number("sample_faces", "n", n, minimum=None) < 0:
-        raise ValueError(f"sample_faces: n must not be negative, got {n}")
+    check_sampling(n, rng, "sample_faces")
     names = _names(factors)
     values = rng.random((n, len(names))).astype("float32")
     return render_faces(values, names, size), values
@@ -82,29 +61,12 @@ def sample_faces(
 def render_faces(
     values: numpy.ndarray, factors: int | Sequence[str] | None = None, size: int = 32
 ) -> numpy.ndarray:
-    """Draw the faces with the given factors.
+    """Draw the faces (N, 3, size, size), float32 in [0, 1], of given factors (N, K) in [0, 1].
 
-    Parameters
-    ----------
-    values : numpy.ndarray (N, K)
-        In [0, 1].
-    factors : int or sequence of str, optional
-        What the columns are; by default the first K of `FACTORS`.
-    size : int
-        Height and width in pixels, at least 8.
+    ``factors`` says what the columns are, by default the first K of `FACTORS`. ValueError if a
+    factor is unknown or named twice, the columns do not match, a value is outside [0, 1], or the
+    size is below 8 pixels.
 
-    Returns
-    -------
-    numpy.ndarray (N, 3, size, size), float32 in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        If a factor is unknown or named twice, the columns do not match the factors, a value is
-        outside [0, 1], or the size is too small.
-
-    Examples
-    --------
     >>> smile = render_faces(numpy.array([[0.0], [1.0]]), ["lip_curve"])
     >>> smile.shape
     (2, 3, 32, 32)

@@ -6,9 +6,8 @@ from a seeded ``numpy.random.Generator``, so that a seed gives the same samples 
 """
 
 from autoencoder.densities.denoiser import NoiseConditionalDenoiser
-from autoencoder.densities.diagonal import DiagonalGaussian
 from autoencoder.densities.diffusion import LatentDiffusion
-from autoencoder.densities.full import FullGaussian
+from autoencoder.densities.gaussian import DiagonalGaussian, FullGaussian
 from autoencoder.densities.mixture import GaussianMixture, Posterior
 
 __all__ = [

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike
 
-from autoencoder.data.arrays import array_of_numbers, require_generator, whole_number
-from minigrad.backend import Array, is_array, to_numpy
+from autoencoder.data.arrays import array_of_numbers, check_sampling
+from minigrad.backend import Array, is_array, require_number, to_numpy
 
 __all__ = [
     "as_indices",
     "as_points",
-    "check_jitter",
     "check_sampling",
     "finite_mean",
     "full_covariances",
+    "points_to_fit",
     "rounding",
     "singular",
     "spans_all",
@@ -43,6 +43,13 @@ def finite_mean(x: Array, caller: str) -> Array:
     if not numpy.isfinite(to_numpy(mean)).all():
         raise ValueError(f"{caller}: the points {x.shape} are not all finite")
     return mean
+
+
+def points_to_fit(x: Array, jitter: float, caller: str) -> tuple[Array, Array]:
+    """Points (N, d) as float64 and their mean (d,), or an error; the jitter is checked too."""
+    points = as_points(x, None, caller)
+    require_number(caller, "jitter", jitter, minimum=0.0, finite=True)
+    return points, finite_mean(points, caller)
 
 
 def rounding(x: Array) -> numpy.ndarray:
@@ -79,8 +86,6 @@ def singular(covariances: numpy.ndarray) -> numpy.ndarray:
 
     The correlations decide, so that the scales of the coordinates do not matter.
 
-    Examples
-    --------
     >>> singular(numpy.array([[[1.0, 0.1], [0.1, 0.01]], [[1e-12, 0.0], [0.0, 1e12]]]))
     array([ True, False])
     """
@@ -97,26 +102,13 @@ def _smallest(d: int, rows: int = 0) -> float:
     return (8 * d + math.sqrt(rows)) * float(numpy.finfo("float64").eps)
 
 
-def as_indices(indices: Sequence[int], dimension: int, caller: str) -> numpy.ndarray:
-    """Coordinates to keep; ValueError if there is none, one twice, or one out of range."""
+def as_indices(indices: Sequence[int], mean: numpy.ndarray, caller: str) -> numpy.ndarray:
+    """Coordinates of a mean to keep; ValueError if there is none, one twice, or one unknown."""
     kept = numpy.asarray(indices, dtype=numpy.intp).reshape(-1)
-    in_range = kept.size and kept.min() >= 0 and kept.max() < dimension
+    in_range = kept.size and kept.min() >= 0 and kept.max() < len(mean)
     if not in_range or len(set(kept.tolist())) != kept.size:
-        raise ValueError(f"{caller}: expected distinct coordinates in [0, {dimension}), got {kept}")
+        raise ValueError(f"{caller}: expected distinct coordinates in [0, {len(mean)}), got {kept}")
     return kept
-
-
-def check_jitter(jitter: float, caller: str) -> None:
-    """Raise ValueError for what cannot be added to a variance."""
-    if not 0 <= jitter < math.inf:
-        raise ValueError(f"{caller}: jitter must be finite and not negative, got {jitter}")
-
-
-def check_sampling(n: int, rng: numpy.random.Generator, caller: str) -> None:
-    """Raise ValueError for a negative count, TypeError for anything but a seeded Generator."""
-    require_generator(caller, rng)
-    if whole_number(caller, "n", n, minimum=None) < 0:
-        raise ValueError(f"{caller}: n must not be negative, got {n}")
 
 
 def full_covariances(given: ArrayLike, components: int, d: int) -> numpy.ndarray:

@@ -28,12 +28,12 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
-from autoencoder.data.arrays import require_generator, require_shape, whole_number
+from autoencoder.data.arrays import require_generator, require_positive, require_shape
 from autoencoder.densities.diffusion import FREQUENCIES, waves, with_angle
 from autoencoder.inference import reconstruct
 from minigrad import Tensor, nn
 from minigrad import functional as F
-from minigrad.backend import require_number, shown
+from minigrad.backend import require_number, shown, whole_number
 from minigrad.parallel import Communicator
 
 __all__ = [
@@ -55,21 +55,10 @@ Denoise = Callable[[numpy.ndarray, float], numpy.ndarray]
 class VelocityUNet(nn.Module):
     """E[v | z, a] of images: convolutions to a quarter of the side and back, with links across.
 
-    At half the side and at a quarter stand two convolutions each; at a quarter a dense layer sees
-    the whole image. The angle adds a number to each feature map (Ronneberger et al., 2015; Ho et
-    al., 2020).
+    At half the side (``features`` maps) and at a quarter (twice as many) stand two convolutions
+    each; at a quarter a dense layer sees the whole image. The angle adds a number to each feature
+    map (Ronneberger et al., 2015; Ho et al., 2020). The side is a multiple of 4.
 
-    Parameters
-    ----------
-    channels : int
-        Of an image.
-    size : int
-        Its side in pixels, a multiple of 4.
-    features : int
-        Feature maps at half the side; there are twice as many at a quarter.
-
-    Examples
-    --------
     >>> x = Tensor(numpy.zeros((5, 2, 28, 28), "float32"))  # an image and its angle
     >>> VelocityUNet(1, 28)(x).shape
     (5, 1, 28, 28)
@@ -124,20 +113,10 @@ def _same(features: int) -> nn.Conv2d:
 class NoiseConditionalDenoiser:
     """D(x~, s) by a network of velocities, for data of any mean and spread.
 
-    Parameters
-    ----------
-    network : nn.Module
-        Trained with `Mixed` and `velocity_loss` on (x - mean) / std: from noisy samples and their
-        angle, (N, C + 1, ...), to velocities (N, C, ...).
-    mean, std : float
-        Of all numbers of the data.
-    workers : int, optional
-        Threads on the CPU.
-    ranks : Communicator, optional
-        The processes that share the work, as for :func:`autoencoder.reconstruct`.
+    The network was trained with `Mixed` and `velocity_loss` on (x - mean) / std, the mean and the
+    deviation those of all numbers of the data: from noisy samples and their angle, (N, C + 1, ...),
+    to velocities (N, C, ...). ``workers`` and ``ranks`` are as for :func:`autoencoder.reconstruct`.
 
-    Examples
-    --------
     >>> from autoencoder.densities.diffusion import VelocityNetwork
     >>> denoiser = NoiseConditionalDenoiser(VelocityNetwork(2, (8,)), mean=0.0, std=1.0)
     >>> denoiser.denoise(numpy.zeros((5, 2)), 0.3).shape
@@ -152,9 +131,8 @@ class NoiseConditionalDenoiser:
         workers: int | None = None,
         ranks: Communicator | None = None,
     ) -> None:
+        require_positive("NoiseConditionalDenoiser", "std", std)
         self.network, self.mean, self.std = network, float(mean), float(std)
-        if not 0 < self.std < math.inf:
-            raise ValueError(f"NoiseConditionalDenoiser: std must be positive, got {std}")
         self.workers, self.ranks = workers, ranks
 
     def denoise(self, x: numpy.ndarray, noise_std: float) -> numpy.ndarray:
@@ -167,19 +145,15 @@ class NoiseConditionalDenoiser:
 
     def score(self, x: numpy.ndarray, noise_std: float) -> numpy.ndarray:
         """The gradients (N, ...) of the log density of noisy samples: Tweedie's formula."""
-        if not noise_std > 0:
-            raise ValueError(
-                f"NoiseConditionalDenoiser.score: noise_std must be positive, got {noise_std}"
-            )
+        require_positive("NoiseConditionalDenoiser.score", "noise_std", noise_std)
         return (self.denoise(x, noise_std) - x) / noise_std**2
 
     def sample(
         self, n: int, shape: Sequence[int], rng: numpy.random.Generator, steps: int = 20
     ) -> numpy.ndarray:
         """n samples (n, *shape), float32: noise, followed along the flow in so many steps."""
-        return follow_flow(self.denoise, self.noise(n, shape, rng), self.stds(steps)).astype(
-            "float32"
-        )
+        samples = follow_flow(self.denoise, self.noise(n, shape, rng), self.stds(steps))
+        return samples.astype("float32")
 
     def stds(self, steps: int) -> list[float]:
         """The levels of noise on the way to a sample, in the data's unit: see `falling_stds`."""
@@ -197,8 +171,6 @@ def falling_stds(steps: int, largest: float, smallest: float, exponent: float = 
     Their roots of degree ``exponent`` are evenly spaced, so that most steps are taken where there
     is little noise (Karras et al., 2022, with their exponent).
 
-    Examples
-    --------
     >>> [round(std, 2) for std in falling_stds(4, 80.0, 0.01)]
     [80.0, 11.61, 0.8, 0.01, 0.0]
     """
@@ -212,32 +184,13 @@ def falling_stds(steps: int, largest: float, smallest: float, exponent: float = 
 
 
 def follow_flow(denoise: Denoise, start: numpy.ndarray, stds: Sequence[float]) -> numpy.ndarray:
-    """Carry noisy samples along the flow dx/ds = (x - D(x, s)) / s, to less noise.
+    """Carry samples (N, ...) along the flow dx/ds = (x - D(x, s)) / s, to less noise; float64.
 
-    A step is Heun's: along the slope where it begins, then along the mean of that and of the slope
-    where it ended. The error falls with the square of the number of steps. A step to s = 0, where
-    the slope has no value, goes straight to the denoiser's answer.
+    ``start`` has noise of the first of the ``stds``, the levels to step through; they fall, to 0 at
+    the lowest. A step is Heun's: along the slope where it begins, then along the mean of that and
+    of the slope where it ended. The error falls with the square of the number of steps. A step to
+    s = 0, where the slope has no value, goes straight to the denoiser's answer.
 
-    Parameters
-    ----------
-    denoise : callable
-        From samples (N, ...) and s to D(x, s), for example of a `NoiseConditionalDenoiser`.
-    start : numpy.ndarray (N, ...)
-        Samples with noise of standard deviation ``stds[0]``.
-    stds : sequence of float
-        The levels of noise to step through, falling; the last may be 0.
-
-    Returns
-    -------
-    numpy.ndarray (N, ...), float64
-
-    Raises
-    ------
-    ValueError
-        If the levels are fewer than two, or do not fall, or are negative.
-
-    Examples
-    --------
     >>> rng = numpy.random.default_rng(0)
     >>> noise = 50 * rng.normal(size=(4_000, 1))
     >>> normal = follow_flow(  # the data are standard normal: E[x | x~] is known
@@ -271,28 +224,17 @@ def conditioned_on(denoise: Denoise, noisy: numpy.ndarray, noise_std: float) -> 
 
         1 / r^2 = 1 / s^2 + 1 / t^2.
 
-    So the mean of the x that fit both needs no other training. Followed along the flow, where x
-    itself is the sight with noise s, it leads to samples of p(x | x~).
+    So the mean of the x that fit both needs no other training: only D(x, s) of the clean samples,
+    for every s up to t, the ``noise_std``. Followed along the flow, where x itself is the sight
+    with noise s, it leads to samples of p(x | x~). ``noisy`` has the shape of the samples, or is
+    broadcast to it.
 
-    Parameters
-    ----------
-    denoise : callable
-        D(x, s) of the clean samples, for every s up to t.
-    noisy : numpy.ndarray
-        The sight x~, of the shape of the samples or broadcast to it.
-    noise_std : float
-        t, positive.
-
-    Examples
-    --------
     >>> standard_normal = lambda x, s: x / (1 + s**2)  # its E[x | x~]
     >>> answer = conditioned_on(standard_normal, numpy.array([[3.0]]), 1.0)
     >>> answer(numpy.array([[3.0]]), 1.0)  # the mean of two sights at 3 and of the prior at 0
     array([[2.]])
     """
-    require_number("conditioned_on", "noise_std", noise_std)
-    if not noise_std > 0:
-        raise ValueError(f"conditioned_on: noise_std must be positive, got {noise_std}")
+    require_positive("conditioned_on", "noise_std", noise_std)
 
     def answer(x: numpy.ndarray, std: float) -> numpy.ndarray:
         precision = 1 / std**2 + 1 / noise_std**2

@@ -29,13 +29,13 @@ from typing import Any
 import numpy
 from numpy.typing import DTypeLike
 
-from autoencoder.data.arrays import require_generator, whole_number
+from autoencoder.data.arrays import require_generator
 from autoencoder.densities.checks import as_points, check_sampling, finite_mean
 from autoencoder.models import mlp
 from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor, enable_grad, grad, manual_seed, nn, no_grad
 from minigrad import functional as F
-from minigrad.backend import to_numpy, with_one_blas_thread
+from minigrad.backend import to_numpy, whole_number, with_one_blas_thread
 from minigrad.parallel.threads import on_all_cores
 
 __all__ = [
@@ -57,17 +57,9 @@ _FEW = 500  # points moved at once by a thread, where each is differentiated
 class VelocityNetwork(nn.Module):
     """E[v | z, a]: fully connected layers that see a point, and its angle as sines and cosines.
 
-    Parameters
-    ----------
-    d : int
-        Coordinates of a point.
-    hidden : tuple of int
-        Units of each hidden layer.
-    given : int
-        Numbers that a point comes with, on which its velocity may depend.
+    A point has d coordinates, and comes with so many ``given`` numbers, on which its velocity may
+    depend.
 
-    Examples
-    --------
     >>> x = Tensor(numpy.zeros((5, 3), "float32"))  # two coordinates and an angle
     >>> VelocityNetwork(2, (16, 16))(x).shape
     (5, 2)
@@ -94,15 +86,9 @@ def waves(angle: Tensor) -> Tensor:
 class Mixed:
     """Mix samples with noise at angles drawn evenly, and append the angle as one more channel.
 
-    Points (N, d) become (N, d + 1), images (N, C, H, W) become (N, C + 1, H, W).
+    Points (N, d) become (N, d + 1), images (N, C, H, W) become (N, C + 1, H, W). The last channels,
+    as many as are ``given``, stay free of noise.
 
-    Parameters
-    ----------
-    given : int
-        The last channels, so many, stay free of noise.
-
-    Examples
-    --------
     >>> Mixed()(numpy.zeros((3, 2), "float32"), numpy.random.default_rng(0)).shape
     (3, 3)
     >>> Mixed()(numpy.zeros((3, 1, 28, 28), "float32"), numpy.random.default_rng(0)).shape
@@ -150,10 +136,6 @@ def velocity_loss(model: nn.Module, inputs: Tensor, points: Tensor) -> Tensor:
     return F.mse_loss(found, velocity)
 
 
-Learn = Callable[..., nn.Module]
-"""Trains a network of velocities, as :meth:`LatentDiffusion.fit` asks."""
-
-
 def _learn(
     make_network: Callable[[], nn.Module],
     points: numpy.ndarray,
@@ -169,24 +151,11 @@ def _learn(
 class LatentDiffusion:
     """A density over points (N, d) by diffusion, with the interface of the Gaussians.
 
-    Parameters
-    ----------
-    hidden : tuple of int
-        Units of the network's hidden layers.
-    steps : int
-        Of a sample's way from noise to data.
+    ``hidden`` has the units of the network's hidden layers; a sample's way from noise to data takes
+    so many ``steps``. After `fit` there are the ``network``, and the ``mean`` and ``std`` (d,) of
+    the points: it works on points of mean 0 and variance 1. ``given_mean`` and ``given_std`` (c,)
+    are likewise of what they were given with.
 
-    Attributes
-    ----------
-    network : VelocityNetwork
-        After `fit`.
-    mean, std : numpy.ndarray (d,)
-        Of the points fitted to: the network works on points of mean 0 and variance 1.
-    given_mean, given_std : numpy.ndarray (c,)
-        Likewise of what they were given with.
-
-    Examples
-    --------
     >>> x = numpy.random.default_rng(0).normal(3.0, 0.1, size=(500, 2))
     >>> density = LatentDiffusion(hidden=(32,)).fit(x, TrainingSettings(epochs=20))
     >>> density.sample(1_000, numpy.random.default_rng(1)).mean(axis=0).round(1)
@@ -197,10 +166,7 @@ class LatentDiffusion:
         self.hidden = hidden
         self.steps = whole_number("LatentDiffusion", "steps", steps)
         self.network: Callable[[Tensor], Tensor] | None = None
-        self.mean: numpy.ndarray = numpy.zeros(0)
-        self.std: numpy.ndarray = numpy.zeros(0)
-        self.given_mean: numpy.ndarray = numpy.zeros(0)
-        self.given_std: numpy.ndarray = numpy.zeros(0)
+        self.mean = self.std = self.given_mean = self.given_std = numpy.zeros(0)
 
     def fit(
         self,
@@ -209,20 +175,15 @@ class LatentDiffusion:
         *,
         given: numpy.ndarray | None = None,
         quiet: bool = True,
-        learn: Learn | None = None,
+        learn: Callable[..., nn.Module] | None = None,
     ) -> LatentDiffusion:
         """Train the network on points (N, d), by default for 5,000 steps of 256.
 
         ``given`` (N, c) makes the density one of points given such numbers.
         ``learn`` may train it elsewhere, or know it already: it is called as
         ``learn(make_network, points, settings, corruption=, loss=, quiet=)`` with points of mean 0
-        and variance 1, (N, d + c), and gives the network.
-
-        Raises
-        ------
-        ValueError
-            If x or given has another shape, no rows or values that are not finite, or x a
-            coordinate that is constant.
+        and variance 1, (N, d + c), and gives the network. ValueError if x or given has another
+        shape, no rows or values that are not finite, or x a coordinate that is constant.
         """
         points = to_numpy(as_points(x, None, "LatentDiffusion.fit"))
         mean = finite_mean(points, "LatentDiffusion.fit")

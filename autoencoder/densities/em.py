@@ -36,8 +36,6 @@ def maximise(
     Of points x (N, d) with responsibilities (N, K). A component that no point belongs to gets the
     weight 0, and the mean and covariance of all points.
 
-    Examples
-    --------
     >>> x = numpy.array([[0.0], [2.0], [7.0]])
     >>> nearest = numpy.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> weights, means, covariances = maximise(x, nearest, jitter=0.5)
@@ -69,8 +67,6 @@ def start_at_spread_points(x: Array, components: int, rng: numpy.random.Generato
     The centres are points. Each is drawn with a probability in proportion to its squared distance
     from those drawn before (k-means++; Arthur and Vassilvitskii, 2007).
 
-    Examples
-    --------
     >>> x = numpy.array([[0.0], [0.1], [9.0]])
     >>> start_at_spread_points(x, 2, numpy.random.default_rng(0))[:, 0]
     array([0., 0., 1.])

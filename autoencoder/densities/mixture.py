@@ -9,21 +9,28 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencoder.data.arrays import array_of_numbers, require_generator, whole_number
+from autoencoder.data.arrays import array_of_numbers, require_generator, require_positive
 from autoencoder.densities.checks import (
     as_indices,
     as_points,
-    check_jitter,
     check_sampling,
-    finite_mean,
     full_covariances,
+    points_to_fit,
     singular,
 )
 from autoencoder.densities.em import maximise, start_at_spread_points
-from minigrad.backend import Array, array_module, device_of, to_numpy, with_one_blas_thread
+from minigrad.backend import (
+    Array,
+    array_module,
+    device_of,
+    require_number,
+    to_numpy,
+    whole_number,
+    with_one_blas_thread,
+)
 from minigrad.parallel.threads import on_all_cores
 
-__all__ = ["GaussianMixture", "Posterior", "posterior_of"]
+__all__ = ["GaussianMixture", "Posterior"]
 
 # float64 values of an (N, K, d) array worked on at once: 2 MiB, which stay in a core's cache.
 _CHUNK_VALUES = 2**18
@@ -41,17 +48,9 @@ class Posterior:
         m_k(y) = m_k + C_k (C_k + s^2 I)^(-1) (y - m_k)
         S_k    = C_k - C_k (C_k + s^2 I)^(-1) C_k
 
-    Attributes
-    ----------
-    responsibilities : array (N, K), float64
-        r_k(y), one row for each noisy point.
-    means : array (N, K, d), float64
-    covariances : array (K, d, d), float64
-        S_k, which does not depend on y.
+    The responsibilities r_k(y) are (N, K), one row for each noisy point, the means m_k(y)
+    (N, K, d), and the covariances S_k, which do not depend on y, (K, d, d); all are float64.
 
-    Examples
-    --------
-    >>> from autoencoder.densities import GaussianMixture
     >>> prior = GaussianMixture([0.5, 0.5], [[-1.0], [1.0]], 0.0)
     >>> posterior = prior.posterior(numpy.array([[0.0]]), std=1.0)
     >>> posterior.responsibilities, posterior.means[0, :, 0]
@@ -68,7 +67,6 @@ class Posterior:
 
     def mixture(self, index: int) -> GaussianMixture:
         """The posterior of one noisy point as a density, to draw or to evaluate."""
-
         return GaussianMixture(
             to_numpy(self.responsibilities[index]),
             to_numpy(self.means[index]),
@@ -90,21 +88,6 @@ class Posterior:
         rows = numpy.arange(len(means))[:, None]
         offset = numpy.einsum("anij,anj->ani", roots[component], noise)
         return (means[rows, component] + offset).astype("float32")
-
-
-@with_one_blas_thread
-def posterior_of(prior: GaussianMixture, noisy: Array, std: float) -> Posterior:
-    """The posterior of each noisy point; :meth:`GaussianMixture.posterior` checks and calls it.
-
-    In the eigenvectors E_k of C_k with eigenvalues v, C_k (C_k + s^2 I)^(-1) is the shrinkage
-    v / (v + s^2) and S_k has the eigenvalues v s^2 / (v + s^2).
-    """
-    xp = array_module(noisy)
-    shrinkage = prior.variances / (prior.variances + std**2)  # (K, d)
-    covariances = (prior.axes * (std**2 * shrinkage)[:, None, :]) @ prior.axes.transpose(0, 2, 1)
-    shrunk = prior.project(noisy) * xp.asarray(shrinkage)
-    means = xp.asarray(prior.means) + xp.einsum("kij,nkj->nki", xp.asarray(prior.axes), shrunk)
-    return Posterior(prior.noised(std).responsibilities(noisy), means, xp.asarray(covariances))
 
 
 class GaussianMixture:
@@ -231,20 +214,12 @@ class GaussianMixture:
         array([-5.,  5.])
         """
         caller = "GaussianMixture.fit"
-        points = as_points(x, None, caller)
         require_generator(caller, rng)
-        check_jitter(jitter, caller)
-        for name, count in (
-            ("components", components),
-            ("restarts", restarts),
-            ("iterations", iterations),
-        ):
+        points, _ = points_to_fit(x, jitter, caller)
+        counts = {"components": components, "restarts": restarts, "iterations": iterations}
+        for name, count in counts.items():
             whole_number(caller, name, count)
-        if not 0 <= tolerance < math.inf:
-            raise ValueError(
-                f"{caller}: tolerance must be finite and not negative, got {tolerance}"
-            )
-        finite_mean(points, caller)
+        require_number(caller, "tolerance", tolerance, minimum=0.0, finite=True)
         if len(points) < components:
             raise ValueError(f"{caller}: {components} components need as many points, got {len(x)}")
         fitted = []
@@ -258,7 +233,7 @@ class GaussianMixture:
         cls, x: Array, responsibilities: Array, jitter: float, iterations: int, tolerance: float
     ) -> GaussianMixture:
         """Take both steps in turn until the log-likelihood rises by less than the tolerance."""
-        log_likelihoods: list[float] = []
+        log_likelihoods = [-math.inf]
         while True:
             mixture = cls(*maximise(x, responsibilities, jitter))
             if mixture._singular.any():
@@ -271,11 +246,9 @@ class GaussianMixture:
             expected = on_all_cores(mixture._expected, chunks, device_of(x))
             log_prob, responsibilities = map(array_module(x).concatenate, zip(*expected))
             log_likelihoods.append(float(log_prob.mean()))
-            rise = (
-                log_likelihoods[-1] - log_likelihoods[-2] if len(log_likelihoods) > 1 else math.inf
-            )
-            if rise < tolerance or len(log_likelihoods) == iterations:
-                mixture.log_likelihoods = log_likelihoods
+            rise = log_likelihoods[-1] - log_likelihoods[-2]
+            if rise < tolerance or len(log_likelihoods) > iterations:
+                mixture.log_likelihoods = log_likelihoods[1:]
                 return mixture
 
     def _expected(self, x: Array) -> tuple[Array, Array]:
@@ -321,14 +294,29 @@ class GaussianMixture:
 
     def noised(self, std: float) -> GaussianMixture:
         """The density of x + std * noise, noise standard normal: covariances C_k + std^2 I."""
-        _check_noise(std, "noised")
+        require_positive("GaussianMixture.noised", "std", std)
         added = std**2 * numpy.eye(self.means.shape[1])
         return GaussianMixture(self.weights, self.means, self.covariances + added)
 
     def posterior(self, noisy: Array, std: float) -> Posterior:
         """The density of the clean x given each noisy point x + std * noise: a mixture again."""
-        _check_noise(std, "posterior")
-        return posterior_of(self, self._points(noisy, "posterior"), std)
+        require_positive("GaussianMixture.posterior", "std", std)
+        return self._posterior(self._points(noisy, "posterior"), std)
+
+    @with_one_blas_thread
+    def _posterior(self, noisy: Array, std: float) -> Posterior:
+        """The posterior of each noisy point.
+
+        In the eigenvectors E_k of C_k with eigenvalues v, C_k (C_k + s^2 I)^(-1) is the shrinkage
+        v / (v + s^2) and S_k has the eigenvalues v s^2 / (v + s^2).
+        """
+        xp = array_module(noisy)
+        shrinkage = self.variances / (self.variances + std**2)  # (K, d)
+        covariances = (self.axes * (std**2 * shrinkage)[:, None, :]) @ self.axes.transpose(0, 2, 1)
+        axes, means = xp.asarray(self.axes), xp.asarray(self.means)
+        offsets = xp.einsum("kij,nki->nkj", axes, noisy[:, None, :] - means)  # E_k' (x - m_k)
+        means = means + xp.einsum("kij,nkj->nki", axes, offsets * xp.asarray(shrinkage))
+        return Posterior(self.noised(std).responsibilities(noisy), means, xp.asarray(covariances))
 
     def posterior_mean(self, noisy: Array, std: float) -> Array:
         """E[x | noisy], (N, d), float64: the minimiser of the squared denoising error.
@@ -336,10 +324,10 @@ class GaussianMixture:
         E[x | y] = sum_k r_k(y) [ m_k + C_k (C_k + std^2 I)^(-1) (y - m_k) ]
                  = y + std^2 * score of the noised density at y     (Tweedie's formula)
         """
-        _check_noise(std, "posterior_mean")
+        require_positive("GaussianMixture.posterior_mean", "std", std)
         xp = array_module(noisy)
         noisy = self._points(noisy, "posterior_mean")
-        parts = [posterior_of(self, noisy[c], std).mean() for c in self.chunks(len(noisy))]
+        parts = [self._posterior(noisy[c], std).mean() for c in self.chunks(len(noisy))]
         return xp.concatenate(parts)
 
     def sample_posterior(
@@ -350,15 +338,9 @@ class GaussianMixture:
 
     def marginal(self, indices: Sequence[int]) -> GaussianMixture:
         """The density of some of the coordinates, in the order given."""
-        kept = as_indices(indices, self.means.shape[1], "GaussianMixture.marginal")
+        kept = as_indices(indices, self.means[0], "GaussianMixture.marginal")
         covariances = self.covariances[:, kept[:, None], kept[None, :]]
         return GaussianMixture(self.weights, self.means[:, kept], covariances)
-
-    def project(self, x: Array) -> Array:
-        """The offsets x - m_k in the axes of each covariance: E_k' (x - m_k), (N, K, d)."""
-        xp = array_module(x)
-        offset = x[:, None, :] - xp.asarray(self.means)
-        return xp.einsum("kij,nki->nkj", xp.asarray(self.axes), offset)
 
     def _whitened(self, x: Array) -> Array:
         """L_k^(-1) (x - m_k), (N, K, d): its squares add up to (x - m_k)' C_k^(-1) (x - m_k).
@@ -401,8 +383,3 @@ def _log_sum_exp(values: Array) -> Array:
     xp = array_module(values)
     largest = values.max(axis=1, keepdims=True)
     return largest + xp.log(xp.exp(values - largest).sum(axis=1, keepdims=True))
-
-
-def _check_noise(std: float, caller: str) -> None:
-    if not (math.isfinite(std) and std > 0):
-        raise ValueError(f"GaussianMixture.{caller}: std must be positive, got {std}")

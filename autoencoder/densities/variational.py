@@ -112,8 +112,6 @@ class VariationalAutoEncoder(_Variational, AutoEncoder):
     Parameters are those of :class:`autoencoder.AutoEncoder`. One more is learnt,
     ``log_pixel_variance``.
 
-    Examples
-    --------
     >>> model = VariationalAutoEncoder(latent_size=8)
     >>> x = Tensor(numpy.zeros((2, 1, 28, 28), "float32"))
     >>> model(x).shape, model.bound(x).shape
@@ -146,8 +144,6 @@ class DenseVariationalAutoEncoder(_Variational, DenseAutoEncoder):
 
     Parameters are those of :class:`autoencoder.DenseAutoEncoder`.
 
-    Examples
-    --------
     >>> model = DenseVariationalAutoEncoder(2, shape=(5,))
     >>> model.encoder
     Linear(in_features=5, out_features=4, bias=True)
@@ -174,18 +170,8 @@ def variational_bound(
 ) -> numpy.ndarray:
     """The bound on log p(x) of each sample in nats, (N,), float32; one draw of the latents each.
 
-    Parameters
-    ----------
-    model : VariationalAutoEncoder
-    x : numpy.ndarray
-        (N, ...) samples, on the host.
-    rng : numpy.random.Generator
-        Draws the noise.
-    workers, ranks
-        As for :func:`autoencoder.reconstruct`.
+    Other parameters are as for :func:`autoencoder.reconstruct`.
 
-    Examples
-    --------
     >>> x = numpy.zeros((3, 1, 28, 28), "float32")
     >>> variational_bound(VariationalAutoEncoder(8), x, numpy.random.default_rng(0)).shape
     (3,)
@@ -211,8 +197,6 @@ def divergences(
 
     Parameters and results are as for :func:`autoencoder.reconstruct`.
 
-    Examples
-    --------
     >>> divergences(VariationalAutoEncoder(8), numpy.zeros((3, 1, 28, 28), "float32")).shape
     (3, 8)
     """

@@ -10,8 +10,8 @@ import numpy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from autoencoder.data.arrays import whole_number
 from autoencoder.figures.style import TALLEST, in_house_style, new_figure
+from minigrad.backend import whole_number
 
 __all__ = ["image_grid", "image_panels", "rows_of_images"]
 

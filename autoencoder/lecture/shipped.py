@@ -11,7 +11,6 @@ whoever trains anything else gets nothing from here. Results are found by a sect
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,7 +97,7 @@ def shipped_rows(path: Path, model: nn.Module) -> list[Row]:
     """Read shipped weights into their model; gives the metrics of its training, an epoch a row."""
     rows = load_weights(path, model).get("rows")
     if not isinstance(rows, list):
-        raise CheckpointError(os.fspath(path), "facts 'rows'", "are missing")
+        raise CheckpointError(path, "facts 'rows'", "are missing")
     return rows
 
 
@@ -114,7 +113,7 @@ def shipped_results(section: Section, configuration: Mapping[str, Any], options:
     entry = manifest()["results"].get(section.name)
     path = FOLDER / "results" / f"{section.name}.npz"
     if entry is None or not path.is_file():
-        raise CheckpointError(os.fspath(path), "file", "does not ship with the package")
+        raise CheckpointError(path, "file", "does not ship with the package")
     results = read_results(path, configuration)
     if section.needs is not None:
         section.needs(options, results).check(results, path)
@@ -136,7 +135,7 @@ def read_results(path: Path, configuration: Mapping[str, Any] | None = None) -> 
             arrays[name] = values.astype(dtype)
         return Results(arrays, dict(metadata["numbers"]), list(metadata["rows"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(os.fspath(path), "metadata", f"is incomplete: {error}") from error
+        raise CheckpointError(path, "metadata", f"is incomplete: {error}") from error
 
 
 def write_results(

@@ -71,9 +71,9 @@ class CheckpointError(ValueError):
     ('run/checkpoint.npz: checksum: does not match', 'checksum')
     """
 
-    def __init__(self, path: str, field: str, problem: str) -> None:
-        self.path, self.field = path, cut(field)
-        super().__init__(f"{path}: {self.field}: {cut(problem, 500)}")
+    def __init__(self, path: str | os.PathLike[str], field: str, problem: str) -> None:
+        self.path, self.field = os.fspath(path), cut(field)
+        super().__init__(f"{self.path}: {self.field}: {cut(problem, 500)}")
 
 
 def save_checkpoint(
@@ -326,7 +326,6 @@ def check_arrays(
         ...
     autoencoder.storage.checkpoint.CheckpointError: c.npz: weight: has shape (2,), expected (3,)
     """
-    path = os.fspath(path)
     if expected is not None:
         missing = [name for name in expected if name not in arrays]
         unexpected = [name for name in arrays if name not in expected]
@@ -354,12 +353,13 @@ def _others(names: list[str]) -> str:
 def check_metadata(
     metadata: Mapping[str, Any], expected: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> None:
-    """Raise CheckpointError unless these entries are there, with these values."""
+    """Raise CheckpointError unless these entries are there, with these values or of these kinds."""
     for key, value in expected.items():
         if key not in metadata:
-            raise CheckpointError(os.fspath(path), f"metadata {key!r}", "is missing")
-        stored = json.loads(json.dumps(value))  # a tuple is stored as a list
-        check_value(metadata[key], stored, path, f"metadata {key!r}")
+            raise CheckpointError(path, f"metadata {key!r}", "is missing")
+        if not isinstance(value, Kind):
+            value = json.loads(json.dumps(value))  # a tuple is stored as a list
+        check_value(metadata[key], value, path, f"metadata {key!r}")
 
 
 def is_number(value: Any) -> bool:
@@ -383,6 +383,8 @@ FINITE = Kind("a finite number", lambda value: is_number(value) and math.isfinit
 NOT_NEGATIVE = Kind("a finite number from 0", lambda v: FINITE.accepts(v) and v >= 0)
 POSITIVE = Kind("a positive number", lambda value: FINITE.accepts(value) and value > 0)
 COUNT = Kind("a whole number from 0", lambda v: NOT_NEGATIVE.accepts(v) and isinstance(v, int))
+LIST = Kind("a list", lambda value: isinstance(value, list))
+NAMED_VALUES = Kind("named values", lambda value: isinstance(value, dict))
 # Without a dollar: the figures would read it as mathematics.
 TEXT = Kind("a short text", lambda v: isinstance(v, str) and len(v) <= 200 and "$" not in v)
 
@@ -402,7 +404,7 @@ def check_value(value: Any, expected: Any, path: str | os.PathLike[str], field: 
     """
 
     def refuse(problem: str, part: str = field) -> CheckpointError:
-        return CheckpointError(os.fspath(path), part, problem)
+        return CheckpointError(path, part, problem)
 
     if isinstance(expected, Kind):
         if not expected.accepts(value):

@@ -12,8 +12,12 @@ import numpy
 
 from autoencoder.storage.checkpoint import (
     FINITE,
+    LIST,
+    NAMED_VALUES,
     NOT_NEGATIVE,
     CheckpointError,
+    Kind,
+    check_metadata,
     check_value,
     is_number,
     load_checkpoint,
@@ -22,6 +26,7 @@ from autoencoder.storage.checkpoint import (
 
 __all__ = ["Needs", "Results", "epoch_rows"]
 
+_ORIGIN = Kind("a text", lambda value: isinstance(value, str))
 _LARGEST = 1e30  # of an array's numbers: drawing squares them, in float32 at worst
 
 
@@ -80,14 +85,13 @@ class Results:
             expected["configuration"] = configuration
         arrays, metadata = load_checkpoint(path, expected_metadata=expected)
         metadata.setdefault("origin", "")
-        for name, kind in (("numbers", dict), ("rows", list), ("origin", str)):
-            if not isinstance(metadata.get(name), kind):
-                raise CheckpointError(os.fspath(path), f"metadata {name!r}", f"is no {kind}")
+        fields = {"numbers": NAMED_VALUES, "rows": LIST, "origin": _ORIGIN}
+        check_metadata(metadata, fields, path)
         results = cls(arrays, metadata["numbers"], metadata["rows"], metadata["origin"])
         for i, row in enumerate(results.rows):
             if not isinstance(row, dict) or not all(map(_is_cell, row.values())):
                 what = "is no row of numbers and short texts"
-                raise CheckpointError(os.fspath(path), f"rows[{i}]", what)
+                raise CheckpointError(path, f"rows[{i}]", what)
         if needs is not None:
             needs(results).check(results, path)
         return results
@@ -124,16 +128,16 @@ class Needs:
             if name in results.arrays:
                 problem = _wrong(results.arrays[name], expected, sizes)
             if problem:
-                raise CheckpointError(os.fspath(path), name, problem)
+                raise CheckpointError(path, name, problem)
         for name, expected in self.numbers.items():
             if name not in results.numbers:
-                raise CheckpointError(os.fspath(path), f"numbers[{name!r}]", "is missing")
+                raise CheckpointError(path, f"numbers[{name!r}]", "is missing")
             check_value(results.numbers[name], expected, path, f"numbers[{name!r}]")
         wanted_rows = results.rows if self.rows is None else self.rows
         for i, (row, wanted) in enumerate(itertools.zip_longest(results.rows, wanted_rows)):
             if row is None or wanted is None:
                 problem = "is missing" if row is None else "is unexpected"
-                raise CheckpointError(os.fspath(path), f"rows[{i}]", problem)
+                raise CheckpointError(path, f"rows[{i}]", problem)
             row = {column: row[column] for column in wanted if column in row}
             check_value(row, wanted, path, f"rows[{i}]")
 

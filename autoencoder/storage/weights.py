@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from autoencoder.storage.checkpoint import NAMED_VALUES, load_checkpoint, save_checkpoint
 from minigrad import nn
 
 __all__ = ["arguments_of", "load_weights", "save_weights"]
@@ -29,20 +29,9 @@ def arguments_of(model: nn.Module) -> dict[str, Any]:
 def save_weights(path: str | os.PathLike[str], model: nn.Module, facts: Mapping[str, Any]) -> None:
     """Write a model's weights, rounded to 11 significant bits, and facts about them.
 
-    Parameters
-    ----------
-    path : path-like
-    model : nn.Module
-    facts : mapping
-        Such as the command, the seed and a measure; anything JSON can hold.
+    Facts are such as the command, the seed and a measure: anything JSON can hold. ValueError if a
+    weight is not finite in half precision, whose largest number is 65,504.
 
-    Raises
-    ------
-    ValueError
-        If a weight is not finite in half precision, whose largest number is 65,504.
-
-    Examples
-    --------
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "weights.npz"
     >>> save_weights(path, nn.Linear(2, 1), {"seed": 0})
@@ -54,27 +43,14 @@ def save_weights(path: str | os.PathLike[str], model: nn.Module, facts: Mapping[
     for name, array in halves.items():
         if not numpy.isfinite(array).all():
             raise ValueError(f"save_weights: {name} is not finite in half precision")
-    save_checkpoint(
-        path,
-        halves,
-        {
-            "kind": WEIGHTS_KIND,
-            "model": repr(model),
-            **arguments_of(model),
-            "facts": dict(facts),
-        },
-    )
+    described = {"kind": WEIGHTS_KIND, "model": repr(model), **arguments_of(model)}
+    save_checkpoint(path, halves, {**described, "facts": dict(facts)})
 
 
 def load_weights(path: str | os.PathLike[str], model: nn.Module) -> dict[str, Any]:
     """Read weights into the model they are of, and give the facts that stand beside them.
 
-    Raises
-    ------
-    CheckpointError
-        If the file is damaged, or of another model.
-    OSError
-        If it cannot be read at all.
+    CheckpointError if the file is damaged or of another model, OSError if it cannot be read at all.
     """
     shapes = {
         name: numpy.broadcast_to(numpy.float16(0), array.shape)
@@ -83,11 +59,8 @@ def load_weights(path: str | os.PathLike[str], model: nn.Module) -> dict[str, An
     arrays, metadata = load_checkpoint(
         path,
         expected=shapes,
-        expected_metadata={"kind": WEIGHTS_KIND, "model": repr(model)},
+        expected_metadata={"kind": WEIGHTS_KIND, "model": repr(model), "facts": NAMED_VALUES},
         require_finite=True,
     )
-    facts = metadata.get("facts")
-    if not isinstance(facts, dict):
-        raise CheckpointError(os.fspath(path), "metadata 'facts'", "are missing")
     model.load_state_dict({name: array.astype("float32") for name, array in arrays.items()})
-    return facts
+    return metadata["facts"]

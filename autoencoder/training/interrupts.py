@@ -49,13 +49,6 @@ def stop_request() -> Iterator[StopRequest]:
     SIGHUP, of a terminal that was closed, is left alone where it is ignored, as under ``nohup``.
     Outside the main thread Python delivers no signals, and the block changes nothing.
 
-    Yields
-    ------
-    StopRequest
-        True once somebody has asked.
-
-    Examples
-    --------
     >>> with stop_request() as stop:
     ...     bool(stop)
     False

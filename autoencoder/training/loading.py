@@ -70,7 +70,7 @@ def load_model(
     path = _file_in(Path(path))
     arrays, metadata = load_checkpoint(path, require_finite=True)
     if model is not None and metadata.get("kind") == KIND and metadata.get("model") != repr(model):
-        raise CheckpointError(os.fspath(path), "metadata 'model'", "is another than the one given")
+        raise CheckpointError(path, "metadata 'model'", "is another than the one given")
     if metadata.get("kind") == KIND:
         weights = part(arrays, "model/")
         check_progress(metadata, path)
@@ -78,7 +78,7 @@ def load_model(
         weights = {name: array.astype("float32") for name, array in arrays.items()}
     else:
         problem = f"is {shown(metadata.get('kind'))}, expected {shown(KIND)}"
-        raise CheckpointError(os.fspath(path), "metadata 'kind'", problem)
+        raise CheckpointError(path, "metadata 'kind'", problem)
     built = model or _build(metadata, max((a.size for a in weights.values()), default=0), path)
     check_arrays(weights, built.state_dict(), path)
     built.load_state_dict(weights)
@@ -98,7 +98,7 @@ def _file_in(path: Path) -> Path:
             problem += f"; the networks that sections share are folders in {models}: "
             problem += ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
             break
-    raise CheckpointError(os.fspath(path), CHECKPOINT, problem)
+    raise CheckpointError(path, CHECKPOINT, problem)
 
 
 def _build(metadata: dict[str, Any], largest: int, path: Path) -> nn.Module:
@@ -110,15 +110,15 @@ def _build(metadata: dict[str, Any], largest: int, path: Path) -> nn.Module:
     name = listing.partition("(")[0] if isinstance(listing, str) else ""
     if name not in NETWORKS:
         problem = f"is {shown(name)}, no network of this package: give load_model one to read into"
-        raise CheckpointError(os.fspath(path), "metadata 'model'", problem)
+        raise CheckpointError(path, "metadata 'model'", problem)
     kind = getattr(importlib.import_module(NETWORKS[name]), name)
     arguments = metadata.get("arguments") or []
     try:
         with parameters_up_to(largest):
             model = kind(*(tuple(a) if isinstance(a, list) else a for a in arguments))
     except (TypeError, ValueError, OverflowError) as error:
-        raise CheckpointError(os.fspath(path), "metadata 'arguments'", str(error)) from None
+        raise CheckpointError(path, "metadata 'arguments'", str(error)) from None
     if repr(model) != listing:
         problem = f"do not make the {name} that the file describes: give load_model one"
-        raise CheckpointError(os.fspath(path), "metadata 'arguments'", problem)
+        raise CheckpointError(path, "metadata 'arguments'", problem)
     return model

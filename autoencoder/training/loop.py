@@ -44,7 +44,7 @@ from minigrad.backend import Array, one_blas_thread, to_device, use_device
 from minigrad.parallel import Communicator, shard_gradients, suggest_shard_size
 from minigrad.parallel.ranks import device_of_rank
 
-__all__ = ["CHECKPOINT", "METRICS", "train"]
+__all__ = ["train"]
 
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
@@ -142,8 +142,7 @@ def train(
     ranks = ranks or Communicator()
     with ranks.failing_together():
         # The folder need not be on the other ranks' machines.
-        _check_arguments(model, samples, settings, folder if ranks.rank == 0 else None)
-        _check_targets(targets, samples)
+        _check_arguments(model, samples, settings, targets, folder if ranks.rank == 0 else None)
         settings = dataclasses.replace(settings, device=device_of_rank(settings.device, ranks))
     with stop_request() as stop, one_blas_thread(), use_device(device(settings.device)):
         learner = Learner(model, samples, settings, corruption, targets, loss, ranks)
@@ -310,15 +309,14 @@ class Learner:
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must have been written by to be resumed by this run."""
-        decisive = dict(self.settings.decisive)
-        if self.schedule is None:
-            del decisive["epochs"]  # more epochs of the same: a run may be continued
         identity = {
-            **decisive,
+            **self.settings.decisive,
             "samples": [list(self.samples.shape), digest_of(self.samples)],
             "corruption": repr(self.corruption),
             "shard_size": self.shard_size,
         }
+        if self.schedule is None:
+            del identity["epochs"]  # more epochs of the same: a run may be continued
         if self.targets is not None:
             identity["targets"] = [list(self.targets.shape), digest_of(self.targets)]
         if self.own_loss is not None:
@@ -331,8 +329,8 @@ class Learner:
         In this order: once the checkpoint says that an epoch is over, its row is in the metrics.
         """
         write_rows(folder / METRICS, self.state.rows)
-        path = folder / CHECKPOINT
-        save_state(path, self.state, self.model, self.optimizer, self.schedule, self.identity)
+        parts = self.model, self.optimizer, self.schedule, self.identity
+        save_state(folder / CHECKPOINT, self.state, *parts)
 
     def begin(self, checkpoint: Path | None) -> None:
         """Go on from a checkpoint of the same run, if it is there; all ranks from the same state.
@@ -350,15 +348,9 @@ class Learner:
 
     def load(self, checkpoint: Path) -> None:
         """Go on from a checkpoint of the same run."""
-        self.state = load_state(
-            checkpoint,
-            self.model,
-            self.optimizer,
-            self.schedule,
-            self.identity,
-            steps=self.steps,
-            epochs=self.settings.epochs,
-        )
+        parts = self.model, self.optimizer, self.schedule, self.identity
+        run = {"steps": self.steps, "epochs": self.settings.epochs}
+        self.state = load_state(checkpoint, *parts, **run)
 
     def require_same_weights(self, position: str) -> None:
         """Raise unless all ranks have the same weights, to the bit: on the CPU that is promised."""
@@ -370,8 +362,6 @@ class Learner:
 def map_one_ahead(function: Callable[..., Any], *arguments: Iterable[Any]) -> Iterator[Any]:
     """As ``map``, but a thread computes the next result while the last one is used.
 
-    Examples
-    --------
     >>> list(map_one_ahead(pow, [2, 3], [4, 5]))
     [16, 243]
     """
@@ -391,23 +381,8 @@ def name_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", None) or repr(function)
 
 
-def _check_targets(targets: Any, samples: numpy.ndarray) -> None:
-    """Raise unless the targets are numbers, finite, one for each sample."""
-    if targets is None:
-        return
-    if not isinstance(targets, numpy.ndarray) or targets.dtype.kind not in "iuf":
-        kind = getattr(targets, "dtype", type(targets).__name__)
-        raise TypeError(f"train: targets must be a NumPy array of numbers, got {kind}")
-    if targets.shape[:1] != samples.shape[:1]:
-        raise ValueError(
-            f"train: {samples.shape} samples need as many targets, got {targets.shape}"
-        )
-    if not numpy.isfinite(targets).all():
-        raise ValueError(f"train: the targets {targets.shape} are not all finite")
-
-
 def _check_arguments(
-    model: Any, samples: Any, settings: Any, folder: str | os.PathLike[str] | None
+    model: Any, samples: Any, settings: Any, targets: Any, folder: str | os.PathLike[str] | None
 ) -> None:
     """Raise, naming the argument, unless :func:`train` can work with these."""
     if not isinstance(model, nn.Module):
@@ -428,3 +403,14 @@ def _check_arguments(
     if folder is not None and not os.path.isdir(folder):
         path = os.fspath(folder)
         raise WriteError(errno.ENOENT, "it does not exist or is no folder", path)
+    if targets is None:
+        return
+    if not isinstance(targets, numpy.ndarray) or targets.dtype.kind not in "iuf":
+        kind = getattr(targets, "dtype", type(targets).__name__)
+        raise TypeError(f"train: targets must be a NumPy array of numbers, got {kind}")
+    if targets.shape[:1] != samples.shape[:1]:
+        raise ValueError(
+            f"train: {samples.shape} samples need as many targets, got {targets.shape}"
+        )
+    if not numpy.isfinite(targets).all():
+        raise ValueError(f"train: the targets {targets.shape} are not all finite")

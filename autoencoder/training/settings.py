@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder.data.arrays import known_name, whole_number
-from minigrad.backend import shown
+from autoencoder.data.arrays import known_name
+from minigrad.backend import shown, whole_number
 
 __all__ = ["TrainingSettings", "random_generator"]
 
+# "data" are samples that are drawn, "model" is what a model draws itself.
 _PURPOSES = {"order": 1, "corruption": 2, "evaluation": 3, "data": 4, "model": 5}
 
 
@@ -69,8 +70,8 @@ class TrainingSettings:
         least = {"epochs": 1, "batch_size": 1, "seed": 0, "log_steps": 1, "workers": 1}
         for field, bound in least.items():
             value = getattr(self, field)
-            is_whole = isinstance(value, int) and not isinstance(value, bool)
-            if not (is_whole and value >= bound) and (value is not None or field != "workers"):
+            is_wrong = type(value) is not int or value < bound
+            if is_wrong and (field, value) != ("workers", None):
                 raise ValueError(f"{field} must be a whole number from {bound}, got {shown(value)}")
         for field in ("learning_rate", "save_seconds"):
             if not isinstance(getattr(self, field), (int, float)):
@@ -92,27 +93,11 @@ class TrainingSettings:
 
 
 def random_generator(seed: int, purpose: str, *position: int) -> numpy.random.Generator:
-    """The random numbers of one place in a run.
+    """The random numbers of one place in a run, such as ``"order"``, epoch and batch.
 
     Nothing is drawn from a stream that has to be saved and restored: the generator of batch b in
     epoch e follows from the seed, e and b alone, so a resumed run draws what it would have drawn.
 
-    Parameters
-    ----------
-    seed : int
-    purpose : str
-        ``"order"``, ``"corruption"``, ``"evaluation"``, ``"data"`` (samples that are drawn) or
-        ``"model"`` (what a model draws itself).
-    *position : int
-        Epoch, batch.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a number is no whole number from 0, or the purpose is unknown.
-
-    Examples
-    --------
     >>> random_generator(0, "order", 3).random() == random_generator(0, "order", 3).random()
     True
     """

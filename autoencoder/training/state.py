@@ -24,6 +24,7 @@ from autoencoder.storage.checkpoint import (
     ANYTHING,
     COUNT,
     FINITE,
+    LIST,
     NOT_NEGATIVE,
     CheckpointError,
     Kind,
@@ -62,14 +63,6 @@ Row = dict[str, float]
 def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, object]]) -> None:
     """Write rows as a CSV file, whole or not at all; the columns are those of any row.
 
-    Parameters
-    ----------
-    path : path-like
-    rows : sequence of mappings
-        From column name to value.
-
-    Examples
-    --------
     >>> path = Path(tempfile.mkdtemp()) / "metrics.csv"
     >>> write_rows(path, [{"epoch": 1, "test_psnr_db": 18.0}])
     >>> path.read_text().split()
@@ -85,30 +78,17 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, object]
 
 @dataclass
 class TrainingState:
-    """How far a run has got.
+    """How far a run has got: the step that comes next, and what is known so far.
 
-    Parameters
-    ----------
-    epoch, step : int
-        The step that comes next.
-    running_loss : float
-        Sum of the losses of this epoch's samples so far.
-    seconds : float
-        Time spent in this epoch so far.
-    rows : list of dict
-        The metrics of each epoch that is over.
-
-    Examples
-    --------
     >>> TrainingState(epoch=2).step
     0
     """
 
     epoch: int = 0
     step: int = 0
-    running_loss: float = 0.0
-    seconds: float = 0.0
-    rows: list[Row] = field(default_factory=list)
+    running_loss: float = 0.0  # the sum over this epoch's samples
+    seconds: float = 0.0  # spent in this epoch
+    rows: list[Row] = field(default_factory=list)  # of each epoch that is over
 
     def begin_next_epoch(self, row: Row) -> None:
         """Add the row of the epoch that is over, and go to the beginning of the next."""
@@ -200,24 +180,14 @@ def save_state(
 ) -> None:
     """Write a checkpoint from which the run goes on as if it had never stopped.
 
-    Parameters
-    ----------
-    path : path-like
-    state : TrainingState
-    model, optimizer
-        What is being trained, and by what.
-    schedule : learning-rate schedule or None
-    identity : dict
-        What decides the result: a checkpoint of another run is refused by it.
+    The identity is what decides the result: a checkpoint of another run is refused by it.
 
-    Examples
-    --------
     >>> path = Path(tempfile.mkdtemp()) / "checkpoint.npz"
     >>> model = nn.Linear(2, 1)
     >>> optimizer = optim.Adam(model.parameters())
-    >>> save_state(path, TrainingState(epoch=3), model, optimizer, None, {"seed": 0})
-    >>> load_state(path, model, optimizer, None, {"seed": 0}).epoch
-    3
+    >>> save_state(path, TrainingState(), model, optimizer, None, {"seed": 0})
+    >>> load_state(path, model, optimizer, None, {"seed": 0}, steps=10, epochs=1).step
+    0
     """
     save_checkpoint(path, *_packed(state, model, optimizer, schedule, identity))
 
@@ -285,53 +255,30 @@ def load_state(
     schedule: Any,
     identity: dict[str, Any],
     *,
-    steps: int | None = None,
-    epochs: int | None = None,
+    steps: int,
+    epochs: int,
 ) -> TrainingState:
-    """Read a checkpoint into a model, its optimiser and its schedule; give how far the run had got.
+    """Read a checkpoint into a new model, optimiser and schedule; give how far the run had got.
 
-    Parameters are as for :func:`save_state`. With the ``steps`` of an epoch and the ``epochs`` of
-    the run, the position must lie in the run, and what follows from it must stand in the file: the
-    rows, the optimiser's steps and options, the schedule. Model, optimiser and schedule must be new
-    then. Nothing is changed unless everything fits.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is damaged, of another model or of another run; it names file and field.
-
-    Examples
-    --------
-    As in :func:`save_state`:
-
-    >>> load_state("no/such/file", nn.Linear(2, 1), None, None, {})
-    Traceback (most recent call last):
-        ...
-    FileNotFoundError: ...
+    Its position must lie in a run of so many ``epochs`` of so many ``steps``, and what follows from
+    it must stand in the file: the rows, the optimiser's steps and options, the schedule. Nothing is
+    changed unless everything fits; a CheckpointError names file and field.
     """
     expected = {"kind": KIND, "model": repr(model), "identity": identity}
+    expected |= {"optimizer": ANYTHING, "schedule": ANYTHING}
     arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
     if "arguments" in metadata:  # a checkpoint may lack what only load_model needs
         check_metadata(metadata, arguments_of(model), path)
     weights = part(arrays, "model/")
     check_arrays(weights, model.state_dict(), path)
     check_progress(metadata, path)
-    for name in ("optimizer", "schedule"):
-        if name not in metadata:
-            raise CheckpointError(os.fspath(path), f"metadata {name!r}", "is missing")
-    before = optimizer.state_dict()
-    if steps is not None and epochs is not None:
-        _check_position(metadata, steps, epochs, path)
-        done = metadata["epoch"] * steps + metadata["step"]
-        _check_memories(metadata, arrays, optimizer, done, path)
-        _check_options(metadata, optimizer, schedule, done, path)
-    try:
-        _load_optimizer(arrays, metadata, optimizer, schedule)
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        optimizer.load_state_dict(before)
-        raise CheckpointError(os.fspath(path), "training state", f"does not fit: {error}") from None
+    _check_position(metadata, steps, epochs, path)
+    done = metadata["epoch"] * steps + metadata["step"]
+    _check_memories(metadata, arrays, optimizer, done, path)
+    _check_options(metadata, optimizer, schedule, done, path)
+    _load_optimizer(arrays, metadata, optimizer, schedule)
     model.load_state_dict(weights)
-    rows = [_SavedRow(os.fspath(path), i, row) for i, row in enumerate(metadata["rows"])]
+    rows = [_SavedRow(path, i, row) for i, row in enumerate(metadata["rows"])]
     return _position(metadata, rows)
 
 
@@ -375,10 +322,9 @@ def part(arrays: dict[str, numpy.ndarray], prefix: str) -> dict[str, numpy.ndarr
 class _SavedRow(dict[str, float]):
     """A row from a file: a metric that it lacks is the file's fault."""
 
-    def __init__(self, path: str, number: int, row: dict[str, float]) -> None:
+    def __init__(self, path: str | os.PathLike[str], number: int, row: Row) -> None:
         super().__init__(row)
-        self.path = path
-        self.number = number
+        self.path, self.number = path, number
 
     def __missing__(self, column: str) -> float:
         field = f"metadata 'rows'[{self.number}][{column!r}]"
@@ -392,18 +338,11 @@ _METRIC = Kind("a number", lambda value: isinstance(value, float | bool) or is_n
 def check_progress(metadata: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Refuse what no run can have written, whatever its length."""
     kinds = {"epoch": COUNT, "step": COUNT, "running_loss": FINITE, "seconds": NOT_NEGATIVE}
-    for name in (*kinds, "rows"):
-        if name not in metadata:
-            raise CheckpointError(os.fspath(path), f"metadata {name!r}", "is missing")
-    for name, kind in kinds.items():
-        check_value(metadata[name], kind, path, f"metadata {name!r}")
-    if not isinstance(metadata["rows"], list):
-        raise CheckpointError(os.fspath(path), "metadata 'rows'", "is no list")
-    columns: dict[str, Any] | None = None  # those of the first row
+    check_metadata(metadata, {**kinds, "rows": LIST}, path)
+    first = metadata["rows"][0] if metadata["rows"] else {}
+    columns = dict.fromkeys(first if isinstance(first, dict) else {}, _METRIC)
     for i, row in enumerate(metadata["rows"]):
-        if columns is None:
-            columns = row if isinstance(row, dict) else {}
-        check_value(row, dict.fromkeys(columns, _METRIC), path, f"metadata 'rows'[{i}]")
+        check_value(row, columns, path, f"metadata 'rows'[{i}]")
 
 
 def _check_position(
@@ -415,13 +354,13 @@ def _check_position(
     for name, most in (("epoch", epochs), ("step", last)):
         if metadata[name] > most:
             problem = f"is {shown(metadata[name])}, more than the {most} of this run"
-            raise CheckpointError(os.fspath(path), f"metadata {name!r}", problem)
+            raise CheckpointError(path, f"metadata {name!r}", problem)
     if step == 0:  # nothing of the epoch has been done
         for name in ("running_loss", "seconds"):
             check_value(metadata[name], 0, path, f"metadata {name!r}")
     if len(metadata["rows"]) != epoch:
         problem = f"are {len(metadata['rows'])}, but {epoch} epochs are over"
-        raise CheckpointError(os.fspath(path), "metadata 'rows'", problem)
+        raise CheckpointError(path, "metadata 'rows'", problem)
     for i, (row, wanted) in enumerate(zip(metadata["rows"], epoch_rows(epoch))):
         row = {column: row[column] for column in wanted if column in row}
         check_value(row, wanted, path, f"metadata 'rows'[{i}]")
@@ -451,7 +390,7 @@ def _check_memories(
     check_arrays(found, expected, path)
     for name, array in found.items():
         if name.endswith("_sq") and array.min(initial=0) < 0:
-            raise CheckpointError(os.fspath(path), name, "holds a mean of squares below 0")
+            raise CheckpointError(path, name, "holds a mean of squares below 0")
 
 
 def _check_options(

@@ -252,7 +252,7 @@ DENSITIES = [
       for words, stds in (("two at", [1.0]), ("fall", [1, 2]), ("fall", [1, -1]))),
     (ValueError, "positive", lambda w: conditioned_on(lambda x, s: x, w.points, 0.0)),
     (ValueError, "std must be", lambda w: NoiseConditionalDenoiser(w.model, 0, 0.0)),
-    (ValueError, "noise_std must be positive, got 0.0",
+    (ValueError, "noise_std must be positive and finite, got 0.0",
      lambda w: NoiseConditionalDenoiser(w.model, 0, 1).score(w.points, 0.0)),
     (ValueError, "a multiple of 4, got 30", lambda w: VelocityUNet(size=30)),
     (ValueError, "UNet", lambda w: w.unet(Tensor(numpy.zeros((1, 1, 28, 28))))),

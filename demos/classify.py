@@ -13,7 +13,7 @@ import numpy
 
 from autoencoder.classifier import Classifier, Shift, classify, cross_entropy
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import OptionError, option, positive
+from autoencoder.lecture.command_line import OptionError, option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs
@@ -31,7 +31,7 @@ SHOWN = 12
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    epochs: int = option(positive, "passes through the images", smoke=1, default=12, full=25)
+    epochs: int = option("passes through the images", smoke=1, default=12, full=25)
 
 
 def check(run: Run[Options]) -> None:

@@ -14,7 +14,7 @@ import numpy
 
 from autoencoder import Denoiser, GaussianNoise, psnr, reconstruct
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, measure_psnr, spelled_epochs, table_of
@@ -31,10 +31,10 @@ class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
     epochs: int = option(
-        positive, "passes through the training samples", smoke=1, default=2, lecture=5, full=25
+        "passes through the training samples", smoke=1, default=2, lecture=5, full=25
     )
-    train_images: int = option(positive, "training images to use", smoke=400, default=60_000)
-    latent_size: int = option(positive, "d, the size of the bottleneck", default=32)
+    train_images: int = option("training images to use", smoke=400, default=60_000)
+    latent_size: int = option("d, the size of the bottleneck", default=32)
 
 
 MIDDLE = 0.5  # the noise of train_denoiser, and of the denoiser without a bottleneck

@@ -31,7 +31,7 @@ from autoencoder.classifier import Classifier, classify, shipped_classifier
 from autoencoder.densities.denoiser import conditioned_on, follow_flow
 from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.command_line import option
 from autoencoder.lecture.densities import (
     distances,
     told_denoiser,
@@ -70,25 +70,21 @@ blur = load_demo("multimodal")  # the section before: its cases, and its doubtfu
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    latent_size: int = option(
-        positive, "d, of the autoencoder in whose latents is sampled", default=16
-    )
+    latent_size: int = option("d, of the autoencoder in whose latents is sampled", default=16)
     bottleneck: int = option(
-        positive, "the size of the bottleneck of the network trained by squared loss", default=64
+        "the size of the bottleneck of the network trained by squared loss", default=64
     )
     point_epochs: int = option(
-        positive, "passes through the training points in the plane", smoke=1, default=30
+        "passes through the training points in the plane", smoke=1, default=30
     )
-    train_points: int = option(
-        positive, "training points to draw in the plane", smoke=1_000, default=30_000
-    )
+    train_points: int = option("training points to draw in the plane", smoke=1_000, default=30_000)
     test_points: int = option(
-        positive, "points in the plane whose density is measured", smoke=500, default=20_000
+        "points in the plane whose density is measured", smoke=500, default=20_000
     )
     restoration_epochs: int = option(
-        positive, "passes through the latents by the density over them", smoke=1, default=40
+        "passes through the latents by the density over them", smoke=1, default=40
     )
-    answers: int = option(positive, "restorations sampled for each digit", smoke=4, default=200)
+    answers: int = option("restorations sampled for each digit", smoke=4, default=200)
 
 
 FLOW_STEPS = 40

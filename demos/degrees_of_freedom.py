@@ -26,7 +26,7 @@ from autoencoder import (
 )
 from autoencoder.data.faces import FACTORS, render_faces, sample_faces
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import CommonOptions, option, positive
+from autoencoder.lecture.command_line import CommonOptions, option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import projected, spelled_epochs
@@ -43,17 +43,13 @@ class Options(CommonOptions):
     """What this demo can be told, and what the presets say of it."""
 
     epochs: int = option(
-        positive, "passes through the training samples", smoke=1, default=20, lecture=40, full=60
+        "passes through the training samples", smoke=1, default=20, lecture=40, full=60
     )
-    batch_size: int = option(positive, "samples in a step", default=100)
-    train_images: int = option(
-        positive, "training faces to draw", smoke=400, default=20_000, full=40_000
-    )
-    test_images: int = option(positive, "test faces to draw", smoke=200, default=2_000, full=5_000)
-    hidden: int = option(
-        positive, "units of each of the four hidden layers", smoke=32, default=128, full=256
-    )
-    image_size: int = option(positive, "height and width of a face in pixels, from 8", default=16)
+    batch_size: int = option("samples in a step", default=100)
+    train_images: int = option("training faces to draw", smoke=400, default=20_000, full=40_000)
+    test_images: int = option("test faces to draw", smoke=200, default=2_000, full=5_000)
+    hidden: int = option("units of each of the four hidden layers", smoke=32, default=128, full=256)
+    image_size: int = option("height and width of a face in pixels, from 8", default=16)
 
 
 COUNTS = (3, 6)  # K, how many factors vary

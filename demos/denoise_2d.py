@@ -15,7 +15,7 @@ import numpy
 from autoencoder import GaussianNoise, mlp, mse_per_pixel, reconstruct, sum_per_sample
 from autoencoder.data.curves import circle, mixture_ring, spiral, two_moons
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
+from autoencoder.lecture.command_line import CommonOptions, option, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import measure_error, spelled_epochs
@@ -34,17 +34,15 @@ __all__ = ["noisy_points", "section", "trained_denoiser"]
 class Options(CommonOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    epochs: int = option(
-        positive, "passes through the training samples", smoke=1, default=40, full=200
-    )
-    batch_size: int = option(positive, "samples in a step", default=500)
-    train_points: int = option(positive, "training points to draw", smoke=2_000, default=50_000)
-    test_points: int = option(positive, "test points to measure on", smoke=500, default=10_000)
+    epochs: int = option("passes through the training samples", smoke=1, default=40, full=200)
+    batch_size: int = option("samples in a step", default=500)
+    train_points: int = option("training points to draw", smoke=2_000, default=50_000)
+    test_points: int = option("test points to measure on", smoke=500, default=10_000)
     noise_std: float = option(
-        positive_number, "standard deviation of the noise on the curves", default=0.15
+        "standard deviation of the noise on the curves", type=positive_number, default=0.15
     )
     mixture_noise_std: float = option(
-        positive_number, "standard deviation of the noise on the mixture", default=0.3
+        "standard deviation of the noise on the mixture", type=positive_number, default=0.3
     )
 
 

@@ -19,7 +19,7 @@ from autoencoder.densities import NoiseConditionalDenoiser
 from autoencoder.densities.denoiser import VelocityUNet, follow_flow
 from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.command_line import option
 from autoencoder.lecture.densities import (
     COMPONENTS,
     decoded_samples,
@@ -48,27 +48,17 @@ plane = load_demo("denoise_2d")  # its mixture, and its denoiser for one level o
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    latent_size: int = option(
-        positive, "d, of the autoencoder whose densities are compared with", default=16
-    )
+    latent_size: int = option("d, of the autoencoder whose densities are compared with", default=16)
     diffusion_epochs: int = option(
-        positive,
-        "passes through the training images of the denoiser of digits",
-        smoke=1,
-        default=6,
-        full=30,
+        "passes through the training images of the denoiser of digits", smoke=1, default=6, full=30
     )
     point_epochs: int = option(
-        positive, "passes through the training points in the plane", smoke=1, default=40, full=200
+        "passes through the training points in the plane", smoke=1, default=40, full=200
     )
-    train_points: int = option(
-        positive, "training points to draw in the plane", smoke=2_000, default=50_000
-    )
-    test_points: int = option(
-        positive, "points in the plane to measure on", smoke=500, default=10_000
-    )
-    compared: int = option(positive, "samples that are judged", smoke=60, default=5_000)
-    steps: int = option(positive, "steps from noise to a sample", smoke=4, default=20)
+    train_points: int = option("training points to draw in the plane", smoke=2_000, default=50_000)
+    test_points: int = option("points in the plane to measure on", smoke=500, default=10_000)
+    compared: int = option("samples that are judged", smoke=60, default=5_000)
+    steps: int = option("steps from noise to a sample", smoke=4, default=20)
 
 
 # The options that captions name.

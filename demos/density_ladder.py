@@ -18,7 +18,7 @@ from autoencoder import decode, encode
 from autoencoder.classifier import Classifier, Judge, shipped_classifier
 from autoencoder.densities import LatentDiffusion
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import OptionError, option, positive
+from autoencoder.lecture.command_line import OptionError, option
 from autoencoder.lecture.densities import (
     COMPONENTS,
     DIFFUSION,
@@ -47,25 +47,20 @@ __all__ = ["section"]
 class Options(DeepOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    compared: int = option(
-        positive, "samples of each density that are judged", smoke=60, default=5_000
-    )
+    compared: int = option("samples of each density that are judged", smoke=60, default=5_000)
     diffusion_steps: int = option(
-        positive, "steps that the diffusion over latents is trained", smoke=20, default=5_000
+        "steps that the diffusion over latents is trained", smoke=20, default=5_000
     )
     likelihoods: int = option(
-        positive,
-        "test latents whose likelihood under the diffusion is computed",
-        smoke=5,
-        default=1_000,
+        "test latents whose likelihood under the diffusion is computed", smoke=5, default=1_000
     )
     judge: str = option(
-        str,
         "files of weights, between commas, of classifiers that judge beside the one that ships",
+        type=str,
         default="",
     )
     seeds: int = option(
-        positive, "how many autoencoders are measured, from --seed and those after it", default=1
+        "how many autoencoders are measured, from --seed and those after it", default=1
     )
 
     @property

@@ -21,7 +21,6 @@ from autoencoder.lecture.command_line import (
     folder,
     option,
     parse,
-    positive,
     setting,
     switch,
 )
@@ -45,15 +44,10 @@ COLUMNS, MOST_ROWS, PLANE = 9, 10, 13
 class Options(CommonOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    epochs: int = option(
-        positive, "passes through the training samples", default=1, lecture=5, full=25
-    )
-    batch_size: int = option(positive, "samples in a step", default=50)
-    latent_size: int = option(
-        positive, "d, the number of latents, of a model trained here", default=8
-    )
+    epochs: int = option("passes through the training samples", default=1, lecture=5, full=25)
+    batch_size: int = option("samples in a step", default=50)
+    latent_size: int = option("d, the number of latents, of a model trained here", default=8)
     train_images: int = option(
-        positive,
         "images to train on, and to fit the density to",
         smoke=300,
         default=10_000,
@@ -61,12 +55,7 @@ class Options(CommonOptions):
         full=60_000,
     )
     test_images: int = option(
-        positive,
-        "test images to choose from",
-        smoke=100,
-        default=1_000,
-        lecture=10_000,
-        full=10_000,
+        "test images to choose from", smoke=100, default=1_000, lecture=10_000, full=10_000
     )
     checkpoint: str | None = setting(
         None, "a trained AutoEncoder to explore", metavar="FILE", type=folder

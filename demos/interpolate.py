@@ -13,7 +13,7 @@ import numpy
 
 from autoencoder import decode, encode, nearest_neighbours, reconstruct
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import OptionError, option, positive
+from autoencoder.lecture.command_line import OptionError, option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
@@ -28,11 +28,9 @@ __all__ = ["choose_pairs", "interpolate", "section"]
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    latent_size: int = option(positive, "d, the size of the bottleneck", default=8)
-    pairs: int = option(positive, "pairs of digits to show", default=3)
-    measured_pairs: int = option(
-        positive, "pairs of digits whose middle is measured", smoke=20, default=500
-    )
+    latent_size: int = option("d, the size of the bottleneck", default=8)
+    pairs: int = option("pairs of digits to show", default=3)
+    measured_pairs: int = option("pairs of digits whose middle is measured", smoke=20, default=500)
 
 
 SHARES = numpy.linspace(0, 1, 11)

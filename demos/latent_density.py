@@ -22,7 +22,7 @@ from autoencoder import (
     nearest_neighbours,
 )
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
@@ -42,14 +42,10 @@ class Options(DeepOptions):
     """What this demo can be told, and what the presets say of it."""
 
     compared: int = option(
-        positive,
-        "images on each side of the energy distance",
-        smoke=100,
-        default=5_000,
-        full=10_000,
+        "images on each side of the energy distance", smoke=100, default=5_000, full=10_000
     )
     nearest: int = option(
-        positive, "samples whose nearest training image is looked for", smoke=20, default=500
+        "samples whose nearest training image is looked for", smoke=20, default=500
     )
 
 

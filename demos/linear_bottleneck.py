@@ -15,7 +15,7 @@ import numpy
 
 from autoencoder import PCA, DenseAutoEncoder, mse_per_pixel, reconstruct
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import DataOptions, measure_error, one_of_each, spelled_epochs
@@ -74,10 +74,7 @@ def cross_entropy(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    epochs: int = option(
-        positive, "passes through the training samples", smoke=1, default=5, full=25
-    )
-    latent_size: int = option(positive, "d, the size of the bottleneck", default=32)
+    latent_size: int = option("d, the size of the bottleneck", default=32)
 
 
 LINEAR, BLOG = "linear", "ReLU, sigmoid"

@@ -14,7 +14,7 @@ import numpy
 
 from autoencoder import PCA, DenseAutoEncoder, mse_per_pixel, principal_angles
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
+from autoencoder.lecture.command_line import CommonOptions, option, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import spelled_epochs
@@ -34,18 +34,15 @@ class Options(CommonOptions):
     """What this demo can be told, and what the presets say of it."""
 
     epochs: int = option(
-        positive,
-        "passes through the training samples, in steps on minibatches",
-        smoke=2,
-        default=40,
+        "passes through the training samples, in steps on minibatches", smoke=2, default=40
     )
-    batch_size: int = option(positive, "samples in a step", default=100)
-    steps: int = option(positive, "steps over the whole training set", smoke=50, default=2_000)
+    batch_size: int = option("samples in a step", default=100)
+    steps: int = option("steps over the whole training set", smoke=50, default=2_000)
     step_size: float = option(
-        positive_number, "Adam's learning rate at the start of these steps", default=0.005
+        "Adam's learning rate at the start of these steps", type=positive_number, default=0.005
     )
-    train_images: int = option(positive, "training images to use", smoke=300, default=60_000)
-    test_images: int = option(positive, "test images to measure PCA on", smoke=200, default=10_000)
+    train_images: int = option("training images to use", smoke=300, default=60_000)
+    test_images: int = option("test images to measure PCA on", smoke=200, default=10_000)
 
 
 LATENT_SIZES = (2, 8, 32)

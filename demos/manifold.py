@@ -15,7 +15,7 @@ import numpy
 from autoencoder import PCA, MLPAutoEncoder, decode, encode, mse_per_pixel, reconstruct
 from autoencoder.data.curves import Curve, circle, s_curve
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import CommonOptions, option, positive, positive_number
+from autoencoder.lecture.command_line import CommonOptions, option, positive_number
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figure, Figures, Section
 from autoencoder.lecture.shared import layer_table, measure_error, projected, spelled_epochs
@@ -31,14 +31,12 @@ __all__ = ["section"]
 class Options(CommonOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    epochs: int = option(
-        positive, "passes through the training samples", smoke=2, default=30, full=120
-    )
-    batch_size: int = option(positive, "samples in a step", default=200)
-    train_points: int = option(positive, "training points to draw", smoke=2_000, default=20_000)
-    test_points: int = option(positive, "test points to measure on", smoke=500, default=5_000)
+    epochs: int = option("passes through the training samples", smoke=2, default=30, full=120)
+    batch_size: int = option("samples in a step", default=200)
+    train_points: int = option("training points to draw", smoke=2_000, default=20_000)
+    test_points: int = option("test points to measure on", smoke=500, default=5_000)
     noise_std: float = option(
-        positive_number, "standard deviation of the noise around the curve", default=0.08
+        "standard deviation of the noise around the curve", type=positive_number, default=0.08
     )
 
 

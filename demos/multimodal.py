@@ -15,7 +15,7 @@ import numpy
 from autoencoder import EraseHalf, GaussianMixture, GaussianNoise, mlp, mse_per_pixel, reconstruct
 from autoencoder.data.curves import mixture_ring, two_modes
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import CommonOptions, option, positive
+from autoencoder.lecture.command_line import CommonOptions, option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.shared import (
@@ -42,14 +42,13 @@ class Options(CommonOptions):
     """What this demo can be told, and what the presets say of it."""
 
     epochs: int = option(
-        positive, "passes through the training samples", smoke=1, default=2, lecture=5, full=25
+        "passes through the training samples", smoke=1, default=2, lecture=5, full=25
     )
-    batch_size: int = option(positive, "samples in a step", default=100)
+    batch_size: int = option("samples in a step", default=100)
     train_images: int = option(
-        positive, "training images to use", smoke=300, default=30_000, lecture=60_000, full=60_000
+        "training images to use", smoke=300, default=30_000, lecture=60_000, full=60_000
     )
     test_images: int = option(
-        positive,
         "test images among which the doubtful ones are found",
         smoke=60,
         default=1_000,
@@ -57,14 +56,12 @@ class Options(CommonOptions):
         full=2_000,
     )
     latent_size: int = option(
-        positive, "d, the size of the bottleneck of the networks for images", default=64
+        "d, the size of the bottleneck of the networks for images", default=64
     )
     point_epochs: int = option(
-        positive, "passes through the training points in the plane", smoke=1, default=30
+        "passes through the training points in the plane", smoke=1, default=30
     )
-    train_points: int = option(
-        positive, "training points to draw in the plane", smoke=1_000, default=30_000
-    )
+    train_points: int = option("training points to draw in the plane", smoke=1_000, default=30_000)
 
 
 # Loss, as the training knows it, and its name.

@@ -23,7 +23,7 @@ from autoencoder import (
 )
 from autoencoder.data.corruption import MaskedCorruption
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, table_of, tinted
@@ -38,14 +38,14 @@ __all__ = ["section"]
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    train_images: int = option(positive, "training images to use", smoke=400, default=60_000)
+    train_images: int = option("training images to use", smoke=400, default=60_000)
     test_images: int = option(
-        positive, "test images to measure on", smoke=40, default=1_000, lecture=2_000, full=2_000
+        "test images to measure on", smoke=40, default=1_000, lecture=2_000, full=2_000
     )
     latent_size: int = option(
-        positive, "d, the autoencoder's bottleneck and the smaller PCA's size", default=32
+        "d, the autoencoder's bottleneck and the smaller PCA's size", default=32
     )
-    components: int = option(positive, "the larger PCA's size", smoke=64, default=128)
+    components: int = option("the larger PCA's size", smoke=64, default=128)
 
 
 # An erased pixel becomes mid-grey, a value few pixels have, so that it is not taken for background.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from autoencoder import DiagonalGaussian, decode
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
@@ -30,7 +30,7 @@ __all__ = ["section"]
 class Options(DeepOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    samples: int = option(positive, "samples to decode at each latent size", default=120)
+    samples: int = option("samples to decode at each latent size", default=120)
 
 
 PANEL_COLUMNS = 7

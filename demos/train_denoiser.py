@@ -38,19 +38,19 @@ class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
     epochs: int = option(
-        positive, "passes through the training samples", smoke=1, default=2, lecture=5, full=25
+        "passes through the training samples", smoke=1, default=2, lecture=5, full=25
     )
-    train_images: int = option(positive, "training images to use", smoke=1_000, default=60_000)
-    test_images: int = option(positive, "test images to measure on", smoke=200, default=10_000)
+    train_images: int = option("training images to use", smoke=1_000, default=60_000)
+    test_images: int = option("test images to measure on", smoke=200, default=10_000)
     latent_size: int | None = option(
-        positive_or_none,
         "d, the size of the bottleneck; 0 for none, so that what was learnt serves any size "
         "(default: 32, with --data 0)",
+        type=positive_or_none,
         default=None,
     )
     noise_std: float | None = option(
-        positive_number,
         "standard deviation of the noise; pixels are in [0, 1] (default: 0.5, with --data 0.1)",
+        type=positive_number,
         default=None,
     )
 

@@ -80,7 +80,9 @@ class Options(CommonOptions):
     """What can be asked for."""
 
     only: str = option(
-        made, "what to make, between commas", default=",".join((CLASSIFIER, *SECTIONS, LABORATORY))
+        "what to make, between commas",
+        type=made,
+        default=",".join((CLASSIFIER, *SECTIONS, LABORATORY)),
     )
     write: bool = switch("let it take the place of the old")
 

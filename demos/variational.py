@@ -15,7 +15,7 @@ from autoencoder import GaussianMixture, decode, encode, mse_per_pixel, reconstr
 from autoencoder.classifier import Classifier, Judge
 from autoencoder.densities.variational import divergences, variational_bound
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import option, positive
+from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
@@ -35,8 +35,8 @@ __all__ = ["section"]
 class Options(DataOptions):
     """What this demo can be told, and what the presets say of it."""
 
-    latent_size: int = option(positive, "d, the number of latent variables", default=16)
-    compared: int = option(positive, "samples that are judged", smoke=60, default=5_000)
+    latent_size: int = option("d, the number of latent variables", default=16)
+    compared: int = option("samples that are judged", smoke=60, default=5_000)
 
 
 SHOWN = 12

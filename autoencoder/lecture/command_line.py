@@ -43,45 +43,6 @@ class OptionError(ValueError):
     """
 
 
-def option(
-    type: Callable[[str], Any], help: str, *, default: Any, choices: Any = None, **presets: Any
-) -> Any:
-    """A field of a demo's options whose value comes from the preset unless it is given.
-
-    ``type`` makes a value of what was typed, and raises ValueError for what it does not take.
-    ``default`` is the value of every preset that is not named among the keywords ``smoke``,
-    ``lecture`` and ``full``.
-
-    >>> @dataclass
-    ... class Options(CommonOptions):
-    ...     epochs: int = option(positive, "passes through the samples", smoke=1, default=5)
-    >>> options, given = parse(build_parser("demo", "Shows.", Options), Options, ["--seed", "3"])
-    >>> options.epochs, options.seed, given
-    (5, 3, {'seed'})
-    """
-    unknown = presets.keys() - set(PRESETS)
-    if unknown:
-        raise TypeError(f"option: there is no preset {min(unknown)!r}")
-    values = {name: presets.get(name, default) for name in PRESETS}
-    if default is not None:  # else help says it
-        listed = list(map(str, values.values()))
-        help += f" (default: {listed[0] if len(set(listed)) == 1 else ' / '.join(listed)})"
-    return field(
-        default=default,
-        metadata={"presets": values, "type": type, "help": help, "choices": choices},
-    )
-
-
-def setting(default: Any, help: str, **how: Any) -> Any:
-    """A field of a demo's options that no preset sets; ``how`` is as for argparse."""
-    return field(default=default, metadata={"help": help, **how})
-
-
-def switch(help: str) -> Any:
-    """A field of a demo's options that is off unless it is given."""
-    return setting(False, help, action="store_true")
-
-
 def positive(text: str) -> int:
     """A whole number from 1, at most :data:`LARGEST`."""
     number = int(text)
@@ -136,6 +97,51 @@ positive_number.__name__ = "positive number"
 not_negative_number.__name__ = "number from 0"
 fraction.__name__ = "number between 0 and 1"
 folder.__name__ = "folder"
+
+
+def option(
+    help: str,
+    *,
+    default: Any,
+    type: Callable[[str], Any] = positive,
+    choices: Any = None,
+    **presets: Any,
+) -> Any:
+    """A field of a demo's options whose value comes from the preset unless it is given.
+
+    ``type`` makes a value of what was typed, by default a count, and raises ValueError for what it
+    does not take.
+    ``default`` is the value of every preset that is not named among the keywords ``smoke``,
+    ``lecture`` and ``full``.
+
+    >>> @dataclass
+    ... class Options(CommonOptions):
+    ...     epochs: int = option("passes through the samples", smoke=1, default=5)
+    >>> options, given = parse(build_parser("demo", "Shows.", Options), Options, ["--seed", "3"])
+    >>> options.epochs, options.seed, given
+    (5, 3, {'seed'})
+    """
+    unknown = presets.keys() - set(PRESETS)
+    if unknown:
+        raise TypeError(f"option: there is no preset {min(unknown)!r}")
+    values = {name: presets.get(name, default) for name in PRESETS}
+    if default is not None:  # else help says it
+        listed = list(map(str, values.values()))
+        help += f" (default: {listed[0] if len(set(listed)) == 1 else ' / '.join(listed)})"
+    return field(
+        default=default,
+        metadata={"presets": values, "type": type, "help": help, "choices": choices},
+    )
+
+
+def setting(default: Any, help: str, **how: Any) -> Any:
+    """A field of a demo's options that no preset sets; ``how`` is as for argparse."""
+    return field(default=default, metadata={"help": help, **how})
+
+
+def switch(help: str) -> Any:
+    """A field of a demo's options that is off unless it is given."""
+    return setting(False, help, action="store_true")
 
 
 @dataclass

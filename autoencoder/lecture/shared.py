@@ -58,12 +58,10 @@ ERASED_COLOUR = (0.35, 0.60, 0.85)  # blue, which no pixel of a digit has
 class DataOptions(CommonOptions):
     """The options of a section that trains on some images and measures on others."""
 
-    epochs: int = option(
-        positive, "passes through the training samples", smoke=1, default=5, full=25
-    )
-    batch_size: int = option(positive, "samples in a step", default=100)
-    train_images: int = option(positive, "training images to use", smoke=300, default=60_000)
-    test_images: int = option(positive, "test images to measure on", smoke=100, default=10_000)
+    epochs: int = option("passes through the training samples", smoke=1, default=5, full=25)
+    batch_size: int = option("samples in a step", default=100)
+    train_images: int = option("training images to use", smoke=300, default=60_000)
+    test_images: int = option("test images to measure on", smoke=100, default=10_000)
 
 
 def latent_sizes(text: str) -> str:
@@ -85,7 +83,7 @@ latent_sizes.__name__ = "list of whole numbers from 1"  # what argparse calls it
 class DeepOptions(DataOptions):
     """The options of a section that shows the deep autoencoder at several latent sizes."""
 
-    latent_size: str = option(latent_sizes, "d, or several such as 8,16", default="8,16")
+    latent_size: str = option("d, or several such as 8,16", type=latent_sizes, default="8,16")
 
     @property
     def sizes(self) -> list[int]:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from autoencoder.figures import line_chart
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import CommonOptions, option, positive
+from autoencoder.lecture.command_line import CommonOptions, option
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import SECTIONS, TOPICS, load_demo, load_section
 from autoencoder.models import mlp
@@ -152,8 +152,8 @@ def test_another_configuration_does_not_overwrite_the_lecture(lecture, refused):
 class Short(CommonOptions):
     """Options of a training of a second."""
 
-    epochs: int = option(positive, "passes", default=1)
-    batch_size: int = option(positive, "points in a step", default=50)
+    epochs: int = option("passes", default=1)
+    batch_size: int = option("points in a step", default=50)
 
 
 def a_section(name, compute=None):

@@ -37,8 +37,8 @@ from autoencoder.training import random_generator
 
 @dataclass
 class Short(CommonOptions):
-    epochs: int = option(positive, "passes", default=1)
-    batch_size: int = option(positive, "points in a step", default=20)
+    epochs: int = option("passes", default=1)
+    batch_size: int = option("points in a step", default=20)
 
 def compute(run):
     points = random_generator(run.options.seed, "data").normal(size=(40, 2)).astype("float32")

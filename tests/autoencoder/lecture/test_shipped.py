@@ -13,7 +13,7 @@ from autoencoder.data import datasets
 from autoencoder.inference import encode
 from autoencoder.lecture import shipped
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import CommonOptions, option, parse, positive
+from autoencoder.lecture.command_line import CommonOptions, option, parse
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section, main
 from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
@@ -36,8 +36,8 @@ POINTS = random_generator(0, "data").normal(size=(100, 2)).astype("float32")
 class Short(CommonOptions):
     """Options of a training of a second."""
 
-    epochs: int = option(positive, "passes", default=1)
-    batch_size: int = option(positive, "points in a step", default=50)
+    epochs: int = option("passes", default=1)
+    batch_size: int = option("points in a step", default=50)
 
 
 def a_run(folder, name="net", ranks=None, **options):
@@ -277,7 +277,7 @@ def test_what_a_changed_section_misses_in_shipped_results_is_named_and_computed(
 def test_a_section_whose_options_changed_is_computed(tmp_path, two_sections, monkeypatch, capsys):
     @dataclasses.dataclass
     class Longer(Short):
-        epochs: int = option(positive, "passes", default=3)
+        epochs: int = option("passes", default=3)
 
     changed = dataclasses.replace(two_sections["first"], options=Longer)
     monkeypatch.setitem(two_sections, "first", changed)

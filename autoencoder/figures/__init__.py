@@ -4,20 +4,20 @@ Every figure is a ``matplotlib.figure.Figure`` made without pyplot: nothing open
 global is changed, and a figure that is let go of is freed.
 """
 
-from autoencoder.figures.charts import epoch_chart, line_chart
-from autoencoder.figures.fields import draw_arrows, draw_density
+from autoencoder.figures.charts import bar_chart, epoch_chart, line_chart, table
 from autoencoder.figures.images import image_grid, image_panels, rows_of_images
 from autoencoder.figures.latents import latent_marginals, latent_pairs
 from autoencoder.figures.networks import network_diagram
 from autoencoder.figures.plane import (
+    draw_arrows,
     draw_curve,
+    draw_density,
     draw_points,
     draw_points_by_value,
     plane_figure,
     shared_legend,
 )
 from autoencoder.figures.style import COLOURS, CYCLE, house_style, new_figure, save, show
-from autoencoder.figures.tables import bar_chart, table
 
 __all__ = [
     "COLOURS",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
+import matplotlib
 import numpy
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
@@ -42,8 +43,6 @@ def equation_svg(equation: str) -> str:
     ('<svg ', True)
     """
     with house_style():
-        import matplotlib
-
         matplotlib.rcParams["mathtext.fontset"] = "cm"
         # Mathtext would shrink the bars to the height of the letters between them.
         source = _SMALL_NORM.sub(r"\\|\1\\|", equation)

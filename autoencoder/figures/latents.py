@@ -9,8 +9,7 @@ import numpy
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from autoencoder.figures.fields import draw_density
-from autoencoder.figures.plane import draw_points, shared_legend
+from autoencoder.figures.plane import draw_density, draw_points, shared_legend
 from autoencoder.figures.style import COLOURS, TALLEST, in_house_style, new_figure
 
 __all__ = ["latent_marginals", "latent_pairs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,6 +53,7 @@ def network_diagram(layers: Sequence[Mapping[str, Any]]) -> Figure:
     axes.set(xlim=(-_LEFT, _COLUMN * last + _RIGHT), ylim=(-edge, edge), aspect="equal")
     axes.set_axis_off()
     axes.set_label(_in_words(down, back))
+    write = functools.partial(axes.text, ha="center", va="center", fontsize=15)
     largest = [max(sizes) for sizes in zip(*(_high_and_wide(each["shape"]) for each in layers))]
     latents = (_COLUMN * last, 0.0)
     forth = [(_COLUMN * (last - len(down) + 1 + i), _ROW) for i in range(len(down) - 1)]
@@ -66,7 +68,7 @@ def network_diagram(layers: Sequence[Mapping[str, Any]]) -> Figure:
             box.set_facecolor(COLOURS["green" if place is latents else colour])
             if place is not latents:
                 y = side * (_ROW - box.get_height() / 2 - 0.17)
-                _write(axes, place[0], y, _spelled(layer["shape"]))
+                write(place[0], y, _spelled(layer["shape"]))
             if i == 0:
                 continue
             _draw_arrow(axes, boxes[i - 1], box, side)
@@ -75,14 +77,13 @@ def network_diagram(layers: Sequence[Mapping[str, Any]]) -> Figure:
             for k, line in enumerate(brief):
                 number = len(brief) - 1 - k if side > 0 else k
                 y = side * (_ROW + _HIGHEST / 2 + _GAP + _LINE * (number + 0.5))
-                _write(axes, middle, y, line, size=14.5)
+                write(middle, y, line, fontsize=14.5)
         middle = (places[0][0] + places[-1][0]) / 2
-        _write(axes, middle, side * (edge - 0.15), name, colour=COLOURS[colour], weight="bold")
+        write(middle, side * (edge - 0.15), name, color=COLOURS[colour], weight="bold")
         end, label = (boxes[0], "$x$") if side > 0 else (boxes[-1], "$g(f(x))$")
-        at = end.get_x() - 0.12, end.get_y() + end.get_height() / 2
-        axes.text(*at, label, ha="right", va="center", fontsize=18)
+        write(end.get_x() - 0.12, end.get_center()[1], label, ha="right", fontsize=18)
     beside = boxes[0].get_x() + boxes[0].get_width() + 0.1
-    _write(axes, beside, 0.0, f"$z$: {math.prod(down[-1]['shape'])}", align="left")
+    write(beside, 0.0, f"$z$: {math.prod(down[-1]['shape'])}", ha="left")
     return figure
 
 
@@ -126,7 +127,7 @@ def _draw_box(
 
 def _draw_arrow(axes: Axes, start: Rectangle, end: Rectangle, side: int) -> None:
     """From a box to the next; it turns once on the way to the latents and from them."""
-    (a, b), (c, d) = _middle(start), _middle(end)
+    (a, b), (c, d) = start.get_center(), end.get_center()
     if b > d and side > 0:  # down to the latents
         ends, turn = ((a + start.get_width() / 2, b), (c, d + end.get_height() / 2)), "angle"
     elif b > d:  # down from them
@@ -146,21 +147,3 @@ def _draw_arrow(axes: Axes, start: Rectangle, end: Rectangle, side: int) -> None
         zorder=2,
     )
     axes.add_patch(arrow)
-
-
-def _middle(box: Rectangle) -> tuple[float, float]:
-    return box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2
-
-
-def _write(
-    axes: Axes,
-    x: float,
-    y: float,
-    text: str,
-    *,
-    size: float = 15,
-    colour: str = "black",
-    weight: str = "normal",
-    align: str = "center",
-) -> None:
-    axes.text(x, y, text, ha=align, va="center", fontsize=size, color=colour, weight=weight)

@@ -1,8 +1,9 @@
-"""Pictures of the plane: points and curves."""
+"""Pictures of the plane: points, curves, arrows, and contours of densities."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy
 from matplotlib.artist import Artist
@@ -10,16 +11,32 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 
-__all__ = ["draw_curve", "draw_points", "draw_points_by_value", "plane_figure", "shared_legend"]
+__all__ = [
+    "draw_arrows",
+    "draw_curve",
+    "draw_density",
+    "draw_points",
+    "draw_points_by_value",
+    "plane_figure",
+    "shared_legend",
+]
 
+_PICTURE = 2000  # so many dots make a vector file of megabytes: they go in as one picture
 # Okabe and Ito's, none so bright or so dark that it vanishes on white paper or by night on black.
 _BY_VALUE = LinearSegmentedColormap.from_list(
     "by value", [COLOURS[name] for name in ("blue", "green", "orange")]
 )
+
+
+class Density(Protocol):
+    """Anything with ``log_prob``."""
+
+    def log_prob(self, x: numpy.ndarray) -> numpy.ndarray: ...
 
 
 @in_house_style
@@ -34,8 +51,8 @@ def plane_figure(titles: Sequence[str], limit: float = 2.0) -> tuple[Figure, lis
     axes = list(grid[0])
     for ax, name in zip(axes, titles, strict=True):
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="$x_1$")
-        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         ax.set_title(name)
     axes[0].set_ylabel("$x_2$")
     return figure, axes
@@ -56,16 +73,14 @@ def draw_points(
     >>> figure, (axes,) = plane_figure(["a square"])
     >>> draw_points(axes, numpy.array([[-1, -1], [-1, 1], [1, -1], [1, 1]]), "corners")
     """
-    # Thousands of dots would make a vector file of many megabytes: they go in as one picture.
     axes.scatter(
-        points[:, 0],
-        points[:, 1],
+        *points.T,
         s=size,
         color=colour,
         alpha=opacity,
         linewidths=0,
         label=label,
-        rasterized=len(points) > 2000,
+        rasterized=len(points) > _PICTURE,
     )
 
 
@@ -82,13 +97,12 @@ def draw_points_by_value(
     >>> draw_points_by_value(axes, numpy.zeros((3, 2)), numpy.arange(3), "latent z")
     """
     dots = axes.scatter(
-        points[:, 0],
-        points[:, 1],
+        *points.T,
         s=14.0,
         c=values,
         cmap=_BY_VALUE,
         linewidths=0,
-        rasterized=len(points) > 2000,
+        rasterized=len(points) > _PICTURE,
     )
     beside = axes.inset_axes((1.03, 0.0, 0.045, 1.0))  # as high as the picture, however square
     beside.set_label("<colorbar>")  # as matplotlib names those that it places itself
@@ -115,14 +129,65 @@ def draw_curve(
     """
     pieces = [lines] if isinstance(lines, numpy.ndarray) else lines
     for i, piece in enumerate(pieces):
-        axes.plot(
-            piece[:, 0],
-            piece[:, 1],
-            style,
-            color=colour,
-            linewidth=width,
-            label=label if i == 0 else None,
-        )
+        name = label if i == 0 else None
+        axes.plot(*piece.T, style, color=colour, linewidth=width, label=name)
+
+
+@in_house_style
+def draw_density(
+    axes: Axes,
+    density: Density,
+    label: str | None = None,
+    *,
+    masses: Sequence[float] = (0.5, 0.9, 0.99),
+    colour: str = COLOURS["vermilion"],
+    resolution: int = 240,
+) -> None:
+    """Contours of a density, anything with ``log_prob``, each around a stated share of its mass.
+
+    The axes have their limits set; mass beyond them is not seen. The density is evaluated on
+    ``resolution`` points across and down.
+
+    >>> from autoencoder.densities import FullGaussian
+    >>> figure, (axes,) = plane_figure(["a Gaussian"], 4.0)
+    >>> draw_density(axes, FullGaussian([0, 0], [[1, 0.8], [0.8, 1]]), "50, 90, 99 % of the mass")
+    """
+    x = numpy.linspace(*axes.get_xlim(), resolution)
+    y = numpy.linspace(*axes.get_ylim(), resolution)
+    grid = numpy.stack(numpy.meshgrid(x, y), axis=-1)  # (resolution, resolution, 2)
+    log_prob = density.log_prob(grid.reshape(-1, 2)).reshape(resolution, resolution)
+    probability = numpy.exp(log_prob - log_prob.max())
+    descending = numpy.sort(probability, axis=None)[::-1]
+    enclosed = numpy.cumsum(descending) / descending.sum()
+    levels = sorted({float(descending[numpy.searchsorted(enclosed, mass)]) for mass in masses})
+    widths = numpy.linspace(1.4, 2.8, len(levels))  # the innermost is the boldest
+    axes.contour(x, y, probability, levels=levels, colors=[colour], linewidths=widths)
+    if label is not None:
+        axes.add_line(Line2D([], [], color=colour, linewidth=2.2, label=label))
+
+
+@in_house_style
+def draw_arrows(
+    axes: Axes,
+    start: numpy.ndarray,
+    end: numpy.ndarray,
+    label: str | None = None,
+    *,
+    colour: str = COLOURS["blue"],
+) -> None:
+    """Arrows, to scale, from points (N, 2) to others: from noisy to denoised.
+
+    >>> figure, (axes,) = plane_figure(["towards the origin"])
+    >>> start = numpy.random.default_rng(0).normal(size=(50, 2))
+    >>> draw_arrows(axes, start, 0.5 * start, "denoising")
+    """
+    if start.shape != end.shape:
+        raise ValueError(f"draw_arrows: starts {start.shape} and ends {end.shape}")
+    along = end - start
+    to_scale = {"angles": "xy", "scale_units": "xy", "scale": 1.0}
+    axes.quiver(*start.T, *along.T, color=colour, width=0.004, headwidth=4.5, zorder=3, **to_scale)
+    if label is not None:  # a quiver puts nothing readable into a legend
+        axes.plot([], [], color=colour, linewidth=2.2, marker=">", markersize=8, label=label)
 
 
 @in_house_style

@@ -18,6 +18,7 @@ from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, measure_psnr, spelled_epochs, table_of
+from autoencoder.models import count_parameters
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
@@ -43,73 +44,60 @@ TEST_NOISES = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0, 1.25)
 SHOWN_NOISES = (0.25, 0.5, 1.0)
 DIGITS = 3  # shown at each noise; odd, so that a heading stands over the middle one
 INPUT = "noisy input"
+WAYS = ("noisy", "narrow", "wide")  # what is shown: the input, with a bottleneck and without
+SAID = ("epochs", "train_images", "test_images")  # options in captions
 
 
 def compute(run: Run[Options]) -> Results:
     """Train the denoisers, then measure all of them on the same noisy images."""
     options = run.options
     train, clean = run.images("train"), run.images("test")
-    models: dict[str, nn.Module] = {}
-    for noise_std in TRAINING_NOISES:
-        name = _name(f"d = {options.latent_size}", noise_std)
-        models[name] = _trained(
-            run, "denoiser", lambda: run.autoencoder(options.latent_size), train, clean, noise_std
-        )
-    without = _name("no bottleneck", MIDDLE)
-    models[without] = _trained(
-        run, "denoiser-wide", lambda: Denoiser(train.shape[1]), train, clean, MIDDLE
-    )
 
-    shown = {without: "wide", _name(f"d = {options.latent_size}", MIDDLE): "narrow"}
+    def add_noise(noise_std: float) -> numpy.ndarray:
+        """At every noise the same draw, scaled: all are compared on the same images."""
+        return GaussianNoise(noise_std)(clean, random_generator(options.seed, "evaluation"))
+
+    def trained(name: str, make_model: Callable[[], nn.Module], noise_std: float) -> nn.Module:
+        """A denoiser trained on one noise, as demos/train_denoiser.py trains it."""
+        model, _ = run.trained(
+            f"{name}-noise-{noise_std:g}",
+            make_model,
+            train,
+            corruption=GaussianNoise(noise_std),
+            evaluate=measure_psnr(add_noise(noise_std), clean, **run.how),
+            tested_on=clean,
+        )
+        return model
+
+    def narrow() -> nn.Module:
+        return run.autoencoder(options.latent_size)
+
+    names = _names(options)
+    networks = [trained("denoiser", narrow, noise_std) for noise_std in TRAINING_NOISES]
+    networks.append(trained("denoiser-wide", lambda: Denoiser(train.shape[1]), MIDDLE))
+    models = dict(zip(names, networks, strict=True))
+    shown = dict(zip((INPUT, names[TRAINING_NOISES.index(MIDDLE)], names[-1]), WAYS, strict=True))
     arrays, rows = {"clean": clean[:DIGITS]}, []
     for test_noise in TEST_NOISES:
-        # At every noise the same draw, scaled: curves are compared on the same images.
-        noisy = GaussianNoise(test_noise)(clean, random_generator(options.seed, "evaluation"))
-        rows.append(_row(INPUT, test_noise, psnr(noisy, clean)))
-        for name, model in models.items():
-            denoised = reconstruct(model, noisy, options.workers, run.ranks)
-            rows.append(_row(name, test_noise, psnr(denoised, clean)))
+        noisy = add_noise(test_noise)
+        for name in (INPUT, *names):
+            images = noisy if name == INPUT else reconstruct(models[name], noisy, **run.how)
+            rows.append(_row(name, test_noise, psnr(images, clean)))
             if test_noise in SHOWN_NOISES and name in shown:
-                arrays[f"noisy/{test_noise:g}"] = noisy[:DIGITS]
-                arrays[f"{shown[name]}/{test_noise:g}"] = denoised[:DIGITS]
+                arrays[f"{shown[name]}/{test_noise:g}"] = images[:DIGITS]
     numbers = {
-        "names": list(models),
+        "names": names,
         "narrow": f"d = {options.latent_size}",
-        "epochs": options.epochs,
-        "train_images": len(train),
-        "test_images": len(clean),
-        "parameters": {
-            name: sum(parameter.size for parameter in model.parameters())
-            for name, model in models.items()
-        },
+        **options.by_name(*SAID),
+        "parameters": {name: count_parameters(model) for name, model in models.items()},
     }
     return Results(arrays, numbers, rows)
 
 
-def _trained(
-    run: Run[Options],
-    name: str,
-    make_model: Callable[[], nn.Module],
-    train: numpy.ndarray,
-    clean: numpy.ndarray,
-    noise_std: float,
-) -> nn.Module:
-    """A denoiser trained on one noise, as demos/train_denoiser.py trains it."""
-    noise = GaussianNoise(noise_std)
-    noisy = noise(clean, random_generator(run.options.seed, "evaluation"))
-    model, _ = run.trained(
-        f"{name}-noise-{noise_std:g}",
-        make_model,
-        train,
-        corruption=noise,
-        evaluate=measure_psnr(noisy, clean, run.options.workers, run.ranks),
-        tested_on=clean,
-    )
-    return model
-
-
-def _name(network: str, noise_std: float) -> str:
-    return f"{network}, trained on σ = {noise_std:g}"
+def _names(options: Options) -> list[str]:
+    """The denoisers, of which the last has no bottleneck."""
+    narrow = [f"d = {options.latent_size}, trained on σ = {noise:g}" for noise in TRAINING_NOISES]
+    return [*narrow, f"no bottleneck, trained on σ = {MIDDLE:g}"]
 
 
 def _row(name: str, test_noise: float, decibels: object) -> dict[str, object]:
@@ -118,18 +106,14 @@ def _row(name: str, test_noise: float, decibels: object) -> dict[str, object]:
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    narrow = f"d = {options.latent_size}"
-    names = [_name(narrow, noise) for noise in TRAINING_NOISES]
-    names.append(_name("no bottleneck", MIDDLE))
-    shown = [f"{way}/{n:g}" for way in ("noisy", "narrow", "wide") for n in SHOWN_NOISES]
+    names = _names(options)
+    shown = [f"{way}/{n:g}" for way in WAYS for n in SHOWN_NOISES]
     return Needs(
         dict.fromkeys(["clean", *shown], f"{DIGITS} C H W"),
         {
             "names": names,
-            "narrow": narrow,
-            "epochs": options.epochs,
-            "train_images": COUNT,
-            "test_images": COUNT,
+            "narrow": f"d = {options.latent_size}",
+            **options.by_name(*SAID),
             "parameters": dict.fromkeys(names, COUNT),
         },
         [_row(name, noise, NUMBER) for noise in TEST_NOISES for name in (INPUT, *names)],
@@ -144,10 +128,7 @@ def draw(results: Results) -> Figures:
     measured = table_of(results, "denoiser", "test_noise_std", "test_psnr_db")
     keys = [f"{noise:g}" for noise in SHOWN_NOISES]
     rows = [_side_by_side([arrays["clean"]] * len(keys))]
-    rows += [
-        _side_by_side([arrays[f"{way}/{key}"] for key in keys])
-        for way in ("noisy", "narrow", "wide")
-    ]
+    rows += [_side_by_side([arrays[f"{way}/{key}"] for key in keys]) for way in WAYS]
     headings = [""] * rows[0].shape[0]
     shown = len(arrays["clean"])  # fewer than DIGITS where there are fewer test images
     for number, key in enumerate(keys):

@@ -17,7 +17,7 @@ from autoencoder.lecture.command_line import OptionError, option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
-from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
+from autoencoder.storage.checkpoint import FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
 
@@ -33,6 +33,7 @@ class Options(DataOptions):
     measured_pairs: int = option("pairs of digits whose middle is measured", smoke=20, default=500)
 
 
+SAID = ("latent_size", "epochs", "measured_pairs", "train_images")  # options in captions
 SHARES = numpy.linspace(0, 1, 11)
 
 
@@ -64,9 +65,8 @@ def check(run: Run[Options]) -> None:
     """A walk leads from one class to another."""
     run.require_images()
     if len(numpy.unique(run.labels("test"))) < 2:
-        raise OptionError(
-            f"--test-images: the first {run.options.test_images} are of one class, a walk needs two"
-        )
+        count = run.options.test_images
+        raise OptionError(f"--test-images: the first {count} are of one class, a walk needs two")
 
 
 def compute(run: Run[Options]) -> Results:
@@ -78,34 +78,25 @@ def compute(run: Run[Options]) -> Results:
 
     def walk(pairs: numpy.ndarray, shares: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
         """The images on the way in latent space and in pixel space, (N, S, C, H, W)."""
-        start, end = (test[pairs[:, i]] for i in (0, 1))
-        z, other = (encode(model, x, options.workers, run.ranks) for x in (end, start))
-        latents = interpolate(other, z, shares)
-        flat = latents.reshape(-1, latents.shape[2])
-        images = decode(model, flat, options.workers, run.ranks)
-        return images.reshape(*latents.shape[:2], *test.shape[1:]), interpolate(start, end, shares)
+        start, end = test[pairs[:, 0]], test[pairs[:, 1]]
+        z, other = encode(model, end, **run.how), encode(model, start, **run.how)
+        latents = interpolate(other, z, shares).reshape(-1, options.latent_size)
+        in_pixels = interpolate(start, end, shares)
+        return decode(model, latents, **run.how).reshape(in_pixels.shape), in_pixels
 
-    shown = choose_pairs(labels, options.pairs, random_generator(options.seed, "evaluation", 0))
-    by_latents, by_pixels = walk(shown, SHARES)
-
-    many = choose_pairs(
-        labels, options.measured_pairs, random_generator(options.seed, "evaluation", 1)
-    )
+    rng = random_generator(options.seed, "evaluation", 0)
+    by_latents, by_pixels = walk(choose_pairs(labels, options.pairs, rng), SHARES)
+    rng = random_generator(options.seed, "evaluation", 1)
+    many = choose_pairs(labels, options.measured_pairs, rng)
     middle_latents, middle_pixels = (x[:, 0] for x in walk(many, numpy.array([0.5])))
     ends = test[many[:, 0]]
     measured = {
         "latents": middle_latents,
         "pixels": middle_pixels,
         "test_images": ends,
-        "reconstructions": reconstruct(model, ends, options.workers, run.ranks),
+        "reconstructions": reconstruct(model, ends, **run.how),
     }
-    numbers = {
-        "latent_size": options.latent_size,
-        "epochs": len(rows),
-        "measured_pairs": len(many),
-        "train_images": len(train),
-        "test_mse": rows[-1]["test_mse"],
-    }
+    numbers = {**options.by_name(*SAID), "test_mse": rows[-1]["test_mse"]}
     for name, images in measured.items():
         _, distances = nearest_neighbours(images, train)
         numbers[f"distance_{name}"] = float(distances.mean())
@@ -114,17 +105,13 @@ def compute(run: Run[Options]) -> Results:
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    distances = ("pixels", "test_images", "reconstructions")
+    others = ("test_mse", *(f"distance_{n}" for n in ("pixels", "test_images", "reconstructions")))
     return Needs(
         dict.fromkeys(("by_latents", "by_pixels"), f"{options.pairs} {len(SHARES)} C H W"),
         {
-            "latent_size": options.latent_size,
-            "epochs": options.epochs,
-            "measured_pairs": options.measured_pairs,
-            "train_images": COUNT,
+            **options.by_name(*SAID),
             "distance_latents": POSITIVE,
-            "test_mse": FINITE,
-            **{f"distance_{name}": FINITE for name in distances},
+            **dict.fromkeys(others, FINITE),
         },
     )
 
@@ -133,18 +120,13 @@ def draw(results: Results) -> Figures:
     """Each pair's walk in latent space, beneath it the same in pixel space; the distances."""
     from autoencoder.figures import bar_chart, rows_of_images
 
-    numbers = results.numbers
-    rows, titles = [], []
-    for latents, pixels in zip(
-        results.arrays["by_latents"], results.arrays["by_pixels"], strict=True
-    ):
-        rows += [latents, pixels]
-        titles += ["latent space", "pixel space"]
-    ticks = [f"{share:.1f}" for share in SHARES]
+    arrays, numbers = results.arrays, results.numbers
+    pairs = zip(arrays["by_latents"], arrays["by_pixels"], strict=True)
+    rows = [row for pair in pairs for row in pair]
     walks = rows_of_images(
         rows,
-        titles,
-        column_titles=[f"a = {ticks[0]}", *ticks[1:]],
+        ["latent space", "pixel space"] * (len(rows) // 2),
+        column_titles=["a = 0.0", *(f"{share:.1f}" for share in SHARES[1:])],
         title="Above $g(a\\,z + (1-a)\\,z')$, below $a\\,x + (1-a)\\,x'$"
         f"  (d = {numbers['latent_size']})",
         groups=range(2, len(rows), 2),

@@ -7,19 +7,18 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
+import operator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy
 
 from autoencoder import (
-    AutoEncoder,
     DiagonalGaussian,
     FullGaussian,
     decode,
-    encode,
     energy_distance,
     nearest_neighbours,
+    reconstruct,
 )
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
@@ -27,10 +26,11 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DeepOptions,
+    columns_of,
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.storage.checkpoint import COUNT, FINITE, NUMBER
+from autoencoder.storage.checkpoint import FINITE, NUMBER
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
 
@@ -49,6 +49,9 @@ class Options(DeepOptions):
     )
 
 
+SAID = ("train_images", "test_images", "compared")  # options in captions
+ENERGIES = ("energy_diagonal", "energy_full", "energy_reconstructions")
+LIKELIHOODS = ("log_likelihood_diagonal", "log_likelihood_full")
 SHOWN = 12
 SHOWN_LATENTS = 10_000
 
@@ -68,71 +71,50 @@ def compute(run: Run[Options]) -> Results:
     """At each latent size: fit two Gaussians, and measure them on latents and on images."""
     options = run.options
     train, test = run.images("train"), run.images("test")
-    n = options.compared
     rng = random_generator(options.seed, "evaluation", 0)
-    few_train = train[rng.permutation(len(train))[:n]]
-    few_test = test[rng.permutation(len(test))[:n]]
-
+    few_train, few_test = (
+        images[rng.permutation(len(images))[: options.compared]] for images in (train, test)
+    )
     arrays: dict[str, numpy.ndarray] = {}
     measured, rows = [], []
     for size in options.sizes:
         model, epochs = trained_autoencoder(run, size)
         rows += [{"latent_size": size, **row} for row in epochs]
-        numbers, found = _measure(run, model, train, test, few_train, few_test)
-        measured.append({"latent_size": size, "epochs": len(epochs), **numbers})
-        arrays = {**found, **arrays}  # latents and their density: of the first size
+        latents, held_out = run.encoded(model, "train"), run.encoded(model, "test")
+        densities = DiagonalGaussian().fit(latents), FullGaussian().fit(latents)
+        if not arrays:
+            arrays["latents"] = held_out[:SHOWN_LATENTS]
+            arrays["mean"], arrays["std"] = densities[0].mean, densities[0].std
+        rng = random_generator(options.seed, "evaluation", 1, size)
+        latent_samples = [density.sample(options.compared, rng) for density in densities]
+        samples, samples_full = (decode(model, z, **run.how) for z in latent_samples)
+        compared = samples, samples_full, reconstruct(model, few_train, **run.how)
+        energies = [energy_distance(images, few_test) for images in compared]
+        likelihoods = [float(density.log_prob(held_out).mean()) for density in densities]
+        decoded = decode(model, held_out[: options.nearest], **run.how)
+        places, distances = nearest_neighbours(samples[: options.nearest], train)
+        _, decoded_distances = nearest_neighbours(decoded, train)
+        correlation = numpy.corrcoef(latents.T) - numpy.eye(size)
+        measured.append(
+            {
+                "latent_size": size,
+                "epochs": options.epochs,
+                **dict(zip(ENERGIES, energies, strict=True)),
+                **dict(zip(LIKELIHOODS, likelihoods, strict=True)),
+                "nearest": options.nearest,
+                "nearest_distance": float(distances.mean()),
+                "nearest_distance_reconstructions": float(decoded_distances.mean()),
+                "largest_correlation": float(numpy.abs(correlation).max()),
+            }
+        )
+        arrays[f"samples/{size}"] = samples[:SHOWN]
+        arrays[f"nearest/{size}"] = train[places[:SHOWN, 0]]
     numbers = {
-        "train_images": len(train),
-        "test_images": len(test),
-        "compared": n,
+        **options.by_name(*SAID),
         "energy_train": energy_distance(few_train, few_test),
         "sizes": measured,
     }
     return Results(arrays, numbers, rows)
-
-
-def _measure(
-    run: Run[Options],
-    model: AutoEncoder,
-    train: numpy.ndarray,
-    test: numpy.ndarray,
-    few_train: numpy.ndarray,
-    few_test: numpy.ndarray,
-) -> tuple[dict[str, Any], dict[str, numpy.ndarray]]:
-    """One latent size: the numbers, and the arrays that its figures show."""
-    workers, ranks = run.options.workers, run.ranks
-    latents, held_out = (run.encoded(model, split) for split in ("train", "test"))
-    diagonal = DiagonalGaussian().fit(latents)
-    full = FullGaussian().fit(latents)
-    rng = random_generator(run.options.seed, "evaluation", 1, latents.shape[1])
-    samples = decode(model, diagonal.sample(len(few_test), rng), workers, ranks)
-    samples_full = decode(model, full.sample(len(few_test), rng), workers, ranks)
-    decoded = decode(model, encode(model, few_train, workers, ranks), workers, ranks)
-
-    near = samples[: run.options.nearest]
-    places, distances = nearest_neighbours(near, train)
-    decoded_test = decode(model, held_out[: len(near)], workers, ranks)
-    _, decoded_distances = nearest_neighbours(decoded_test, train)
-    correlation = numpy.corrcoef(latents.T) - numpy.eye(latents.shape[1])
-    numbers = {
-        "energy_diagonal": energy_distance(samples, few_test),
-        "energy_full": energy_distance(samples_full, few_test),
-        "energy_reconstructions": energy_distance(decoded, few_test),
-        "log_likelihood_diagonal": float(diagonal.log_prob(held_out).mean()),
-        "log_likelihood_full": float(full.log_prob(held_out).mean()),
-        "nearest": len(near),
-        "nearest_distance": float(distances.mean()),
-        "nearest_distance_reconstructions": float(decoded_distances.mean()),
-        "largest_correlation": float(numpy.abs(correlation).max()),
-    }
-    arrays = {
-        "latents": held_out[:SHOWN_LATENTS],
-        "mean": diagonal.mean,
-        "std": diagonal.std,
-        f"samples/{latents.shape[1]}": samples[:SHOWN],
-        f"nearest/{latents.shape[1]}": train[places[:SHOWN, 0]],
-    }
-    return numbers, arrays
 
 
 def pair_divergences(latents: numpy.ndarray, density: DiagonalGaussian) -> numpy.ndarray:
@@ -168,11 +150,7 @@ def pair_divergences(latents: numpy.ndarray, density: DiagonalGaussian) -> numpy
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     sizes = options.sizes
-    measured = (
-        *(f"energy_{name}" for name in ("diagonal", "full", "reconstructions")),
-        *("log_likelihood_diagonal", "log_likelihood_full"),
-        *("nearest_distance", "nearest_distance_reconstructions"),
-    )
+    nearest = ("nearest_distance", "nearest_distance_reconstructions")
     return Needs(
         {
             "latents": f"L {sizes[0]}",
@@ -181,14 +159,13 @@ def needs(options: Options, found: Results) -> Needs:
             **{f"{way}/{size}": "N C H W" for size in sizes for way in ("samples", "nearest")},
         },
         {
-            **dict.fromkeys(("train_images", "test_images", "compared"), COUNT),
+            **options.by_name(*SAID),
             "energy_train": FINITE,
             "sizes": [
                 {
                     "latent_size": size,
-                    "epochs": options.epochs,
-                    **dict.fromkeys(measured, FINITE),
-                    "nearest": COUNT,
+                    **options.by_name("epochs", "nearest"),
+                    **dict.fromkeys((*ENERGIES, *LIKELIHOODS, *nearest), FINITE),
                     "largest_correlation": NUMBER,
                 }
                 for size in sizes
@@ -206,30 +183,27 @@ def draw(results: Results) -> Figures:
     density = DiagonalGaussian(arrays["mean"], arrays["std"])
     worst = pair_divergences(arrays["latents"], density).sum(axis=0).argsort()[-3:]
     what = f"Latents of {len(arrays['latents']):,} test images, d = {first['latent_size']}"
-    figures = {}
+    figures: Figures = {}
     if first["latent_size"] > 1:
-        figures["latent_pairs"] = latent_pairs(
-            arrays["latents"], density, sorted(worst.tolist()), title=what
-        )
+        worst = sorted(worst.tolist())
+        figures["latent_pairs"] = latent_pairs(arrays["latents"], density, worst, title=what)
     figures["latent_marginals"] = latent_marginals(arrays["latents"], density, title=what)
-    images, titles = [], []
+    images, titles, emphasised = [], [], []
+    bars = {"training images": numbers["energy_train"]}
     for size in numbers["sizes"]:
         d = size["latent_size"]
         images += [arrays[f"samples/{d}"], arrays[f"nearest/{d}"]]
         titles += [f"sample, d = {d}", "nearest\ntraining image"]
+        bars[f"training images, reconstructed, d = {d}"] = size["energy_reconstructions"]
+        bars[f"samples, full covariance, d = {d}"] = size["energy_full"]
+        bars[f"samples, diagonal covariance, d = {d}"] = size["energy_diagonal"]
+        emphasised.append(f"samples, diagonal covariance, d = {d}")
     figures["nearest"] = rows_of_images(
         images,
         titles,
         title="Samples, and the training image nearest to each",
         groups=range(2, len(images), 2),
     )
-    bars, emphasised = {"training images": numbers["energy_train"]}, []
-    for size in numbers["sizes"]:
-        d = size["latent_size"]
-        bars[f"training images, reconstructed, d = {d}"] = size["energy_reconstructions"]
-        bars[f"samples, full covariance, d = {d}"] = size["energy_full"]
-        bars[f"samples, diagonal covariance, d = {d}"] = size["energy_diagonal"]
-        emphasised.append(f"samples, diagonal covariance, d = {d}")
     figures["energy_distance"] = bar_chart(
         bars,
         f"energy distance to test images ({numbers['compared']:,} of each)",
@@ -242,8 +216,9 @@ def draw(results: Results) -> Figures:
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, sizes = results.numbers, results.numbers["sizes"]
-    far = [size["nearest_distance"] for size in sizes]
-    near = [size["nearest_distance_reconstructions"] for size in sizes]
+    measured = columns_of(sizes)
+    far, near = measured["nearest_distance"], measured["nearest_distance_reconstructions"]
+    diagonal, full = (measured[name] for name in LIKELIHOODS)
     said = {
         "latent_pairs": Caption(
             "Dots and histograms are latents of test images, lines the diagonal Gaussian fitted to "
@@ -256,16 +231,14 @@ def captions(results: Results) -> dict[str, Caption]:
             f"fits; both were fitted to {numbers['train_images']:,} training images.",
             {
                 "A full covariance fits better: latents are correlated, which each alone cannot "
-                "show.": all(
-                    size["log_likelihood_full"] > size["log_likelihood_diagonal"] for size in sizes
-                )
+                "show.": all(map(operator.gt, full, diagonal))
             },
             {
-                "d": [size["latent_size"] for size in sizes],
-                "training": [spelled_epochs(size["epochs"]) for size in sizes],
-                "diagonal, nats": [size["log_likelihood_diagonal"] for size in sizes],
-                "full covariance, nats": [size["log_likelihood_full"] for size in sizes],
-                "largest correlation": [size["largest_correlation"] for size in sizes],
+                "d": measured["latent_size"],
+                "training": [*map(spelled_epochs, measured["epochs"])],
+                "diagonal, nats": diagonal,
+                "full covariance, nats": full,
+                "largest correlation": measured["largest_correlation"],
             },
         ),
         "nearest": Caption(
@@ -276,8 +249,8 @@ def captions(results: Results) -> dict[str, Caption]:
                 )
             },
             {
-                "d": [size["latent_size"] for size in sizes],
-                "images": [size["nearest"] for size in sizes],
+                "d": measured["latent_size"],
+                "images": measured["nearest"],
                 "distance of samples": far,
                 "of reconstructed test images": near,
             },

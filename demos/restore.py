@@ -27,7 +27,7 @@ from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, table_of, tinted
-from autoencoder.storage.checkpoint import COUNT, NUMBER, TEXT
+from autoencoder.storage.checkpoint import NUMBER, TEXT
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
 
@@ -58,6 +58,8 @@ KINDS: dict[str, MaskedCorruption] = {
     "the left half": EraseHalf("left"),
     "the lower half": EraseHalf("bottom"),
 }
+PLACES = {name: place for place, name in enumerate(KINDS)}
+FIGURES = {"scattered": [*KINDS][:2], "block": [*KINDS][2:3], "halves": [*KINDS][3:]}
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 TRAINED_ON = EraseOneOf(
     [*(ErasePixels(share) for share in (0.1, 0.3, 0.5, 0.7, 0.9))]
@@ -66,30 +68,7 @@ TRAINED_ON = EraseOneOf(
     fill=FILL,
 )
 SHOWN = 8
-
-
-class _Restorers:
-    """The ways of filling in that are compared; all see the same erased images."""
-
-    def __init__(self, run: Run[Options], model: AutoEncoder, train: numpy.ndarray) -> None:
-        options = run.options
-        largest = PCA(max(options.components, options.latent_size)).fit(train)
-        self.mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
-        self.model, self.workers, self.ranks = model, options.workers, run.ranks
-        self.components = {options.latent_size: largest.truncate(options.latent_size)}
-        self.components[options.components] = largest.truncate(options.components)
-
-    def names(self) -> list[str]:
-        """The mean first, the autoencoder last."""
-        return ["training mean", *(f"PCA, d = {d}" for d in self.components), "autoencoder"]
-
-    def fill(self, x: numpy.ndarray, mask: numpy.ndarray) -> list[numpy.ndarray]:
-        """The images with erased pixels filled in, in the order of :meth:`names`."""
-        erased = TRAINED_ON.apply(x, mask)
-        guesses = [numpy.broadcast_to(self.mean, x.shape)]
-        guesses += [pca.fill_missing(erased, mask) for pca in self.components.values()]
-        guesses.append(reconstruct(self.model, erased, self.workers, self.ranks))
-        return [numpy.where(mask, guess, x) for guess in guesses]
+SAID = ("epochs", "latent_size", "train_images", "test_images")  # options in captions
 
 
 def check(run: Run[Options]) -> None:
@@ -104,12 +83,12 @@ def compute(run: Run[Options]) -> Results:
     train, clean = run.images("train"), run.images("test")
     rng = random_generator(options.seed, "evaluation", 2)
     chosen = {name: kind.mask(clean, rng) for name, kind in KINDS.items()}
-    erased = TRAINED_ON.apply(clean, chosen["50 % of the pixels"])
+    half = chosen["50 % of the pixels"]
+    half_erased = TRAINED_ON.apply(clean, half)
 
     def evaluate(model: AutoEncoder) -> dict[str, float]:
-        restored = reconstruct(model, erased, options.workers, run.ranks)
-        mask = chosen["50 % of the pixels"]
-        return {"test_psnr_half_erased_db": psnr(restored, clean, mask=mask)}
+        restored = reconstruct(model, half_erased, **run.how)
+        return {"test_psnr_half_erased_db": psnr(restored, clean, mask=half)}
 
     model, _ = run.trained(
         "restorer",
@@ -120,47 +99,35 @@ def compute(run: Run[Options]) -> Results:
         evaluate=evaluate,
         tested_on=clean,
     )
-    restorers = _Restorers(run, model, train)
-    names = restorers.names()
-    arrays: dict[str, numpy.ndarray] = {"clean": clean[:SHOWN], "shares": numpy.array(SHARES)}
+    mean = train.mean(axis=0, keepdims=True, dtype="float64").astype("float32")
+    largest = PCA(max(options.components, options.latent_size)).fit(train)
+    pcas = {f"PCA, d = {d}": largest.truncate(d) for d in (options.latent_size, options.components)}
     rows = []
-    for number, (name, mask) in enumerate(chosen.items()):
-        filled = restorers.fill(clean, mask)
-        rows += _rows(name, names, filled, clean, mask)
-        arrays[f"mask/{number}"] = mask[:SHOWN]
-        arrays[f"pca/{number}"] = filled[-2][:SHOWN]
-        arrays[f"autoencoder/{number}"] = filled[-1][:SHOWN]
+
+    def fill_in(what: str, mask: numpy.ndarray) -> list[numpy.ndarray]:
+        """The images filled in by each way, whose PSNR on the erased pixels becomes a row."""
+        erased = TRAINED_ON.apply(clean, mask)
+        guesses = {
+            "training mean": numpy.broadcast_to(mean, clean.shape),
+            **{name: pca.fill_missing(erased, mask) for name, pca in pcas.items()},
+            "autoencoder": reconstruct(model, erased, **run.how),
+        }
+        filled = [numpy.where(mask, guess, clean) for guess in guesses.values()]
+        for name, images in zip(guesses, filled, strict=True):
+            decibels = psnr(images, clean, mask=mask)
+            rows.append({"erased": what, "filled_by": name, "psnr_erased_db": decibels})
+        return filled
+
+    arrays: dict[str, numpy.ndarray] = {"clean": clean[:SHOWN], "shares": numpy.array(SHARES)}
+    for kind, mask in chosen.items():
+        *_, by_pca, by_autoencoder = fill_in(kind, mask)
+        arrays[f"mask/{PLACES[kind]}"] = mask[:SHOWN]
+        arrays[f"pca/{PLACES[kind]}"] = by_pca[:SHOWN]
+        arrays[f"autoencoder/{PLACES[kind]}"] = by_autoencoder[:SHOWN]
     for share in SHARES:
-        mask = ErasePixels(share).mask(clean, rng)
-        rows += _rows(f"share {share:g}", names, restorers.fill(clean, mask), clean, mask)
-    numbers = {
-        "names": names,
-        "kinds": list(KINDS),
-        "epochs": options.epochs,
-        "latent_size": options.latent_size,
-        "train_images": len(train),
-        "test_images": len(clean),
-    }
-    return Results(arrays, numbers, rows)
-
-
-def _rows(
-    erased: str,
-    names: list[str],
-    filled: list[numpy.ndarray],
-    clean: numpy.ndarray,
-    mask: numpy.ndarray,
-) -> list[dict[str, object]]:
-    """PSNR on the erased pixels alone, for every way of filling in."""
-    return [
-        {"erased": erased, "filled_by": name, "psnr_erased_db": psnr(guess, clean, mask=mask)}
-        for name, guess in zip(names, filled, strict=True)
-    ]
-
-
-def _figures(kinds: list[str]) -> dict[str, list[str]]:
-    """Which kinds of erasure each figure shows."""
-    return {"scattered": kinds[:2], "block": kinds[2:3], "halves": kinds[3:]}
+        fill_in(f"share {share:g}", ErasePixels(share).mask(clean, rng))
+    names = ["training mean", *pcas, "autoencoder"]
+    return Results(arrays, {"names": names, "kinds": [*KINDS], **options.by_name(*SAID)}, rows)
 
 
 def needs(options: Options, found: Results) -> Needs:
@@ -169,22 +136,18 @@ def needs(options: Options, found: Results) -> Needs:
     said = found.numbers.get("names")
     larger = [TEXT] if isinstance(said, list) and len(said) == 4 else []
     names = ["training mean", f"PCA, d = {options.latent_size}", *larger, "autoencoder"]
-    places = range(len(KINDS))
     erased = [*KINDS, *(f"share {share:g}" for share in SHARES)]
     return Needs(
         {
             "clean": "N C H W",
             "shares": numpy.array(SHARES),
-            **{f"mask/{i}": "bool N C H W" for i in places},
-            **{f"{way}/{i}": "N C H W" for i in places for way in ("pca", "autoencoder")},
+            **{f"mask/{i}": "bool N C H W" for i in PLACES.values()},
+            **{f"{way}/{i}": "N C H W" for i in PLACES.values() for way in ("pca", "autoencoder")},
         },
         {
             "names": names,
             "kinds": list(KINDS),
-            "epochs": options.epochs,
-            "latent_size": options.latent_size,
-            "train_images": COUNT,
-            "test_images": COUNT,
+            **options.by_name(*SAID),
         },
         (
             {"erased": kind, "filled_by": name, "psnr_erased_db": NUMBER}
@@ -198,26 +161,22 @@ def draw(results: Results) -> Figures:
     """Erased and restored digits, a block of rows for each kind; PSNR by kind and by share."""
     from autoencoder.figures import line_chart, rows_of_images
 
-    arrays = results.arrays
-    names, kinds = results.numbers["names"], results.numbers["kinds"]
+    arrays, names = results.arrays, results.numbers["names"]
     measured = table_of(results, "erased", "filled_by", "psnr_erased_db")
-    best_pca, autoencoder = names[-2], names[-1]
-    figures = {}
-    for figure, chosen in _figures(kinds).items():
+    figures: Figures = {}
+    for figure, kinds in FIGURES.items():
         rows, titles = [arrays["clean"]], ["original"]
-        for name in chosen:
-            number = kinds.index(name)
-            mask = arrays[f"mask/{number}"]
-            rows.append(tinted(arrays["clean"], mask))
-            titles.append(f"erased: {name}")
-            for way, key in ((best_pca, "pca"), (autoencoder, "autoencoder")):
-                rows.append(arrays[f"{key}/{number}"])
-                titles.append(f"{way}: {measured[name, way]:.1f} dB")
+        for kind in kinds:
+            rows.append(tinted(arrays["clean"], arrays[f"mask/{PLACES[kind]}"]))
+            titles.append(f"erased: {kind}")
+            for way, key in zip(names[-2:], ("pca", "autoencoder"), strict=True):
+                rows.append(arrays[f"{key}/{PLACES[kind]}"])
+                titles.append(f"{way}: {measured[kind, way]:.1f} dB")
         figures[figure] = rows_of_images(rows, titles)
-    shares = list(arrays["shares"])
+    percent = [100 * share for share in SHARES]
     figures["psnr_by_share"] = line_chart(
         {
-            name: ([100 * s for s in shares], [measured[f"share {s:g}", name] for s in shares])
+            name: (percent, [measured[f"share {share:g}", name] for share in SHARES])
             for name in reversed(names)
         },
         "pixels erased at random (%)",
@@ -258,14 +217,13 @@ def captions(results: Results) -> dict[str, Caption]:
                 **{kind: [measured[kind, name] for name in names] for kind in kinds},
             },
         )
-        for figure, kinds in _figures(numbers["kinds"]).items()
+        for figure, kinds in FIGURES.items()
     }
-    shares = results.arrays["shares"]
-    leads = {f"{100 * share:g} %": lead(f"share {share:g}") for share in shares}
+    leads = {f"{100 * share:g} %": lead(f"share {share:g}") for share in SHARES}
     least, most = min(leads, key=leads.__getitem__), max(leads, key=leads.__getitem__)
     behind = sum(by < 0 for by in leads.values())
-    others = rivals([f"share {share:g}" for share in shares])
-    whole = [lead(kind) for kind in numbers["kinds"][2:]]
+    others = rivals([f"share {share:g}" for share in SHARES])
+    whole = [lead(kind) for kind in FIGURES["block"] + FIGURES["halves"]]
     said["psnr_by_share"] = Caption(
         "PCA fills in the conditional mean of a Gaussian: a linear guess from the visible pixels.",
         {

@@ -16,10 +16,11 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DeepOptions,
+    columns_of,
     spelled_epochs,
     trained_autoencoder,
 )
-from autoencoder.storage.checkpoint import COUNT, FINITE
+from autoencoder.storage.checkpoint import FINITE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
 
@@ -39,7 +40,7 @@ PANEL_COLUMNS = 7
 def compute(run: Run[Options]) -> Results:
     """At each latent size: train, encode the training images, fit, sample, decode."""
     options = run.options
-    train, test = run.images("train"), run.images("test")
+    test = run.images("test")
     drawn = random_generator(options.seed, "evaluation", 0).permutation(len(test))
     arrays = {"test": test[drawn[: options.samples]]}
     fits, rows = [], []
@@ -48,20 +49,20 @@ def compute(run: Run[Options]) -> Results:
         density = DiagonalGaussian().fit(run.encoded(model, "train"))
         rng = random_generator(options.seed, "evaluation", 1, size)
         latents = density.sample(options.samples, rng)
-        arrays[f"samples/{size}"] = decode(model, latents, options.workers, run.ranks)
+        arrays[f"samples/{size}"] = decode(model, latents, **run.how)
         arrays[f"latents/{size}"] = latents
         arrays[f"mean/{size}"], arrays[f"std/{size}"] = density.mean, density.std
         rows += [{"latent_size": size, **row} for row in epochs]
         fits.append(
             {
                 "latent_size": size,
-                "epochs": len(epochs),
+                "epochs": options.epochs,
                 "test_mse": epochs[-1]["test_mse"],
                 "std_smallest": float(density.std.min()),
                 "std_largest": float(density.std.max()),
             }
         )
-    return Results(arrays, {"train_images": len(train), "fits": fits}, rows)
+    return Results(arrays, {"train_images": options.train_images, "fits": fits}, rows)
 
 
 def needs(options: Options, found: Results) -> Needs:
@@ -72,7 +73,7 @@ def needs(options: Options, found: Results) -> Needs:
             **{f"samples/{size}": f"{options.samples} C H W" for size in options.sizes},
         },
         {
-            "train_images": COUNT,
+            "train_images": options.train_images,
             "fits": [
                 {
                     "latent_size": size,
@@ -90,24 +91,20 @@ def draw(results: Results) -> Figures:
     from autoencoder.figures import image_grid, image_panels
 
     arrays, numbers = results.arrays, results.numbers
-    sizes = [fit["latent_size"] for fit in numbers["fits"]]
-    shown = PANEL_COLUMNS**2
-    panels = {"test images": arrays["test"][:shown]}
-    panels.update({f"samples, d = {size}": arrays[f"samples/{size}"][:shown] for size in sizes})
-    figures = {"samples": image_panels(panels, columns=PANEL_COLUMNS)}
+    panels, grids = {"test images": arrays["test"][: PANEL_COLUMNS**2]}, {}
     for fit in numbers["fits"]:
-        size = fit["latent_size"]
-        figures[f"samples_d{size}"] = image_grid(
-            arrays[f"samples/{size}"],
-            title=f"Decoded samples of a diagonal Gaussian, d = {size} "
-            f"({spelled_epochs(fit['epochs'])})",
-        )
-    return figures
+        size, epochs = fit["latent_size"], spelled_epochs(fit["epochs"])
+        samples = arrays[f"samples/{size}"]
+        panels[f"samples, d = {size}"] = samples[: PANEL_COLUMNS**2]
+        title = f"Decoded samples of a diagonal Gaussian, d = {size} ({epochs})"
+        grids[f"samples_d{size}"] = image_grid(samples, title=title)
+    return {"samples": image_panels(panels, columns=PANEL_COLUMNS), **grids}
 
 
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, fits = results.numbers, results.numbers["fits"]
+    fitted = columns_of(fits)
     said = {
         "samples": Caption(
             "A mean and a standard deviation for each latent, fitted to "
@@ -116,11 +113,11 @@ def captions(results: Results) -> dict[str, Caption]:
             "and shapes between two digits. How well images are reconstructed and how well samples "
             "look are two questions; the next section measures the second.",
             table={
-                "d": [fit["latent_size"] for fit in fits],
-                "training": [spelled_epochs(fit["epochs"]) for fit in fits],
-                "smallest std": [fit["std_smallest"] for fit in fits],
-                "largest std": [fit["std_largest"] for fit in fits],
-                "error of reconstructions": [fit["test_mse"] for fit in fits],
+                "d": fitted["latent_size"],
+                "training": [*map(spelled_epochs, fitted["epochs"])],
+                "smallest std": fitted["std_smallest"],
+                "largest std": fitted["std_largest"],
+                "error of reconstructions": fitted["test_mse"],
             },
         )
     }

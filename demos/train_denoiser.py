@@ -55,6 +55,7 @@ class Options(DataOptions):
     )
 
 
+SAID = ("noise_std", "latent_size", "epochs", "train_images", "test_images")  # in captions
 STEPS = 1_500  # of training on other people's images, at least
 NOISE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
@@ -79,9 +80,9 @@ def check(run: Run[Options]) -> None:
 def compute(run: Run[Options]) -> Results:
     """Train the denoiser, then measure it at the noise it was trained on and at others."""
     options = run.options
-    assert options.latent_size is not None
-    assert options.noise_std is not None
     size = options.latent_size
+    assert size is not None
+    assert options.noise_std is not None
     noise = GaussianNoise(options.noise_std)
     train, clean = run.images("train"), run.images("test")
     # The noise of the test set is drawn once: every epoch is measured on the same images.
@@ -91,29 +92,24 @@ def compute(run: Run[Options]) -> Results:
         lambda: run.autoencoder(size) if size else Denoiser(train.shape[1]),
         train,
         corruption=noise,
-        evaluate=measure_psnr(noisy, clean, options.workers, run.ranks),
+        evaluate=measure_psnr(noisy, clean, **run.how),
         own=True,
     )
-    measured, few = [], clean[: min(1_000, len(clean))]
+    measured, few = [], clean[:1_000]
     for level in NOISE_LEVELS:
         drawn = GaussianNoise(level)(few, random_generator(options.seed, "evaluation", 1))
-        measured.append(
-            (psnr(drawn, few), psnr(reconstruct(model, drawn, options.workers, run.ranks), few))
-        )
+        denoised = reconstruct(model, drawn, **run.how)
+        measured.append((psnr(drawn, few), psnr(denoised, few)))
     shown = one_of_each(run.labels("test"))
     arrays = {
         "clean": clean[shown],
         "noisy": noisy[shown],
-        "denoised": reconstruct(model, noisy[shown], options.workers, run.ranks),
+        "denoised": reconstruct(model, noisy[shown], **run.how),
         "noise_levels": numpy.array(NOISE_LEVELS),
         "psnr_by_level": numpy.array(measured),  # (levels, noisy and denoised)
     }
     numbers = {
-        "noise_std": options.noise_std,
-        "latent_size": options.latent_size,
-        "epochs": options.epochs,
-        "train_images": len(train),
-        "test_images": len(clean),
+        **options.by_name(*SAID),
         "test_images_by_noise": len(few),
         "noisy_psnr_db": psnr(noisy, clean),
         "mean_psnr_db": psnr(numpy.broadcast_to(train.mean(axis=0), clean.shape), clean),
@@ -124,18 +120,16 @@ def compute(run: Run[Options]) -> Results:
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    images, levels = "N C H W", len(NOISE_LEVELS)
+    levels = len(NOISE_LEVELS)
     return Needs(
         {
-            **dict.fromkeys(("clean", "noisy", "denoised"), images),
+            **dict.fromkeys(("clean", "noisy", "denoised"), "N C H W"),
             "noise_levels": f"{levels}",
             "psnr_by_level": f"{levels} 2",
         },
         {
-            "noise_std": options.noise_std,
-            "latent_size": options.latent_size,
-            "epochs": options.epochs,
-            **dict.fromkeys(("train_images", "test_images", "test_images_by_noise"), COUNT),
+            **options.by_name(*SAID),
+            "test_images_by_noise": COUNT,
             **{f"{what}_psnr_db": NUMBER for what in ("noisy", "mean", "denoised")},
         },
         epoch_rows(options.epochs, test_psnr_db=NUMBER),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ __all__ = [
     "DataOptions",
     "DeepOptions",
     "Doubtful",
+    "columns_of",
     "find_doubtful",
     "gradient_energy",
     "hidden_part",
@@ -256,6 +257,15 @@ def table_of(results: Results, row: str, column: str, value: str) -> dict[tuple[
     {('wide', 0.5): 20.0}
     """
     return {(each[row], each[column]): each[value] for each in results.rows}
+
+
+def columns_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Rows that have the same columns, one at least, as these columns by name.
+
+    >>> columns_of([{"d": 8, "error": 0.02}, {"d": 16, "error": 0.01}])
+    {'d': [8, 16], 'error': [0.02, 0.01]}
+    """
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def tinted(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:

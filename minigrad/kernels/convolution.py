@@ -1,16 +1,9 @@
 """Convolution, fast: a window of the input is a row of a matrix, and matmul does the work.
 
-Notation, here and in the files beside this one (loops over it: ``reference.py``):
+Letters, here and in the files beside this one, are those of ``reference.py``, and so is the number
+T(x, w, y), linear in each of x, w and y, of which all three maps are derivatives:
 
-    x  (N, C, H, W)          input         n   image          (h, v)  input pixel
-    w  (O, C / G, kh, kw)    weight        c   channel of x   (i, j)  kernel element
-    y  (N, O, P, Q)          output        o   channel of y   (p, q)  output pixel
-    G  groups; c and o then count inside a group              s, d    stride, dilation
-
-All three maps are derivatives of one number, linear in each of x, w and y:
-
-    T(x, w, y) = sum of  x[n, c, s p + d i, s q + d j] * w[o, c, i, j] * y[n, o, p, q]
-                 over n, o, p, q, c, i, j, with x padded by zeros
+    x  (N, C, H, W)    w  (O, C / G, kh, kw)    y  (N, O, P, Q)    s, d  stride, dilation
 
 Let a matrix A hold the window of x behind each output pixel as a row, its columns
 ordered (i, j, c), and let w and y be matrices with the columns o. Then T = sum of (A w) * y, so

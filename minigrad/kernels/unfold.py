@@ -289,7 +289,14 @@ def _add_columns(terms: Array, geometry: Geometry, band: Array) -> None:
 
 def correlate_windows(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
     """conv2d: the windows of x, times the weight."""
-    return _correlate(padded(x, geometry), weight, geometry, bias)
+    xp = array_module(x, weight)
+    height, width = geometry.output_size
+    windows = _copied_windows(padded(x, geometry), geometry)  # (G, P * N * Q, K)
+    y = xp.matmul(windows, _kernel_matrices(weight, geometry.groups))  # (G, P * N * Q, O / G)
+    y = y.swapaxes(0, 1).reshape(height, x.shape[0], width, len(weight))
+    if bias is not None:
+        y += bias
+    return y.transpose(1, 3, 0, 2)
 
 
 def weight_gradient_of_windows(x: Array, y: Array, geometry: Geometry) -> Array:
@@ -332,21 +339,7 @@ def spread_windows(y: Array, weight: Array, geometry: Geometry, bias: Array | No
         target.append(slice(first, first + stride * count, stride))
     spread = zero_images(y, size)
     spread[tuple(target)] = y[tuple(source)]
-    return _correlate(spread, flipped, plain, bias)
-
-
-def _correlate(x: Array, weight: Array, geometry: Geometry, bias: Array | None) -> Array:
-    """conv2d of an x that is padded already."""
-    xp = array_module(x, weight)
-    groups = geometry.groups
-    out_channels = weight.shape[0]
-    height, width = geometry.output_size
-    windows = _copied_windows(x, geometry)  # (G, P * N * Q, K)
-    y = xp.matmul(windows, _kernel_matrices(weight, groups))  # (G, P * N * Q, O / G)
-    y = y.swapaxes(0, 1).reshape(height, x.shape[0], width, out_channels)
-    if bias is not None:
-        y += bias
-    return y.transpose(1, 3, 0, 2)
+    return correlate_windows(spread, flipped, plain, bias)
 
 
 def _copied_windows(x: Array, geometry: Geometry) -> Array:

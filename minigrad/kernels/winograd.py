@@ -10,8 +10,7 @@ of two numbers, w(z_k) y(z_k). So, where 4 rows of y meet 5 of a kernel,
     multiply      value by value                              8 products, in place of 20
     interpolate   x = B ...                                   8 values to 8 coefficients
 
-A and G are made by :func:`evaluation`, B by :func:`interpolation`. What ``convolution.py`` calls T
-is
+A and G are made by :func:`evaluation`, B by :func:`interpolation`. What ``reference.py`` calls T is
 
     T = sum over k of  (B^T x)_k (G w)_k (A y)_k
 
@@ -42,6 +41,7 @@ neural networks", 2016.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -100,9 +100,7 @@ def interpolation() -> Matrix:
     columns = []
     for k, point in enumerate(POINTS):
         others = POINTS[:k] + POINTS[k + 1 :]
-        scale = 1.0
-        for other in others:
-            scale *= point - other
+        scale = math.prod(point - other for other in others)
         columns.append([c / scale for c in _with_roots(others)] + [0.0])
     columns.append(_with_roots(POINTS))
     return tuple(zip(*columns))
@@ -278,8 +276,7 @@ def _at_points(weight: Array) -> Array:
     out_channels, channels, kernel_height, kernel_width = weight.shape
     rows = weight.transpose(2, 3, 1, 0).reshape(kernel_height, -1)
     G = _matrix(evaluation(kernel_height), weight)
-    values = G @ rows
-    return values.reshape(COUNT, kernel_width, channels, out_channels)
+    return (G @ rows).reshape(COUNT, kernel_width, channels, out_channels)
 
 
 def _blocks(images: int, tiles: int, row: int) -> Iterator[tuple[slice, list[slice]]]:

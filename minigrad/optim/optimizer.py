@@ -183,9 +183,46 @@ class Optimizer:
         ValueError says which group, option, shape or dtype does not fit. Nothing was changed then.
         """
         self._gather()
-        options, states = self._checked_state(f"{self.name}.load_state_dict", state_dict)
-        for group, new_options in zip(self.param_groups, options):
-            group.update(new_options)
+        name = f"{self.name}.load_state_dict"
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            raise TypeError(f"{name}: expected a dict with 'state' and 'param_groups'")
+        saved_groups = state_dict["param_groups"]
+        if len(saved_groups) != len(self.param_groups):
+            here = len(self.param_groups)
+            raise ValueError(f"{name}: {len(saved_groups)} groups saved, {here} here")
+        options = []
+        expected: list[tuple[Any, Any]] = []  # a parameter, the names of what is remembered of it
+        for i, (group, saved) in enumerate(zip(self.param_groups, saved_groups)):
+            if set(saved) != set(group):
+                here, there = sorted(group), shown(sorted(map(str, saved)))
+                raise ValueError(f"{name}: group {i} has {there} saved, {here} here")
+            if len(saved["params"]) != len(group["params"]):
+                raise ValueError(
+                    f"{name}: group {i} has {len(saved['params'])} parameters saved, "
+                    f"{len(group['params'])} here"
+                )
+            new = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in saved.items()
+                if key != "params"
+            }
+            self.check_options(new)
+            options.append(new)
+            expected += [(parameter, self.memories_of(new)) for parameter in group["params"]]
+        states: States = {}
+        for key, state in state_dict["state"].items():
+            try:
+                index = int(key)
+            except ValueError:
+                raise ValueError(f"{name}: {shown(key)} is no number of a parameter") from None
+            if not 0 <= index < len(expected):
+                count = len(expected)
+                raise ValueError(f"{name}: state of parameter {index}, of {count} parameters")
+            parameter, names = expected[index]
+            what = f"{name}: parameter {index}"
+            states[parameter] = _checked_memories(what, parameter, names, state)
+        for group, new in zip(self.param_groups, options):
+            group.update(new)
         self._set_states(states)
 
     def __repr__(self) -> str:
@@ -255,49 +292,6 @@ class Optimizer:
         complete = {**self.defaults, **group, "params": params}
         self.check_options(complete)
         return complete
-
-    def _checked_state(
-        self, name: str, state_dict: Mapping[str, Any]
-    ) -> tuple[list[dict[str, Any]], States]:
-        """The options of each group and the state of each parameter, all known to fit."""
-        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
-            raise TypeError(f"{name}: expected a dict with 'state' and 'param_groups'")
-        saved_groups = state_dict["param_groups"]
-        if len(saved_groups) != len(self.param_groups):
-            here = len(self.param_groups)
-            raise ValueError(f"{name}: {len(saved_groups)} groups saved, {here} here")
-        options = []
-        expected: list[tuple[Any, Any]] = []  # a parameter, the names of what is remembered of it
-        for i, (group, saved) in enumerate(zip(self.param_groups, saved_groups)):
-            if set(saved) != set(group):
-                here, there = sorted(group), shown(sorted(map(str, saved)))
-                raise ValueError(f"{name}: group {i} has {there} saved, {here} here")
-            if len(saved["params"]) != len(group["params"]):
-                raise ValueError(
-                    f"{name}: group {i} has {len(saved['params'])} parameters saved, "
-                    f"{len(group['params'])} here"
-                )
-            new = {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in saved.items()
-                if key != "params"
-            }
-            self.check_options(new)
-            options.append(new)
-            expected += [(parameter, self.memories_of(new)) for parameter in group["params"]]
-        states: States = {}
-        for key, state in state_dict["state"].items():
-            try:
-                index = int(key)
-            except ValueError:
-                raise ValueError(f"{name}: {shown(key)} is no number of a parameter") from None
-            if not 0 <= index < len(expected):
-                count = len(expected)
-                raise ValueError(f"{name}: state of parameter {index}, of {count} parameters")
-            parameter, names = expected[index]
-            what = f"{name}: parameter {index}"
-            states[parameter] = _checked_memories(what, parameter, names, state)
-        return options, states
 
 
 def _parts_of(group: Group) -> list[tuple[Group, FlatParameters]]:

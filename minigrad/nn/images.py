@@ -159,23 +159,21 @@ class ConvTranspose2d(_Convolution):
         ``output_size`` is the H and W wanted, one of those this stride allows, in place of
         ``output_padding``.
         """
-        output_padding = self.output_padding
+        extra = self.output_padding
         if output_size is not None:
-            output_padding = self._padding_for(input.shape[-2:], tuple(output_size)[-2:])
-        options = self.stride, self.padding, output_padding, self.groups, self.dilation
-        return functional.conv_transpose2d(input, self.weight, self.bias, *options)
-
-    def _padding_for(self, size: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, int]:
-        options = self.kernel_size, self.stride, self.padding, self.dilation
-        smallest = least_transposed_size(size, *options)
-        extra = tuple(target - least for target, least in zip(wanted, smallest))
-        if len(extra) != 2 or any(not 0 <= e < stride for e, stride in zip(extra, self.stride)):
+            size, wanted = input.shape[-2:], tuple(output_size)[-2:]
+            windows = self.kernel_size, self.stride, self.padding, self.dilation
+            smallest = least_transposed_size(size, *windows)
             largest = tuple(least + stride - 1 for least, stride in zip(smallest, self.stride))
-            raise ValueError(
-                f"ConvTranspose2d: output_size {wanted} for an input of {size} must lie "
-                f"between {smallest} and {largest}"
-            )
-        return extra[0], extra[1]
+            fits = [least <= n <= most for least, n, most in zip(smallest, wanted, largest)]
+            if fits != [True, True]:
+                raise ValueError(
+                    f"ConvTranspose2d: output_size {wanted} for an input of {size} must lie "
+                    f"between {smallest} and {largest}"
+                )
+            extra = wanted[0] - smallest[0], wanted[1] - smallest[1]
+        options = self.stride, self.padding, extra, self.groups, self.dilation
+        return functional.conv_transpose2d(input, self.weight, self.bias, *options)
 
 
 class MaxPool2d(Module):

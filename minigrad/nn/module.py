@@ -203,7 +203,8 @@ class Module:
             problems += [ValueError(f"missing {name}") for name in missing]
             # Looking for what was meant takes long where there are many names, or long ones.
             for i, name in enumerate(cut(str(name)) for name in unexpected):
-                meant = _suggestion(name, missing) if i < 10 else ""
+                close = difflib.get_close_matches(name, missing, 1, 0.5) if i < 10 else []
+                meant = f" (did you mean {close[0]}?)" if close else ""
                 problems.append(ValueError(f"unexpected {name}{meant}"))
         values = {}
         for name in (name for name in parameters if name in state_dict):
@@ -419,8 +420,3 @@ def as_numpy(value: Any) -> HostArray:
         return numpy.asarray(value)
     except (TypeError, RuntimeError) as error:
         raise TypeError(f"cannot be turned into a NumPy array: {error}") from None
-
-
-def _suggestion(name: str, candidates: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""

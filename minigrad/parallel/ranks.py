@@ -225,7 +225,8 @@ class MpiCommunicator(Communicator):
         self._world = MPI.COMM_WORLD.Dup() if world is None else world
         self._leaving = self._world.Dup()
         node = self._world.Split_type(MPI.COMM_TYPE_SHARED)
-        mine = _cores_of_this_process()
+        whole = range(os.cpu_count() or 1)
+        mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(whole)
         everyones = [set(json.loads(text)) for text in node.allgather(json.dumps(sorted(mine)))]
         # A core that several ranks may use is a part of one for each.
         share = sum(1 / sum(core in cores for cores in everyones) for core in mine)
@@ -462,10 +463,3 @@ def told(error: BaseException) -> str:
     """An error in one line: its kind and its message."""
     text = " ".join(str(error).split())
     return cut(f"{type(error).__name__}: {text}" if text else type(error).__name__, 500)
-
-
-def _cores_of_this_process() -> set[int]:
-    """The numbers of the cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return set(os.sched_getaffinity(0))
-    return set(range(os.cpu_count() or 1))

@@ -15,8 +15,9 @@ from cupy_standin import counters, installed
 import minigrad
 from autoencoder.models import AutoEncoder
 from minigrad import functional as F
-from minigrad import optim
+from minigrad import kernels, optim
 from minigrad.backend import device_of, to_device, use_device
+from minigrad.kernels import Geometry
 from minigrad.parallel import shard_gradients
 
 LAUNCHES = 90  # that a step may make: forward, backward, optimiser, and the sum of the losses
@@ -39,6 +40,34 @@ def test_a_step_stays_within_its_launches_and_neither_waits_nor_copies(parts):
     assert not {"matmul", "concatenate"} & set(calls)  # neither can be captured into a graph
     batch = parts["copy the batch"]
     assert (batch.host_to_device, batch.host_to_device_bytes) == (1, BATCH * IMAGE_BYTES)
+
+
+GEOMETRIES = [
+    Geometry((6, 7), (3, 2), (4, 4), (2, 2), (2, 1)),
+    Geometry((6, 7), (3, 2), (2, 4), dilation=(2, 3), groups=2),
+    Geometry((6, 7), (3, 2), (9, 9), padding=(4, 4)),
+    Geometry((6, 7), (3, 2), (0, 6)),
+]
+
+
+@pytest.mark.parametrize("images", [0, 2])
+def test_kernels_take_few_launches_and_none_waits(images):
+    """Images go to (N, H, W, C) first; a weight gradient's parts are added up."""
+    with installed() as cupy:
+        for geometry in GEOMETRIES:
+            x = cupy.ones((images, 4, *geometry.input_size))
+            y = cupy.ones((images, 6, *geometry.output_size))
+            weight = cupy.ones((6, 4 // geometry.groups, *geometry.kernel_size))
+            for most, kernel, arguments in (
+                (2, kernels.conv2d, (x, weight, geometry, cupy.ones(6))),
+                (2, kernels.conv_transpose2d, (y, weight, geometry, cupy.ones(4))),
+                (4, kernels.conv2d_weight_grad, (x, y, geometry)),
+                (1, kernels.relu, (weight,)),
+                (1, kernels.relu_grad, (weight, weight)),
+            ):
+                with counters.measure() as used, counters.no_waits():
+                    kernel(*arguments)
+                assert used.launches <= most
 
 
 def test_the_training_loop_waits_once_a_log_interval_and_copies_only_the_batch():

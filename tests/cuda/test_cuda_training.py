@@ -6,6 +6,7 @@ import threading
 
 import numpy
 import pytest
+from cupy_standin import installed
 
 import minigrad
 from autoencoder.data.corruption import GaussianNoise
@@ -21,7 +22,7 @@ from autoencoder.training import (
     train,
 )
 from autoencoder.training.loop import Learner, map_one_ahead
-from minigrad import Tensor
+from minigrad import Tensor, nn
 from minigrad import functional as F
 from minigrad.backend import device_of, to_device, to_numpy, use_device
 from minigrad.parallel import map_shards, shard_gradients
@@ -41,33 +42,30 @@ def new_model():
 
 
 class Recorded(GaussianNoise):
-    """Noise that keeps what it was given and what it drew."""
+    """Noise that keeps what it was given and what it drew; at one draw something may happen.
 
-    def __init__(self, std):
+    The first draw measures the size of a shard.
+    """
+
+    def __init__(self, std=0.1, draw=0, happens=None):
         super().__init__(std)
-        self.seen = []
+        self.seen, self.left, self.happens = [], draw, happens
 
     def __call__(self, images, rng):
         noisy = super().__call__(images, rng)
         self.seen += [images, noisy]
-        return noisy
+        self.left -= 1
+        return self.happens(noisy) if self.left == 0 else noisy
 
     def __repr__(self):
         return repr(GaussianNoise(self.std))
 
 
-def trained(place, folder=None, resume=False, **changes):
-    model, noise = new_model(), Recorded(0.1)
+def trained(place, folder=None, resume=False, noise=None, **changes):
+    model, noise = new_model(), noise or Recorded()
     start = model.state_dict()
-    rows = train(
-        model,
-        POINTS,
-        on(place, **changes),
-        corruption=noise,
-        folder=folder,
-        resume=resume,
-        quiet=True,
-    )
+    options = {"corruption": noise, "folder": folder, "resume": resume, "quiet": True}
+    rows = train(model, POINTS, on(place, **changes), **options)
     return model, start, noise.seen, rows
 
 
@@ -139,22 +137,17 @@ def test_the_next_noise_is_drawn_in_a_thread_while_a_gpu_computes_and_only_then(
     assert all(later < step for later, step in zip(drawn[1:], updated_at[1:]))
 
 
+def fails(noisy):
+    raise ZeroDivisionError("no noise")
+
+
 def test_a_noise_that_fails_in_its_thread_fails_at_its_own_step(gpu):
-    class Fails(GaussianNoise):
-        left = 4  # the first draw measures the size of a shard
-
-        def __call__(self, images, rng):
-            self.left -= 1
-            if not self.left:
-                raise ZeroDivisionError("no noise")
-            return super().__call__(images, rng)
-
     steps = []
     model = new_model()
     forward = model.forward
     model.forward = lambda x: steps.append(len(x)) or forward(x)
     with pytest.raises(ZeroDivisionError, match="no noise"):
-        train(model, POINTS, on(gpu), corruption=Fails(0.1), quiet=True)
+        train(model, POINTS, on(gpu), corruption=Recorded(draw=4, happens=fails), quiet=True)
     assert steps == [1, 20, 20]
 
 
@@ -182,19 +175,62 @@ def test_loading_weights_leaves_a_model_on_its_device(gpu, tmp_path):
             numpy.testing.assert_array_equal(fresh.state_dict()[name], value)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_at_the_next_look(gpu):
-    class Breaks(GaussianNoise):
-        def __call__(self, images, rng):
-            return super().__call__(images, rng) * numpy.float32("inf")
-
-    with pytest.raises(TrainingDiverged, match="the loss and the parameter"):
-        train(new_model(), POINTS, on(gpu), corruption=Breaks(0.1), quiet=True)
+def saved_position(folder):
+    _, metadata = load_checkpoint(folder / CHECKPOINT, require_finite=True)
+    return metadata["epoch"], metadata["step"]
 
 
-def test_an_operation_is_named_where_a_number_went_wrong(gpu):
-    x = Tensor([0.0, 1.0], device=gpu, requires_grad=True)
-    with minigrad.detect_anomaly(), pytest.raises(FloatingPointError, match=r"log.*index \(0,\)"):
-        x.log()
+def test_a_loss_that_is_not_finite_stops_at_the_next_look_and_keeps_the_last_checkpoint(
+    gpu, tmp_path
+):
+    def spoil(noisy):
+        noisy[0, 0] = numpy.nan
+        return noisy
+
+    options = {"batch_size": 10, "log_steps": 4, "save_seconds": 30}
+    with pytest.raises(TrainingDiverged) as caught:  # spoilt in the second epoch's sixth step
+        trained(gpu, tmp_path, noise=Recorded(draw=1 + 9 + 6, happens=spoil), **options)
+    message = str(caught.value)
+    assert message.startswith("by epoch 2, step 8 of 9: the loss and the parameter 0.weight")
+    assert str(tmp_path / CHECKPOINT) in message
+    assert saved_position(tmp_path) == (1, 0)
+
+
+class Breaking(nn.Module):
+    """A linear layer; in one call the loss is finite and the gradient is not."""
+
+    def __init__(self, call):
+        super().__init__()
+        self.linear, self.left = nn.Linear(2, 2), call
+
+    def forward(self, x):
+        self.left -= 1
+        y = self.linear(x)
+        return y + (0.0 * y).sqrt() if self.left == 0 else y  # the root's slope at 0 is infinite
+
+    def __repr__(self):
+        return "Breaking()"
+
+
+def test_weights_spoilt_by_a_gradient_alone_are_never_saved(gpu, tmp_path):
+    model = Breaking(1 + 2 * 5)  # after one that measures: the last step of the second epoch
+    settings = on(gpu, epochs=3, save_seconds=30)
+    with pytest.raises(TrainingDiverged, match="the end of epoch 2: the parameter linear"):
+        train(model, POINTS, settings, folder=tmp_path, quiet=True)
+    assert model.left == 0
+    assert saved_position(tmp_path) == (1, 0)
+
+
+def test_a_run_on_the_stand_in_resumes_to_the_same_bits(tmp_path):
+    with installed():
+        alone, *_ = trained("cuda")
+        with pytest.raises(ZeroDivisionError):
+            trained("cuda", tmp_path, noise=Recorded(draw=9, happens=fails))
+        resumed, *_, rows = trained("cuda", tmp_path, resume=True)
+        assert saved_position(tmp_path) == (2, 0)
+        assert [row["epoch"] for row in rows] == [1, 2]
+        for name, value in alone.state_dict().items():
+            assert resumed.state_dict()[name].tobytes() == value.tobytes()
 
 
 @pytest.mark.parametrize("shard_size", [None, 5])

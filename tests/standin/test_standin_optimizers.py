@@ -30,10 +30,15 @@ def gradients_of(model, seed):
     ]
 
 
-@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def assert_alike(ours, reference, device):
+    assert {str(p.device) for p in ours.parameters()} == {device}
+    for name, value in reference.state_dict().items():
+        numpy.testing.assert_allclose(ours.state_dict()[name], value, rtol=1e-6)
+
+
 @pytest.mark.parametrize("case", MAKERS)
-def test_steps_are_the_cpus_and_neither_wait_nor_grow_with_the_model(cupy, case, device):
-    ours, reference = model_on(device), model_on("cpu")
+def test_steps_are_the_cpus_and_neither_wait_nor_grow_with_the_model(cupy, case):
+    ours, reference = model_on("cuda:1"), model_on("cpu")
     optimizer, expected = MAKERS[case](ours.parameters()), MAKERS[case](reference.parameters())
     for step in range(3):
         gradients = gradients_of(ours, step)
@@ -48,37 +53,26 @@ def test_steps_are_the_cpus_and_neither_wait_nor_grow_with_the_model(cupy, case,
         some[4] = some[7] = None
         improved.step(some)
         improved.step(gradients_of(model, 4))
-    for name, value in reference.state_dict().items():
-        numpy.testing.assert_allclose(ours.state_dict()[name], value, rtol=1e-6)
-    assert {str(p.device) for p in ours.parameters()} == {"cuda:0" if device == "cuda" else device}
+    assert_alike(ours, reference, "cuda:1")
 
 
-def test_memory_travels_between_devices(cupy):
-    models = [model_on("cpu", 1), model_on("cuda:1", 1)]
+def test_a_model_moved_to_the_gpu_takes_its_optimiser_along_and_memory_is_loaded_there(cupy):
+    moved, reference, loaded = model_on("cpu", 2), model_on("cpu", 2), model_on("cuda:1", 2)
+    models = (moved, reference, loaded)
     optimizers = [optim.Adam(model.parameters(), lr=0.1) for model in models]
-    optimizers[0].step(gradients_of(models[0], 0))
-    optimizers[1].step(gradients_of(models[1], 0))
-    saved = optimizers[1].state_dict()
-    optimizers[1].load_state_dict(optimizers[0].state_dict())
-    optimizers[0].load_state_dict(saved)
+    for model, optimizer in zip(models, optimizers):
+        optimizer.step(gradients_of(model, 0 if model is not loaded else 7))
+    loaded.load_state_dict(moved.state_dict())
+    optimizers[2].load_state_dict(optimizers[0].state_dict())
+    moved.to("cuda")
     for model, optimizer in zip(models, optimizers):
         optimizer.step(gradients_of(model, 1))
-    numpy.testing.assert_allclose(
-        models[0].state_dict()["0.weight"], models[1].state_dict()["0.weight"], rtol=1e-6
-    )
-
-
-def test_a_model_moved_to_the_gpu_takes_its_optimiser_along(cupy):
-    moved, reference = model_on("cpu", 2), model_on("cpu", 2)
-    optimizers = [optim.Adam(model.parameters(), lr=0.1) for model in (moved, reference)]
-    optimizers[0].step(gradients_of(moved, 0))
-    optimizers[1].step(gradients_of(reference, 0))
-    moved.to("cuda")
-    optimizers[0].step(gradients_of(moved, 1))
-    optimizers[1].step(gradients_of(reference, 1))
-    assert {str(p.device) for p in moved.parameters()} == {"cuda:0"}
-    for name, value in reference.state_dict().items():
-        numpy.testing.assert_allclose(moved.state_dict()[name], value, rtol=1e-6)
+    assert_alike(moved, reference, "cuda:0")
+    assert_alike(loaded, reference, "cuda:1")
+    optimizers[1].load_state_dict(optimizers[2].state_dict())
+    for model, optimizer in zip(models, optimizers):
+        optimizer.step(gradients_of(model, 2))
+    assert_alike(loaded, reference, "cuda:1")
 
 
 def test_a_gradient_on_another_device_is_refused(cupy):
@@ -93,20 +87,16 @@ def test_a_gradient_on_another_device_is_refused(cupy):
 
 @pytest.mark.parametrize("norm_type", [1, 2, 3, float("inf")])
 def test_clipping_is_the_cpus_and_does_not_wait(cupy, norm_type):
-    model = model_on("cuda", 2)
-    on_host = model_on("cpu", 2)
-    gradients, host = gradients_of(model, 0), gradients_of(on_host, 0)
-    for parameter, gradient in zip(model.parameters(), gradients):
-        parameter.grad = gradient
-    for parameter, gradient in zip(on_host.parameters(), host):
-        parameter.grad = gradient
+    models = [model_on(place, 2) for place in ("cuda", "cpu")]
+    for model in models:
+        for parameter, gradient in zip(model.parameters(), gradients_of(model, 0)):
+            parameter.grad = gradient
     with counters.no_waits():
-        length = optim.clip_grad_norm_(model.parameters(), 0.5, norm_type)
-    assert length.device == gradients[0].device
-    expected = optim.clip_grad_norm_(on_host.parameters(), 0.5, norm_type)
-    assert length.item() == pytest.approx(expected.item(), rel=1e-6)
-    for mine, other in zip(gradients, host):
-        numpy.testing.assert_allclose(mine.to("cpu").data, other.data, rtol=1e-5)
+        lengths = [optim.clip_grad_norm_(m.parameters(), 0.5, norm_type) for m in models]
+    assert str(lengths[0].device) == "cuda:0"
+    assert lengths[0].item() == pytest.approx(lengths[1].item(), rel=1e-6)
+    for mine, other in zip(*(model.parameters() for model in models)):
+        numpy.testing.assert_allclose(mine.grad.to("cpu").data, other.grad.data, rtol=1e-5)
 
 
 def test_weights_are_drawn_the_same_for_every_device(cupy):

@@ -12,15 +12,10 @@ from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
+from small_section import small_section
 
-from autoencoder.figures import line_chart
-from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import CommonOptions, option
-from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import SECTIONS, TOPICS, load_demo, load_section
-from autoencoder.models import mlp
-from autoencoder.storage.results import Results
-from autoencoder.training import Interrupted, random_generator
+from autoencoder.training import Interrupted
 
 lecture_demo = load_demo("lecture")
 main = lecture_demo.main
@@ -148,47 +143,13 @@ def test_another_configuration_does_not_overwrite_the_lecture(lecture, refused):
     assert "holds an earlier run" in refused(main, other)
 
 
-@dataclasses.dataclass
-class Short(CommonOptions):
-    """Options of a training of a second."""
-
-    epochs: int = option("passes", default=1)
-    batch_size: int = option("points in a step", default=50)
-
-
-def a_section(name, compute=None):
-    """A section of a second: a small network, a number, a figure."""
-
-    def train(run):
-        points = random_generator(run.options.seed, "data").normal(size=(100, 2))
-        model, _ = run.trained(name, lambda: mlp(2, 4, 2), points.astype("float32"))
-        return Results({"weight": model.state_dict()["0.weight"]}, {"seed": run.options.seed})
-
-    return Section(
-        name=name,
-        title=f"About {name}",
-        equation="x^2",
-        description="Short.",
-        options=Short,
-        compute=compute or train,
-        draw=lambda results: {
-            "weights": line_chart({"w": ([1, 2, 3, 4], results.arrays["weight"][:, 0])}, "x", "y")
-        },
-        captions=lambda results: {
-            "weights": Caption(f"Seed {results.numbers['seed']:.1f}, said of the figure.")
-        },
-    )
-
-
 @pytest.fixture
 def two_sections(monkeypatch):
-    """The lecture made short; what is stored here replaces a section's computation."""
-    computations = {}
-    monkeypatch.setattr(lecture_demo, "SECTIONS", ("first", "second"))
-    monkeypatch.setattr(
-        lecture_demo, "load_section", lambda name: a_section(name, computations.get(name))
-    )
-    return computations
+    """The lecture made short; what is stored here changes a section."""
+    changes = {"first": {}, "second": {}}
+    monkeypatch.setattr(lecture_demo, "SECTIONS", tuple(changes))
+    monkeypatch.setattr(lecture_demo, "load_section", lambda n: small_section(n, **changes[n]))
+    return changes
 
 
 @pytest.mark.parametrize("how", [["--preset", "smoke"], ["--resume"]])
@@ -196,7 +157,7 @@ def test_a_second_run_computes_nothing_again(tmp_path, two_sections, how):
     assert main(["--preset", "smoke", "--out", str(tmp_path)]) == 0
     before = (tmp_path / "index.html").read_bytes()
     (tmp_path / "index.html").unlink()
-    two_sections.update(first=refuse, second=refuse)
+    two_sections.update(first={"compute": refuse}, second={"compute": refuse})
     assert main([*how, "--out", str(tmp_path)]) == 0
     assert (tmp_path / "index.html").read_bytes() == before
 
@@ -210,7 +171,7 @@ def test_replot_draws_again_without_computing(tmp_path, two_sections):
     page = (tmp_path / "index.html").read_bytes()
     for picture in pictures:
         picture.unlink()
-    two_sections.update(first=refuse, second=refuse)
+    two_sections.update(first={"compute": refuse}, second={"compute": refuse})
     assert main(["--replot", *out]) == 0
     assert [picture.read_bytes() for picture in pictures] == before
     assert (tmp_path / "index.html").read_bytes() == page
@@ -233,15 +194,14 @@ def test_an_interrupted_lecture_keeps_its_page_and_says_how_to_go_on(
     def interrupted(run):
         raise stop
 
-    two_sections["second"] = interrupted
+    two_sections["second"] = {"compute": interrupted}
     assert main(["--preset", "smoke", "--out", str(tmp_path)]) == status
     expected = f"Go on with: python demos/lecture.py --resume --out {tmp_path}"
     assert expected in capsys.readouterr().err
     text = (tmp_path / "index.html").read_text()
     assert "The first 1 of 2 sections" in text
     assert "About second (not computed yet)" in text
-    two_sections.clear()
-    two_sections["first"] = refuse
+    two_sections.update(first={"compute": refuse}, second={})
     assert main(["--resume", "--out", str(tmp_path)]) == 0
     assert "All 2 sections" in (tmp_path / "index.html").read_text()
 

@@ -25,37 +25,22 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX shells and signals")
 # start, and waits at the end of its computation for a line on standard input.
 PROGRAM = """
 import sys
-from dataclasses import dataclass
-from autoencoder.lecture.command_line import CommonOptions, option, positive
-from autoencoder.figures import line_chart
-from autoencoder.lecture.caption import Caption
-from autoencoder.models import mlp
-from autoencoder.storage.results import Results
-from autoencoder.lecture.section import Section, main
+import numpy
+from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import load_demo
-from autoencoder.training import random_generator
-
-@dataclass
-class Short(CommonOptions):
-    epochs: int = option("passes", default=1)
-    batch_size: int = option("points in a step", default=20)
+from autoencoder.storage.results import Results
+from small_section import small_section, train_network
 
 def compute(run):
-    points = random_generator(run.options.seed, "data").normal(size=(40, 2)).astype("float32")
-    run.trained("shared", lambda: mlp(2, 4, 2), points)
-    model, rows = run.trained("own", lambda: mlp(2, 4, 2), points, own=True)
+    train_network(run, "shared")
+    model, rows = train_network(run, "own", own=True)
     print("computed", flush=True)
     sys.stdin.readline()
-    return Results({"weight": model.state_dict()["0.weight"]}, {}, rows)
+    arrays = {"weight": model.state_dict()["0.weight"], "exact": numpy.arange(80.0)}
+    return Results(arrays, {"seed": run.options.seed}, rows)
 
 def section(name):
-    return Section(
-        name=name, title="Stub", equation="x", description="Short.",
-        options=Short,
-        compute=compute,
-        draw=lambda results: {"w": line_chart({"w": ([1, 2], [3, 4])}, "x", "y")},
-        captions=lambda results: {"w": Caption("Done.")},
-    )
+    return small_section(name, compute=compute)
 
 lecture = load_demo("lecture")
 lecture.SECTIONS = ("first", "second")
@@ -78,7 +63,13 @@ class Process:
     """A stub demo that is ready to start."""
 
     def __init__(self, *arguments):
-        self.process = start("-c", PROGRAM, *arguments, stdin=subprocess.PIPE)
+        self.process = start(
+            "-c",
+            PROGRAM,
+            *arguments,
+            stdin=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        )
         self.until("ready")
 
     def until(self, line):

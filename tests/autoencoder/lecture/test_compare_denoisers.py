@@ -13,34 +13,33 @@ TEST_NOISES, TRAINING_NOISES = demo.TEST_NOISES, demo.TRAINING_NOISES
 SMOKE = section.presets["smoke"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, smoke_run):
-    return smoke_run("compare_denoisers", tmp_path_factory.mktemp("compare"))
+@pytest.fixture
+def results(smoke):
+    return smoke("compare_denoisers")[1]
 
 
-def measured(folder):
-    rows = Results.load(folder / "results.npz").rows
-    return {(row["denoiser"], row["test_noise_std"]): row["test_psnr_db"] for row in rows}
+def measured(results):
+    return {(row["denoiser"], row["test_noise_std"]): row["test_psnr_db"] for row in results.rows}
 
 
-def test_every_denoiser_is_measured_at_every_noise(folder):
-    table = measured(folder)
-    names = Results.load(folder / "results.npz").numbers["names"]
+def test_every_denoiser_is_measured_at_every_noise(results):
+    table = measured(results)
+    names = results.numbers["names"]
     assert len(names) == len(TRAINING_NOISES) + 1
     assert set(table) == {(name, noise) for name in [*names, INPUT] for noise in TEST_NOISES}
 
 
-def test_the_noisy_input_has_the_psnr_of_its_noise(folder):
-    table = measured(folder)
+def test_the_noisy_input_has_the_psnr_of_its_noise(results):
+    table = measured(results)
     for noise in TEST_NOISES:
         assert table[INPUT, noise] == pytest.approx(-20 * numpy.log10(noise), abs=0.1)
 
 
-def test_the_middle_denoiser_is_that_of_train_denoiser(folder, tmp_path):
+def test_the_middle_denoiser_is_that_of_train_denoiser(results, tmp_path):
     arguments = ["--preset", "smoke", "--out", str(tmp_path)]
     for key in ("train_images", "test_images"):
         arguments += [f"--{key.replace('_', '-')}", str(SMOKE[key])]
     assert main(load_section("train_denoiser"), arguments) == 0
     alone = Results.load(tmp_path / "results.npz").numbers["denoised_psnr_db"]
     name = f"d = 32, trained on σ = {MIDDLE:g}"
-    assert measured(folder)[name, MIDDLE] == alone
+    assert measured(results)[name, MIDDLE] == alone

@@ -19,12 +19,8 @@ from autoencoder.storage.results import Results
 cures = load_demo("cures")
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory, smoke_run):
-    return Results.load(smoke_run("cures", tmp_path_factory.mktemp("cures")) / "results.npz")
-
-
-def test_every_figure_has_a_caption_and_no_claim_is_made_that_the_numbers_deny(results):
+def test_every_figure_has_a_caption_and_no_claim_is_made_that_the_numbers_deny(smoke):
+    _, results = smoke("cures")
     captions = cures.captions(results)
     figures = {"restorations", "densities", "posteriors"}
     assert set(captions) == set(cures.draw(results)) == figures
@@ -34,8 +30,9 @@ def test_every_figure_has_a_caption_and_no_claim_is_made_that_the_numbers_deny(r
     assert "as good as the exact posterior" in cures.captions(learnt)["densities"].said
 
 
-def test_the_gaussian_of_squared_loss_is_the_likeliest_of_its_width(results):
+def test_the_gaussian_of_squared_loss_is_the_likeliest_of_its_width(smoke):
     """With the mean squared error as its variance, d/2 (1 + log 2 pi s^2) nats are lost."""
+    _, results = smoke("cures")
     for case in ("two modes", "three modes"):
         numbers = results.numbers[case]
         expected = -(1 + math.log(2 * math.pi * numbers["std"] ** 2))

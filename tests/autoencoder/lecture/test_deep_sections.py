@@ -25,7 +25,6 @@ from autoencoder.models import (
     count_parameters,
     list_layers,
 )
-from autoencoder.storage.results import Results
 from autoencoder.training import load_model, random_generator
 from minigrad import Tensor
 
@@ -43,27 +42,22 @@ bottleneck = load_demo("linear_bottleneck")
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory, smoke_run):
-    """The folder of each section's smoke run; all share their models."""
-    root = tmp_path_factory.mktemp("sections")
-    return {name: smoke_run(name, root / name) for name in SECTIONS}
-
-
-def results_of(folder):
-    return Results.load(folder / "results.npz")
+def deep(smoke):
+    """The folder of each section's smoke run, and its results; all share their models."""
+    return {name: smoke(name) for name in SECTIONS}
 
 
 @pytest.fixture(scope="module")
-def run(smoke):
+def run(deep):
     """A run with the smoke preset's options, its models trained."""
     section = SECTIONS["sample_latent"]
     options = section.options(preset="smoke", **section.presets["smoke"])
-    folder = smoke["sample_latent"]
+    folder = deep["sample_latent"][0]
     return Run("sample_latent", options, folder, folder / "models", quiet=True)
 
 
-def test_sections_share_their_models(smoke):
-    kept = (smoke["latent_density"] / "models").glob("autoencoder-*")
+def test_sections_share_their_models(deep):
+    kept = (deep["latent_density"][0] / "models").glob("autoencoder-*")
     names = [re.fullmatch(r"autoencoder-d(\d+)-\w+", path.name)[1] for path in kept]
     assert sorted(names, key=int) == ["2", "8", "16"]
 
@@ -142,9 +136,8 @@ def test_the_blogs_layers_begin_at_glorots_bounds():
         assert not weights[f"{name}.bias"].any()
 
 
-def test_errors_of_the_bottleneck_are_those_of_the_test_images(smoke, run):
-    folder = smoke["linear_bottleneck"]
-    numbers = results_of(folder).numbers
+def test_errors_of_the_bottleneck_are_those_of_the_test_images(deep, run):
+    folder, results = deep["linear_bottleneck"]
     test = run.images("test")
     linear = load_model(folder)
     (kept,) = (folder / "models").glob("blog-bottleneck-*")
@@ -152,7 +145,7 @@ def test_errors_of_the_bottleneck_are_those_of_the_test_images(smoke, run):
     load_model(kept, blog)
     for name, model in (("linear", linear), ("blog", blog)):
         expected = float(((reconstruct(model, test) - test) ** 2).mean())
-        assert numbers[f"{name}_mse"] == pytest.approx(expected, rel=1e-5)
+        assert results.numbers[f"{name}_mse"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_layers_are_listed_one_by_one_with_their_parameters():
@@ -163,15 +156,15 @@ def test_layers_are_listed_one_by_one_with_their_parameters():
     assert count_parameters(DenseAutoEncoder(32)) == 784 * 32 + 32 + 32 * 784 + 784
 
 
-def test_the_listing_is_what_pytorch_prints(smoke):
-    text = (smoke["train_autoencoder"] / "model.txt").read_text()
+def test_the_listing_is_what_pytorch_prints(deep):
+    text = (deep["train_autoencoder"][0] / "model.txt").read_text()
     listing, table = text.split("\n\n")
     assert listing == repr(AutoEncoder(8))
     assert table.split()[-2:] == ["all", "112,457"]
 
 
-def test_errors_of_pca_and_autoencoder_are_those_of_the_test_images(smoke, run):
-    numbers = results_of(smoke["train_autoencoder"]).numbers
+def test_errors_of_pca_and_autoencoder_are_those_of_the_test_images(deep, run):
+    numbers = deep["train_autoencoder"][1].numbers
     train, test = run.images("train"), run.images("test")
     mean = train.reshape(300, -1).mean(axis=0)
     _, _, directions = numpy.linalg.svd(train.reshape(300, -1) - mean, full_matrices=False)
@@ -184,8 +177,8 @@ def test_errors_of_pca_and_autoencoder_are_those_of_the_test_images(smoke, run):
         assert error["autoencoder_mse"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_ends_of_a_walk_are_the_reconstructions_and_the_images(smoke, run):
-    results = results_of(smoke["interpolate"])
+def test_the_ends_of_a_walk_are_the_reconstructions_and_the_images(deep, run):
+    results = deep["interpolate"][1]
     model, _ = trained_autoencoder(run, 8)
     by_latents, by_pixels = results.arrays["by_latents"], results.arrays["by_pixels"]
     assert by_latents.shape == by_pixels.shape == (3, 11, 1, 28, 28)
@@ -215,8 +208,8 @@ def test_pairs_are_of_different_classes_and_follow_from_the_generator():
 
 
 @pytest.mark.parametrize("size", [8, 16])
-def test_the_gaussian_has_the_mean_and_variance_of_the_training_latents(size, smoke, run):
-    arrays = results_of(smoke["sample_latent"]).arrays
+def test_the_gaussian_has_the_mean_and_variance_of_the_training_latents(size, deep, run):
+    arrays = deep["sample_latent"][1].arrays
     model, _ = trained_autoencoder(run, size)
     latents = encode(model, run.images("train")).astype("float64")
     numpy.testing.assert_allclose(arrays[f"mean/{size}"], numpy.mean(latents, axis=0), rtol=1e-5)
@@ -226,10 +219,10 @@ def test_the_gaussian_has_the_mean_and_variance_of_the_training_latents(size, sm
     )
 
 
-def test_held_out_log_likelihoods_are_scipys(smoke, run):
+def test_held_out_log_likelihoods_are_scipys(deep, run):
     from scipy.stats import multivariate_normal
 
-    for size in results_of(smoke["latent_density"]).numbers["sizes"]:
+    for size in deep["latent_density"][1].numbers["sizes"]:
         model, _ = trained_autoencoder(run, size["latent_size"])
         z, held_out = (
             encode(model, run.images(split)).astype("float64") for split in ("train", "test")
@@ -242,10 +235,10 @@ def test_held_out_log_likelihoods_are_scipys(smoke, run):
         numpy.testing.assert_allclose(measured, expected, rtol=1e-3)
 
 
-def test_the_ladder_measures_its_densities_on_the_same_latents(smoke, run):
+def test_the_ladder_measures_its_densities_on_the_same_latents(deep, run):
     """The Gaussians' nats are those of the section before, the mixture's are fitted anew."""
-    before = results_of(smoke["latent_density"]).numbers["sizes"]
-    numbers = results_of(smoke["density_ladder"]).numbers
+    before = deep["latent_density"][1].numbers["sizes"]
+    numbers = deep["density_ladder"][1].numbers
     for size, measured in zip(numbers["sizes"], before, strict=True):
         ladder = {row["name"]: row for row in size["ladder"]}
         for name in ("diagonal", "full"):
@@ -263,9 +256,9 @@ def test_the_ladder_measures_its_densities_on_the_same_latents(smoke, run):
         assert row == pytest.approx({"name": name, **score})
 
 
-def test_shares_are_means_over_seeds_by_every_classifier(smoke):
+def test_shares_are_means_over_seeds_by_every_classifier(deep):
     """Of numbers whose shares are known: the second seed's distances are three times as large."""
-    results = results_of(smoke["density_ladder"])
+    results = deep["density_ladder"][1]
     first = {"name": "diagonal Gaussian", "distances": [10.0, 8.0], "nats": -4.0}
     full = {"name": "full Gaussian", "distances": [5.0, 2.0], "nats": -3.0}
     apart = {"name": "variational autoencoder", "distances": [6.0, 4.0]}
@@ -290,8 +283,8 @@ def test_shares_are_means_over_seeds_by_every_classifier(smoke):
     assert load_demo("density_ladder")._table_of_shares(results.numbers) == {}
 
 
-def test_the_variational_autoencoders_numbers_are_its_models(smoke, run):
-    results = results_of(smoke["variational"])
+def test_the_variational_autoencoders_numbers_are_its_models(deep, run):
+    results = deep["variational"][1]
     numbers, arrays = results.numbers, results.arrays
     model, rows = trained_variational(run, 16)
     test = run.images("test")
@@ -307,8 +300,8 @@ def test_the_variational_autoencoders_numbers_are_its_models(smoke, run):
     assert numbers["scores"][2]["frechet"] == pytest.approx(judge.distance(reconstructed[drawn]))
 
 
-def test_the_image_under_each_sample_is_its_nearest(smoke, run):
-    arrays = results_of(smoke["latent_density"]).arrays
+def test_the_image_under_each_sample_is_its_nearest(deep, run):
+    arrays = deep["latent_density"][1].arrays
     train = run.images("train").reshape(300, -1)
     for size in (8, 16):
         samples, nearest = (

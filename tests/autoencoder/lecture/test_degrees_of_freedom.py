@@ -15,13 +15,9 @@ from autoencoder.storage.results import Results
 freedom = load_demo("degrees_of_freedom")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, smoke_run):
-    return smoke_run("degrees_of_freedom", tmp_path_factory.mktemp("freedom"))
-
-
-def test_both_are_measured_for_every_latent_size(folder):
-    rows = Results.load(folder / "results.npz").rows
+def test_both_are_measured_for_every_latent_size(smoke):
+    _, results = smoke("degrees_of_freedom")
+    rows = results.rows
     tried = {(row["factors"], row["model"], row["d"]) for row in rows}
     assert tried == {
         (count, model, d)
@@ -31,19 +27,21 @@ def test_both_are_measured_for_every_latent_size(folder):
     }
 
 
-def test_the_errors_of_pca_are_those_of_its_definition(folder):
+def test_the_errors_of_pca_are_those_of_its_definition(smoke):
+    folder, results = smoke("degrees_of_freedom")
     options = argparse.Namespace(**freedom.section.presets["smoke"], seed=0, workers=None)
     train, test, _, _ = freedom.draw_faces(Run("", options, folder, folder), 3)
     flat, mean = test.reshape(len(test), -1), train.reshape(len(train), -1).mean(axis=0)
     _, _, directions = numpy.linalg.svd(train.reshape(len(train), -1) - mean, full_matrices=False)
-    for row in Results.load(folder / "results.npz").rows:
+    for row in results.rows:
         if row["factors"] == 3 and row["model"] == "PCA":
             v = directions[: row["d"]]
             rest = (flat - mean) - (flat - mean) @ v.T @ v
             assert row["test_mse"] == pytest.approx((rest**2).mean(), rel=1e-3)
 
 
-def test_training_and_test_faces_differ_and_follow_from_the_seed(folder):
+def test_training_and_test_faces_differ_and_follow_from_the_seed(smoke):
+    folder, _ = smoke("degrees_of_freedom")
     options = argparse.Namespace(**freedom.section.presets["smoke"], seed=3, workers=None)
     run = Run("", options, folder, folder)
     train, test, factors, _ = freedom.draw_faces(run, 3)
@@ -92,10 +90,10 @@ def test_directions_of_factors_are_those_of_a_linear_map():
     numpy.testing.assert_allclose(freedom.factor_directions(z, factors), mixing, atol=1e-10)
 
 
-def test_turned_faces_are_compared_with_faces_drawn_from_the_same_factors_but_one(folder):
+def test_turned_faces_are_compared_with_faces_drawn_from_the_same_factors_but_one(smoke):
+    folder, results = smoke("degrees_of_freedom")
     options = argparse.Namespace(**freedom.section.presets["smoke"], seed=0, workers=None)
     factors = freedom.draw_faces(Run("", options, folder, folder), freedom.MOST).factors
-    results = Results.load(folder / "results.npz")
     drawn = results.arrays["drawn"].reshape(6, 9, 3, 16, 16)
     start = min(range(len(factors)), key=lambda i: max(abs(float(u) - 0.5) for u in factors[i]))
     for k, name in enumerate(FACTORS[:6]):

@@ -7,7 +7,6 @@ from autoencoder.data.datasets import load
 from autoencoder.metrics import principal_angles
 from autoencoder.models import DenseAutoEncoder
 from autoencoder.pca import PCA
-from autoencoder.storage.results import Results
 from autoencoder.training import load_model
 from autoencoder.training.linear_training import reconstruction_loss, second_moments, train_linear
 from minigrad import Tensor
@@ -102,11 +101,8 @@ def test_same_seed_same_bits_and_another_seed_another_start(samples):
     assert not (first == other).any()
 
 
-def test_minibatches_are_measured_by_the_loss_of_the_whole_set_over_the_least(
-    tmp_path_factory, smoke_run
-):
-    folder = smoke_run("linear_is_pca", tmp_path_factory.mktemp("linear"))
-    numbers = Results.load(folder / "results.npz").numbers
+def test_minibatches_are_measured_by_the_loss_of_the_whole_set_over_the_least(smoke):
+    folder, results = smoke("linear_is_pca")
     x = load("mnist").images("train", 300).reshape(300, -1).astype("float64")
     x -= x.mean(axis=0)
     _, singular, axes = numpy.linalg.svd(x, full_matrices=False)
@@ -120,5 +116,7 @@ def test_minibatches_are_measured_by_the_loss_of_the_whole_set_over_the_least(
         rest = x - x @ (decoder @ weights["encoder.weight"].astype("float64")).T
         angle = numpy.rad2deg(principal_angles(decoder, axes[:8].T)[0])
         found.add((round((rest**2).sum() / floor, 5), round(float(angle), 2)))
-    assert {(round(n["ratio"], 5), round(n["angle"], 2)) for n in numbers["minibatch"]} == found
+    assert {
+        (round(n["ratio"], 5), round(n["angle"], 2)) for n in results.numbers["minibatch"]
+    } == found
     assert len(found) == 3

@@ -7,15 +7,9 @@ from autoencoder.data.curves import s_curve
 from autoencoder.inference import reconstruct
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.sections import load_demo
-from autoencoder.storage.results import Results
 from autoencoder.training import load_model, random_generator
 
 manifold = load_demo("manifold")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, smoke_run):
-    return smoke_run("manifold", tmp_path_factory.mktemp("manifold"))
 
 
 def trained(folder, name):
@@ -25,8 +19,8 @@ def trained(folder, name):
     return model
 
 
-def test_both_losses_are_those_of_the_points_trained_on_and_of_new_ones(folder):
-    results = Results.load(folder / "results.npz")
+def test_both_losses_are_those_of_the_points_trained_on_and_of_new_ones(smoke):
+    folder, results = smoke("manifold")
     train = s_curve(2_000, random_generator(0, "data", 0), 0.08)
     for row in results.numbers["gap"]:
         count = row["points"]
@@ -38,15 +32,15 @@ def test_both_losses_are_those_of_the_points_trained_on_and_of_new_ones(folder):
     assert [row["points"] for row in results.numbers["gap"]] == [30, 100, 300, 1_000, 2_000]
 
 
-def test_pca_with_as_many_components_as_coordinates_loses_nothing(folder):
-    results = Results.load(folder / "results.npz")
+def test_pca_with_as_many_components_as_coordinates_loses_nothing(smoke):
+    _, results = smoke("manifold")
     one, two = results.numbers["trap"]
     assert one["pca_loss"] > 0.01
     assert two["pca_loss"] < 1e-12
 
 
-def test_points_from_anywhere_are_measured_against_themselves_and_the_curve(folder):
-    results = Results.load(folder / "results.npz")
+def test_points_from_anywhere_are_measured_against_themselves_and_the_curve(smoke):
+    folder, results = smoke("manifold")
     points = results.arrays["anywhere"]
     line = numpy.concatenate(s_curve.lines())
     for row in results.numbers["trap"]:

@@ -6,20 +6,14 @@ import pytest
 from autoencoder.data import datasets
 from autoencoder.data.corruption import EraseHalf
 from autoencoder.lecture.sections import load_demo
-from autoencoder.storage.results import Results
 
 restore = load_demo("restore")
 section, KINDS, SHARES = restore.section, restore.KINDS, restore.SHARES
 TRAINED_ON = restore.TRAINED_ON
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, smoke_run):
-    return smoke_run("restore", tmp_path_factory.mktemp("restore"))
-
-
-def test_all_ways_are_measured_on_every_kind_and_share(folder):
-    results = Results.load(folder / "results.npz")
+def test_all_ways_are_measured_on_every_kind_and_share(smoke):
+    _, results = smoke("restore")
     names = results.numbers["names"]
     assert names[0] == "training mean"
     assert names[-1] == "autoencoder"
@@ -27,8 +21,8 @@ def test_all_ways_are_measured_on_every_kind_and_share(folder):
     assert all(5 < row["psnr_erased_db"] < 40 for row in results.rows)
 
 
-def test_the_baseline_is_the_training_mean_on_the_erased_pixels(folder):
-    results = Results.load(folder / "results.npz")
+def test_the_baseline_is_the_training_mean_on_the_erased_pixels(smoke):
+    _, results = smoke("restore")
     train = datasets.load().train_images[:400] / 255.0
     clean = datasets.load().test_images[:40] / 255.0
     squares = (clean - train.mean(axis=0)) ** 2
@@ -41,8 +35,9 @@ def test_the_baseline_is_the_training_mean_on_the_erased_pixels(folder):
     assert row["psnr_erased_db"] == pytest.approx(expected, abs=1e-3)
 
 
-def test_visible_pixels_are_kept_and_erased_ones_filled(folder):
-    arrays = Results.load(folder / "results.npz").arrays
+def test_visible_pixels_are_kept_and_erased_ones_filled(smoke):
+    _, results = smoke("restore")
+    arrays = results.arrays
     for number in range(len(KINDS)):
         mask = arrays[f"mask/{number}"]
         assert mask.any()

@@ -7,47 +7,35 @@ import json
 
 import numpy
 import pytest
-from matplotlib.figure import Figure
+from small_section import Short, draw_points, small_section, train_network
 
 from autoencoder.data import datasets
 from autoencoder.inference import encode
 from autoencoder.lecture import shipped
 from autoencoder.lecture.caption import Caption
-from autoencoder.lecture.command_line import CommonOptions, option, parse
+from autoencoder.lecture.command_line import option, parse
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section, main
+from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
 from autoencoder.lecture.shared import trained_autoencoder
 from autoencoder.models import mlp
-from autoencoder.storage.checkpoint import FINITE, CheckpointError
+from autoencoder.storage.checkpoint import CheckpointError
 from autoencoder.storage.results import Needs, Results
 from autoencoder.storage.weights import save_weights
-from autoencoder.training import load_model, random_generator
+from autoencoder.training import load_model
 from minigrad import Tensor, nn, no_grad
 from minigrad import functional as F
 from minigrad.parallel.ranks import run_in_threads
 
 train_weights = load_demo("train_weights")
 lecture = load_demo("lecture")
-POINTS = random_generator(0, "data").normal(size=(100, 2)).astype("float32")
-
-
-@dataclasses.dataclass
-class Short(CommonOptions):
-    """Options of a training of a second."""
-
-    epochs: int = option("passes", default=1)
-    batch_size: int = option("points in a step", default=50)
+POINTS = draw_points()
 
 
 def a_run(folder, name="net", ranks=None, **options):
     run = Run(name, Short(**options), folder / name, folder / "models", quiet=True, ranks=ranks)
     run.folder.mkdir(parents=True, exist_ok=True)
     return run
-
-
-def trained(run, name="net", **how):
-    return run.trained(name, lambda: mlp(2, 4, 2), POINTS, **how)
 
 
 @pytest.fixture
@@ -64,7 +52,7 @@ def package(tmp_path, monkeypatch):
 def net(tmp_path, package):
     """A trained network that ships, rounded to half precision."""
     run = a_run(tmp_path)
-    model, rows = trained(run)
+    model, rows = train_network(run, "net")
     path = package / "weights" / "net.npz"
     identity = run.identities["net"]
     save_weights(path, model, {"identity": identity, "rows": rows})
@@ -72,15 +60,10 @@ def net(tmp_path, package):
     return model, rows
 
 
-def same(model, other):
-    pairs = zip(model.state_dict().values(), other.state_dict().values(), strict=True)
-    return all((left == right).all() for left, right in pairs)
-
-
 def test_a_network_that_ships_is_not_trained_again(tmp_path, net, monkeypatch):
     monkeypatch.setattr("autoencoder.lecture.run.train", None)
     run = a_run(tmp_path / "again")
-    model, rows = trained(run)
+    model, rows = train_network(run, "net")
     assert rows == net[1]
     assert run.trains == []
     for name, array in model.state_dict().items():
@@ -94,14 +77,14 @@ def test_a_network_that_ships_is_not_trained_again(tmp_path, net, monkeypatch):
 )
 def test_anything_else_is_trained(tmp_path, net, change):
     run = a_run(tmp_path / "again", **change)
-    trained(run)
+    train_network(run, "net")
     assert run.trains == ["net"]
     assert list((tmp_path / "again" / "models").iterdir())
 
 
 def test_another_name_or_other_samples_are_trained(tmp_path, net):
     run = a_run(tmp_path / "again")
-    trained(run, "other")
+    train_network(run, "other")
     run.trained("net", lambda: mlp(2, 4, 2), POINTS[1:])
     assert run.trains == ["other", "net"]
 
@@ -109,7 +92,7 @@ def test_another_name_or_other_samples_are_trained(tmp_path, net):
 def test_a_network_that_starts_elsewhere_is_another_one(tmp_path, net):
     run = a_run(tmp_path / "again", epochs=1)
     started = []
-    trained(run, start=started.append)
+    train_network(run, "net", start=started.append)
     assert run.trains == ["net"]
     assert len(started) == 1
 
@@ -124,14 +107,14 @@ def test_samples_known_by_what_they_follow_from_may_differ_in_their_last_bits(tm
 
 
 def test_shipped_weights_are_read_where_the_run_computes(tmp_path, net, gpu):
-    model, _ = trained(a_run(tmp_path / "again", device=str(gpu)))
+    model, _ = train_network(a_run(tmp_path / "again", device=str(gpu)), "net")
     assert {str(parameter.device) for parameter in model.parameters()} == {str(gpu)}
 
 
 def test_all_ranks_take_shipped_weights(tmp_path, net):
     def work(ranks):
         run = a_run(tmp_path / "again", ranks=ranks)
-        model, rows = trained(run)
+        model, rows = train_network(run, "net")
         return run.trains, len(rows), float(model.state_dict()["0.weight"].sum())
 
     found = run_in_threads(work, 2)
@@ -143,44 +126,13 @@ def test_a_damaged_file_of_weights_is_refused_by_name(tmp_path, net, package):
     path = package / "weights" / "net.npz"
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(CheckpointError, match=r"net\.npz"):
-        trained(a_run(tmp_path / "again"))
-
-
-def needs(options, found):
-    return Needs({"weight": "4 2", "exact": numpy.arange(80.0)}, {"seed": FINITE})
-
-
-def a_section(name, lacking=False):
-    """A section that trains a network of its name, as the rest of the lecture does."""
-
-    def compute(run):
-        model, _ = trained(run, name)
-        weight = model.state_dict()["0.weight"]
-        numbers = {} if lacking else {"seed": run.options.seed}
-        return Results({"weight": weight, "exact": numpy.arange(80.0)}, numbers, [{"epoch": 1}])
-
-    return Section(
-        name=name,
-        title=f"About {name}",
-        equation="x^2",
-        description="Short.",
-        options=Short,
-        compute=compute,
-        draw=lambda results: {"weights": Figure(figsize=(1, 1))},  # drawn in no time
-        captions=lambda results: {
-            "weights": Caption(
-                f"Seed {results.numbers.get('seed')}.",
-                {"The first is 0.": results.arrays["exact"][0] == 0},
-            )
-        },
-        needs=needs,
-    )
+        train_network(a_run(tmp_path / "again"), "net")
 
 
 @pytest.fixture
 def two_sections(monkeypatch, tmp_path, package):
     """The lecture made short, and what ships made by its own command: one network of the two."""
-    sections = {name: a_section(name) for name in ("first", "second")}
+    sections = {name: small_section(name) for name in ("first", "second")}
     for demo in (lecture, train_weights):
         monkeypatch.setattr(demo, "SECTIONS", tuple(sections))
         monkeypatch.setattr(demo, "load_section", sections.__getitem__)
@@ -349,7 +301,7 @@ def test_results_are_packed_as_finely_as_figures_show(tmp_path):
         "exact": numpy.arange(80.0) + 1e-6,
     }
     section = dataclasses.replace(
-        a_section("one"), needs=lambda options, found: Needs({"exact": arrays["exact"]}, {})
+        small_section("one"), needs=lambda options, found: Needs({"exact": arrays["exact"]}, {})
     )
     path = tmp_path / "one.npz"
     results = Results(arrays, {"seed": 3}, [{"epoch": 1}])
@@ -368,7 +320,7 @@ def test_results_are_packed_as_finely_as_figures_show(tmp_path):
 
 def test_arrays_that_captions_are_made_from_are_not_rounded(tmp_path):
     section = dataclasses.replace(
-        a_section("one"),
+        small_section("one"),
         captions=lambda results: {"weights": Caption(f"{results.arrays['x'][7]:.9f}")},
         needs=None,
     )

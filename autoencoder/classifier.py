@@ -34,15 +34,8 @@ WEIGHTS = Path(__file__).with_name("data") / "weights" / "classifier.npz"
 
 
 class Classifier(nn.Module):
-    """Two convolutions with stride 2, a layer of 64 features, and a score for each class.
+    """Two convolutions with stride 2, a layer of 64 features, and a score for each class, from 2.
 
-    Parameters
-    ----------
-    classes : int
-        From 2.
-
-    Examples
-    --------
     >>> x = Tensor(numpy.zeros((5, 1, 28, 28), "float32"))
     >>> model = Classifier()
     >>> model.features(x).shape, model(x).shape
@@ -78,13 +71,6 @@ class Classifier(nn.Module):
 class Shift:
     """Move each image by a few pixels, up to so many along each axis; what moves in is 0.
 
-    Parameters
-    ----------
-    pixels : int
-        From 0.
-
-    Examples
-    --------
     >>> image = numpy.zeros((1, 1, 3, 3))
     >>> image[0, 0, 1, 1] = 1
     >>> Shift(1)(image, numpy.random.default_rng(0)).nonzero()[2:]
@@ -118,20 +104,10 @@ def cross_entropy(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
 def train_classifier(
     images: numpy.ndarray, labels: numpy.ndarray, settings: TrainingSettings, *, quiet: bool = False
 ) -> Classifier:
-    """A classifier trained on images (N, 1, 28, 28), each moved by up to 2 pixels.
+    """A classifier trained on images (N, 1, 28, 28) in [0, 1], each moved by up to 2 pixels.
 
-    Parameters
-    ----------
-    images : numpy.ndarray
-        (N, 1, 28, 28) float32 in [0, 1].
-    labels : numpy.ndarray
-        (N,) whole numbers from 0 to 9.
-    settings : TrainingSettings
-    quiet : bool
-        Show no progress.
+    Labels (N,) are whole numbers from 0 to 9.
 
-    Examples
-    --------
     >>> from autoencoder import load
     >>> digits = load("mnist")
     >>> x, labels = digits.images("train", 400), digits.labels("train")[:400]
@@ -142,17 +118,8 @@ def train_classifier(
     """
     manual_seed(settings.seed)
     model = Classifier()
-    wanted = labels.astype("int64")
-    train(
-        model,
-        images,
-        settings,
-        corruption=Shift(2),
-        targets=wanted,
-        loss=cross_entropy,
-        title="classifier",
-        quiet=quiet,
-    )
+    wanted = {"targets": labels.astype("int64"), "loss": cross_entropy}
+    train(model, images, settings, corruption=Shift(2), title="classifier", quiet=quiet, **wanted)
     return model
 
 
@@ -164,8 +131,6 @@ def classify(
 ) -> numpy.ndarray:
     """The likeliest class of each image, (N,).
 
-    Examples
-    --------
     >>> from autoencoder import load
     >>> digits = load("mnist")
     >>> classify(shipped_classifier(), digits.images("test", 5)), digits.labels("test")[:5]
@@ -183,8 +148,6 @@ def features(
 ) -> numpy.ndarray:
     """What the classifier's last layer sees of images, (N, 64) float32.
 
-    Examples
-    --------
     >>> features(Classifier(), numpy.zeros((3, 1, 28, 28))).shape
     (3, 64)
     """
@@ -194,21 +157,12 @@ def features(
 
 
 class Judge:
-    """Scores sets of images by how far their features are from those of real ones.
+    """Scores sets of images (N, 1, 28, 28) by how far their features are from those of real ones.
 
-    Parameters
-    ----------
-    real : numpy.ndarray
-        (N, 1, 28, 28) images to compare with, more than 3.
-    model : Classifier, optional
-        Whose features; by default the one that ships. Scores of two classifiers have two scales.
-    workers : int, optional
-        Threads on the CPU.
-    ranks : Communicator, optional
-        The processes that share the work, as for :func:`autoencoder.reconstruct`.
+    There are more than 3 real images. The features are by default those of the classifier that
+    ships; scores of two classifiers have two scales. ``workers`` and ``ranks`` are as for
+    :func:`autoencoder.reconstruct`.
 
-    Examples
-    --------
     >>> from autoencoder import load
     >>> digits = load("mnist").images("test", 400)
     >>> judge = Judge(digits[:200])
@@ -230,26 +184,20 @@ class Judge:
         self.real = features(self.model, real, workers, ranks)
 
     def score(self, images: numpy.ndarray) -> dict[str, float]:
-        """The Fréchet distance, precision and recall (k = 3) of images (N, 1, 28, 28)."""
+        """The Fréchet distance, precision and recall (k = 3) of images."""
         seen = features(self.model, images, self.workers, self.ranks)
         precision, recall = precision_recall(seen, self.real)
         distance = frechet_distance(seen, self.real)
         return {"frechet": distance, "precision": precision, "recall": recall}
 
     def distance(self, images: numpy.ndarray) -> float:
-        """The Fréchet distance of images (N, 1, 28, 28) alone."""
+        """The Fréchet distance of images alone."""
         seen = features(self.model, images, self.workers, self.ranks)
         return frechet_distance(seen, self.real)
 
 
 def shipped_classifier() -> Classifier:
-    """The classifier that ships with the package; `python demos/train_weights.py` makes it again.
-
-    Examples
-    --------
-    >>> type(shipped_classifier()).__name__
-    'Classifier'
-    """
+    """The classifier that ships with the package, as `demos/train_weights.py` made it."""
     model = Classifier()
     load_weights(WEIGHTS, model)
     return model

@@ -8,21 +8,10 @@ import numpy
 
 from autoencoder.data.arrays import require_shape
 from minigrad import Tensor, nn
-from minigrad.backend import Device, to_device, to_numpy
+from minigrad.backend import to_device, to_numpy
 from minigrad.parallel import Communicator, map_shards
 
-__all__ = ["decode", "denoise", "device_of_model", "encode", "reconstruct"]
-
-
-def device_of_model(model: nn.Module) -> Device:
-    """The device a model's parameters live on.
-
-    Examples
-    --------
-    >>> str(device_of_model(nn.Linear(2, 1)))
-    'cpu'
-    """
-    return next(iter(model.parameters())).device
+__all__ = ["decode", "denoise", "encode", "reconstruct"]
 
 
 def _part(model: nn.Module, name: str) -> Callable[[Tensor], Tensor]:
@@ -47,7 +36,7 @@ def apply_model(
         raise ValueError(f"inference: there are no samples in {x.shape}")
     if expected is not None:  # here, where the whole batch is known: the model sees a shard of it
         require_shape(f"{caller}: {type(model).__name__}", x, expected)
-    device = device_of_model(model)
+    device = next(iter(model.parameters())).device
     parts = []
     for start in range(0, len(x), 4096):  # bounds what is on the device at once
         part = to_device(numpy.asarray(x[start : start + 4096], dtype="float32"), device)

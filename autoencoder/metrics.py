@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy
 
+from autoencoder.data.arrays import require_positive
 from minigrad.backend import (
     Array,
     array_module,
@@ -63,7 +64,11 @@ def mse_per_pixel(estimate: Array, target: Array, *, mask: Array | None = None) 
     0.25
     """
     xp = array_module(estimate, target)
-    squares = _squares(estimate, target, "mse_per_pixel")
+    if estimate.shape != target.shape:
+        raise ValueError(f"mse_per_pixel: shapes differ, {estimate.shape} and {target.shape}")
+    if estimate.dtype.kind != "f" or target.dtype.kind != "f":  # unsigned bytes would wrap
+        estimate, target = estimate.astype("float64"), target.astype("float64")
+    squares = (estimate - target) ** 2
     if mask is None:
         total, count = float(squares.sum(dtype="float64")), squares.size
     else:
@@ -80,14 +85,6 @@ def mse_per_pixel(estimate: Array, target: Array, *, mask: Array | None = None) 
     if not count:
         raise ValueError(f"mse_per_pixel: nothing to average in {squares.shape}")
     return total / count
-
-
-def _squares(estimate: Array, target: Array, caller: str) -> Array:
-    if estimate.shape != target.shape:
-        raise ValueError(f"{caller}: shapes differ, {estimate.shape} and {target.shape}")
-    if estimate.dtype.kind != "f" or target.dtype.kind != "f":  # unsigned bytes would wrap
-        estimate, target = estimate.astype("float64"), target.astype("float64")
-    return (estimate - target) ** 2
 
 
 def sum_per_sample(estimate: Array, target: Array) -> float:
@@ -129,8 +126,7 @@ def psnr(estimate: Array, target: Array, *, mask: Array | None = None, peak: flo
     >>> round(psnr(numpy.full((1, 4), 0.5), numpy.zeros((1, 4))), 3)
     6.021
     """
-    if not 0 < peak < math.inf:
-        raise ValueError(f"psnr: peak must be positive and finite, got {peak}")
+    require_positive("psnr", "peak", peak)
     error = mse_per_pixel(estimate, target, mask=mask)
     return 10 * math.log10(peak**2 / error) if error > 0 else math.inf
 
@@ -181,22 +177,8 @@ def energy_distance_noise(
 ) -> tuple[float, float]:
     """How far from 0 the energy distance of two samples of one distribution is, by chance.
 
-    Parameters
-    ----------
-    sample : callable
-        Draws so many points (n, ...).
-    points : int
-        In each sample.
-    pairs : int
-        Of samples, from 2.
+    The mean and the deviation over so many pairs of samples; ``sample`` draws as many points.
 
-    Returns
-    -------
-    mean, deviation : float
-        Of the distances of the pairs.
-
-    Examples
-    --------
     >>> rng = numpy.random.default_rng(0)
     >>> mean, deviation = energy_distance_noise(lambda n: rng.normal(size=(n, 2)), 100)
     >>> abs(mean) < deviation < 0.03

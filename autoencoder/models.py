@@ -290,20 +290,8 @@ class SmoothAutoEncoder(_FlatAutoEncoder):
         self.sample_shape = whole_numbers("SmoothAutoEncoder", "shape", shape)
         self.arguments = (self.latent_size, self.sample_shape, hidden)
         features = math.prod(shape)
-        self.encoder = nn.Sequential(
-            nn.Linear(features, hidden),
-            nn.Tanh(),
-            nn.Linear(hidden, hidden),
-            nn.Tanh(),
-            nn.Linear(hidden, latent_size),
-        )
-        self.decoder = nn.Sequential(
-            nn.Linear(latent_size, hidden),
-            nn.Tanh(),
-            nn.Linear(hidden, hidden),
-            nn.Tanh(),
-            nn.Linear(hidden, features),
-        )
+        self.encoder = _dense(nn.Tanh, features, hidden, hidden, latent_size)
+        self.decoder = _dense(nn.Tanh, latent_size, hidden, hidden, features)
 
 
 def mlp(*sizes: int) -> nn.Sequential:
@@ -330,28 +318,22 @@ def mlp(*sizes: int) -> nn.Sequential:
     """
     if len(sizes) < 2:
         raise ValueError(f"mlp: expected at least the sizes of input and output, got {sizes}")
+    return _dense(nn.ReLU, *sizes)
+
+
+def _dense(activation: type[nn.Module], *sizes: int) -> nn.Sequential:
+    """Fully connected layers of these sizes, with an activation between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers[:-1])
 
 
 class MixtureDensityNetwork(nn.Module):
     """A network for points whose answer is a density: two hidden layers, then a mixture.
 
-    Trained by the likelihood of the clean points, it can say that several fit.
+    Trained by the likelihood of the clean points of d coordinates, it can say that several fit.
 
-    Parameters
-    ----------
-    d : int
-        Coordinates of a point.
-    components : int
-        Gaussians of the mixture.
-    hidden : int
-        Units of each hidden layer.
-
-    Examples
-    --------
     >>> network = MixtureDensityNetwork(2, components=4)
     >>> points = Tensor(numpy.zeros((3, 2), "float32"))
     >>> network.log_prob(points, points).shape
@@ -384,8 +366,6 @@ class Layer:
 def count_parameters(module: nn.Module) -> int:
     """How many numbers a module learns.
 
-    Examples
-    --------
     >>> count_parameters(nn.Linear(2, 3))
     9
     """
@@ -393,21 +373,8 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def count_multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
-    """How many products of two numbers a forward pass of one sample takes.
+    """How many products a forward pass of one sample takes, if layer follows layer.
 
-    Parameters
-    ----------
-    network : nn.Module
-        Its layers take the sample one after another.
-    shape : tuple of int
-        Of one sample, without the batch.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
     >>> count_multiplications(nn.Sequential(nn.Conv2d(1, 32, kernel_size=5)), (1, 28, 28))
     460800
     """
@@ -428,18 +395,6 @@ def count_multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
 def list_layers(network: nn.Sequential, shape: tuple[int, ...]) -> list[Layer]:
     """The layers of a network, found by passing one sample of zeros through it.
 
-    Parameters
-    ----------
-    network : nn.Sequential
-    shape : tuple of int
-        Of one sample, without the batch.
-
-    Returns
-    -------
-    list of Layer
-
-    Examples
-    --------
     >>> list_layers(nn.Sequential(nn.Conv2d(1, 32, kernel_size=5), nn.ReLU()), (1, 28, 28))[1]
     Layer(description='ReLU()', shape=(32, 24, 24), parameters=0)
     """

@@ -207,6 +207,7 @@ class PCA:
         rows = z.astype(dtype) @ self.components_.astype(dtype) + self.mean_.astype(dtype)
         return rows.reshape(len(z), *self._sample_shape)
 
+    @with_one_blas_thread
     def fill_missing(self, x: Array, mask: Array, *, noise_variance: float | None = None) -> Array:
         """Replace missing entries by their conditional mean given the visible ones.
 
@@ -234,7 +235,32 @@ class PCA:
         """
         self._require_fit("fill_missing")
         rows = self._rows(x, "fill_missing")
-        return _fill_missing(self, x, rows, mask, noise_variance)
+        xp = array_module(x, mask)
+        if mask.dtype != "bool":
+            raise TypeError(f"fill_missing: the mask must be boolean, got {mask.dtype}")
+        noise = self.noise_variance_ if noise_variance is None else noise_variance
+        require_number("fill_missing", "noise_variance", noise, minimum=0.0, finite=True)
+        # Of samples that are all the same no direction is kept, and any noise gives the mean.
+        noise = max(noise, _SMALLEST_NOISE * float(self.explained_variance_[0])) or 1.0
+        missing = _mask_rows(xp, mask, x.shape)
+
+        scales = xp.sqrt(xp.maximum(self.explained_variance_ - noise, 0.0))
+        loadings = (self.components_ * scales[:, None]).T  # (features, d)
+        ridge = noise * xp.eye(loadings.shape[1])
+        filled = xp.empty(rows.shape, dtype=rows.dtype)
+        for start in range(0, len(rows), _ROWS_FILLED):
+            chunk = slice(start, start + _ROWS_FILLED)
+            hidden = missing if len(missing) == 1 else missing[chunk]
+            # `where`, not a product: a missing entry may hold NaN.
+            offset = xp.where(hidden, 0.0, rows[chunk] - self.mean_)
+            gram, right = _visible_gram(xp, loadings, ~hidden) + ridge, offset @ loadings
+            if len(gram) == 1:  # all samples share it
+                latents = xp.linalg.solve(gram[0], right.T).T
+            else:
+                latents = xp.linalg.solve(gram, right[:, :, None])[:, :, 0]
+            guess = latents @ loadings.T + self.mean_
+            filled[chunk] = xp.where(hidden, guess, rows[chunk])
+        return filled.reshape(x.shape)
 
     def _rows(self, x: Array, caller: str) -> Array:
         if x.ndim < 2 or math.prod(x.shape[1:]) != self.n_features_in_:
@@ -259,36 +285,6 @@ def _fix_signs(xp: ModuleType, components: Array) -> Array:
     return components * signs
 
 
-@with_one_blas_thread
-def _fill_missing(
-    pca: PCA, x: Array, rows: Array, mask: Array, noise_variance: float | None
-) -> Array:
-    """Fill in the rows (N, features) of x, flattened and in the dtype of the result."""
-    xp = array_module(x, mask)
-    if mask.dtype != "bool":
-        raise TypeError(f"fill_missing: the mask must be boolean, got {mask.dtype}")
-    noise = pca.noise_variance_ if noise_variance is None else noise_variance
-    require_number("fill_missing", "noise_variance", noise, minimum=0.0, finite=True)
-    # Of samples that are all the same no direction is kept, and any noise gives the mean.
-    noise = max(noise, _SMALLEST_NOISE * float(pca.explained_variance_[0])) or 1.0
-    missing = _mask_rows(xp, mask, x.shape)
-
-    scales = xp.sqrt(xp.maximum(pca.explained_variance_ - noise, 0.0))
-    loadings = (pca.components_ * scales[:, None]).T  # (features, d)
-    ridge = noise * xp.eye(loadings.shape[1])
-    filled = xp.empty(rows.shape, dtype=rows.dtype)
-    for start in range(0, len(rows), _ROWS_FILLED):
-        chunk = slice(start, start + _ROWS_FILLED)
-        hidden = missing if len(missing) == 1 else missing[chunk]
-        # `where`, not a product: a missing entry may hold NaN.
-        offset = xp.where(hidden, 0.0, rows[chunk] - pca.mean_)
-        gram = _visible_gram(xp, loadings, ~hidden) + ridge
-        latents = _solve(xp, gram, offset @ loadings)
-        guess = latents @ loadings.T + pca.mean_
-        filled[chunk] = xp.where(hidden, guess, rows[chunk])
-    return filled.reshape(x.shape)
-
-
 def _mask_rows(xp: ModuleType, mask: Array, shape: tuple[int, ...]) -> Array:
     """The mask as (N, features), or (1, features) where all samples share it."""
     samples = shape[0] if mask.ndim == len(shape) and mask.shape[0] != 1 else 1
@@ -311,10 +307,3 @@ def _visible_gram(xp: ModuleType, loadings: Array, visible: Array) -> Array:
         return (kept.T @ kept)[None]
     pairs = (loadings[:, :, None] * loadings[:, None, :]).reshape(features, d * d)
     return (visible.astype(pairs.dtype) @ pairs).reshape(-1, d, d)
-
-
-def _solve(xp: ModuleType, gram: Array, right: Array) -> Array:
-    """Solve each sample's d x d system; with one shared matrix, all samples at once."""
-    if len(gram) == 1:
-        return xp.linalg.solve(gram[0], right.T).T
-    return xp.linalg.solve(gram, right[:, :, None])[:, :, 0]

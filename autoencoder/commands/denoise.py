@@ -29,18 +29,7 @@ __all__ = ["main"]
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Denoise pictures from the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status: 0, 1 if a file cannot be written, 2 for anything wrong with what was asked.
-    """
+    """Denoise pictures: status 1 if a file cannot be written, 2 if what was asked is wrong."""
     parser = Parser(prog=program_name("denoise"), description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("images", metavar="IMAGE", nargs="+", type=folder, help="a picture, or a folder of them")

@@ -30,18 +30,7 @@ OPSET, IR_VERSION = 17, 8  # of 2022: later runtimes read them
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Export a trained network from the command line.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status: 0, 1 if a file cannot be written, 2 for anything wrong with what was asked.
-    """
+    """Export a network: status 1 if a file cannot be written, 2 if what was asked is wrong."""
     parser = Parser(prog=program_name("export"), description=__doc__, allow_abbrev=False)
     add_model_option(parser, "run", "train_denoiser")
     parser.add_argument("--to", choices=("torch", "onnx"), required=True)
@@ -52,9 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = trained_model(options.run, "train_denoiser")
         if isinstance(model, VariationalAutoEncoder):
             model = model.plain()  # what there is to export: images to images
-        files = (
-            _torch_files(model) if options.to == "torch" else {"network.onnx": onnx_model(model)}
-        )
+        if options.to == "torch":
+            weights = io.BytesIO()
+            arrays: dict[str, Any] = dict(model.state_dict())
+            numpy.savez(weights, **arrays)
+            files = {"network.py": torch_source(model).encode(), "network.npz": weights.getvalue()}
+        else:
+            files = {"network.onnx": onnx_model(model)}
         place = Path(options.out)
         place.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -67,26 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _torch_files(model: nn.Module) -> dict[str, bytes]:
-    weights = io.BytesIO()
-    arrays: dict[str, Any] = dict(model.state_dict())
-    numpy.savez(weights, **arrays)
-    return {"network.py": torch_source(model).encode(), "network.npz": weights.getvalue()}
-
-
 def torch_source(model: nn.Module) -> str:
     """The source of a PyTorch module like a network of this package, and of a function to load it.
 
-    Parameters
-    ----------
-    model : nn.Module
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> print(torch_source(Denoiser()))  # doctest: +ELLIPSIS
     \"\"\"A Denoiser in PyTorch; its weights are in network.npz.\"\"\"
     ...
@@ -164,25 +140,9 @@ def _steps(model: nn.Module) -> list[nn.Module]:
 
 
 def onnx_model(model: nn.Module) -> bytes:
-    """A network as an ONNX file: ``x`` of any number of samples in, ``y`` out.
+    """A network of this package as an ONNX file: ``x`` of any number of samples in, ``y`` out.
 
-    Parameters
-    ----------
-    model : nn.Module
-        A network of this package.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    OptionError
-        If the package onnx is not installed.
-
-    Examples
-    --------
-    >>> open("denoiser.onnx", "wb").write(onnx_model(Denoiser()))  # doctest: +SKIP
+    OptionError if the package onnx is not installed.
     """
     try:
         import onnx

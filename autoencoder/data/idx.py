@@ -28,9 +28,7 @@ import numpy
 from autoencoder.data.arrays import DataError
 from autoencoder.storage.files import atomic_writer, open_regular
 
-__all__ = ["MAX_BYTES", "IdxError", "read_idx", "write_idx"]
-
-MAX_BYTES = 2**31
+__all__ = ["IdxError", "read_idx", "write_idx"]
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 _MAX_DIMENSIONS = 32
@@ -43,8 +41,6 @@ _CHUNK = 1 << 20
 class IdxError(DataError):
     """An IDX file is not what it should be; the message names the file and the field.
 
-    Examples
-    --------
     >>> read_idx(__file__)
     Traceback (most recent call last):
         ...
@@ -53,38 +49,14 @@ class IdxError(DataError):
 
 
 def read_idx(
-    path: str | os.PathLike[str], *, sha256: str | None = None, max_bytes: int = MAX_BYTES
+    path: str | os.PathLike[str], *, sha256: str | None = None, max_bytes: int = 2**31
 ) -> numpy.ndarray:
     """Read an IDX file, plain or compressed with gzip (told by its first bytes, not its name).
 
-    Parameters
-    ----------
-    path : path-like
-    sha256 : str, optional
-        Hexadecimal digest the decompressed content, header included, must have.
-    max_bytes : int
-        The most bytes the array may take. The header is checked against it, and against the
-        size of the file, before any memory is asked for.
-
-    Returns
-    -------
-    numpy.ndarray
-        In the machine's byte order, C-contiguous, writeable.
-
-    Raises
-    ------
-    IdxError
-        If the header, the length, the compression or the digest is wrong.
-    OSError
-        If the file cannot be read at all, or is none: a named pipe, a device.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels-idx1-ubyte.gz"
-    >>> write_idx(path, numpy.array([5, 0, 4], dtype=numpy.uint8))
-    >>> read_idx(path)
-    array([5, 0, 4], dtype=uint8)
+    The array is in the machine's byte order, C-contiguous and writeable. Its header is checked
+    against the size of the file, and against ``max_bytes``, before any memory is asked for;
+    ``sha256`` is the hexadecimal digest that the decompressed content, header included, must have.
+    IdxError if something is wrong with it, OSError if the file cannot be read at all or is none.
     """
     path = os.fspath(path)
     with open_regular(path) as file:
@@ -157,26 +129,14 @@ def _read(
 def write_idx(path: str | os.PathLike[str], array: numpy.ndarray) -> None:
     """Write an array as IDX, compressed with gzip if the name ends in ``.gz``.
 
-    The same array always gives the same bytes. The file is replaced whole or not at all.
+    The same array always gives the same bytes. The file is replaced whole or not at all. IdxError
+    if the array's type or shape has no place in the format.
 
-    Parameters
-    ----------
-    path : path-like
-    array : numpy.ndarray
-        1 to 32 dimensions; uint8, int8, int16, int32, float32 or float64.
-
-    Raises
-    ------
-    IdxError
-        If the array's type or shape has no place in the format.
-
-    Examples
-    --------
     >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "points"
-    >>> write_idx(path, numpy.zeros((2, 3), numpy.float32))
-    >>> read_idx(path).shape
-    (2, 3)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels-idx1-ubyte.gz"
+    >>> write_idx(path, numpy.array([5, 0, 4], dtype=numpy.uint8))
+    >>> read_idx(path)
+    array([5, 0, 4], dtype=uint8)
     """
     path = os.fspath(path)
     array = numpy.asarray(array)
@@ -191,12 +151,11 @@ def write_idx(path: str | os.PathLike[str], array: numpy.ndarray) -> None:
         raise IdxError(f"{path}: dimensions: {array.shape} does not fit in 32 bits each")
     header = bytes([0, 0, code, array.ndim]) + numpy.array(array.shape, ">u4").tobytes()
     elements = numpy.ascontiguousarray(array, array.dtype.newbyteorder(">"))
+    content = header + elements.tobytes()
     with atomic_writer(path) as file:
         if path.endswith(".gz"):
             # Neither name nor time in the header: the bytes depend on the array alone.
             with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream:
-                stream.write(header)
-                stream.write(elements.tobytes())
+                stream.write(content)
         else:
-            file.write(header)
-            file.write(elements.tobytes())
+            file.write(content)

@@ -28,11 +28,7 @@ def cut(text: str, most: int = 200) -> str:
 def unknown_name(
     module: str, name: str, known: Iterable[str], instead: str | None = None
 ) -> AttributeError:
-    """The error for a name that a module lacks: what there is like it, and how to add one.
-
-    >>> str(unknown_name("minigrad.nn", "Liner", ["Linear"]))
-    "minigrad.nn has no 'Liner'; did you mean Linear? docs/add_an_operation.md shows how to add one"
-    """
+    """The error for a name that a module lacks: what there is like it, and how to add one."""
     lower = {each.lower(): each for each in known}
     near = [lower[each] for each in difflib.get_close_matches(name.lower(), lower)]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
@@ -114,11 +110,7 @@ def whole_numbers(name: str, what: str, value: Any, minimum: int | None = 1) -> 
 
 
 def pair(name: str, what: str, value: Any, minimum: int | None = 1) -> tuple[int, int]:
-    """One whole number for height and width, or one each, as a pair.
-
-    >>> pair("Conv2d", "stride", 2), pair("Conv2d", "stride", (2, 1))
-    ((2, 2), (2, 1))
-    """
+    """One whole number for height and width, or one each, as a pair."""
     is_pair = type(value) is tuple and [type(one) for one in value] == [int, int]
     if is_pair and (minimum is None or min(value) >= minimum):  # most calls
         return value

@@ -74,14 +74,6 @@ class ShardGenerators:
 
     All are seeded by one number. Without a ``seed`` it is drawn from the default generator when
     the first of them is asked for: a model that draws nothing leaves the default generator alone.
-
-    >>> seeded = manual_seed(0)
-    >>> generators = ShardGenerators()
-    >>> with generators.use(3):
-    ...     a = default_generator().random()
-    >>> b = default_generator().random()
-    >>> a == b
-    False
     """
 
     def __init__(self, seed: int | None = None, shards: int = 1) -> None:

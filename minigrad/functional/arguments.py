@@ -37,10 +37,7 @@ def on_its_device(function: Callable[Parameters, Tensor]) -> Callable[Parameters
 
     @functools.wraps(function)
     def placed(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Tensor:
-        first = args[0] if args else None
-        if not isinstance(first, Tensor) or first.device == CPU:
-            return function(*args, **kwargs)
-        with use_device(first.device):
+        with use_device(args[0].device if args and isinstance(args[0], Tensor) else CPU):
             return function(*args, **kwargs)
 
     return placed

@@ -348,8 +348,8 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     axis = one_dim("cat", dim, tensors[0].ndim)
     if tensors[0].ndim == 0:
         raise ValueError("cat: tensors without dimensions have none to be joined along; use stack")
-    rest = {(*tensor.shape[:axis], *tensor.shape[axis + 1 :]) for tensor in tensors}
-    if len(rest) > 1 or len({tensor.ndim for tensor in tensors}) > 1:
+    rest = {(tensor.ndim, tensor.shape[:axis], tensor.shape[axis + 1 :]) for tensor in tensors}
+    if len(rest) > 1:
         shapes = ", ".join(str(tensor.shape) for tensor in tensors)
         raise ValueError(f"cat: shapes {shapes} differ in more than dimension {axis}")
     return Cat(axis)(*tensors)

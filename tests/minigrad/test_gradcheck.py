@@ -142,21 +142,6 @@ def test_the_memory_layout_under_test_is_kept():
     assert seen[0]
 
 
-@pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
-def test_float32_inputs_are_refused(check):
-    x = Tensor(np.ones((2, 3), "float32"), requires_grad=True)
-    with pytest.raises(TypeError, match=r"input 0 of shape \(2, 3\) is float32, expected float64"):
-        check(lambda x: x, x)
-
-
-@pytest.mark.parametrize("check", [gradcheck, gradgradcheck, adjoint_check])
-def test_inputs_that_cannot_be_checked_are_refused(check):
-    with pytest.raises(ValueError, match="none of the 1 inputs requires gradients"):
-        check(lambda x: x, Tensor(np.ones(2)))
-    with pytest.raises(TypeError, match="input 1 is a ndarray"):
-        check(lambda x, y: x, [points(2), np.ones(2)])
-
-
 def test_a_plain_wrong_value_is_not_called_a_kink():
     with pytest.raises(GradcheckError) as caught:
         gradcheck(lambda x: PlantedOffByLittle()(x), points(3))
@@ -196,5 +181,3 @@ def test_the_adjoint_check_sees_a_missing_gradient_and_a_map_that_is_not_linear(
     for planted in (PlantedNone, PlantedCube):
         with pytest.raises(GradcheckError):
             adjoint_check(lambda x, planted=planted: planted()(x), points(3))
-    with pytest.raises(ValueError, match="one Tensor, got 2"):
-        adjoint_check(lambda x: [x, x], points(3))

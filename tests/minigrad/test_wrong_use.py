@@ -149,6 +149,25 @@ LAYERS = [
     (ValueError, "Unflatten: dim 3 is out of range", lambda w: nn.Unflatten(3, (2,))(w.x)),
     (TypeError, "Flatten: start_dim must be a whole number", lambda w: nn.Flatten("1")),
     (TypeError, "Flatten: start_dim must be a whole number", lambda w: nn.Flatten(1.0)),
+    (ValueError, r"gelu: approximate .*'tan'", lambda w: F.gelu(w.x, "tan")),
+    (ValueError, r"GELU: approximate .*'tan'", lambda w: nn.GELU("tan")),
+    (ValueError, r"dropout: p .*1.5", lambda w: F.dropout(w.x, 1.5)),
+    (ValueError, r"Dropout: p .*-0.1", lambda w: nn.Dropout(-0.1)),
+    (ValueError, r"group_norm: 2 groups .*\(6, 3\)", lambda w: F.group_norm(w.batch[0], 2)),
+    (ValueError, r"group_norm: weight .*\(3,\)", lambda w: F.group_norm(w.batch[1], 1, [1.0] * 3)),
+    (ValueError, r"GroupNorm: 2 groups .*3", lambda w: nn.GroupNorm(2, 3)),
+    (ValueError, r"Embedding: num_embeddings .*0", lambda w: nn.Embedding(0, 3)),
+    (ValueError, r"embedding: weight .*\(2,\)", lambda w: F.embedding(Tensor([0]), w.x)),
+    (ValueError, r"argmax: nothing", lambda w: Tensor(w.batch[0][:0]).argmax(0)),
+    (ValueError, r"batches: size", lambda w: next(minigrad.batches(w.batch, 0))),
+    (ValueError, r"batches: .*\[3, 2\]", lambda w: next(minigrad.batches(([1, 2, 3], [1, 2]), 1))),
+    (ValueError, "MixtureDensity: .*target_size must be at least 1",
+     lambda w: nn.MixtureDensity(3, 0, 2)),
+    (ValueError, "MixtureDensity: .*components must be at least 1",
+     lambda w: nn.MixtureDensity(3, 2, 0)),
+    (ValueError, r"MixtureDensity: .*6 inputs need targets \(6, 2\), got \(5, 2\)",
+     lambda w: nn.MixtureDensity(3, 2, 2, generator=numpy.random.default_rng(0)).log_prob(
+         Tensor(w.batch[0]), Tensor(w.batch[1][1:]))),
     (TypeError, "Sequential: .*NoneType", lambda w: nn.Sequential(None)),
     (TypeError, "Sequential: expected modules, got function", lambda w: nn.Sequential(F.relu)),
     (ValueError, "Sequential: 'a.b' cannot name a module",
@@ -285,6 +304,7 @@ OPTIMISERS = [
     (TypeError, "clip_grad_norm_: .*NoneType", lambda w: optim.clip_grad_norm_(None, 1.0)),
 ]  # fmt: skip
 
+CHECKS = (gradcheck.gradcheck, gradcheck.gradgradcheck, gradcheck.adjoint_check)
 ENGINE = [
     (ValueError, "workers must be at least 1", lambda w: shards(w, workers=0)),
     (TypeError, "workers .*1.5", lambda w: shards(w, workers=1.5)),
@@ -305,19 +325,29 @@ ENGINE = [
      lambda w: shards(w, parameters=w.batch, shard_size=3)),
     (ValueError, "workers", lambda w: parallel.map_shards(w.model, w.batch[:1], workers=0)),
     (ValueError, "shard_size", lambda w: parallel.map_shards(w.model, w.batch[:1], shard_size=0)),
-    ((RuntimeError, ValueError), r"backward: .*\(2,\)", lambda w: (w.x * 2.0).backward()),
-    ((RuntimeError, ValueError), "require", lambda w: Tensor([1.0]).backward()),
-    (RuntimeError, "freed", lambda w: twice(w.x)),
-    (ValueError, r"\(3,\)", lambda w: (w.x * 2.0).backward(Tensor(numpy.ones(3)))),
+    (ValueError, "reduction must be 'mean' or 'sum', got 'none'",
+     lambda w: shards(w, reduction="none")),
+    (ValueError, r"a row for each of 3 samples, got \(1, 3\)",
+     lambda w: parallel.map_shards(lambda x: x.mean(0, keepdim=True), w.batch[:1], shard_size=3)),
+    (RuntimeError, r"backward: .*shape \(2,\) needs a gradient", lambda w: (w.x * 2.0).backward()),
+    (RuntimeError, "nothing was recorded", lambda w: Tensor([1.0]).backward()),
+    (ValueError, r"shape \(2,\).*shape \(3,\)",
+     lambda w: (w.x * 2.0).backward(Tensor(numpy.ones(3)))),
+    (ValueError, "float64.*float32", lambda w: (w.x * 2.0).backward(Tensor([1.0, 1.0]))),
+    (RuntimeError, "only leaves", lambda w: (w.x * 2.0).requires_grad_(False)),
+    (RuntimeError, "requires no gradients", lambda w: minigrad.grad(w.x.sum(), w.x.detach())),
+    (ValueError, "2 outputs but 1 grad_outputs",
+     lambda w: minigrad.grad([w.x * 2.0, w.x], w.x, [Tensor(numpy.ones(2))])),
     ((RuntimeError, ValueError), "grad: ",
      lambda w: minigrad.grad((w.x * 2.0).sum(), [w.parameters[0]])),
     (TypeError, "grad: .*float", lambda w: minigrad.grad(1.0, [w.x])),
     (TypeError, "grad: input 0 is a str", lambda w: minigrad.grad(w.x.sum(), ["x"])),
-    (TypeError, "gradcheck: input 0 .*float32",
-     lambda w: gradcheck.gradcheck(lambda p: p * p, w.parameters[0])),
-    (TypeError, "input 0 is a ndarray", lambda w: gradcheck.gradcheck(lambda p: p, w.batch)),
-    (ValueError, "gradcheck: none of the 1 inputs requires gradients",
-     lambda w: gradcheck.gradcheck(lambda p: p, Tensor(numpy.ones(2)))),
+    *((TypeError, r"input 0 of shape \(4, 3\) is float32, expected float64",
+       lambda w, check=check: check(lambda p: p * p, w.parameters[0])) for check in CHECKS[:2]),
+    *((TypeError, "input 1 is a ndarray",
+       lambda w, check=check: check(lambda x, p: x, [w.x, w.batch[0]])) for check in CHECKS),
+    *((ValueError, "none of the 1 inputs requires gradients",
+       lambda w, check=check: check(lambda p: p, Tensor(numpy.ones(2)))) for check in CHECKS),
     (TypeError, "f must return a Tensor or several, got float",
      lambda w: gradcheck.gradcheck(lambda p: 1.0, w.x)),
     (TypeError, "f must return a Tensor or several, got NoneType",
@@ -332,12 +362,6 @@ ENGINE = [
     (AttributeError, "minigrad.* 'Tensro'", lambda w: minigrad.Tensro),
     (AttributeError, "functional.* 'conv3d'", lambda w: F.conv3d),
 ]  # fmt: skip
-
-
-def twice(x):
-    y = (x * x).sum()
-    minigrad.grad(y, [x])
-    minigrad.grad(y, [x])
 
 
 @pytest.mark.parametrize("row", [*LAYERS, *OPTIMISERS, *ENGINE], ids=lambda row: row[1])

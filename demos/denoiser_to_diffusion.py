@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder import decode, encode, reconstruct
+from autoencoder import reconstruct
 from autoencoder.classifier import Classifier, Judge
 from autoencoder.densities import NoiseConditionalDenoiser
 from autoencoder.densities.denoiser import VelocityUNet, follow_flow
@@ -22,6 +22,8 @@ from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.densities import (
     COMPONENTS,
+    FLOORS,
+    SCORE,
     decoded_samples,
     distances,
     fit_rung,
@@ -31,7 +33,13 @@ from autoencoder.lecture.densities import (
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import load_demo
-from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
+from autoencoder.lecture.shared import (
+    DataOptions,
+    columns_of,
+    fixed,
+    spelled_epochs,
+    trained_autoencoder,
+)
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
@@ -76,7 +84,7 @@ WALKS = 2  # digits whose way from noise is shown
 WALK_STEPS, STOPS = 30, 8  # of a way
 
 DIFFUSION = "diffusion on pixels"
-FLOORS = ("reconstructions", "training images")
+JUDGED = (*COMPARED, FLOORS[0], DIFFUSION, FLOORS[1])
 
 
 def check(run: Run[Options]) -> None:
@@ -94,7 +102,7 @@ def check(run: Run[Options]) -> None:
 
 def compute(run: Run[Options]) -> Results:
     """In the plane, where the score is known; then on digits."""
-    results = Results(numbers={name: vars(run.options)[name] for name in SAID})
+    results = Results(numbers=run.options.by_name(*SAID))
     _compute_points(run, results)
     _compute_digits(run, results)
     return results
@@ -107,39 +115,25 @@ def _compute_points(run: Run[Options], results: Results) -> None:
     clean = mixture.sample(options.test_points, random_generator(options.seed, "evaluation", 9))
     batch_size = min(500, options.train_points)
     one_std = plane.Options.mixture_noise_std
-    settings = run.settings(
-        epochs=options.point_epochs,
-        batch_size=batch_size,
-        learning_rate=2e-3,
-        schedule="cosine",
-    )
+    how = {"epochs": options.point_epochs, "batch_size": batch_size}
+    settings = run.settings(**how, learning_rate=2e-3, schedule="cosine")
     one_level, _ = plane.trained_denoiser(run, "mixture", train, clean, one_std, settings)
     told, rows = told_denoiser(
-        run,
-        "mixture",
-        lambda: VelocityNetwork(2, (128, 128, 128)),
-        train,
-        options.point_epochs,
-        batch_size,
+        run, "mixture", lambda: VelocityNetwork(2, (128, 128, 128)), train, **how
     )
     results.rows += rows
 
     def one_score(x: numpy.ndarray, std: float) -> numpy.ndarray:
         """By Tweedie's formula from the denoiser for one level, whatever the level is."""
-        return (reconstruct(one_level, x, options.workers, run.ranks) - x) / std**2
+        return (reconstruct(one_level, x, **run.how) - x) / std**2
 
+    scores = {"one_level": one_score, "told": told.score}
     errors = []
     for std in LEVELS:
         noisy = plane.noisy_points(clean, std, options.seed).astype("float64")
         exact = mixture.noised(std).score(noisy)
-        errors.append(
-            {
-                "std": std,
-                "score": _rms(exact),
-                "one_level": _rms(one_score(noisy, std) - exact),
-                "told": _rms(told.score(noisy, std) - exact),
-            }
-        )
+        off = {name: _rms(score(noisy, std) - exact) for name, score in scores.items()}
+        errors.append({"std": std, "score": _rms(exact), **off})
     noised = mixture.noised(one_std)
     noisy = plane.noisy_points(clean, one_std, options.seed)
     grid = numpy.stack(numpy.meshgrid(plane.GRID, plane.GRID), axis=-1).reshape(-1, 2)
@@ -148,8 +142,7 @@ def _compute_points(run: Run[Options], results: Results) -> None:
     results.arrays |= {
         "plane/grid": grid,
         "plane/exact": noised.score(grid),
-        "plane/one_level": one_score(grid, one_std),
-        "plane/told": told.score(grid, one_std),
+        **{f"plane/{name}": score(grid, one_std) for name, score in scores.items()},
     }
 
     count = min(MOST_POINTS, options.test_points)
@@ -197,18 +190,25 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     samples = told.sample(options.compared, train.shape[1:], rng, options.steps)
     _compute_walks(told, train.shape[1:], options, results)
 
-    judge = Judge(test, None, options.workers, run.ranks)
+    judge = Judge(test, **run.how)
     drawn = random_generator(options.seed, "evaluation", 0).permutation(len(train))
     few = train[drawn[: options.compared]]
-    ladder = []
-    for name, generated in _ladder(run, train, few):
-        ladder.append({"name": name, **judge.score(generated)})
-        if name == BEST:
-            results.arrays["digits/mixture"] = generated[:SHOWN]
-    ladder.append({"name": DIFFUSION, **judge.score(samples)})
-    ladder.append({"name": FLOORS[1], **judge.score(few)})
-    results.arrays |= {"digits/diffusion": samples[:SHOWN], "digits/test": test[:SHOWN]}
-    results.numbers |= {"ladder": ladder, "compared": len(few), "test_images": len(test)}
+    model, _ = trained_autoencoder(run, options.latent_size)
+    latents, seed = run.encoded(model, "train"), options.seed
+    of_latents = [
+        decoded_samples(run, name, fit_rung(name, latents, seed), model, len(few), seed)
+        for name in COMPARED
+    ]
+    judged = (*of_latents, reconstruct(model, few, **run.how), samples, few)
+    ladder = [
+        {"name": name, **judge.score(images)} for name, images in zip(JUDGED, judged, strict=True)
+    ]
+    results.arrays |= {
+        "digits/mixture": of_latents[-1][:SHOWN],
+        "digits/diffusion": samples[:SHOWN],
+        "digits/test": test[:SHOWN],
+    }
+    results.numbers |= {"ladder": ladder, **options.by_name("compared", "test_images")}
     results.rows += ladder
 
 
@@ -231,35 +231,22 @@ def _compute_walks(
     results.numbers["walk_stds"] = [stds[stop] for stop in stops]
 
 
-def _ladder(
-    run: Run[Options], train: numpy.ndarray, few: numpy.ndarray
-) -> list[tuple[str, numpy.ndarray]]:
-    """Samples of densities over latents, the same as in the section on the ladder."""
-    options, shared = run.options, (run.options.workers, run.ranks)
-    model, _ = trained_autoencoder(run, options.latent_size)
-    latents = run.encoded(model, "train")
-    found = []
-    for name in COMPARED:
-        density = fit_rung(name, latents, options.seed)
-        found.append((name, decoded_samples(run, name, density, model, len(few), options.seed)))
-    found.append((FLOORS[0], decode(model, encode(model, few, *shared), *shared)))
-    return found
-
-
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    score = dict.fromkeys(("frechet", "precision", "recall"), NOT_NEGATIVE)
     return Needs(
         {
             **{f"plane/{name}": "M 2" for name in ("grid", "exact", "one_level", "told")},
             **{f"plane/flow/{i}": "N 2" for i in range(len(DRAWN_LEVELS) + 1)},
             **{f"digits/{name}": "K C H W" for name in ("mixture", "diffusion")},
             "digits/test": "L C H W",
-            **{f"walks/noisy/{i}": f"{WALKS} C H W" for i in range(STOPS)},
-            **{f"walks/answer/{i}": f"{WALKS} C H W" for i in range(STOPS)},
+            **{
+                f"walks/{what}/{i}": f"{WALKS} C H W"
+                for what in ("noisy", "answer")
+                for i in range(STOPS)
+            },
         },
         {
-            **{name: vars(options)[name] for name in SAID},
+            **options.by_name(*SAID, "compared", "test_images"),
             "walk_stds": [POSITIVE] * STOPS,
             "plane": {
                 "noise_std": plane.Options.mixture_noise_std,
@@ -273,11 +260,7 @@ def needs(options: Options, found: Results) -> Needs:
                 "energy_noise": FINITE,
                 "energy_deviation": NOT_NEGATIVE,
             },
-            "ladder": [
-                {"name": name, **score} for name in (*COMPARED, FLOORS[0], DIFFUSION, FLOORS[1])
-            ],
-            "compared": COUNT,
-            "test_images": COUNT,
+            "ladder": [{"name": name, **SCORE} for name in JUDGED],
         },
     )
 
@@ -345,22 +328,17 @@ def _draw_scores(results: Results) -> Figure:
 
 
 def _draw_flow(results: Results) -> Figure:
-    from autoencoder.figures import (
-        COLOURS,
-        draw_density,
-        draw_points,
-        plane_figure,
-        shared_legend,
-    )
+    from autoencoder import figures
 
     stds = results.numbers["plane"]["stds"]
-    figure, axes = plane_figure([f"σ = {std:.2g}" for std in stds], 2.5)
+    figure, axes = figures.plane_figure([f"σ = {std:.2g}" for std in stds], 2.5)
+    sky = figures.COLOURS["sky"]
     for i, (ax, std) in enumerate(zip(axes, stds, strict=True)):
         points = results.arrays[f"plane/flow/{i}"]
         density = plane.MIXTURE.noised(std) if std else plane.MIXTURE
-        draw_points(ax, points, "samples on their way", colour=COLOURS["sky"], size=8)
-        draw_density(ax, density, "exact density: 50, 90, 99 % of the mass")
-    shared_legend(figure, columns=2)
+        figures.draw_points(ax, points, "samples on their way", colour=sky, size=8)
+        figures.draw_density(ax, density, "exact density: 50, 90, 99 % of the mass")
+    figures.shared_legend(figure, columns=2)
     return figure
 
 
@@ -368,10 +346,12 @@ def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, points = results.numbers, results.numbers["plane"]
     ladder = numbers["ladder"]
-    by_name = {row["name"]: row["frechet"] for row in ladder}
-    of_pixels, of_latents = (r for n in (DIFFUSION, BEST) for r in ladder if r["name"] == n)
+    by_name = {row["name"]: row for row in ladder}
+    of_pixels, of_latents = by_name[DIFFUSION], by_name[BEST]
+    lead = of_latents["frechet"] - of_pixels["frechet"]
     own = points["errors"][LEVELS.index(points["noise_std"])]
     others = [error for error in points["errors"] if error is not own]
+    errors = columns_of(points["errors"])
     trained = (
         f"{numbers['train_images']:,} training images, "
         f"{spelled_epochs(numbers['diffusion_epochs'])}"
@@ -383,7 +363,7 @@ def captions(results: Results) -> dict[str, Caption]:
             f"{numbers['steps']} steps. None is chosen.",
             {
                 "No autoencoder, no latents: the density is that of the images themselves.": (
-                    by_name[DIFFUSION] < by_name["diagonal Gaussian"]
+                    of_pixels["frechet"] < by_name["diagonal Gaussian"]["frechet"]
                 ),
             },
         ),
@@ -408,10 +388,10 @@ def captions(results: Results) -> dict[str, Caption]:
                 ),
             },
             {
-                "σ": [f"{error['std']:g}" for error in points["errors"]],
-                "the exact score": [error["score"] for error in points["errors"]],
-                "error, for one level": [error["one_level"] for error in points["errors"]],
-                "error, told σ": [error["told"] for error in points["errors"]],
+                "σ": [f"{std:g}" for std in errors["std"]],
+                "the exact score": errors["score"],
+                "error, for one level": errors["one_level"],
+                "error, told σ": errors["told"],
             },
         ),
         "flow": Caption(
@@ -429,9 +409,9 @@ def captions(results: Results) -> dict[str, Caption]:
             f"({spelled_epochs(numbers['epochs'])}), and are not expected to be better than "
             "its reconstructions.",
             {
-                "Diffusion on pixels beats the best mixture.": by_name[DIFFUSION] < by_name[BEST],
+                "Diffusion on pixels beats the best mixture.": lead > 0,
                 f"After {spelled_epochs(numbers['diffusion_epochs'])} diffusion on pixels is "
-                "behind the best mixture over latents.": by_name[DIFFUSION] > by_name[BEST],
+                "behind the best mixture over latents.": lead < 0,
                 "Its recall is higher than that mixture's and its precision lower: the variety is "
                 "there, and many strokes are broken.": (
                     of_pixels["recall"] > of_latents["recall"]
@@ -440,9 +420,9 @@ def captions(results: Results) -> dict[str, Caption]:
             },
             {
                 "samples of": [row["name"] for row in ladder],
-                "Fréchet": [f"{row['frechet']:.1f}" for row in ladder],
-                "precision": [f"{row['precision']:.2f}" for row in ladder],
-                "recall": [f"{row['recall']:.2f}" for row in ladder],
+                "Fréchet": fixed(ladder, "frechet", 1),
+                "precision": fixed(ladder, "precision", 2),
+                "recall": fixed(ladder, "recall", 2),
             },
         ),
     }

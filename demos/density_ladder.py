@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from autoencoder import decode, encode
+from autoencoder import decode, reconstruct
 from autoencoder.classifier import Classifier, Judge, shipped_classifier
 from autoencoder.densities import LatentDiffusion
 from autoencoder.lecture.caption import Caption
@@ -22,7 +22,9 @@ from autoencoder.lecture.command_line import OptionError, option
 from autoencoder.lecture.densities import (
     COMPONENTS,
     DIFFUSION,
+    FLOORS,
     RUNGS,
+    SCORE,
     decoded_samples,
     fit_rung,
     trained_diffusion,
@@ -31,11 +33,12 @@ from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DeepOptions,
+    fixed,
     spelled_epochs,
     trained_autoencoder,
     trained_variational,
 )
-from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, CheckpointError
+from autoencoder.storage.checkpoint import FINITE, NOT_NEGATIVE, CheckpointError
 from autoencoder.storage.results import Needs, Results
 from autoencoder.storage.weights import load_weights
 from autoencoder.training import Row, random_generator
@@ -74,10 +77,9 @@ class Options(DeepOptions):
         return range(self.seed, self.seed + self.seeds)
 
 
+SAID = ("test_images", "compared", "likelihoods")  # options in captions
 SHOWN = 12
 LEVEL = 0.5  # nats: about two standard errors of a mean over 1,000 images
-# What the densities are compared with. A density is not expected to do better than the first.
-FLOORS = ("reconstructions", "training images")
 # It has latents of its own, so it stands apart from the ladder: at the largest d, below the rest.
 APART = "variational autoencoder"
 
@@ -101,45 +103,34 @@ def compute(run: Run[Options]) -> Results:
     """At each latent size: fit every density to the training latents, and judge its samples."""
     options = run.options
     test = run.images("test")
-    judges = [
-        Judge(test, model, options.workers, run.ranks)
-        for model in (shipped_classifier(), *map(_classifier, options.judges))
-    ]
+    classifiers = shipped_classifier(), *map(_classifier, options.judges)
+    judges = [Judge(test, classifier, **run.how) for classifier in classifiers]
     train = run.images("train")
-    results = Results(
-        {},
-        {
-            "test_images": len(test),
-            "compared": options.compared,
-            "likelihoods": options.likelihoods,
-            "sizes": [],  # every latent size, for every seed
-            "apart": [],  # of the first seed
-        },
-    )
+    arrays, sizes, scores = {}, [], []
     for seed in options.all_seeds:
         drawn = random_generator(seed, "evaluation", 0).permutation(len(train))
         few = train[drawn[: options.compared]]
         floor = _judged(judges, FLOORS[1], few)
         for size in options.sizes:
             rows, images = _ladder(run, size, seed, judges, few)
-            measured = {"seed": seed, "latent_size": size, "epochs": options.epochs}
-            results.numbers["sizes"].append({**measured, "ladder": [*rows, floor]})
-            if seed == options.seed:
-                results.arrays.update(images)
-        if seed > options.seed:
-            continue
-        size = max(options.sizes)
-        apart, _ = trained_variational(run, size, seed)
-        latents = random_generator(seed, "evaluation", 3, size).standard_normal((len(few), size))
-        samples = decode(apart, latents, options.workers, run.ranks)
-        results.numbers["apart"].append(_judged(judges, APART, samples))
-        results.arrays["samples/apart"] = samples[:SHOWN]
-    for measured in results.numbers["sizes"]:
-        for row in measured["ladder"]:
-            scores = {key: value for key, value in row.items() if key != "distances"}
-            position = {"seed": measured["seed"], "latent_size": measured["latent_size"]}
-            results.rows.append({**position, **scores})
-    return results
+            rows.append(floor)
+            measured = {"seed": seed, "latent_size": size}
+            sizes.append({**measured, "epochs": options.epochs, "ladder": rows})
+            scores += [{**measured, **row} for row in rows]
+            arrays = {**images, **arrays}  # of the first seed
+    for row in scores:
+        del row["distances"]
+    size = max(options.sizes)
+    apart, _ = trained_variational(run, size, options.seed)
+    rng = random_generator(options.seed, "evaluation", 3, size)
+    samples = decode(apart, rng.standard_normal((options.compared, size)), **run.how)
+    arrays["samples/apart"] = samples[:SHOWN]
+    numbers = {
+        **options.by_name(*SAID),
+        "sizes": sizes,  # every latent size, for every seed
+        "apart": [_judged(judges, APART, samples)],
+    }
+    return Results(arrays, numbers, scores)
 
 
 def _ladder(
@@ -147,7 +138,6 @@ def _ladder(
 ) -> tuple[list[dict[str, Any]], dict[str, numpy.ndarray]]:
     """The densities over latents of one size, judged, and some of their samples by name."""
     options = run.options
-    how = {"workers": options.workers, "ranks": run.ranks}
     model, _ = trained_autoencoder(run, size, seed)
     latents, held_out = (run.encoded(model, split) for split in ("train", "test"))
     rows, shown = [], {}
@@ -164,7 +154,7 @@ def _ladder(
         nats = float(density.log_prob(judged).mean())
         rows.append({**_judged(judges, name, samples), "nats": nats, "seconds": round(seconds, 2)})
         shown[f"samples/{size}/{number}"] = samples[:SHOWN]
-    decoded = decode(model, encode(model, few, **how), **how)
+    decoded = reconstruct(model, few, **run.how)
     shown[f"reconstructions/{size}"] = decoded[:SHOWN]
     rows.append(_judged(judges, FLOORS[0], decoded))
     return rows, shown
@@ -198,32 +188,18 @@ def fitted_diffusion(
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    score = {
-        **dict.fromkeys(("frechet", "precision", "recall"), NOT_NEGATIVE),
-        "distances": [NOT_NEGATIVE] * (1 + len(options.judges)),
-    }
+    score = {**SCORE, "distances": [NOT_NEGATIVE] * (1 + len(options.judges))}
     fit = {"nats": FINITE, "seconds": NOT_NEGATIVE}
-    rungs = [{"name": name, **score, **fit} for name in RUNGS]
-    floors = [{"name": name, **score} for name in FLOORS]
+    ladder = [{"name": name, **score, **fit} for name in RUNGS]
+    ladder += [{"name": name, **score} for name in FLOORS]
+    shown = [f"samples/{d}/{number}" for d in options.sizes for number in range(len(RUNGS))]
+    shown += [f"reconstructions/{d}" for d in options.sizes]
     return Needs(
+        dict.fromkeys([*shown, "samples/apart"], "M 1 H W"),
         {
-            **{
-                f"samples/{size}/{number}": "M 1 H W"
-                for size in options.sizes
-                for number in range(len(RUNGS))
-            },
-            **{f"reconstructions/{size}": "M 1 H W" for size in options.sizes},
-            "samples/apart": "M 1 H W",
-        },
-        {
-            **dict.fromkeys(("test_images", "compared", "likelihoods"), COUNT),
+            **options.by_name(*SAID),
             "sizes": [
-                {
-                    "seed": seed,
-                    "latent_size": size,
-                    "epochs": options.epochs,
-                    "ladder": [*rungs, *floors],
-                }
+                {"seed": seed, "latent_size": size, "epochs": options.epochs, "ladder": ladder}
                 for seed in options.all_seeds
                 for size in options.sizes
             ],
@@ -322,16 +298,14 @@ def captions(results: Results) -> dict[str, Caption]:
             },
             {
                 "density": [row["name"] for row in shown],
-                "Fréchet": [f"{row['frechet']:.1f}" for row in shown],
+                "Fréchet": fixed(shown, "frechet", 1),
                 "share of diagonal's": [
                     f"{row['frechet'] / max(diagonal, 1e-9):.2f}" for row in shown
                 ],
-                "precision": [f"{row['precision']:.2f}" for row in shown],
-                "recall": [f"{row['recall']:.2f}" for row in shown],
-                "log-likelihood (nats)": [
-                    f"{row['nats']:.1f}" if "nats" in row else "" for row in shown
-                ],
-                "seconds": [f"{row['seconds']:.1f}" if "seconds" in row else "" for row in shown],
+                "precision": fixed(shown, "precision", 2),
+                "recall": fixed(shown, "recall", 2),
+                "log-likelihood (nats)": fixed(shown, "nats", 1),
+                "seconds": fixed(shown, "seconds", 1),
             },
         )
     said["frechet_distance"] = Caption(

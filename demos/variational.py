@@ -16,15 +16,17 @@ from autoencoder.classifier import Classifier, Judge
 from autoencoder.densities.variational import divergences, variational_bound
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
+from autoencoder.lecture.densities import SCORE
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DataOptions,
+    fixed,
     one_of_each,
     spelled_epochs,
     trained_variational,
 )
-from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
+from autoencoder.storage.checkpoint import FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import random_generator
 
@@ -39,9 +41,16 @@ class Options(DataOptions):
     compared: int = option("samples that are judged", smoke=60, default=5_000)
 
 
+SAID = ("latent_size", "epochs", "train_images", "test_images", "compared")  # in captions
 SHOWN = 12
-USED = 0.1  # nats: a latent that says less of an image is not used
 COMPONENTS = 10  # of the mixture that is fitted to the latents, to compare with
+ROWS = {
+    "samples": "samples,\nz from N(0, I)",
+    "fitted": f"samples, z from\na mixture of {COMPONENTS}",
+    "originals": "test images",
+    "reconstructions": "reconstructions",
+}
+USED = 0.1  # nats: a latent that says less of an image is not used
 JUDGED = (
     "samples from N(0, I)",
     f"samples from a mixture of {COMPONENTS}",
@@ -68,31 +77,23 @@ def compute(run: Run[Options]) -> Results:
     options = run.options
     train, test = run.images("train"), run.images("test")
     model, rows = trained_variational(run, options.latent_size)
-    how = {"workers": options.workers, "ranks": run.ranks}
-
-    few = train[random_generator(options.seed, "evaluation", 0).permutation(len(train))]
-    few = few[: options.compared]
-    count = max(len(few), SHOWN)
-    rng = random_generator(options.seed, "evaluation", 1)
-    latents = rng.standard_normal((count, options.latent_size), dtype="float32")
-    samples = decode(model, latents, **how)
-    mixture = GaussianMixture.fit(
-        encode(model, train, **how).astype("float64"),
-        COMPONENTS,
-        random_generator(options.seed, "evaluation", 3),
+    order, rng, of_bound, of_mixture = (
+        random_generator(options.seed, "evaluation", number) for number in range(4)
     )
-    fitted = decode(model, mixture.sample(count, rng), **how)
-    restored = reconstruct(model, test, **how)
-    told = divergences(model, test, **how)
-    bound = variational_bound(model, test, random_generator(options.seed, "evaluation", 2), **how)
+    few = train[order.permutation(len(train))[: options.compared]]
+    count = max(len(few), SHOWN)
+    latents = rng.standard_normal((count, options.latent_size), dtype="float32")
+    samples = decode(model, latents, **run.how)
+    encoded = encode(model, train, **run.how).astype("float64")
+    mixture = GaussianMixture.fit(encoded, COMPONENTS, of_mixture)
+    fitted = decode(model, mixture.sample(count, rng), **run.how)
+    restored = reconstruct(model, test, **run.how)
+    told = divergences(model, test, **run.how)
+    bound = variational_bound(model, test, of_bound, **run.how)
     # Of too few images some are shown twice, so that all rows are equally long.
     shown = numpy.resize(one_of_each(run.labels("test"), SHOWN), SHOWN)
     numbers = {
-        "latent_size": options.latent_size,
-        "epochs": options.epochs,
-        "train_images": len(train),
-        "test_images": len(test),
-        "compared": len(few),
+        **options.by_name(*SAID),
         "bound": float(bound.mean(dtype="float64")),
         "told": float(told.sum(axis=1).mean(dtype="float64")),
         "pixel_variance": model.pixel_variance,
@@ -100,8 +101,8 @@ def compute(run: Run[Options]) -> Results:
         "scores": [],
     }
     if is_judged(run):
-        judge = Judge(test, workers=options.workers, ranks=run.ranks)
-        restored_few = reconstruct(model, few, **how)
+        judge = Judge(test, **run.how)
+        restored_few = reconstruct(model, few, **run.how)
         judged = samples[: len(few)], fitted[: len(few)], restored_few, few
         numbers["scores"] = [
             {"name": name, **judge.score(images)}
@@ -119,22 +120,13 @@ def compute(run: Run[Options]) -> Results:
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    score = {"frechet": NOT_NEGATIVE, "precision": NOT_NEGATIVE, "recall": NOT_NEGATIVE}
-    scores = found.numbers.get("scores")
-    names = JUDGED if scores else ()
+    names = JUDGED if found.numbers.get("scores") else ()
     return Needs(
+        {**dict.fromkeys(ROWS, "N C H W"), "told": "K"},
         {
-            "samples": "N C H W",
-            "fitted": "N C H W",
-            "originals": "N C H W",
-            "reconstructions": "N C H W",
-            "told": "K",
-        },
-        {
-            **dict.fromkeys(("latent_size", "train_images", "test_images", "compared"), COUNT),
-            "epochs": options.epochs,
+            **options.by_name(*SAID),
             **{"bound": FINITE, "told": FINITE, "pixel_variance": POSITIVE, "mse": NOT_NEGATIVE},
-            "scores": [{"name": name, **score} for name in names],
+            "scores": [{"name": name, **SCORE} for name in names],
         },
         epoch_rows(options.epochs, test_bound=FINITE, test_mse=FINITE, test_sum_per_sample=FINITE),
     )
@@ -150,23 +142,12 @@ def draw(results: Results) -> Figures:
         {str(place): nats for place, nats in enumerate(told, 1)},
         "KL(q(z | x) || N(0, I)) of each latent in nats, the mean of "
         f"{numbers['test_images']:,} test images",
-        value_format="{:.2f}",
     )
     of_latents.axes[0].set_ylabel("latent, by rank")
     return {
         "samples": rows_of_images(
-            [
-                arrays["samples"],
-                arrays["fitted"],
-                arrays["originals"],
-                arrays["reconstructions"],
-            ],
-            [
-                "samples,\nz from N(0, I)",
-                f"samples, z from\na mixture of {COMPONENTS}",
-                "test images",
-                "reconstructions",
-            ],
+            [arrays[name] for name in ROWS],
+            list(ROWS.values()),
             title=f"A variational autoencoder, d = {numbers['latent_size']}",
             groups=[2],
         ),
@@ -187,8 +168,6 @@ def captions(results: Results) -> dict[str, Caption]:
     variance, mse = numbers["pixel_variance"], numbers["mse"]
     scores = numbers["scores"]
     distances = [score["frechet"] for score in scores]
-    names = [score["name"] for score in scores]
-    names = [{"reconstructions": "training images, reconstructed"}.get(n, n) for n in names]
     bounds = [row["test_bound"] for row in results.rows]
     return {
         "samples": Caption(
@@ -202,10 +181,10 @@ def captions(results: Results) -> dict[str, Caption]:
                 "N(0, I) evenly.": bool(scores) and distances[0] > 2 * distances[1],
             },
             {
-                "images": names,
-                "Fréchet": [f"{distance:.1f}" for distance in distances],
-                "precision": [f"{score['precision']:.2f}" for score in scores],
-                "recall": [f"{score['recall']:.2f}" for score in scores],
+                "images": [*JUDGED[:2], "training images, reconstructed", JUDGED[3]],
+                "Fréchet": fixed(scores, "frechet", 1),
+                "precision": fixed(scores, "precision", 2),
+                "recall": fixed(scores, "recall", 2),
             }
             if scores
             else {},

@@ -19,13 +19,16 @@ from autoencoder.inference import decode
 from autoencoder.lecture.run import Run
 from autoencoder.metrics import energy_distance, energy_distance_noise
 from autoencoder.models import AutoEncoder
+from autoencoder.storage.checkpoint import NOT_NEGATIVE
 from autoencoder.training import Row, random_generator
 from minigrad import nn
 
 __all__ = [
     "COMPONENTS",
     "DIFFUSION",
+    "FLOORS",
     "RUNGS",
+    "SCORE",
     "decoded_samples",
     "distances",
     "fit_rung",
@@ -38,6 +41,8 @@ COMPONENTS = {"mixture of 10": 10, "mixture of 50": 50}
 DIFFUSION = "latent diffusion"  # a network, which a section trains
 RUNGS = ("diagonal Gaussian", "full Gaussian", *COMPONENTS, DIFFUSION)
 """The names of the densities, the simplest first."""
+FLOORS = ("reconstructions", "training images")  # what samples of densities are compared with
+SCORE = dict.fromkeys(("frechet", "precision", "recall"), NOT_NEGATIVE)  # of a `Judge`
 
 
 def fit_rung(

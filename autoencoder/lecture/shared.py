@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ __all__ = [
     "Doubtful",
     "columns_of",
     "find_doubtful",
+    "fixed",
     "gradient_energy",
     "hidden_part",
     "latent_sizes",
@@ -266,6 +267,15 @@ def columns_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     {'d': [8, 16], 'error': [0.02, 0.01]}
     """
     return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def fixed(rows: Iterable[Mapping[str, Any]], column: str, digits: int) -> list[str]:
+    """A column of rows, with so many digits after the point; nothing where a row lacks it.
+
+    >>> fixed([{"nats": -13.26}, {}], "nats", 1)
+    ['-13.3', '']
+    """
+    return [f"{row[column]:.{digits}f}" if column in row else "" for row in rows]
 
 
 def tinted(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:

@@ -1,6 +1,7 @@
 """The engine: tensors, the operations that made them, the backward pass.
 
-Reading order: ``tensor.py``, ``operation.py``, ``backward.py``.
+Reading order: ``tensor.py``, ``operation.py`` (the node of the graph), ``backward.py`` (the pass
+that walks it). ``modes.py`` (``no_grad`` and its like) can wait.
 """
 
 from minigrad.engine.backward import (

@@ -1,7 +1,5 @@
 """Tensor: an array that remembers which operation made it.
 
-Read the engine in this order: this file, ``operation.py`` (the node of the graph), ``backward.py``
-(the pass that walks it). ``modes.py`` (``no_grad`` and its like) can wait.
 Methods such as ``x.exp()`` are attached by ``minigrad/functional/methods.py``.
 """
 

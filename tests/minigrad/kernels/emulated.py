@@ -59,6 +59,10 @@ class Emulated:
         self.run(launch, channels_last(x), channels_last(y), result)
         return self.sum_parts(result)
 
+    @property
+    def maps(self):
+        return self.conv2d, self.conv_transpose2d, self.conv2d_weight_grad
+
     def product(self, a, b, bias=None):
         strides = [tuple(s // m.itemsize for s in m.strides) for m in (a, b)]
         launch = cuda.product_launch(*a.shape, b.shape[1], *strides, self.bits)

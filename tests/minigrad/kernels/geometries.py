@@ -1,8 +1,15 @@
 """The geometries on which every form of the convolutions is tried, and arrays that fit them."""
 
+import functools
+
 import numpy
 
-from minigrad.kernels import Geometry
+from minigrad.kernels import (
+    Geometry,
+    conv2d_reference,
+    conv2d_weight_grad_reference,
+    conv_transpose2d_reference,
+)
 
 
 def make(case, dtype="float64", seed=0):
@@ -18,6 +25,26 @@ def make(case, dtype="float64", seed=0):
         (out_group * geometry.groups,),
     )
     return *(rng.standard_normal(shape).astype(dtype) for shape in shapes), geometry
+
+
+def maps(functions, arrays, geometry):
+    """What three functions make of a case: conv2d, conv_transpose2d and conv2d_weight_grad."""
+    x, weight, y, in_bias, out_bias = arrays
+    return (
+        functions[0](x, weight, geometry, out_bias),
+        functions[1](y, weight, geometry, in_bias),
+        functions[2](x, y, geometry),
+    )
+
+
+LOOPS = (conv2d_reference, conv_transpose2d_reference, conv2d_weight_grad_reference)
+
+
+@functools.cache
+def definition(name):
+    """What the loops give for a case, in double precision."""
+    *arrays, geometry = make(CASES[name])
+    return maps(LOOPS, arrays, geometry)
 
 
 def random_cases(count):

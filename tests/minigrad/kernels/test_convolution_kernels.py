@@ -1,12 +1,11 @@
 """The fast convolution kernels against the definition, scipy, PyTorch and their own adjoints."""
 
-import functools
 import itertools
 import math
 
 import numpy
 import pytest
-from geometries import CASES, make, sizes
+from geometries import CASES, definition, make, maps, sizes
 from scipy import signal
 
 from minigrad import kernels
@@ -14,11 +13,8 @@ from minigrad.backend import array_module, device_of, to_device, to_numpy, use_d
 from minigrad.kernels import (
     Geometry,
     conv2d,
-    conv2d_reference,
     conv2d_weight_grad,
-    conv2d_weight_grad_reference,
     conv_transpose2d,
-    conv_transpose2d_reference,
     unfold,
     winograd,
 )
@@ -29,30 +25,12 @@ TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
-def maps(functions, arrays, geometry):
-    """What three functions make of a case: conv2d, conv_transpose2d and conv2d_weight_grad."""
-    x, weight, y, in_bias, out_bias = arrays
-    return (
-        functions[0](x, weight, geometry, out_bias),
-        functions[1](y, weight, geometry, in_bias),
-        functions[2](x, y, geometry),
-    )
-
-
 FAST = (conv2d, conv_transpose2d, conv2d_weight_grad)
 WHOLE_WINDOWS = (
     unfold.correlate_windows,
     unfold.spread_windows,
     unfold.weight_gradient_of_windows,
 )
-LOOPS = (conv2d_reference, conv_transpose2d_reference, conv2d_weight_grad_reference)
-
-
-@functools.cache
-def definition(name):
-    """What the loops give for a case, in double precision."""
-    *arrays, geometry = make(CASES[name])
-    return maps(LOOPS, arrays, geometry)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-
 import emulation
 import numpy
 import pytest
 from emulated import Emulated
-from geometries import CASES, make
+from geometries import CASES, definition, make, maps
 from planted_faults import adam_formula, adam_steps
 
 from minigrad import kernels
 from minigrad.kernels import (
     Geometry,
     conv2d_reference,
-    conv2d_weight_grad_reference,
     conv_transpose2d_reference,
     cuda,
     relu_grad_reference,
@@ -28,25 +25,10 @@ TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 each_precision = pytest.mark.parametrize("dtype", TOLERANCE)
 
 
-@functools.cache
-def definition(name):
-    x, weight, y, in_bias, out_bias, geometry = make(CASES[name])
-    return (
-        conv2d_reference(x, weight, geometry, out_bias),
-        conv_transpose2d_reference(y, weight, geometry, in_bias),
-        conv2d_weight_grad_reference(x, y, geometry),
-    )
-
-
-def maps(case, dtype="float64", **options):
+def on_card(case, dtype="float64", **options):
     """What the three kernels make of a case."""
-    x, weight, y, in_bias, out_bias, geometry = make(case, dtype)
-    card = Emulated(**options)
-    return (
-        card.conv2d(x, weight, geometry, out_bias),
-        card.conv_transpose2d(y, weight, geometry, in_bias),
-        card.conv2d_weight_grad(x, y, geometry),
-    )
+    *arrays, geometry = make(case, dtype)
+    return maps(Emulated(**options).maps, arrays, geometry)
 
 
 def close(found, expected, dtype="float64"):
@@ -69,39 +51,42 @@ def tiles(case):
 
 
 @pytest.fixture
-def large_tiles(monkeypatch):
-    """Take the tiles of large layers for small ones too."""
-    forget = [thing.cache_clear for name, thing in vars(cuda).items() if "_launch" in name]
-    monkeypatch.setattr(cuda, "BLOCKS_ENOUGH", 1)
-    for clear in forget:
-        clear()
-    yield
-    for clear in forget:
-        clear()
+def blocks_enough(monkeypatch):
+    """Say how many blocks are enough; if it is 1, small layers take the tiles of large ones."""
+    caches = [thing.cache_clear for name, thing in vars(cuda).items() if "_launch" in name]
+
+    def choose(number):
+        monkeypatch.setattr(cuda, "BLOCKS_ENOUGH", number)
+        for clear in caches:
+            clear()
+
+    usual = cuda.BLOCKS_ENOUGH
+    yield choose
+    choose(usual)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_map_equals_its_definition_in_loops(name):
-    close(maps(CASES[name]), definition(name))
+    close(on_card(CASES[name]), definition(name))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_large_tiles_in_single_precision_give_the_definition_too(name, large_tiles):
-    close(maps(CASES[name], "float32"), definition(name), "float32")
+def test_large_tiles_in_single_precision_give_the_definition_too(name, blocks_enough):
+    blocks_enough(1)
+    close(on_card(CASES[name], "float32"), definition(name), "float32")
 
 
-def test_both_tests_together_take_every_tile(large_tiles):
-    large = {tile for case in CASES.values() for tile in tiles(case)[:2]}
-    cuda.BLOCKS_ENOUGH = 256
-    for thing in (cuda.conv2d_launch, cuda.conv_transpose2d_launch):
-        thing.cache_clear()
-    small = {tile for case in CASES.values() for tile in tiles(case)[:2]}
-    assert len(small) == len(large - small) == 2
+def test_both_tests_together_take_every_tile(blocks_enough):
+    taken = {}
+    for number in (1, 256):
+        blocks_enough(number)
+        taken[number] = {tile for case in CASES.values() for tile in tiles(case)[:2]}
+    assert len(taken[256]) == len(taken[1] - taken[256]) == 2
 
 
 def test_indices_of_64_bits_give_the_same_bits():
     for name in ("groups, many channels", "asymmetric same padding", "random 3"):
-        for found, wide in zip(maps(CASES[name]), maps(CASES[name], least_bits=64)):
+        for found, wide in zip(on_card(CASES[name]), on_card(CASES[name], least_bits=64)):
             numpy.testing.assert_array_equal(found, wide)
 
 
@@ -109,23 +94,23 @@ def test_results_do_not_depend_on_the_order_in_which_threads_and_blocks_run():
     """Nor on the tile: a sum runs over the depth in order, whoever adds it up."""
     case = (9, 5, 9, dict(input_size=(9, 9), kernel_size=(3, 3), output_size=(9, 9)))
     case[3].update(padding=(1, 1), groups=2)
-    first = maps(case)
+    first = on_card(case)
     for seed in (1, 2, 3):
-        for found, again in zip(first, maps(case, seed=seed)):
+        for found, again in zip(first, on_card(case, seed=seed)):
             numpy.testing.assert_array_equal(found, again)
     y = numpy.random.default_rng(0).standard_normal((40, 3, 9, 9)).astype("float32")
     sums = {Emulated(seed=seed).channel_sum(y).tobytes() for seed in range(5)}
     assert len(sums) == 1
 
 
-def test_a_result_has_the_bits_of_any_tile(large_tiles):
+def test_a_result_has_the_bits_of_any_tile(blocks_enough):
     case = (9, 5, 9, dict(input_size=(9, 9), kernel_size=(3, 3), output_size=(7, 7)))
-    large = maps(case)[:2]
-    cuda.BLOCKS_ENOUGH = 256
-    for thing in (cuda.conv2d_launch, cuda.conv_transpose2d_launch):
-        thing.cache_clear()
-    for found, small in zip(large, maps(case)[:2]):
-        numpy.testing.assert_array_equal(found, small)
+    found = []
+    for number in (1, 256):
+        blocks_enough(number)
+        found.append(on_card(case)[:2])
+    for large, small in zip(*found):
+        numpy.testing.assert_array_equal(large, small)
 
 
 def test_a_missing_bias_adds_nothing_and_a_bias_reaches_pixels_that_no_window_does():
@@ -154,13 +139,9 @@ def test_a_missing_bias_adds_nothing_and_a_bias_reaches_pixels_that_no_window_do
 def test_layers_of_the_lecture_equal_the_fast_form_in_double_precision(options, channels):
     """The loops would take minutes; other tests hold the fast form against them."""
     case = (2, *channels, options)
-    x, weight, y, in_bias, out_bias, geometry = make(case)
-    expected = (
-        kernels.conv2d(x, weight, geometry, out_bias),
-        kernels.conv_transpose2d(y, weight, geometry, in_bias),
-        kernels.conv2d_weight_grad(x, y, geometry),
-    )
-    for found, value in zip(maps(case, "float32"), expected):
+    *arrays, geometry = make(case)
+    fast = (kernels.conv2d, kernels.conv_transpose2d, kernels.conv2d_weight_grad)
+    for found, value in zip(on_card(case, "float32"), maps(fast, arrays, geometry)):
         error = numpy.sqrt(numpy.mean((found - value) ** 2) / numpy.mean(value**2))
         assert error < 1e-6
 

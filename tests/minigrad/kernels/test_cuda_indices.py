@@ -11,7 +11,7 @@ import emulation
 import numpy
 import pytest
 from emulated import Emulated
-from geometries import make
+from geometries import make, maps
 
 from minigrad.kernels import Geometry, cuda
 
@@ -79,11 +79,11 @@ class CountingOverflows(Emulated):
         self.bits_asked = max(self.bits_asked, launch.index_bits)
 
 
-def maps(card, case):
-    x, weight, y, in_bias, out_bias, geometry = make(case, "float32")
-    card.conv2d(x, weight, geometry, out_bias)
-    card.conv_transpose2d(y, weight, geometry, in_bias)
-    card.conv2d_weight_grad(x, y, geometry)
+def overflows_of(case):
+    *arrays, geometry = make(case, "float32")
+    card = CountingOverflows()
+    maps(card.maps, arrays, geometry)
+    return card
 
 
 SHAPES = [  # channels in and out, options; the number of images varies
@@ -114,12 +114,10 @@ def test_no_index_of_a_convolution_overflows_where_the_launch_says_that_it_fits(
     *channels, options = SHAPES[number]
     most = most_images(channels, options)
     for images in (1, most // 2, most - 1, most):
-        card = CountingOverflows()
-        maps(card, (images, *channels, options))
+        card = overflows_of((images, *channels, options))
         assert card.bits_asked == 16
         assert card.overflows == 0, images
-    card = CountingOverflows()
-    maps(card, (most + most // 10, *channels, options))
+    card = overflows_of((most + most // 10, *channels, options))
     assert card.overflows > 0  # the guard is no wider than it has to be
 
 

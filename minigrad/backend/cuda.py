@@ -125,10 +125,8 @@ def describe(index: int) -> str:
 def is_memory_full(error: BaseException) -> bool:
     """Whether an error says that a GPU's memory is full, in the words of whoever raised it.
 
-    CuPy's pool has an error of its own, the CUDA runtime and the driver each have a code, cuBLAS
-    and cuSOLVER have another. These two make their workspace when first used, and where it does not
-    fit they say that they are not initialised. So they do without a working driver: then memory is
-    free.
+    cuBLAS and cuSOLVER make their workspace when first used, and where it does not fit they say
+    that they are not initialised. So they do without a working driver: then memory is free.
     """
     words = f"{type(error).__name__} {error}"
     if any(name in words for name in MEMORY_IS_FULL):

@@ -114,22 +114,10 @@ def build(source: str, macros: Sequence[str] = (), flags: Sequence[str] = ()) ->
 class Kernel:
     """A kernel of a source, ready to be launched as often as wanted.
 
-    Parameters
-    ----------
-    source : str
-        CUDA C, with ``extern "C" __global__ void`` before the kernel's name.
-    name : str
-        The kernel's name.
-    macros : sequence of str
-        Options such as ``-DREAL=float``.
-    flags : sequence of str
-        More options of the C++ compiler.
-
-    Attributes
-    ----------
-    types : list of str
-        The parameters' types: a NumPy dtype, behind ``*`` for a pointer and ``const *`` for one
-        that is only read; ``struct`` and a name for a structure.
+    The source is CUDA C, with ``extern "C" __global__ void`` before the kernel's ``name``;
+    ``macros`` and ``flags`` are as for :func:`build`. ``types`` are those of its parameters: a
+    NumPy dtype, behind ``*`` for a pointer and ``const *`` for one that is only read; ``struct``
+    and a name for a structure.
     """
 
     def __init__(
@@ -151,72 +139,55 @@ class Kernel:
         shared_bytes: int = 0,
         seed: int = 0,
     ) -> None:
-        """Run all blocks of a grid.
+        """Run all blocks of a grid, and the threads of each, in an order that a seed decides.
 
-        Parameters
-        ----------
-        grid, block : up to three int
-            Blocks of the grid and threads of a block along x, y and z.
-        arguments : sequence
-            Arrays, contiguous in some order of their axes, for pointers (None for a null pointer);
-            numbers for the rest. Arrays that are not read-only parameters are written.
-        shared_bytes : int
-            Of shared memory sized at the launch; only 0 is emulated.
-        seed : int
-            Of the order in which blocks and threads run.
-
-        Raises
-        ------
-        EmulationError
-            If the arguments do not fit the kernel's parameters, or threads of a block wait at
-            different barriers.
+        ``grid`` and ``block`` are numbers along x, y and z, one at least. ``arguments`` are arrays
+        for pointers, contiguous in some order of their axes (None for a null pointer), and numbers
+        for the rest; arrays that are not read-only parameters are written. Shared memory sized at
+        the launch, ``shared_bytes``, is not emulated. EmulationError also if threads of a block
+        wait at different barriers.
         """
         sizes = [(*given, 1, 1)[:3] for given in (grid, block)]
         threads = sizes[1][0] * sizes[1][1] * sizes[1][2]
         if min(*sizes[0], *sizes[1]) < 1 or threads > 1024 or max(sizes[0][1:]) > 65535:
-            raise EmulationError(f"{self.name}: no card runs grid {grid} of blocks {block}")
+            raise self._error(f"no card runs grid {grid} of blocks {block}")
         if shared_bytes:
-            raise EmulationError(f"{self.name}: shared memory sized at the launch is not emulated")
+            raise self._error("shared memory sized at the launch is not emulated")
         if len(arguments) != len(self.types):
-            raise EmulationError(
-                f"{self.name}: {len(arguments)} arguments for {len(self.types)} parameters"
-            )
-        boxes = [
-            self._box(place, argument, kind)
-            for place, (argument, kind) in enumerate(zip(arguments, self.types))
-        ]
+            raise self._error(f"{len(arguments)} arguments for {len(self.types)} parameters")
+        boxes = [self._box(*each) for each in zip(range(len(arguments)), arguments, self.types)]
         pointers = (ctypes.c_void_p * len(boxes))(*(box.ctypes.data for box in boxes))
         triples = [(ctypes.c_uint * 3)(*size) for size in sizes]
         failure = self._launch(*triples, ctypes.c_uint(seed), pointers).decode()
         if failure:
-            raise EmulationError(f"{self.name}: {failure}")
+            raise self._error(failure)
 
     def _box(self, place: int, argument: Any, kind: str) -> numpy.ndarray:
         """What a parameter is read from: one number, or the address of an array."""
         dtype = kind.rpartition("*")[2]
+        is_array = isinstance(argument, numpy.ndarray)
         if dtype.startswith("struct"):
-            if not isinstance(argument, numpy.ndarray) or argument.size != 1:
-                raise EmulationError(
-                    f"{self.name}: argument {place}, a {dtype}, should be a NumPy array of one "
-                    f"element, which is handed over by value"
+            if not is_array or argument.size != 1:
+                raise self._error(
+                    f"argument {place}, a {dtype}, should be a NumPy array of one element, which "
+                    "is handed over by value"
                 )
             return argument
         if "*" not in kind:
             box = numpy.array([argument]).astype(dtype)
             whole = isinstance(argument, (int, numpy.integer))
             if whole != (box.dtype.kind in "iu") or (whole and int(box[0]) != int(argument)):
-                raise EmulationError(
-                    f"{self.name}: argument {place}, {argument!r}, is no number of type {dtype}"
-                )
+                raise self._error(f"argument {place}, {argument!r}, is no number of type {dtype}")
             return box
         if argument is None:
             return numpy.zeros(1, "uintp")
-        if not isinstance(argument, numpy.ndarray) or argument.dtype != dtype:
+        if not is_array or argument.dtype != dtype:
             given = getattr(argument, "dtype", type(argument).__name__)
-            raise EmulationError(
-                f"{self.name}: argument {place} should be an array of {dtype}, got {given}"
-            )
+            raise self._error(f"argument {place} should be an array of {dtype}, got {given}")
         return numpy.array([argument.ctypes.data], "uintp")
+
+    def _error(self, problem: str) -> EmulationError:
+        return EmulationError(f"{self.name}: {problem}")
 
 
 def _type_in_words(code: str) -> str:

@@ -36,7 +36,6 @@ from autoencoder.lecture.section import (
     RESULTS,
     TOO_LITTLE,
     Section,
-    fit_to_data,
     prepare_run,
     read_configuration,
     run_command,
@@ -118,7 +117,7 @@ def _check(run: Run[Any]) -> None:
     """Refuse data that any of the sections would refuse."""
     for name in SECTIONS:
         try:
-            _section_run(load_section(name), run)
+            load_section(name).run_inside(run, run.folder / name)
         except OptionError as error:
             raise OptionError(f"{name}: {error}") from None
 
@@ -142,7 +141,7 @@ def _write_lecture(run: Run[Any]) -> None:
     for number, section in enumerate(sections, 1):
         print(f"[{number}/{len(sections)}] {section.title}", flush=True)
         started = time.monotonic()
-        own = _section_run(section, run)
+        own = section.run_inside(run, run.folder / section.name)
         fragments[section.name], how = _fragment(section, own, run.options.recompute)
         if how == SHIPPED:
             as_shipped.append(f"{number} {section.title}")
@@ -180,18 +179,6 @@ def _laboratory(run: Run[Any]) -> str:
     except (CheckpointError, OSError) as error:
         print(f"The page has no interactive part: {one_line(error)}", flush=True)
         return ""
-
-
-def _section_run(section: Section, run: Run[Any]) -> Run[Any]:
-    """A section's own run: its preset, the lecture's options, a folder inside the lecture's."""
-    arguments = _common_arguments(run, with_device=True)
-    options, _ = parse(section.parser(), section.options, arguments)
-    for how in ("workers", "replot", "save_seconds", "retrain"):
-        setattr(options, how, getattr(run.options, how))
-    own = Run(section.name, options, run.folder / section.name, run.models, run.quiet, run.ranks)
-    own.share_dataset(run)
-    fit_to_data(own, section.check)
-    return own
 
 
 def _fragment(section: Section, run: Run[Any], recompute: bool) -> tuple[str, str]:
@@ -251,7 +238,12 @@ def _drawn(section: Section, run: Run[Any], results: Results) -> str:
     settings = {key: value for key, value in run.configuration.items() if value is not None}
     for unsaid in ("demo", "data_sha256"):  # for the program, not for a reader
         settings.pop(unsaid, None)
-    command = ["python", f"demos/{section.name}.py", *_common_arguments(run, with_device=False)]
+    command = ["python", f"demos/{section.name}.py", "--preset", run.options.preset]
+    if run.options.seed:
+        command += ["--seed", str(run.options.seed)]
+    for name in ("data", "size"):
+        if name in settings:
+            command += [f"--{name}", str(settings[name])]
     if settings.pop("retrain", False):
         command.append("--retrain")
     figures = write_outputs(section, run, results)
@@ -266,7 +258,7 @@ def draw_what_ships(folder: Path) -> tuple[str, list[str]]:
     fragments = {}
     for number, section in enumerate(sections, 1):
         print(f"[{number}/{len(sections)}] {section.title}", flush=True)
-        own = _section_run(section, run)
+        own = section.run_inside(run, run.folder / section.name)
         results = _shipped(section, own, recompute=False)
         if results is not None:
             own.folder.mkdir(parents=True, exist_ok=True)
@@ -281,21 +273,9 @@ def shipped_digest(name: str) -> str:
     CheckpointError if nothing ships that it could be drawn from.
     """
     section = load_section(name)
-    run = _section_run(section, Run(NAME, CommonOptions(), Path(), Path()))
+    run = section.run_inside(Run(NAME, CommonOptions(), Path(), Path()), Path())
     results = shipped_results(section, run.configuration, run.options)
     return digest_of(section, results, section.said(results, run.options.preset))
-
-
-def _common_arguments(run: Run[Any], with_device: bool) -> list[str]:
-    """The options that decide what is computed, as they would be typed."""
-    options = run.options
-    arguments = ["--preset", options.preset]
-    if options.seed or with_device:
-        arguments += ["--seed", str(options.seed)]
-    for name in ("data", "size"):
-        if vars(options)[name] is not None:
-            arguments += [f"--{name}", str(vars(options)[name])]
-    return arguments + (["--device", options.device] if with_device else [])
 
 
 def _opening(folder: Path) -> str:

@@ -35,7 +35,7 @@ from autoencoder.lecture.command_line import (
     switch,
 )
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import fit_to_data, prepare_run, run_command
+from autoencoder.lecture.section import prepare_run, run_command
 from autoencoder.lecture.sections import SECTIONS, load_section
 from autoencoder.lecture.terminal import command
 from autoencoder.storage.files import atomic_write
@@ -101,19 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _make(run: Run[Options]) -> None:
     """Make everything in the run's folder; what is trained there serves the sections after it."""
-    package = shipped.FOLDER
-
-    def copy() -> None:
-        for kind in ("weights", "results"):
-            (run.folder / kind).mkdir(exist_ok=True)
-            for path in (package / kind).glob("*"):
-                if not (run.folder / kind / path.name).exists():  # resumed
-                    shutil.copy(path, run.folder / kind)
-
     if run.ranks.size > 1:
         raise OptionError("what ships is made by one process")
-    copy()
-    names = run.options.only.split(",")
+    package, names = shipped.FOLDER, run.options.only.split(",")
+    for kind in ("weights", "results"):
+        (run.folder / kind).mkdir(exist_ok=True)
+        for path in (package / kind).glob("*"):
+            if not (run.folder / kind / path.name).exists():  # resumed
+                shutil.copy(path, run.folder / kind)
     shipped.FOLDER = run.folder
     try:
         if CLASSIFIER in names:
@@ -167,19 +162,14 @@ def _make_classifier(run: Run[Options]) -> None:
 def _make_section(name: str, run: Run[Options]) -> None:
     """Train what a section trains, and compute its results from what ships."""
     section = load_section(name)
-    arguments = ["--preset", run.options.preset, "--seed", str(run.options.seed)]
-    options, _ = parse(section.parser(), section.options, arguments)
-    options.data, options.size, options.retrain = run.options.data, run.options.size, False
-    options.device, options.workers = run.options.device, run.options.workers
-    own = Making(name, options, run.folder / "sections" / name, run.models, run.quiet)
-    own.share_dataset(run)
-    fit_to_data(own, section.check)
+    own = section.run_inside(run, run.folder / "sections" / name, Making)
+    own.options.retrain = False
     own.write_configuration()
     print(section.title, flush=True)
     started = time.monotonic()
     results = with_one_blas_thread(section.compute)(own)
     path = run.folder / "results" / f"{name}.npz"
-    shipped.write_results(path, section, results, own.configuration, options)
+    shipped.write_results(path, section, results, own.configuration, own.options)
     entry = {"trains": own.trains, "seconds": round(time.monotonic() - started)}
     _note("results", name, path, {**_made_by(name, run.options.seed), **entry})
 

@@ -38,6 +38,7 @@ __all__ = ["Run", "in_use", "last_folder", "models_folder", "new_folder", "requi
 
 CONFIGURATION = "config.json"
 LOCK = ".run.lock"
+RUNS = Path("runs")
 LARGEST_MATRIX = 2**32  # bytes
 # Longer than `in_use` holds a lock to see whether it is free; a run holds it to its end.
 _LOCK_SECONDS = 1.0
@@ -171,12 +172,7 @@ class Run(Generic[_Options]):
             )
 
     def require_shape(self, shape: tuple[int, ...], reason: str) -> None:
-        """Refuse data whose images (C, H, W) have another shape than something takes.
-
-        Raises
-        ------
-        OptionError
-        """
+        """Refuse data whose images (C, H, W) have another shape than something takes."""
         found = self.dataset.image_shape
         if found != shape:
             raise OptionError(f"--data: {reason} takes images of shape {shape}, not {found}")
@@ -186,11 +182,9 @@ class Run(Generic[_Options]):
 
         The same image twice counts once: it is nothing new to a fit. ``reason`` is what needs them.
         """
-        splits = {
-            "train_images": (self.dataset.train_images, train),
-            "test_images": (self.dataset.test_images, test),
-        }
-        for key, (images, least) in splits.items():
+        for split, least in (("train", train), ("test", test)):
+            key = f"{split}_images"
+            images = getattr(self.dataset, key)
             self.limit(key, len(images))
             different: set[bytes] = set()
             for image in images[: vars(self.options)[key]]:
@@ -388,18 +382,25 @@ def _require_fitting(dataset: datasets.Dataset, data: str) -> None:
         )
 
 
-def models_folder(folder: str | os.PathLike[str], root: str | os.PathLike[str] = "runs") -> Path:
-    """Where a run in a folder shares its models: all runs under the root, others on their own."""
-    is_inside = Path(root).resolve() in Path(folder).resolve().parents
-    return Path(root) / "models" if is_inside else Path(folder) / "models"
+def models_folder(folder: str | os.PathLike[str]) -> Path:
+    """Where a run in a folder shares its models: all runs in ``runs/``, others on their own."""
+    is_inside = RUNS.resolve() in Path(folder).resolve().parents
+    return (RUNS if is_inside else Path(folder)) / "models"
 
 
-def new_folder(name: str, root: str | os.PathLike[str] = "runs") -> Path:
-    """Make the next free folder for a demo, such as ``runs/train_denoiser/002``; nobody else's."""
-    number = _last_number(name, root)
+def last_folder(name: str) -> Path | None:
+    """The newest folder of a demo, such as ``runs/train_denoiser/002``; None if there is none."""
+    numbers = [int(path.name) for path in (RUNS / name).glob("*") if path.name.isdecimal()]
+    return RUNS / name / f"{max(numbers):03d}" if numbers else None
+
+
+def new_folder(name: str) -> Path:
+    """Make the next free folder for a demo; nobody else's."""
+    last = last_folder(name)
+    number = 0 if last is None else int(last.name)
     while True:
         number += 1
-        folder = Path(root) / name / f"{number:03d}"
+        folder = RUNS / name / f"{number:03d}"
         with contextlib.suppress(FileExistsError):  # another process was faster
             folder.mkdir(parents=True)
             return folder
@@ -447,16 +448,3 @@ def _in_turn(folder: Path, name: str, quiet: bool) -> Iterator[None]:
         except OSError:  # no locks here, or read only; a model that is whole can still be read
             pass
         yield
-
-
-def last_folder(name: str, root: str | os.PathLike[str] = "runs") -> Path | None:
-    """The newest folder of a demo, or None if there is none."""
-    number = _last_number(name, root)
-    return Path(root) / name / f"{number:03d}" if number else None
-
-
-def _last_number(name: str, root: str | os.PathLike[str]) -> int:
-    parent = Path(root) / name
-    if not parent.is_dir():
-        return 0
-    return max((int(path.name) for path in parent.iterdir() if path.name.isdecimal()), default=0)

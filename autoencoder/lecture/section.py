@@ -31,6 +31,7 @@ from autoencoder.lecture.command_line import (
 from autoencoder.lecture.run import (
     CONFIGURATION,
     HOW,
+    RUNS,
     Run,
     last_folder,
     models_folder,
@@ -55,7 +56,6 @@ __all__ = [
     "Figure",
     "Figures",
     "Section",
-    "compute_and_write",
     "fit_to_data",
     "main",
     "prepare_run",
@@ -147,6 +147,16 @@ class Section:
             for name, caption in self.captions(results).items()
         }
 
+    def run_inside(self, other: Run[Any], folder: Path, kind: type[Run[Any]] = Run) -> Run[Any]:
+        """A run of this section as part of another run, with its preset, options and data."""
+        common = other.options.by_name(*(each.name for each in dataclasses.fields(CommonOptions)))
+        own = preset_values(self.options, other.options.preset)
+        options = self.options(**{**own, **common})
+        run = kind(self.name, options, folder, other.models, other.quiet, other.ranks)
+        run.share_dataset(other)
+        fit_to_data(run, self.check)
+        return run
+
     def parser(self) -> Parser:
         """The parser of the section's command line."""
         return build_parser(f"{self.name}.py", self.description, self.options)
@@ -155,27 +165,6 @@ class Section:
     def presets(self) -> dict[str, dict[str, Any]]:
         """For each preset, the value of each option of its own."""
         return {preset: preset_values(self.options, preset) for preset in PRESETS}
-
-
-def compute_and_write(section: Section, run: Run[Any], replot: bool = False) -> Results:
-    """Compute a section, or read what a run of the same configuration computed; write its files.
-
-    Into the run's folder go ``config.json``, ``results.npz``, ``metrics.csv``, ``summary.txt`` and
-    a PNG and an SVG of every figure. FileNotFoundError if there is nothing to replot.
-    """
-    if replot:
-        results = section.read(run)
-    else:
-        run.ranks.decided(run.write_configuration)
-        results = with_one_blas_thread(section.compute)(run)
-
-    def write() -> None:
-        if not replot:
-            results.save(run.folder / RESULTS, run.configuration)
-        write_outputs(section, run, results)
-
-    run.ranks.decided(write)
-    return results
 
 
 def write_outputs(section: Section, run: Run[Any], results: Results) -> list[Path]:
@@ -206,7 +195,7 @@ def main(section: Section, arguments: Sequence[str] | None = None) -> int:
         parser,
         options,
         lambda: prepare_run(section.name, parser, options, given, section.check),
-        lambda run: _compute_and_report(section, run, options.replot),
+        functools.partial(_compute_and_report, section),
     )
 
 
@@ -273,7 +262,8 @@ def _prepare_first(
     elif folder is not None:
         require_free(folder)
         _require_new(folder)
-    run = Run(name, options, folder or Path("runs") / name, models_folder(folder or "runs/new"))
+    place = folder or RUNS / name
+    run = Run(name, options, place, models_folder(place))
     run.given = given
     if not options.replot:
         fit_to_data(run, check)
@@ -476,7 +466,23 @@ def _announce_device(run: Run[Any]) -> None:
         print(f"{place}: {cuda.describe(place.index)}", flush=True)
 
 
-def _compute_and_report(section: Section, run: Run[Any], replot: bool) -> None:
-    results = compute_and_write(section, run, replot)
+def _compute_and_report(section: Section, run: Run[Any]) -> None:
+    """Compute a section, or read what is to be drawn again; write its files and say what is seen.
+
+    Into the run's folder go ``config.json``, ``results.npz``, ``metrics.csv``, ``summary.txt`` and
+    a PNG and an SVG of every figure. FileNotFoundError if there is nothing to replot.
+    """
+    if run.options.replot:
+        results = section.read(run)
+    else:
+        run.ranks.decided(run.write_configuration)
+        results = with_one_blas_thread(section.compute)(run)
+
+    def write() -> None:
+        if not run.options.replot:
+            results.save(run.folder / RESULTS, run.configuration)
+        write_outputs(section, run, results)
+
+    run.ranks.decided(write)
     print(said_in_text(section.said(results, run.options.preset)), end="")
     print(f"Figures and metrics are in {run.folder}")

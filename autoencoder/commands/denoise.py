@@ -10,16 +10,11 @@ import numpy
 from PIL import Image
 
 from autoencoder.classifier import Classifier
-from autoencoder.commands.model import (
-    add_model_option,
-    program_name,
-    refuse_or_raise,
-    trained_model,
-)
+from autoencoder.commands.model import model_parser, refuse_or_raise, trained_model
 from autoencoder.data.arrays import DataError
 from autoencoder.data.image_files import find_images, read_image, resize
 from autoencoder.inference import denoise
-from autoencoder.lecture.command_line import OptionError, Parser, folder, positive
+from autoencoder.lecture.command_line import OptionError, folder, positive
 from autoencoder.lecture.terminal import command
 from autoencoder.storage.files import atomic_write
 from minigrad import nn
@@ -30,16 +25,15 @@ __all__ = ["main"]
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Denoise pictures: status 1 if a file cannot be written, 2 if what was asked is wrong."""
-    parser = Parser(prog=program_name("denoise"), description=__doc__, allow_abbrev=False)
+    parser = model_parser("denoise", __doc__, "--model")
     add = parser.add_argument
     add("images", metavar="IMAGE", nargs="+", type=folder, help="a picture, or a folder of them")
-    add_model_option(parser, "--model", "train_denoiser")
     add("--out", metavar="FOLDER", type=folder, default="denoised", help="default: denoised/")
     add("--size", metavar="PIXELS", type=positive, help="crop and scale the pictures first")
     add("--workers", type=positive, help="threads (default: one a core it may use)")
     options = parser.parse_args(arguments)
     try:
-        model = trained_model(options.model, "train_denoiser")
+        model = trained_model(options.model)
         paths = _pictures(options.images)
         targets = _targets(paths, Path(options.out))
         for path in paths:  # all are looked at before anything is written

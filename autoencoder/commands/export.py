@@ -10,14 +10,9 @@ from typing import Any
 import numpy
 
 from autoencoder.classifier import Classifier
-from autoencoder.commands.model import (
-    add_model_option,
-    program_name,
-    refuse_or_raise,
-    trained_model,
-)
+from autoencoder.commands.model import model_parser, refuse_or_raise, trained_model
 from autoencoder.densities.variational import VariationalAutoEncoder
-from autoencoder.lecture.command_line import OptionError, Parser, folder
+from autoencoder.lecture.command_line import OptionError, folder
 from autoencoder.lecture.terminal import command
 from autoencoder.models import AutoEncoder, Denoiser
 from autoencoder.storage.files import atomic_write
@@ -31,14 +26,13 @@ OPSET, IR_VERSION = 17, 8  # of 2022: later runtimes read them
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export a network: status 1 if a file cannot be written, 2 if what was asked is wrong."""
-    parser = Parser(prog=program_name("export"), description=__doc__, allow_abbrev=False)
-    add_model_option(parser, "run", "train_denoiser")
+    parser = model_parser("export", __doc__, "run")
     parser.add_argument("--to", choices=("torch", "onnx"), required=True)
-    out = {"metavar": "FOLDER", "type": folder, "default": "exported"}
-    parser.add_argument("--out", help="default: exported/", **out)
+    add = parser.add_argument
+    add("--out", metavar="FOLDER", type=folder, default="exported", help="default: exported/")
     options = parser.parse_args(arguments)
     try:
-        model = trained_model(options.run, "train_denoiser")
+        model = trained_model(options.run)
         if isinstance(model, VariationalAutoEncoder):
             model = model.plain()  # what there is to export: images to images
         if options.to == "torch":

@@ -13,32 +13,35 @@ from autoencoder.storage.files import WriteError
 from autoencoder.training import load_model
 from minigrad import nn
 
-__all__ = ["add_model_option", "program_name", "refuse_or_raise", "trained_model"]
+__all__ = ["model_parser", "refuse_or_raise", "trained_model"]
+
+DEMO = "train_denoiser"  # whose last run is used if none is named
 
 
-def program_name(command: str) -> str:
-    """What was typed to run a command: a file of ``demos/``, or this package and the command."""
-    typed = Path(sys.argv[0]).name
-    return f"python -m autoencoder {command}" if typed == "__main__.py" else f"{command}.py"
+def model_parser(command: str, description: str | None, model: str) -> Parser:
+    """The parser of a command, which can be told what trained model to use.
 
-
-def add_model_option(parser: Parser, name: str, demo: str) -> None:
-    """Let a command be told which trained model to use."""
+    It is run by a file of ``demos/``, or by this package and the command's name.
+    """
+    is_module = Path(sys.argv[0]).name == "__main__.py"
+    program = f"python -m autoencoder {command}" if is_module else f"{command}.py"
+    parser = Parser(prog=program, description=description, allow_abbrev=False)
     parser.add_argument(
-        name,
+        model,
         metavar="RUN",
         type=folder,
-        nargs=None if name.startswith("-") else "?",
-        help=f"folder of a run, or file, that holds the model (default: the last run of {demo} "
+        nargs=None if model.startswith("-") else "?",
+        help=f"folder of a run, or file, that holds the model (default: the last run of {DEMO} "
         "in runs/)",
     )
+    return parser
 
 
-def trained_model(given: str | None, demo: str) -> nn.Module:
+def trained_model(given: str | None) -> nn.Module:
     """The model that was given, or that of the demo's last run."""
-    path = last_folder(demo) if given is None else given
+    path = last_folder(DEMO) if given is None else given
     if path is None:
-        raise OptionError(f"there is no run of {demo} in runs/ here; train one, or name its folder")
+        raise OptionError(f"there is no run of {DEMO} in runs/ here; train one, or name its folder")
     return load_model(path)
 
 

@@ -140,8 +140,14 @@ class MaskedCorruption:
         self._filling(images)  # before anything is drawn
         return self.apply(images, self.mask(images, rng))
 
-    def _fill_repr(self) -> str:
-        return f"{self.fill:g}" if self.fill.ndim == 0 else f"<array {self.fill.shape}>"
+    def __repr__(self) -> str:
+        arguments = [
+            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value!r}"
+            for name, value in vars(self).items()
+            if name != "fill"
+        ]
+        fill = f"{self.fill:g}" if self.fill.ndim == 0 else f"<array {self.fill.shape}>"
+        return f"{type(self).__name__}({', '.join([*arguments, f'fill={fill}'])})"
 
 
 class ErasePixels(MaskedCorruption):
@@ -176,9 +182,6 @@ class ErasePixels(MaskedCorruption):
         count, channels, height, width = _image_shape(self, images, rng)
         erased = rng.random((count, 1, height, width), dtype=numpy.float32) < self.share
         return numpy.repeat(erased, channels, axis=1)
-
-    def __repr__(self) -> str:
-        return f"ErasePixels(share={self.share:g}, fill={self._fill_repr()})"
 
 
 class EraseBlock(MaskedCorruption):
@@ -222,9 +225,6 @@ class EraseBlock(MaskedCorruption):
         )
         return numpy.repeat(erased, channels, axis=1)
 
-    def __repr__(self) -> str:
-        return f"EraseBlock(height={self.height}, width={self.width}, fill={self._fill_repr()})"
-
 
 class EraseHalf(MaskedCorruption):
     """Erase one half of every image. An odd middle row or column belongs to bottom or right.
@@ -267,9 +267,6 @@ class EraseHalf(MaskedCorruption):
         """Give a copy of `images` (floating point, (N, C, H, W)) with one half erased."""
         _check(self, images, rng)
         return self.apply(images, self.mask(images, rng))
-
-    def __repr__(self) -> str:
-        return f"EraseHalf(side={self.side!r}, fill={self._fill_repr()})"
 
 
 def _check(corruption: object, images: numpy.ndarray, rng: object) -> None:
@@ -321,7 +318,7 @@ class EraseOneOf(MaskedCorruption):
 
     def __init__(self, ways: Sequence[MaskedCorruption], fill: ArrayLike = 0.0) -> None:
         super().__init__(fill)
-        self.ways = tuple(ways)
+        self.ways = list(ways)
         if not self.ways:
             raise ValueError("EraseOneOf: expected at least one way of erasing")
         for way in self.ways:
@@ -337,6 +334,3 @@ class EraseOneOf(MaskedCorruption):
             members = numpy.flatnonzero(chosen == number)
             mask[members] = way.mask(images[members], rng)
         return mask
-
-    def __repr__(self) -> str:
-        return f"EraseOneOf(ways={list(self.ways)!r}, fill={self._fill_repr()})"

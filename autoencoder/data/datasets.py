@@ -183,24 +183,27 @@ def load(
     elif not isinstance(data, str):
         find_source(data)  # says so
     if is_name or folder is not None or not os.path.lexists(data):
-        dataset = _load_published(find_source(data), folder, offline)
+        source = find_source(data)
+        if folder is None:
+            packaged = _PACKAGED / source.name
+            folder = packaged if packaged.is_dir() else fetch(source.name, offline=offline)
+        dataset = _load_idx(Path(folder), _Split(source.name, test_share, seed), source)
     else:
         path = Path(data)
         name = path.resolve().name if path.is_dir() else path.name.partition(".")[0]
         try:
-            dataset = _load_path(path, name, size, _Split(name, test_share, seed))
+            dataset = _load_path(path, size, _Split(name, test_share, seed))
         except OSError as error:
             raise DataError(f"{error.filename or path}: {error.strerror or error}") from None
     if size is not None and dataset.image_shape[1:] != (size, size):
-        images = (resize(each, size) for each in (dataset.train_images, dataset.test_images))
-        train, test = images
+        train, test = (resize(each, size) for each in (dataset.train_images, dataset.test_images))
         dataset = dataclasses.replace(dataset, train_images=train, test_images=test)
     return dataset
 
 
 @dataclasses.dataclass(frozen=True)
 class _Split:
-    """Divides images that nobody has divided."""
+    """Makes training and test images of what was read; the rest of it divides them at random."""
 
     name: str
     test_share: float
@@ -221,9 +224,7 @@ class _Split:
     ) -> Dataset:
         """Training and test images at random."""
         order, tested = self.order(len(images))
-        images = images[order]
-        labels = None if labels is None else labels[order]
-        return self.cut(images, labels, classes, tested)
+        return self.cut(images[order], None if labels is None else labels[order], classes, tested)
 
     def cut(
         self,
@@ -236,12 +237,27 @@ class _Split:
         few, many = (None, None) if labels is None else (labels[:tested], labels[tested:])
         return Dataset(self.name, images[tested:], many, images[:tested], few, classes)
 
+    def divided(
+        self,
+        where: Path,
+        train: tuple[numpy.ndarray, numpy.ndarray | None],
+        test: tuple[numpy.ndarray, numpy.ndarray | None],
+        classes: tuple[str, ...] = (),
+    ) -> Dataset:
+        """Images and labels as somebody else divided them."""
+        shapes = [images.shape[1:] for images, _ in (train, test)]
+        if shapes[0] != shapes[1]:
+            raise DataError(
+                f"{where}: training images are {shown(shapes[0])}, test images {shown(shapes[1])}"
+            )
+        return Dataset(self.name, *train, *test, classes)
 
-def _load_path(path: Path, name: str, size: int | None, split: _Split) -> Dataset:
+
+def _load_path(path: Path, size: int | None, split: _Split) -> Dataset:
     """Whatever it is that a path leads to."""
     if path.is_dir():
         if {each.name.removesuffix(".gz") for each in path.iterdir()} & set(FILES):
-            return _load_idx(path, name, split)
+            return _load_idx(path, split)
         return _load_images(path, size, split)
     with open_regular(path) as file:
         start = file.read(4)
@@ -250,41 +266,33 @@ def _load_path(path: Path, name: str, size: int | None, split: _Split) -> Datase
     if start == b"PK\x03\x04":
         return _load_npz(path, split)
     if start[:2] in (b"\0\0", b"\x1f\x8b"):
-        images = read_idx(path)
-        _check_form(path, images, images=True)
-        return split.divide(images, None)
+        return split.divide(_read_idx(path, "images"), None)
     one = "is one image; give the folder it lies in" if path.suffix.lower() in SUFFIXES else ""
     raise DataError(f"{path}: {one or 'is neither a folder nor an .npy, .npz or IDX file'}")
 
 
 def _load_images(folder: Path, size: int | None, split: _Split) -> Dataset:
-    """A folder of image files."""
+    """A folder of image files, whose sub-folders are classes, or training and test images."""
     paths = find_images(folder)
     tops = {path.relative_to(folder).parts[0] for path in paths}
     tests = tops & {"test", "val", "valid", "validation"}
     if len(tops) == 2 and "train" in tops and tests:
-        return _load_split_images(folder, paths, tests.pop(), size, split.name)
-    names = class_names(paths, folder)
-    labels, classes = (None, ()) if names is None else numbered(names)
-    order, tested = split.order(len(paths))
-    places = numpy.argsort(order)  # read into place: the images need no second memory
-    images = read_images(paths, size, places)
+        test = tests.pop()
+        both = [
+            [path for path in paths if path.relative_to(folder).parts[0] == top]
+            for top in (test, "train")
+        ]
+        images = read_images([*both[0], *both[1]], size)
+        names = [class_names(some, folder / top) for some, top in zip(both, (test, "train"))]
+        known = None if None in names else [name for some in names for name in some or ()]
+        order, tested = numpy.arange(len(paths)), len(both[0])
+    else:
+        order, tested = split.order(len(paths))
+        # Read into place: the images need no second memory.
+        images = read_images(paths, size, numpy.argsort(order))
+        known = class_names(paths, folder)
+    labels, classes = (None, ()) if known is None else numbered(known)
     return split.cut(images, None if labels is None else labels[order], classes, tested)
-
-
-def _load_split_images(
-    folder: Path, paths: list[Path], test: str, size: int | None, name: str
-) -> Dataset:
-    """Image files in the sub-folders train and test, in the order of their names."""
-    is_train = [path.relative_to(folder).parts[0] == "train" for path in paths]
-    train_paths = [path for path, here in zip(paths, is_train, strict=True) if here]
-    test_paths = [path for path, here in zip(paths, is_train, strict=True) if not here]
-    images = read_images([*train_paths, *test_paths], size)
-    count = len(train_paths)
-    names = class_names(train_paths, folder / "train"), class_names(test_paths, folder / test)
-    labels, classes = (None, ()) if None in names else numbered([*names[0], *names[1]])  # type: ignore[misc]
-    first, second = (None, None) if labels is None else (labels[:count], labels[count:])
-    return Dataset(name, images[:count], first, images[count:], second, classes)
 
 
 def _load_npz(path: Path, split: _Split) -> Dataset:
@@ -297,88 +305,53 @@ def _load_npz(path: Path, split: _Split) -> Dataset:
 
     if "images" in arrays:
         return split.divide(*labelled(""))
-    train, labels, classes = labelled("train_")
     if "test_images" not in arrays:
-        return split.divide(train, labels, classes)
-    test, test_labels, test_classes = labelled("test_")
-    if train.shape[1:] != test.shape[1:]:
-        raise DataError(
-            f"{path}: training images are {shown(train.shape[1:])}, test images "
-            f"{shown(test.shape[1:])}"
-        )
+        return split.divide(*labelled("train_"))
+    *train, classes = labelled("train_")
+    *test, test_classes = labelled("test_")
+    dataset = split.divided(path, (train[0], train[1]), (test[0], test[1]), classes)
     if classes != test_classes:
         raise DataError(f"{path}: training and test labels name different classes")
-    return Dataset(split.name, train, labels, test, test_labels, classes)
+    return dataset
 
 
-def _load_published(
-    source: Source, folder: str | os.PathLike[str] | None, offline: bool | None
-) -> Dataset:
-    if folder is None:
-        packaged = _PACKAGED / source.name
-        folder = packaged if packaged.is_dir() else fetch(source.name, offline=offline)
-    return _load_idx(Path(folder), source.name, source)
-
-
-def _load_idx(folder: Path, name: str, source: Source | _Split) -> Dataset:
+def _load_idx(folder: Path, split: _Split, source: Source | None = None) -> Dataset:
     """The four IDX files of a folder; all but the first may be missing, if it is not published."""
-    arrays: list[numpy.ndarray | None] = []
-    paths: list[Path] = []
-    for file in FILES:
-        path = _find(folder, file, source)
-        paths.append(path)
-        if isinstance(source, _Split):
-            if file != FILES[0] and not path.exists():
-                arrays.append(None)
-                continue
-            array = read_idx(path)
-        else:
-            array = read_published(path, file, source)
-        _check_form(path, array, images="images" in file)
-        arrays.append(array)
-    train, labels, test, test_labels = arrays
-    assert train is not None
-    if test is None:
-        assert isinstance(source, _Split)
-        _check_labels(train, labels, paths[1])
-        return source.divide(train, labels)
-    for images, found, path in ((train, labels, paths[1]), (test, test_labels, paths[3])):
-        _check_labels(images, found, path)
-    if train.shape[1:] != test.shape[1:]:
-        raise IdxError(
-            f"{paths[2]}: dimensions: test images are {test.shape[1:]}, "
-            f"training images {train.shape[1:]}"
-        )
-    return Dataset(name, train, labels, test, test_labels)
-
-
-def _check_labels(images: numpy.ndarray, labels: numpy.ndarray | None, path: Path) -> None:
-    if labels is not None and len(images) != len(labels):
-        raise IdxError(f"{path}: dimensions: {len(labels)} labels for {len(images)} images")
-
-
-def _find(folder: Path, file: str, source: Source | _Split) -> Path:
-    """Where a file is; one that may be missing can turn out not to be there."""
-    is_free = isinstance(source, _Split)
     if not folder.is_dir():
         raise FileNotFoundError(f"the folder {str(folder)!r} with the IDX files does not exist")
-    candidates = [f"{file}.gz", file]
-    if not is_free and source.archive_md5:
-        candidates.pop()
-    for candidate in candidates:
-        if (folder / candidate).exists():  # what is no file is refused when it is read
-            return folder / candidate
-    if is_free and file != FILES[0]:
-        return folder / file
-    raise FileNotFoundError(errno.ENOENT, f"holds no {' or '.join(candidates)}", str(folder))
+    arrays: dict[str, numpy.ndarray] = {}
+    paths: dict[str, Path] = {}
+    for file in FILES:
+        candidates = [f"{file}.gz", file]
+        if source is not None and source.archive_md5:
+            candidates.pop()
+        there = [folder / each for each in candidates if (folder / each).exists()]
+        if there:
+            paths[file] = there[0]  # what is no file is refused when it is read
+            what = "images" if "images" in file else "labels"
+            arrays[file] = _read_idx(paths[file], what, source, file)
+        elif source is not None or file == FILES[0]:
+            problem = f"holds no {' or '.join(candidates)}"
+            raise FileNotFoundError(errno.ENOENT, problem, str(folder))
+    for images, labels in (FILES[:2], FILES[2:]):
+        if {images, labels} <= arrays.keys() and len(arrays[images]) != len(arrays[labels]):
+            problem = f"{len(arrays[labels])} labels for {len(arrays[images])} images"
+            raise IdxError(f"{paths[labels]}: dimensions: {problem}")
+    train = arrays[FILES[0]], arrays.get(FILES[1])
+    if FILES[2] not in arrays:
+        return split.divide(*train)
+    return split.divided(folder, train, (arrays[FILES[2]], arrays.get(FILES[3])))
 
 
-def _check_form(path: Path, array: numpy.ndarray, images: bool) -> None:
-    if images and (array.ndim != 3 or array.dtype != numpy.uint8):
+def _read_idx(path: Path, what: str, source: Source | None = None, file: str = "") -> numpy.ndarray:
+    """The images or labels of an IDX file, which is one of a source if one is given."""
+    array = read_idx(path) if source is None else read_published(path, file, source)
+    if what == "images" and (array.ndim != 3 or array.dtype != numpy.uint8):
         raise IdxError(
             f"{path}: images must be uint8 of three dimensions, not {array.dtype} {array.shape}"
         )
-    if not images and (array.ndim != 1 or array.dtype.kind not in "iu"):
+    if what == "labels" and (array.ndim != 1 or array.dtype.kind not in "iu"):
         raise IdxError(
             f"{path}: labels must be integers of one dimension, not {array.dtype} {array.shape}"
         )
+    return array

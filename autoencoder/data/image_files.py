@@ -11,7 +11,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy
@@ -128,18 +128,9 @@ def resize(images: numpy.ndarray, size: int) -> numpy.ndarray:
     return resized
 
 
-def _with_progress(paths: Sequence[Path], what: str) -> Iterator[Path]:
-    # disable=None: a bar on a terminal only
-    return iter(
-        tqdm(
-            paths,
-            desc=f"{what} images",
-            unit="image",
-            leave=False,
-            disable=None,
-            file=Unbreakable.of(sys.stderr),
-        )
-    )
+def _with_progress(paths: Sequence[Path], what: str) -> Iterable[Path]:
+    shown = {"desc": f"{what} images", "unit": "image", "file": Unbreakable.of(sys.stderr)}
+    return tqdm(paths, leave=False, disable=None, **shown)  # None: only on a terminal
 
 
 def _different(

@@ -118,5 +118,5 @@ def test_files_that_do_not_fit_together_are_refused(small_set, file, array, word
     for path in small_set.glob(f"{file}*"):
         path.unlink()
     write_idx(small_set / file, array)
-    with pytest.raises(IdxError, match=words):
+    with pytest.raises(DataError, match=words):
         load(small_set)

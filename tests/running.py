@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+# In which programs find the helpers beside the tests.
+PATHS = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(PATHS)}
 ELSEWHERE = """
 import importlib.util, sys
 specification = importlib.util.spec_from_file_location("elsewhere", sys.argv[1])
@@ -15,6 +18,12 @@ module = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(module)
 print(repr(eval(sys.argv[2], vars(module))))
 """
+
+
+def start(*words, **options):
+    """Start Python with these words; its streams are text."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *map(str, words)], **{**pipes, **options})
 
 
 def python(*words, status=0, **options):
@@ -25,8 +34,12 @@ def python(*words, status=0, **options):
     return result
 
 
+def start_elsewhere(file, expression):
+    """Start a process that evaluates an expression of a test file's names."""
+    return start("-c", ELSEWHERE, file, expression, env=ENVIRONMENT)
+
+
 def elsewhere(file, expression, **environment):
     """What an expression of a test file's names gives where no other test left anything."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), **environment}
-    result = python("-c", ELSEWHERE, file, expression, env=environment)
+    result = python("-c", ELSEWHERE, file, expression, env={**ENVIRONMENT, **environment})
     return ast.literal_eval(result.stdout.splitlines()[-1])

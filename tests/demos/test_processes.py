@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from running import ENVIRONMENT, start
 
 from autoencoder.lecture.run import in_use, new_folder
 from autoencoder.models import mlp
@@ -53,12 +54,6 @@ raise SystemExit(lecture.main(arguments) if is_lecture else main(section(kind), 
 """
 
 
-def start(*arguments, **options):
-    """A process of Python whose output is read as text."""
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    return subprocess.Popen([sys.executable, *arguments], **pipes, **options)
-
-
 class Process:
     """A stub demo that is ready to start."""
 
@@ -68,7 +63,7 @@ class Process:
             PROGRAM,
             *arguments,
             stdin=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+            env=ENVIRONMENT,
         )
         self.until("ready")
 

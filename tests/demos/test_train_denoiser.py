@@ -4,22 +4,20 @@ import csv
 import json
 import os
 import signal
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from running import start
 
 from autoencoder.data.idx import read_idx, write_idx
 from autoencoder.data.published import FILES
 from autoencoder.lecture.section import main
-from autoencoder.lecture.sections import load_demo, load_section
+from autoencoder.lecture.sections import DEMOS, load_demo, load_section
 from autoencoder.storage.checkpoint import load_checkpoint
 from autoencoder.storage.results import Results
 
 section = load_section("train_denoiser")
 interpolate = load_section("interpolate")
-DEMO = Path(__file__).parents[2] / "demos" / "train_denoiser.py"
 SMALL = ["--preset", "smoke", "--train-images", "300", "--test-images", "50"]
 
 
@@ -70,9 +68,8 @@ def test_signal_saves_says_how_to_go_on_and_the_resumed_run_ends_with_the_same_b
     finished, tmp_path, number
 ):
     folder = tmp_path / "run"
-    command = [sys.executable, str(DEMO), *SMALL, "--out", str(folder)]
     # A test of the signal, not of time: the signal is sent once the run has its folder.
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = start(DEMOS / "train_denoiser.py", *SMALL, "--out", folder)
     while process.poll() is None and not (folder / "config.json").exists():
         pass
     if process.poll() is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import random
@@ -13,23 +12,13 @@ from pathlib import Path
 
 import pytest
 from mpi_programs import command, run, start
+from saved_state import state_in
 
 from autoencoder.storage.checkpoint import load_checkpoint
-from autoencoder.training import CHECKPOINT, METRICS
+from autoencoder.training import CHECKPOINT
 
 PROGRAM = Path(__file__).with_name("ranked_training.py")
 KINDS = {"killed": signal.SIGKILL, "Ctrl-C": signal.SIGINT, "ended": signal.SIGTERM}
-
-
-def state_in(folder):
-    """All that must not depend on ranks and faults: arrays, metadata and metrics, without times."""
-    arrays, metadata = load_checkpoint(folder / CHECKPOINT, require_finite=True)
-    del metadata["seconds"]
-    with open(folder / METRICS, newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in [*rows, *metadata["rows"]]:
-        del row["seconds"], row["images_per_second"]
-    return {name: array.tobytes() for name, array in arrays.items()}, metadata, rows
 
 
 @pytest.fixture(scope="module")

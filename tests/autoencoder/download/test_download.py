@@ -6,13 +6,13 @@ import json
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from running import start
 
 from autoencoder.data import download
 from autoencoder.data import download as transfer
@@ -80,10 +80,10 @@ def test_a_mirror_that_fails_is_named_and_the_next_one_serves(server, tmp_path, 
     for kind, of_words in ((IMPATIENT, "timed out"), (COUNTING, "only")):
         limits = kind if of_words in words else limits
     alone, both = tmp_path / "alone", tmp_path / "both"
-    start = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(DownloadError, match=words) as raised:
         try_fetch(server, alone, behaviour, limits=limits)
-    assert time.monotonic() - start < 20  # the mirror would go on for ever
+    assert time.monotonic() - started < 20  # the mirror would go on for ever
     assert f"/{behaviour}/{FILES[0]}.gz" in str(raised.value)
     assert not [name for name in os.listdir(alone) if not name.startswith(".")]
     assert all(path.stat().st_size <= QUICK.max_bytes for path in alone.iterdir())
@@ -101,10 +101,10 @@ def test_a_handshake_that_trickles_is_given_up_as_a_whole_and_the_lock_is_free_a
     server, tmp_path
 ):
     server.slow_handshake = True
-    start = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(DownloadError, match="timed out"):
         try_fetch(server, tmp_path, "good", limits=dataclasses.replace(IMPATIENT, attempts=1))
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - started < 20
     with file_lock(tmp_path / ".lock", 0.1):
         pass
     server.slow_handshake = False
@@ -125,10 +125,10 @@ def test_a_proxy_that_trickles_its_answer_is_given_up(tmp_path, server, monkeypa
     thread.start()
     monkeypatch.delenv("no_proxy")
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
-    start = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(OSError, match="timed out"):
         transfer.transfer("https://example.org/f.gz", str(tmp_path / "part"), IMPATIENT, trusted())
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - started < 20
     thread.join(5)
     listener.close()
 
@@ -287,23 +287,17 @@ def test_several_processes_download_each_file_once(server, tiny, tmp_path):
     )
     mirror = f"https://127.0.0.1:{server.server_port}/good/"
     arguments = [mirror, tmp_path, CERTIFICATE, json.dumps(tiny[0].sha256)]
-    command = [sys.executable, "-c", program, *arguments]
-    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+    processes = [start("-c", program, *arguments) for _ in range(3)]
     for process in processes:
         _, errors = process.communicate(timeout=30)
-        assert process.returncode == 0, errors.decode()
+        assert process.returncode == 0, errors
     assert_complete(server, tmp_path)
     assert sorted(entry[1] for entry in server.log) == sorted(server.files)
 
 
 def test_threads_of_one_process_exclude_each_other_too(server, tmp_path):
-    threads = [
-        threading.Thread(target=try_fetch, args=(server, tmp_path, "good")) for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: try_fetch(server, tmp_path, "good"), range(4)))
     assert_complete(server, tmp_path)
     assert len(server.log) == 4
 

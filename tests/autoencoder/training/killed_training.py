@@ -1,25 +1,23 @@
 """A small training run, killed with SIGKILL at random moments and resumed until it is over.
 
-Run as a program: ``killed_training.py FOLDER KILLS SEED``. Everything is imported once; each
-training is a fork, so a kill costs no start of Python. Prints how many kills hit, and how many
-runs it took to place them.
+In a process of its own. Everything is imported once; each training is a fork, so a kill costs no
+start of Python.
 """
 
-import csv
 import os
 import random
 import signal
-import sys
 import time
 from pathlib import Path
 
 import numpy
+from saved_state import state_in
 
 import minigrad
 from autoencoder.data.corruption import GaussianNoise
 from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import load_checkpoint
-from autoencoder.training import CHECKPOINT, METRICS, TrainingSettings, train
+from autoencoder.training import CHECKPOINT, TrainingSettings, train
 
 POINTS = numpy.random.default_rng(0).normal(size=(200, 2)).astype("float32")
 SETTINGS = TrainingSettings(
@@ -49,17 +47,6 @@ def fork_training(folder: Path) -> int:
         os._exit(status)
 
 
-def state_in(folder: Path) -> tuple[dict[str, bytes], dict[str, object], list[dict[str, str]]]:
-    """All that must not depend on the kills: arrays, metadata and metrics, without times."""
-    arrays, metadata = load_checkpoint(folder / CHECKPOINT)
-    del metadata["seconds"]
-    with open(folder / METRICS, newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in [*rows, *metadata["rows"]]:
-        del row["seconds"], row["images_per_second"]
-    return {name: array.tobytes() for name, array in arrays.items()}, metadata, rows
-
-
 def killed_run(folder: Path, kills: int, moments: random.Random, longest: float) -> int:
     """Train in a folder to the end, killed up to so many times. Gives how many kills hit."""
     hit = 0
@@ -79,8 +66,8 @@ def killed_run(folder: Path, kills: int, moments: random.Random, longest: float)
             return hit
 
 
-def main(folder: Path, kills: int, seed: int) -> None:
-    """Compare the run left alone with killed ones."""
+def compare(folder: Path, kills: int, seed: int) -> int:
+    """Compare the run left alone with killed ones. Gives how many kills hit."""
     moments = random.Random(seed)
     alone = folder / "alone"
     alone.mkdir(parents=True)
@@ -98,8 +85,4 @@ def main(folder: Path, kills: int, seed: int) -> None:
         hit += killed_run(killed, kills - hit, moments, 2.0 * seconds / min(kills, 10))
         if state_in(killed) != expected:
             raise SystemExit(f"{killed} ended with another state than {alone}")
-    print(f"{hit} kills in {runs} runs, all with the same bytes")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    return hit

@@ -2,13 +2,14 @@
 
 import dataclasses
 import hashlib
-import json
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 import pytest
 from running import elsewhere
+from saved_state import without_times
 
 import minigrad
 from autoencoder.data.corruption import GaussianNoise
@@ -128,15 +129,6 @@ def computed_with(folder, names):
     return computed()
 
 
-def without_times(text):
-    """The metadata of results but for what a clock says."""
-
-    def keep(names):
-        return {n: v for n, v in names.items() if n not in ("seconds", "images_per_second")}
-
-    return json.loads(text, object_hook=keep)
-
-
 @pytest.mark.parametrize(
     "names", [("linear_is_pca",), pytest.param(SECTIONS, marks=pytest.mark.slow)], ids=len
 )
@@ -192,21 +184,15 @@ def test_two_models_trained_in_two_threads_end_as_each_alone():
         minigrad.manual_seed(number)
         return mlp(784, 16, 784)
 
-    def work(number, model, results):
+    def work(number, model):
         settings = TrainingSettings(epochs=6, batch_size=7, seed=number, workers=2)
         noise = GaussianNoise(0.1 * (number + 1))
         rows = train(model, IMAGES.reshape(24, 784), settings, corruption=noise, quiet=True)
-        results[number] = digest_of(model), [row["train_loss"] for row in rows]
+        return digest_of(model), [row["train_loss"] for row in rows]
 
-    alone, together = {}, {}
-    for number in range(2):
-        work(number, make(number), alone)
-    threads = [
-        threading.Thread(target=work, args=(number, make(number), together)) for number in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    alone = [work(number, make(number)) for number in range(2)]
+    models = [make(number) for number in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(work, range(2), models))
     assert together == alone
     assert alone[0] != alone[1]

@@ -3,22 +3,26 @@
 import contextlib
 import csv
 import errno
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 import pytest
+from running import elsewhere, start_elsewhere
 
 import minigrad
 from autoencoder.models import mlp
 from autoencoder.storage.checkpoint import load_checkpoint
 from autoencoder.storage.files import WriteError
-from autoencoder.training import CHECKPOINT, METRICS, TrainingSettings, train
+from autoencoder.training import CHECKPOINT, METRICS, Interrupted, TrainingSettings, train
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and forks")
 POINTS = numpy.random.default_rng(0).normal(size=(60, 2)).astype("float32")
@@ -56,52 +60,31 @@ def test_killed_at_random_moments_and_resumed_it_ends_with_the_bytes_of_the_run_
     tmp_path, kills
 ):
     program = Path(__file__).with_name("killed_training.py")
-    result = subprocess.run(
-        [sys.executable, str(program), str(tmp_path), str(kills), "1"],
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"{kills} kills in ")
+    expression = f"compare(Path({str(tmp_path)!r}), {kills}, 1)"
+    assert elsewhere(program, expression) == kills
 
 
-STOPPABLE = """
-import signal, sys, time
-import numpy, minigrad
-from autoencoder.models import mlp
-from autoencoder.training import Interrupted, TrainingSettings, train
+def train_and_stop(folder, seconds):
+    """Train until a signal comes in the evaluation of the first epoch, then evaluate on."""
 
-def slow_evaluation(model):
-    print("evaluating", flush=True)
-    while signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:  # until it is asked to stop
-        time.sleep(0.01)
-    print("asked", flush=True)
-    time.sleep(float(sys.argv[2]))
-    return {}
+    def evaluate(model):
+        print("evaluating", flush=True)
+        while signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:  # until it is asked to stop
+            time.sleep(0.01)
+        print("asked", flush=True)
+        time.sleep(seconds)
+        return {}
 
-minigrad.manual_seed(1)
-points = numpy.random.default_rng(0).normal(size=(60, 2)).astype("float32")
-settings = TrainingSettings(epochs=3, batch_size=20, save_seconds=0.0, seed=5)
-try:
-    train(mlp(2, 16, 2), points, settings, evaluate=slow_evaluation, folder=sys.argv[1], quiet=True)
-except Interrupted as stop:
-    print(stop)
-    sys.exit(128 + stop.signal_number)
-"""
+    try:
+        trained(Path(folder), evaluate=evaluate)
+    except Interrupted as stop:
+        print(stop)
+        sys.exit(128 + stop.signal_number)
 
 
 def asked_to_stop(folder, number, seconds):
-    """A process that trains, once a signal has come in the evaluation after its first epoch.
-
-    It goes on with the evaluation for so many seconds.
-    """
-    process = subprocess.Popen(
-        [sys.executable, "-c", STOPPABLE, str(folder), str(seconds)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    """A process that trains, once it was asked to stop."""
+    process = start_elsewhere(__file__, f"train_and_stop({str(folder)!r}, {seconds})")
     assert process.stdout.readline() == "evaluating\n"
     process.send_signal(number)
     assert process.stdout.readline() == "asked\n", "the first signal only asks"
@@ -139,170 +122,143 @@ def test_a_second_ctrl_c_quits_at_once(tmp_path):
     load_checkpoint(tmp_path / CHECKPOINT, require_finite=True)
 
 
-class Trouble:
-    """An evaluation that makes writing fail after one epoch, and perhaps work again later."""
+def during(actions):
+    """An evaluation during which something happens: what, by the epoch."""
+    epochs = itertools.count(1)
 
-    def __init__(self, begin, after, end=None, until=None):
-        self.begin, self.after, self.end, self.until = begin, after, end, until
-        self.epoch = 0
-
-    def __call__(self, model):
-        self.epoch += 1
-        if self.epoch == self.after:
-            self.begin()
-        if self.epoch == self.until:
-            self.end()
+    def evaluate(model):
+        actions.get(next(epochs), dict)()
         return {}
+
+    return evaluate
 
 
 @pytest.fixture
-def disk(monkeypatch, tmp_path):
-    """A disk that can be full: flushing a file in the run's folder fails then."""
+def folder(tmp_path, monkeypatch):
+    """A run's folder, and one beside it for the system's temporary files."""
+    for name in ("run", "elsewhere"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "elsewhere"))
+    return tmp_path / "run"
 
-    class Disk:
-        is_full = False
-        everywhere = False
 
-    real = os.fsync
+@pytest.fixture
+def disk(monkeypatch):
+    """Folders that are full, and that are read-only: what is put there cannot be written in."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("no /proc")
+    disk = SimpleNamespace(full=[], read_only=[])
+    real_fsync, real_open = os.fsync, os.open
 
     def fsync(descriptor):
         name = os.readlink(f"/proc/self/fd/{descriptor}")
-        if Disk.is_full and (Disk.everywhere or name.startswith(f"{tmp_path / 'run'}/")):
+        if any(name.startswith(f"{folder}/") for folder in disk.full):
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(descriptor)
+        real_fsync(descriptor)
 
-    if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("no /proc")
+    def open_file(path, flags, *mode, **options):
+        if flags & os.O_CREAT and any(str(path).startswith(f"{f}/") for f in disk.read_only):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return real_open(path, flags, *mode, **options)
+
     monkeypatch.setattr(os, "fsync", fsync)
-    (tmp_path / "run").mkdir()
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "elsewhere"))
-    return Disk
+    monkeypatch.setattr(os, "open", open_file)
+    return disk
 
 
 def test_a_disk_that_is_full_for_a_while_costs_a_report_and_nothing_else(
-    disk, tmp_path, expected, capsys
+    disk, folder, expected, capsys
 ):
-    folder, seen = tmp_path / "run", []
+    seen = []
 
     def fill():
         seen.append((folder / CHECKPOINT).read_bytes())
-        disk.is_full = True
+        disk.full.append(folder)
 
     def make_room():
         assert (folder / CHECKPOINT).read_bytes() == seen[0], "the earlier one must be intact"
-        disk.is_full = False
+        disk.full.clear()
 
-    trained(folder, evaluate=Trouble(fill, 1, make_room, 3))
+    trained(folder, evaluate=during({1: fill, 3: make_room}))
     reports = capsys.readouterr().err.splitlines()
     assert len(reports) == 2, "the failure once, however often it comes, and its end"
     assert "No space left on device; training goes on" in reports[0]
     assert "could be written again" in reports[1]
     assert arrays_in(folder) == expected
     assert epochs_in(folder) == ["1", "2", "3"]
-    assert os.listdir(tmp_path / "elsewhere") == []
+    assert os.listdir(tempfile.gettempdir()) == []
 
 
-def test_a_disk_full_to_the_end_is_one_error_and_the_state_is_elsewhere(disk, tmp_path, expected):
-    folder, seen = tmp_path / "run", []
+@pytest.fixture
+def small_disk(folder):
+    """The run's folder on a real file system of 64 KiB."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield
+    subprocess.run(["umount", str(folder)], check=True)
 
-    def fill():
+
+def fill_up(disk, folder):
+    with open(folder / "big", "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"\0" * 4096)
+
+
+TROUBLES = {
+    "full": (lambda disk, folder: disk.full.append(folder), "No space left on device"),
+    "really full": (fill_up, "No space left on device"),
+    "read-only": (lambda disk, folder: disk.read_only.append(folder), "Read-only file system"),
+    "gone": (lambda disk, folder: shutil.rmtree(folder), "the folder .*run' does not exist"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_folder_that_stays_in_trouble_is_one_error_and_the_state_is_elsewhere(
+    trouble, disk, folder, expected, capsys, request
+):
+    if trouble == "really full":
+        request.getfixturevalue("small_disk")
+    begin, words = TROUBLES[trouble]
+    seen = []
+
+    def happen():
         seen.append((folder / CHECKPOINT).read_bytes())
-        disk.is_full = True
+        begin(disk, folder)
 
-    with pytest.raises(WriteError) as caught:
-        trained(folder, evaluate=Trouble(fill, 2))
+    with pytest.raises(WriteError, match=f"{words}; the state of training is in") as caught:
+        trained(folder, evaluate=during({1: happen}))
     message = str(caught.value)
-    assert "No space left on device" in message
     assert str(folder) in message
     assert "\n" not in message
-    assert (folder / CHECKPOINT).read_bytes() == seen[0], "the earlier one must be intact"
-    (elsewhere,) = (tmp_path / "elsewhere").iterdir()
-    assert str(elsewhere) in message
-    assert arrays_in(elsewhere) == expected
-    assert epochs_in(elsewhere) == ["1", "2", "3"]
-    # What the message says to do: move it back, and go on.
-    disk.is_full = False
-    shutil.move(elsewhere / CHECKPOINT, folder / CHECKPOINT)
+    assert capsys.readouterr().err.count("\n") == 1
+    if trouble != "gone":
+        assert (folder / CHECKPOINT).read_bytes() == seen[0], "the earlier one must be intact"
+        assert set(os.listdir(folder)) - {"big"} == {CHECKPOINT, METRICS}
+    (saved,) = Path(tempfile.gettempdir()).iterdir()
+    assert str(saved) in message
+    assert arrays_in(saved) == expected
+    assert epochs_in(saved) == ["1", "2", "3"]
+    # What the message says to do, once the trouble is over: move it back, and go on.
+    disk.full.clear()
+    disk.read_only.clear()
+    folder.mkdir(exist_ok=True)
+    (folder / "big").unlink(missing_ok=True)
+    shutil.move(saved / CHECKPOINT, folder / CHECKPOINT)
     trained(folder, resume=True)
     assert arrays_in(folder) == expected
 
 
-def test_a_disk_full_everywhere_says_what_is_lost_and_keeps_the_earlier_checkpoint(disk, tmp_path):
-    disk.everywhere = True
+def test_a_disk_full_everywhere_says_what_is_lost_and_keeps_the_earlier_checkpoint(
+    disk, folder, tmp_path
+):
     seen = []
 
     def fill():
-        seen.append((tmp_path / "run" / CHECKPOINT).read_bytes())
-        disk.is_full = True
+        seen.append((folder / CHECKPOINT).read_bytes())
+        disk.full.append(tmp_path)
 
     with pytest.raises(WriteError, match="since the last checkpoint is lost"):
-        trained(tmp_path / "run", evaluate=Trouble(fill, 2))
-    assert (tmp_path / "run" / CHECKPOINT).read_bytes() == seen[0]
-    assert list((tmp_path / "elsewhere").iterdir()) == []
-
-
-def test_a_folder_that_vanishes_while_training_is_one_error_and_the_state_is_elsewhere(
-    disk, tmp_path, expected, capsys
-):
-    folder = tmp_path / "run"
-    with pytest.raises(WriteError, match=r"the folder .*run' does not exist; the state of"):
-        trained(folder, evaluate=Trouble(lambda: shutil.rmtree(folder), 1))
-    assert capsys.readouterr().err.count("\n") == 1
-    (elsewhere,) = (tmp_path / "elsewhere").iterdir()
-    assert arrays_in(elsewhere) == expected
-
-
-def test_a_folder_that_becomes_read_only_is_one_error_and_the_state_is_elsewhere(
-    disk, tmp_path, expected, monkeypatch
-):
-    folder, real = tmp_path / "run", os.open
-
-    def read_only(path, flags, *options):
-        if flags & os.O_CREAT and str(path).startswith(str(folder)):
-            raise OSError(errno.EROFS, "Read-only file system")
-        return real(path, flags, *options)
-
-    seen = []
-
-    def remount():
-        seen.append((folder / CHECKPOINT).read_bytes())
-        monkeypatch.setattr(os, "open", read_only)
-
-    with pytest.raises(WriteError, match="Read-only file system; the state of training is in"):
-        trained(folder, evaluate=Trouble(remount, 2))
+        trained(folder, evaluate=during({2: fill}))
     assert (folder / CHECKPOINT).read_bytes() == seen[0]
-    (elsewhere,) = (tmp_path / "elsewhere").iterdir()
-    assert arrays_in(elsewhere) == expected
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A real file system of 64 KiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def test_a_really_full_disk_keeps_the_earlier_checkpoint(
-    small_disk, tmp_path, monkeypatch, expected
-):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    seen = []
-
-    def fill():
-        seen.append((small_disk / CHECKPOINT).read_bytes())
-        with open(small_disk / "big", "wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"\0" * 4096)
-
-    with pytest.raises(WriteError, match="No space left on device; the state of training is in"):
-        trained(small_disk, evaluate=Trouble(fill, 1))
-    assert (small_disk / CHECKPOINT).read_bytes() == seen[0]
-    assert sorted(os.listdir(small_disk)) == ["big", CHECKPOINT, METRICS]
-    (elsewhere,) = tmp_path.glob("minigrad-*")
-    assert arrays_in(elsewhere) == expected
+    assert os.listdir(tempfile.gettempdir()) == []

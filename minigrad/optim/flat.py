@@ -151,6 +151,18 @@ def _joined(vectors: Sequence[Array], room: Array) -> Array:
     return room
 
 
+def as_tensors(name: str, what: str, parameters: Any) -> list[Tensor]:
+    """A Tensor or several as a list."""
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    if not isinstance(parameters, Iterable) or isinstance(parameters, str):
+        raise TypeError(f"{name}: {what!r} must be tensors, got {type(parameters).__name__}")
+    found = list(parameters)
+    for i, parameter in enumerate(found):
+        if not isinstance(parameter, Tensor):
+            raise TypeError(f"{name}: parameter {i} is a {type(parameter).__name__}, no Tensor")
+    return found
+
+
 def single_gradients(name: str, parameters: Sequence[Tensor], gradients: Any) -> list[Array | None]:
     """The gradients' arrays, one a parameter; each parameter's ``grad`` if none are given."""
     if gradients is None:
@@ -226,16 +238,8 @@ def clip_grad_norm_(
     require_number(name, "norm_type", norm_type, minimum=0.0)
     if norm_type == 0:
         raise ValueError(f"{name}: norm_type must be positive, got {norm_type}")
-    if isinstance(parameters, Tensor):
-        parameters = [parameters]
-    if not isinstance(parameters, Iterable):
-        raise TypeError(f"{name}: expected Tensors, got {type(parameters).__name__}")
-    gradients = []
-    for i, parameter in enumerate(parameters):
-        if not isinstance(parameter, Tensor):
-            raise TypeError(f"{name}: parameter {i} is a {type(parameter).__name__}, no Tensor")
-        if parameter.grad is not None:
-            gradients.append(parameter.grad)
+    found = as_tensors(name, "parameters", parameters)
+    gradients = [parameter.grad for parameter in found if parameter.grad is not None]
     if not gradients:
         return Tensor(0.0)
     arrays = [gradient.data for gradient in gradients]

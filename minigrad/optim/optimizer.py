@@ -1,8 +1,7 @@
 """Optimizer: what all optimisers share. A subclass writes the formula, see ``algorithms.py``.
 
-An optimiser has groups of parameters, each group with options of its own (``param_groups``). The
-values of a group lie in one array for each dtype and device, and so does what the optimiser
-remembers of them: see ``flat.py``. ``state_dict`` cuts these arrays into one a parameter again.
+An optimiser has groups of parameters, each with options of its own (``param_groups``). Of each
+group, values lie in one array for each dtype and device, as all that is remembered: ``flat.py``.
 """
 
 from __future__ import annotations
@@ -13,7 +12,13 @@ from typing import Any, ClassVar
 
 from minigrad.backend import Array, is_array, shown, to_numpy, use_device, whole_number
 from minigrad.engine import Tensor
-from minigrad.optim.flat import FlatParameters, one_gradient, require_fit, single_gradients
+from minigrad.optim.flat import (
+    FlatParameters,
+    as_tensors,
+    one_gradient,
+    require_fit,
+    single_gradients,
+)
 
 Group = dict[str, Any]  # "params", and the options
 States = dict[Tensor, dict[str, Any]]  # of each parameter: "step", and what is remembered
@@ -269,18 +274,11 @@ class Optimizer:
             known = ", ".join(self.defaults)
             wrong = shown(unknown[0])
             raise TypeError(f"{name}: unknown option {wrong} in a group, expected {known}")
-        params = group["params"]
-        params = [params] if isinstance(params, Tensor) else params
-        if not isinstance(params, Iterable) or isinstance(params, str):
-            raise TypeError(f"{name}: 'params' must be tensors, got {type(params).__name__}")
-        params = list(params)
+        params = as_tensors(name, "params", group["params"])
         if not params:
             raise ValueError(f"{name}: a parameter group has no parameters")
         seen = {id(parameter) for parameter in self.parameters}
         for i, parameter in enumerate(params):
-            if not isinstance(parameter, Tensor):
-                kind = type(parameter).__name__
-                raise TypeError(f"{name}: parameter {i} is a {kind}, no Tensor")
             if not parameter.is_leaf or parameter.dtype.kind != "f":
                 raise ValueError(
                     f"{name}: parameter {i} of shape {parameter.shape} must be a floating point "

@@ -136,14 +136,14 @@ class Communicator:
 
     def broadcast(self, value: Any) -> Any:
         """Rank 0's JSON value, on all ranks."""
-        return value
+        return self.gather(value if self.rank == 0 else None)[0]
 
     def copy_from_first(self, array: numpy.ndarray) -> None:
         """Overwrite a contiguous array by rank 0's of the same shape and dtype."""
 
     def maximum(self, *numbers: int) -> list[int]:
         """The largest of the ranks' numbers, place by place."""
-        return [int(number) for number in numbers]
+        return [max(column) for column in zip(*self.gather([int(n) for n in numbers]))]
 
     def barrier(self) -> None:
         """Wait until all ranks have come here."""
@@ -312,18 +312,12 @@ class ThreadCommunicator(Communicator):
         self._room.meet()  # nobody gives the next value before all have read this one
         return found
 
-    def broadcast(self, value: Any) -> Any:
-        return self.gather(value if self.rank == 0 else None)[0]
-
     def copy_from_first(self, array: numpy.ndarray) -> None:
         self._room.arrays[self.rank] = array
         self._room.meet()
         if self.rank:
             array[...] = self._room.arrays[0]
         self._room.meet()
-
-    def maximum(self, *numbers: int) -> list[int]:
-        return [max(column) for column in zip(*self.gather([int(n) for n in numbers]))]
 
     def _send(self, array: numpy.ndarray, to: int) -> Callable[[], None]:
         self._room.ways[self.rank, to].put(array.copy())

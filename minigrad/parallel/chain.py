@@ -19,15 +19,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
-from minigrad.backend import (
-    CPU,
-    Array,
-    Device,
-    ShardGenerators,
-    array_module,
-    to_device,
-    to_numpy,
-)
+from minigrad.backend import CPU, Array, Device, ShardGenerators, array_module, to_device, to_numpy
 from minigrad.engine import Tensor
 from minigrad.parallel.ranks import Communicator, Transfer
 

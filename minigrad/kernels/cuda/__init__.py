@@ -48,11 +48,18 @@ class Launch:
     """One launch of a kernel, but for its arrays."""
 
     kernel: str  # its name: see ``FILES``
-    index_bits: int  # of the type of sizes and indices: 32, or 64 where an array is too large
+    largest: int  # what no index exceeds, nor any number on the way to one
     grid: tuple[int, int, int]  # blocks: none (0) where there is nothing to compute
     block: tuple[int, int, int]  # threads
     sizes: tuple[int, ...]  # the whole numbers among the kernel's parameters, in their order
     macros: tuple[str, ...] = ()  # what specialises the source, but for ``REAL`` and ``INDEX``
+    least_bits: int = 32  # fewer for the tests only
+
+    @functools.cached_property
+    def index_bits(self) -> int:
+        """Of the type of sizes and indices: 32, or 64 where an array is too large."""
+        wide = (bits for bits in INDEX_TYPES if self.largest < 2 ** (bits - 1))
+        return next(bits for bits in wide if bits >= self.least_bits)
 
     @functools.cached_property
     def typed_sizes(self) -> tuple[Any, ...]:
@@ -103,11 +110,6 @@ def kernel(cupy: Any, name: str, options: tuple[str, ...]) -> Any:
     return cupy.RawModule(code=source(name), options=options).get_function(name)
 
 
-def index_bits(largest: int, least: int = 32) -> int:
-    """The narrowest type that counts to ``largest``, of at least ``least`` bits."""
-    return next(bits for bits in INDEX_TYPES if bits >= least and largest < 2 ** (bits - 1))
-
-
 def _over(a: int, b: int) -> int:
     """How many pieces of b cover a."""
     return -(-a // b)
@@ -126,14 +128,14 @@ def _tiled(
     columns: int,
     others: int,
     sizes: tuple[int, ...],
-    bits: int,
+    largest: int,
     tile: tuple[int, int] | None = None,
 ) -> Launch:
     """A launch with a block for each tile of a matrix (rows, columns), and others like it."""
     thread_rows, thread_columns = tile or _tile(rows, columns, others)
     grid = (_over(rows, 16 * thread_rows), _over(columns, 8 * thread_columns), others)
     macros = (f"-DTHREAD_ROWS={thread_rows}", f"-DTHREAD_COLUMNS={thread_columns}")
-    return Launch(name, bits, grid, (THREADS, 1, 1), sizes, macros)
+    return Launch(name, largest, grid, (THREADS, 1, 1), sizes, macros)
 
 
 def _sizes_of(geometry: Geometry, images: int, channels: int, out_channels: int) -> tuple[int, ...]:
@@ -173,9 +175,7 @@ def _largest(geometry: Geometry, images: int, channels: int, out_channels: int) 
 
 
 @functools.lru_cache(maxsize=1024)
-def conv2d_launch(
-    geometry: Geometry, images: int, channels: int, out_channels: int, least_bits: int = 32
-) -> Launch:
+def conv2d_launch(geometry: Geometry, images: int, channels: int, out_channels: int) -> Launch:
     """Of ``conv2d(x, weight, bias or None, y)``.
 
     Memory: x (N, H, W, C), weight (O, C / G, kh, kw), y (N, P, Q, O).
@@ -183,13 +183,13 @@ def conv2d_launch(
     rows = images * geometry.output_size[0] * geometry.output_size[1]
     columns, others = out_channels // geometry.groups, geometry.groups
     sizes = _sizes_of(geometry, images, channels, out_channels)
-    bits = index_bits(_largest(geometry, images, channels, out_channels), least_bits)
-    return _tiled("conv2d", rows, columns, others, sizes, bits)
+    largest = _largest(geometry, images, channels, out_channels)
+    return _tiled("conv2d", rows, columns, others, sizes, largest)
 
 
 @functools.lru_cache(maxsize=1024)
 def conv_transpose2d_launch(
-    geometry: Geometry, images: int, channels: int, out_channels: int, least_bits: int = 32
+    geometry: Geometry, images: int, channels: int, out_channels: int
 ) -> Launch:
     """Of ``conv_transpose2d(y, weight, bias or None, x)``; memory as for :func:`conv2d_launch`."""
     stride_h, stride_w = geometry.stride
@@ -197,13 +197,13 @@ def conv_transpose2d_launch(
     rows = images * _over(height, stride_h) * _over(width, stride_w)  # of one phase
     columns, others = channels // geometry.groups, stride_h * stride_w * geometry.groups
     sizes = _sizes_of(geometry, images, channels, out_channels)
-    bits = index_bits(_largest(geometry, images, channels, out_channels), least_bits)
-    return _tiled("conv_transpose2d", rows, columns, others, sizes, bits)
+    largest = _largest(geometry, images, channels, out_channels)
+    return _tiled("conv_transpose2d", rows, columns, others, sizes, largest)
 
 
 @functools.lru_cache(maxsize=1024)
 def conv2d_weight_grad_launch(
-    geometry: Geometry, images: int, channels: int, out_channels: int, least_bits: int = 32
+    geometry: Geometry, images: int, channels: int, out_channels: int
 ) -> tuple[Launch, int]:
     """Of ``conv2d_weight_grad(x, y, parts)``, and the number of parts.
 
@@ -219,9 +219,8 @@ def conv2d_weight_grad_launch(
     sizes = (*_sizes_of(geometry, images, channels, out_channels), parts, pixels_each)
     largest = _largest(geometry, images, channels, out_channels)
     largest = max(largest, parts * out_channels * rows, pixels + pixels_each + DEPTH)
-    bits = index_bits(largest, least_bits)
     others = geometry.groups * parts
-    return _tiled("conv2d_weight_grad", rows, columns, others, sizes, bits, tile), parts
+    return _tiled("conv2d_weight_grad", rows, columns, others, sizes, largest, tile), parts
 
 
 def _split(count: int, wanted: int, least: int) -> tuple[int, int]:
@@ -236,12 +235,7 @@ def _split(count: int, wanted: int, least: int) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=1024)
 def product_launch(
-    rows: int,
-    depth: int,
-    columns: int,
-    a_strides: tuple[int, int],
-    b_strides: tuple[int, int],
-    least_bits: int = 32,
+    rows: int, depth: int, columns: int, a_strides: tuple[int, int], b_strides: tuple[int, int]
 ) -> Launch:
     """Of ``product(a, b, bias or None, c)``: c = a b + bias.
 
@@ -251,28 +245,27 @@ def product_launch(
     sizes = (rows, depth, columns, *a_strides, *b_strides)
     reach = [(n + 128) * s for n, s in zip((rows, depth, depth, columns), (*a_strides, *b_strides))]
     largest = max(reach[0] + reach[1], reach[2] + reach[3], (rows + 128) * (columns + 32))
-    return _tiled("product", rows, columns, 1, sizes, index_bits(largest, least_bits))
+    return _tiled("product", rows, columns, 1, sizes, largest)
 
 
 @functools.lru_cache(maxsize=1024)
-def relu_launch(count: int, least_bits: int = 32) -> Launch:
+def relu_launch(count: int) -> Launch:
     """Of ``relu(x, y)``, arrays of so many elements in one memory order."""
-    return _elementwise("relu", count, least_bits)
+    return _elementwise("relu", count)
 
 
 @functools.lru_cache(maxsize=1024)
-def relu_grad_launch(count: int, least_bits: int = 32) -> Launch:
+def relu_grad_launch(count: int) -> Launch:
     """Of ``relu_grad(y, gradient, result)``, arrays of so many elements in one memory order."""
-    return _elementwise("relu_grad", count, least_bits)
+    return _elementwise("relu_grad", count)
 
 
-def _elementwise(name: str, count: int, least_bits: int, *sizes: int) -> Launch:
-    bits = index_bits(count + 256, least_bits)
-    return Launch(name, bits, (_over(count, 256), 1, 1), (256, 1, 1), (count, *sizes))
+def _elementwise(name: str, count: int, *sizes: int) -> Launch:
+    return Launch(name, count + 256, (_over(count, 256), 1, 1), (256, 1, 1), (count, *sizes))
 
 
 @functools.lru_cache(maxsize=1024)
-def channel_sum_launch(rows: int, channels: int, least_bits: int = 32) -> tuple[Launch, int]:
+def channel_sum_launch(rows: int, channels: int) -> tuple[Launch, int]:
     """Of ``channel_sum(y, parts)``, and the number of parts.
 
     y is a matrix (rows, channels), its rows the pixels of all images; parts (number of parts,
@@ -284,34 +277,33 @@ def channel_sum_launch(rows: int, channels: int, least_bits: int = 32) -> tuple[
     tiles = max(_over(channels, width), 1)
     parts, rows_each = _split(rows, _over(2 * BLOCKS_ENOUGH, tiles), 8 * (256 // width))
     sizes = (rows, channels, width, rows_each)
-    bits = index_bits((rows + rows_each + 256) * (channels + 32), least_bits)
+    largest = (rows + rows_each + 256) * (channels + 32)
     grid = (_over(channels, width), parts, 1)
-    return Launch("channel_sum", bits, grid, (256, 1, 1), sizes), parts
+    return Launch("channel_sum", largest, grid, (256, 1, 1), sizes), parts
 
 
 @functools.lru_cache(maxsize=1024)
-def sum_parts_launch(parts: int, count: int, least_bits: int = 32) -> Launch:
+def sum_parts_launch(parts: int, count: int) -> Launch:
     """Of ``sum_parts(parts, result)``: the sum over the first axis of a matrix (parts, count)."""
-    bits = index_bits((parts + 8) * (count + 32), least_bits)
-    return Launch("sum_parts", bits, (_over(count, 32), 1, 1), (256, 1, 1), (parts, count))
+    largest = (parts + 8) * (count + 32)
+    return Launch("sum_parts", largest, (_over(count, 32), 1, 1), (256, 1, 1), (parts, count))
 
 
 @functools.lru_cache(maxsize=1024)
-def adam_launch(count: int, decoupled: bool, least_bits: int = 32) -> Launch:
+def adam_launch(count: int, decoupled: bool) -> Launch:
     """Of ``adam(values, gradient, mean, mean_square, step, numbers=...)``, flat arrays.
 
     ``step`` holds one int64 on the GPU, the number of this step (1 is the first); the numbers are
     lr, beta1, beta2, eps and weight_decay. ``decoupled`` is AdamW's weight decay.
     """
-    return _elementwise("adam", count, least_bits, int(decoupled))
+    return _elementwise("adam", count, int(decoupled))
 
 
 @functools.lru_cache(maxsize=1024)
-def join_launch(lengths: tuple[int, ...], least_bits: int = 32) -> Launch:
+def join_launch(lengths: tuple[int, ...]) -> Launch:
     """Of ``join(whole, pieces)``, at most ``PIECES`` arrays of so many elements: see that."""
     grid = (_over(max(lengths), 256), len(lengths), 1)
-    bits = index_bits(sum(lengths) + 256, least_bits)
-    return Launch("join", bits, grid, (256, 1, 1), (), (f"-DPIECES={PIECES}",))
+    return Launch("join", sum(lengths) + 256, grid, (256, 1, 1), (), (f"-DPIECES={PIECES}",))
 
 
 def pieces(places: Sequence[tuple[int, int]]) -> Any:

@@ -6,6 +6,7 @@ With 16 bits in place of 32 the same is seen on arrays that a test can hold.
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 
 import emulation
 import numpy
@@ -53,6 +54,11 @@ def amid_much_memory(array):
     return inside
 
 
+def bits_from_16(launch):
+    """Of the type that a launch would take, if there were one of 16 bits."""
+    return dataclasses.replace(launch, least_bits=16).index_bits
+
+
 class CountingOverflows(Emulated):
     """The kernels with indices of 16 bits, whatever the launch asks for; and what did not fit."""
 
@@ -76,7 +82,7 @@ class CountingOverflows(Emulated):
             if array is not None:
                 array[...] = changed
         self.overflows += count.value
-        self.bits_asked = max(self.bits_asked, launch.index_bits)
+        self.bits_asked = max(self.bits_asked, bits_from_16(launch))
 
 
 def overflows_of(case):
@@ -102,9 +108,9 @@ def most_images(channels, options):
     launches = (cuda.conv2d_launch, cuda.conv_transpose2d_launch)
 
     def asked(images):
-        sizes = geometry, images, *channels, 16
-        bits = [launch(*sizes).index_bits for launch in launches]
-        return max(*bits, cuda.conv2d_weight_grad_launch(*sizes)[0].index_bits)
+        sizes = geometry, images, *channels
+        made = [launch(*sizes) for launch in launches]
+        return max(map(bits_from_16, [*made, cuda.conv2d_weight_grad_launch(*sizes)[0]]))
 
     return next(images for images in range(1, 1000) if asked(images + 1) > 16)
 
@@ -128,8 +134,7 @@ def test_the_first_array_that_is_too_large_gives_wrong_numbers_and_the_guard_wid
     weight = rng.standard_normal((3, 3, 1, 1)).astype("float32")
     for images, bits in ((150, 16), (172, 32)):
         x = rng.standard_normal((images, 3, 8, 8)).astype("float32")
-        launch = cuda.conv2d_launch(geometry, images, 3, 3, 16)
-        assert launch.index_bits == bits
+        assert bits_from_16(cuda.conv2d_launch(geometry, images, 3, 3)) == bits
         right = Emulated().conv2d(x, weight, geometry)
         card = CountingOverflows()
         with numpy.errstate(all="ignore"):

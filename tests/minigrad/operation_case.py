@@ -47,6 +47,11 @@ class Functions:
         return Operation.registry[name](*options)
 
 
+def named(name, **options):
+    """The function of that name, with options."""
+    return lambda F, *tensors: getattr(F, name)(*tensors, **options)
+
+
 def normal(*shape, seed=0):
     return np.random.default_rng([seed, *shape]).standard_normal(shape)
 

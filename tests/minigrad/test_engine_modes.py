@@ -36,7 +36,7 @@ def in_a_thread(*functions):
     return seen
 
 
-def test_no_grad_records_nothing_and_modes_nest():
+def test_no_grad_records_nothing_and_modes_nest_and_end_with_an_exception_too():
     assert recorded()
     with no_grad():
         assert not recorded()
@@ -46,20 +46,27 @@ def test_no_grad_records_nothing_and_modes_nest():
                 assert not recorded()
             assert recorded()
         assert not recorded()
+    with pytest.raises(ValueError, match="ambiguous"), no_grad():
+        bool(Tensor([1.0, 2.0]))
     assert recorded()
 
 
-def test_the_mode_is_restored_after_an_exception():
-    with pytest.raises(ValueError, match="ambiguous"), no_grad():
-        bool(Tensor([1.0, 2.0]))
-    assert is_grad_enabled()
-
-
-def test_a_thread_started_inside_no_grad_records_unless_given_the_context():
+def test_a_thread_has_a_mode_of_its_own_unless_given_the_context():
     with no_grad():
         assert in_a_thread(recorded) == [True]
         context = contextvars.copy_context()
         assert in_a_thread(lambda: context.run(recorded)) == [False]
+    block = set_grad_enabled(False)
+
+    def work():
+        seen = [recorded()]
+        with block:
+            seen.append(recorded())
+        return [*seen, recorded()]
+
+    assert in_a_thread(work) == [[True, False, True]]
+    assert not recorded()
+    set_grad_enabled(True)
 
 
 def test_asynchronous_tasks_keep_their_own_mode():
@@ -109,24 +116,27 @@ def test_threads_build_and_walk_their_own_graphs_at_once():
 
 
 @pytest.mark.filterwarnings("ignore:invalid value", "ignore:divide by zero")
-def test_anomaly_mode_names_the_operation_and_the_line_and_outside_it_infinities_pass(
-    tensor,
-):
+def test_anomaly_mode_names_the_operation_and_the_line_and_outside_it_infinities_pass(tensor):
     x = tensor([1.0, -1.0, 4.0], requires_grad=True)
-    with detect_anomaly(), pytest.raises(FloatingPointError) as caught:
+    with detect_anomaly(), pytest.raises(FloatingPointError) as forward:
         x.sqrt()  # the line to be named
-    message = str(caught.value)
-    assert message.startswith("sqrt: the result is not finite (first at index (1,): nan)")
-    assert "the line to be named" in message
-    assert "test_engine_modes.py" in message
     x = tensor([1.0, 0.0], requires_grad=True)
     with detect_anomaly():
         y = x.sqrt()  # the gradient of this one
-        with pytest.raises(FloatingPointError) as caught:
+        with pytest.raises(FloatingPointError) as backward:
             y.sum().backward()
-    message = str(caught.value)
-    assert "sqrt: the gradient of input 0 is not finite (first at index (1,): inf)" in message
-    assert "the gradient of this one" in message
+    for caught, what, line in (
+        (forward, "the result is not finite (first at index (1,): nan)", "# the line to be named"),
+        (
+            backward,
+            "the gradient of input 0 is not finite (first at index (1,): inf)",
+            "of this one",
+        ),
+    ):
+        message = str(caught.value)
+        assert f"sqrt: {what}" in message
+        assert line in message
+        assert "test_engine_modes.py" in message
     x.sqrt().sum().backward()
     assert x.grad.to("cpu").numpy()[1] == float("inf")
 
@@ -183,21 +193,8 @@ def test_a_decorated_generator_is_quiet_at_each_step_and_its_caller_never(quiet)
     assert closed == [False] * 3
 
 
-def test_a_decorated_generator_that_will_not_close_says_so():
-    @no_grad()
-    def stubborn():
-        with contextlib.suppress(GeneratorExit):
-            yield
-        yield
-
-    running = stubborn()
-    next(running)
-    with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
-        running.close()
-
-
 @pytest.mark.filterwarnings("ignore:divide by zero")
-def test_a_generator_finds_its_own_mode_again_and_sees_its_callers():
+def test_a_generator_finds_its_own_mode_again_sees_its_callers_and_must_close():
     @no_grad()
     def steps():
         with enable_grad():
@@ -211,14 +208,20 @@ def test_a_generator_finds_its_own_mode_again_and_sees_its_callers():
         assert seen == [(True, outside), (True, outside), (False, outside)]
 
     @enable_grad()
-    def logarithms():
-        while True:
-            yield recorded(), Tensor([0.0]).log()
+    def stubborn():
+        with contextlib.suppress(GeneratorExit):
+            yield recorded()
+            yield Tensor([0.0]).log()
+        yield
 
-    running = logarithms()
-    assert next(running)[0]
+    running = stubborn()
+    assert next(running)
     with no_grad(), detect_anomaly(), pytest.raises(FloatingPointError):
         next(running)
+    running = stubborn()
+    next(running)
+    with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
+        running.close()
 
 
 def test_a_decorated_coroutine_is_quiet_at_each_step_and_its_caller_never(quiet):
@@ -331,9 +334,8 @@ def test_methods_partials_callable_objects_and_constructors_are_decorated(quiet)
     assert model.plain(1) == model.inner_static(1) == model.outer_static(1) == (False, 1)
     assert Model.outer_static(1) == (False, 1)
     assert model.of_the_class(1) == Model.of_the_class(1) == (False, True, 1)
-    assert (
-        list(quiet(model)()) == list(quiet(functools.partial(Model.__call__, model))()) == [False]
-    )
+    for called in (model, functools.partial(Model.__call__, model)):
+        assert list(quiet(called)()) == [False]
 
     @quiet
     class Made:
@@ -359,13 +361,13 @@ def test_what_cannot_be_decorated_is_refused_in_words():
 
 def test_set_grad_enabled_takes_effect_when_called_and_ends_with_its_block():
     block = set_grad_enabled(False)
-    assert not recorded()
+    seen = [recorded()]
     with block:
-        assert not recorded()
+        seen.append(recorded())
         with block:
-            assert not recorded()
-        assert not recorded()
-    assert recorded()
+            seen.append(recorded())
+        seen.append(recorded())
+    assert (seen, recorded()) == ([False] * 4, True)
     with block, set_grad_enabled(True):
         assert recorded()
     with no_grad():
@@ -378,20 +380,6 @@ def test_set_grad_enabled_takes_effect_when_called_and_ends_with_its_block():
         assert recorded()
     set_grad_enabled(True)
     assert recorded()
-
-
-def test_set_grad_enabled_of_one_thread_is_no_other_threads():
-    block = set_grad_enabled(False)
-
-    def work():
-        seen = [recorded()]
-        with block:
-            seen.append(recorded())
-        return [*seen, recorded()]
-
-    assert in_a_thread(work) == [[True, False, True]]
-    assert not recorded()
-    set_grad_enabled(True)
 
 
 @pytest.mark.parametrize("make", [no_grad, lambda: set_grad_enabled(False)])

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy
 import pytest
+import shard_problem
+from shard_problem import as_bytes
 
 import minigrad
 from minigrad import Tensor, grad, nn
@@ -26,21 +28,8 @@ from minigrad.parallel.threads import Offer, helpers, run_in_order, usable_cores
 
 @pytest.fixture
 def problem():
-    """A small network, its loss and a batch of 13 images: no shard size from 2 to 12 divides it."""
-    minigrad.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 2))
-    x = numpy.random.default_rng(1).normal(size=(13, 1, 6, 6)).astype("float32")
-    target = numpy.random.default_rng(2).normal(size=(13, 2)).astype("float32")
-
-    def loss(x, target):
-        return F.mse_loss(model(x), target)
-
-    return loss, list(model.parameters()), [x, target]
-
-
-def as_bytes(result):
-    loss, gradients = result
-    return [loss.data.tobytes()] + [gradient.data.tobytes() for gradient in gradients]
+    """A small network and a batch of 13 images: no shard size from 2 to 12 divides it."""
+    return shard_problem.problem(images=13)
 
 
 @pytest.mark.parametrize("shard_size", [1, 4, 5, 13, 100])
@@ -335,6 +324,7 @@ def test_ctrl_c_at_any_moment_ends_the_call_and_leaves_everything_as_it_was(work
     assert result.stdout.strip() == "as it was", result.stderr
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero")
 def test_workers_inherit_the_modes_of_the_caller(problem):
     _, parameters, arrays = problem
     with minigrad.detect_anomaly(), pytest.raises(FloatingPointError, match="log"):

@@ -277,21 +277,18 @@ def _load_images(folder: Path, size: int | None, split: _Split) -> Dataset:
     tops = {path.relative_to(folder).parts[0] for path in paths}
     tests = tops & {"test", "val", "valid", "validation"}
     if len(tops) == 2 and "train" in tops and tests:
-        test = tests.pop()
-        both = [
-            [path for path in paths if path.relative_to(folder).parts[0] == top]
-            for top in (test, "train")
-        ]
-        images = read_images([*both[0], *both[1]], size)
-        names = [class_names(some, folder / top) for some, top in zip(both, (test, "train"))]
-        known = None if None in names else [name for some in names for name in some or ()]
-        order, tested = numpy.arange(len(paths)), len(both[0])
+        tested = sum(path.relative_to(folder).parts[0] in tests for path in paths)
+        paths.sort(key=lambda path: path.relative_to(folder).parts[0] == "train")
+        order = numpy.arange(len(paths))
+        few = class_names(paths[:tested], folder / tests.pop())
+        many = class_names(paths[tested:], folder / "train")
+        names = None if few is None or many is None else few + many
     else:
         order, tested = split.order(len(paths))
-        # Read into place: the images need no second memory.
-        images = read_images(paths, size, numpy.argsort(order))
-        known = class_names(paths, folder)
-    labels, classes = (None, ()) if known is None else numbered(known)
+        names = class_names(paths, folder)
+    # Read into place: the images need no second memory.
+    images = read_images(paths, size, numpy.argsort(order))
+    labels, classes = (None, ()) if names is None else numbered(names)
     return split.cut(images, None if labels is None else labels[order], classes, tested)
 
 
@@ -307,9 +304,9 @@ def _load_npz(path: Path, split: _Split) -> Dataset:
         return split.divide(*labelled(""))
     if "test_images" not in arrays:
         return split.divide(*labelled("train_"))
-    *train, classes = labelled("train_")
-    *test, test_classes = labelled("test_")
-    dataset = split.divided(path, (train[0], train[1]), (test[0], test[1]), classes)
+    train, labels, classes = labelled("train_")
+    test, test_labels, test_classes = labelled("test_")
+    dataset = split.divided(path, (train, labels), (test, test_labels), classes)
     if classes != test_classes:
         raise DataError(f"{path}: training and test labels name different classes")
     return dataset

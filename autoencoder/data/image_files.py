@@ -83,8 +83,7 @@ def read_images(
     All headers are read first, so that nothing is decoded of a set that does not fit together; then
     one image at a time. ``places`` says where in the result each goes.
     """
-    sizes: Counter[tuple[int, int]] = Counter()
-    others: dict[tuple[int, int], Path] = {}
+    sizes: list[tuple[int, int]] = []
     is_colour = False
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -94,12 +93,11 @@ def read_images(
                 width, height = image.size
                 if image.getexif().get(_ORIENTATION, 1) >= 5:
                     width, height = height, width
-                sizes[width, height] += 1
-                others.setdefault((width, height), path)
+                sizes.append((width, height))
                 is_colour = is_colour or not _is_grey(image)
-        if size is None and len(sizes) > 1:
-            raise DataError(_different(paths, sizes, others))
-        width, height = (size, size) if size is not None else next(iter(sizes))
+        if size is None and len(set(sizes)) > 1:
+            raise DataError(_different(paths, sizes))
+        width, height = (size, size) if size is not None else sizes[0]
         shape = (len(paths), *((3,) if is_colour else ()), height, width)
         require_memory(f"{len(paths)} images of {height} x {width}", shape)
         pixels = numpy.empty(shape, "uint8")
@@ -133,17 +131,16 @@ def _with_progress(paths: Sequence[Path], what: str) -> Iterable[Path]:
     return tqdm(paths, leave=False, disable=None, **shown)  # None: only on a terminal
 
 
-def _different(
-    paths: Sequence[Path],
-    sizes: Counter[tuple[int, int]],
-    first: dict[tuple[int, int], Path],
-) -> str:
-    common = sizes.most_common(3)
+def _different(paths: Sequence[Path], sizes: Sequence[tuple[int, int]]) -> str:
+    """That images differ in size, in words."""
+    counts = Counter(sizes)
+    common = counts.most_common(3)
     listed = ", ".join(f"{count} of {width} x {height}" for (width, height), count in common)
-    more = f" and {len(sizes) - 3} sizes more" if len(sizes) > 3 else ""
+    more = f" and {len(counts) - 3} sizes more" if len(counts) > 3 else ""
+    odd = paths[sizes.index(common[1][0])]
     return (
         f"{os.path.commonpath([path.parent for path in paths])}: the images differ in size: "
-        f"{listed}{more} (width x height; {first[common[1][0]].name} is one of the second); "
+        f"{listed}{more} (width x height; {odd.name} is one of the second); "
         "a size, such as --size 64, crops and scales them"
     )
 

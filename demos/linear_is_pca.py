@@ -8,7 +8,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy
 
@@ -16,15 +16,12 @@ from autoencoder import PCA, DenseAutoEncoder, mse_per_pixel, principal_angles
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive_number
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import spelled_epochs
+from autoencoder.lecture.section import Figure, Figures, Section
+from autoencoder.lecture.shared import projected, spelled_epochs
 from autoencoder.storage.checkpoint import COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training.linear_training import reconstruction_loss, second_moments, train_linear
 from minigrad import Tensor
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -64,102 +61,89 @@ def check(run: Run[Options]) -> None:
 
 def compute(run: Run[Options]) -> Results:
     """PCA's table, descent at three latent sizes, minibatches, and a miss; angles on the host."""
-    options = run.options
-    train = run.images("train")
-    pca = PCA().fit(train)
-    results = Results(
-        numbers={
-            "steps": options.steps,
-            "epochs": options.epochs,
-            "train_images": len(train),
-        }
-    )
-    _measure_pca(run, pca, results)
-    centred = _Descent(run, second_moments(train), pca, results)
+    train, test = run.images("train"), run.images("test")
+    pca, moments = PCA().fit(train), second_moments(train)
+    results = Results(numbers=run.options.by_name("steps", "epochs", "train_images"))
+    results.numbers["pca_test_loss"] = {
+        str(d): mse_per_pixel(projected(pca.truncate(d), test), test) for d in PCA_SIZES
+    }
     for d in LATENT_SIZES:
-        decoder = centred.train(f"d{d}", d)
+        components = pca.truncate(d).components_
+        decoder = _descend(run, f"d{d}", moments, components, results)
         if d == SHOWN_SIZE:
-            components = pca.truncate(d).components_
-            results.arrays |= {
-                "columns": decoder.T.reshape(d, *train.shape[1:]),
-                "components": components.reshape(d, *train.shape[1:]),
-                "projected": _project(components, decoder).reshape(d, *train.shape[1:]),
+            basis, _ = numpy.linalg.qr(decoder)
+            columns = {
+                "columns": decoder.T,
+                "components": components,
+                "projected": components @ basis @ basis.T,  # onto the span of the columns
             }
-    uncentred_pca = PCA(centre=False).fit(train)
-    uncentred = _Descent(run, second_moments(train, centre=False), uncentred_pca, results)
-    decoder = uncentred.train("uncentred", UNCENTRED_SIZE)
+            for name, vectors in columns.items():
+                results.arrays[name] = vectors.reshape(d, *train.shape[1:])
+    moments_about_0 = second_moments(train, centre=False)
+    svd = PCA(UNCENTRED_SIZE, centre=False).fit(train)
+    decoder = _descend(run, "uncentred", moments_about_0, svd.components_, results)
     angles = principal_angles(decoder, pca.truncate(UNCENTRED_SIZE).components_.T)
     results.arrays["uncentred/angles_to_pca"] = numpy.rad2deg(angles)
-    _train_in_minibatches(run, train, centred, results)
+    _train_in_minibatches(run, train, moments, pca, results)
     return results
 
 
-class _Descent:
-    """One training over the whole set: what is compared with the best there is, and the record."""
+def _descend(
+    run: Run[Options],
+    name: str,
+    moments: numpy.ndarray,
+    components: numpy.ndarray,
+    results: Results,
+) -> numpy.ndarray:
+    """Train over the whole set; keep loss and angle to the best subspace. Gives the decoder."""
+    options, (latent_size, features) = run.options, components.shape
+    floor = _least_loss(components, moments)
+    history: list[tuple[float, float, float]] = []  # step, loss, angle
 
-    def __init__(
-        self, run: Run[Options], moments: numpy.ndarray, best: PCA, results: Results
-    ) -> None:
-        self.run = run
-        self.moments = moments
-        self.best = best
-        self.results = results
+    def observe(step: int, loss: float, decoder: numpy.ndarray) -> None:
+        history.append((step, loss / features, _largest_angle(decoder, components.T)))
 
-    def floor(self, latent_size: int) -> float:
-        """The least loss a sample: of the best subspace."""
-        components = self.best.truncate(latent_size).components_
-        loss = reconstruction_loss(Tensor(components), Tensor(components.T), Tensor(self.moments))
-        return loss.item()
-
-    def train(self, name: str, latent_size: int) -> numpy.ndarray:
-        """Train; keep the loss and the largest angle along the way. Gives the decoder."""
-        options, features = self.run.options, len(self.moments)
-        basis = self.best.truncate(latent_size).components_.T
-        floor = self.floor(latent_size)
-        history: list[tuple[float, float, float]] = []
-
-        def observe(step: int, loss: float, decoder: numpy.ndarray) -> None:
-            history.append((step, loss / features, _largest_angle(decoder, basis)))
-
-        _, decoder = train_linear(
-            self.moments,
-            latent_size,
-            steps=options.steps,
-            learning_rate=options.step_size,
-            seed=options.seed,
-            device=options.device,
-            observe=observe,
-            observe_at=_spread(options.steps),
-        )
-        loss = history[-1][1]
-        self.results.arrays[f"{name}/history"] = numpy.array(history)  # step, loss, angle
-        self.results.arrays[f"{name}/angles"] = numpy.rad2deg(principal_angles(decoder, basis))
-        self.results.numbers[name] = {
-            "latent_size": latent_size,
-            "loss": loss,
-            "loss_per_sample": loss * features,
-            "floor": floor / features,
-            "ratio": loss * features / floor,
-            "angle": history[-1][2],
+    # Evenly on a logarithmic axis, and at the end.
+    seen = numpy.geomspace(1, options.steps, min(OBSERVED, options.steps // 5 + 1)).round()
+    _, decoder = train_linear(
+        moments,
+        latent_size,
+        steps=options.steps,
+        learning_rate=options.step_size,
+        seed=options.seed,
+        device=options.device,
+        observe=observe,
+        observe_at={*seen.astype(int).tolist(), options.steps},
+    )
+    results.arrays[f"{name}/history"] = numpy.array(history)
+    angles = principal_angles(decoder, components.T)
+    results.arrays[f"{name}/angles"] = numpy.rad2deg(angles)
+    _, loss, angle = history[-1]
+    results.numbers[name] = {
+        "latent_size": latent_size,
+        "loss": loss,
+        "loss_per_sample": loss * features,
+        "floor": floor / features,
+        "ratio": loss * features / floor,
+        "angle": angle,
+    }
+    results.rows += [
+        {
+            "run": name,
+            "step": step,
+            "train_loss": loss,
+            "train_loss_per_sample": loss * features,
+            "largest_angle_degrees": angle,
         }
-        self.results.rows += [
-            {
-                "run": name,
-                "step": step,
-                "train_loss": loss,
-                "train_loss_per_sample": loss * features,
-                "largest_angle_degrees": angle,
-            }
-            for step, loss, angle in history
-        ]
-        return decoder
+        for step, loss, angle in history
+    ]
+    return decoder
 
 
-def _spread(steps: int) -> set[int]:
-    """Where to look at a descent: evenly on a logarithmic axis, and at its end."""
-    return {
-        int(step) for step in numpy.geomspace(1, steps, min(OBSERVED, steps // 5 + 1)).round()
-    } | {steps}
+def _least_loss(components: numpy.ndarray, moments: numpy.ndarray) -> float:
+    """The loss a sample of the best subspace."""
+    pair = Tensor(components), Tensor(components.T)
+    return reconstruction_loss(*pair, Tensor(moments)).item()
 
 
 def _largest_angle(a: numpy.ndarray, b: numpy.ndarray) -> float:
@@ -167,43 +151,23 @@ def _largest_angle(a: numpy.ndarray, b: numpy.ndarray) -> float:
     return float(numpy.rad2deg(principal_angles(a, b)[0]))
 
 
-def _measure_pca(run: Run[Options], pca: PCA, results: Results) -> None:
-    test = run.images("test")
-    losses = []
-    for d in PCA_SIZES:
-        kept = pca.truncate(d)
-        losses.append(mse_per_pixel(kept.inverse_transform(kept.transform(test)), test))
-    results.numbers["pca_test_loss"] = dict(zip(map(str, PCA_SIZES), losses, strict=True))
-
-
-def _project(directions: numpy.ndarray, decoder: numpy.ndarray) -> numpy.ndarray:
-    """Rows of directions, projected onto the span of the decoder's columns."""
-    basis, _ = numpy.linalg.qr(decoder)
-    return directions @ basis @ basis.T
-
-
 def _train_in_minibatches(
-    run: Run[Options], train: numpy.ndarray, descent: _Descent, results: Results
+    run: Run[Options], train: numpy.ndarray, moments: numpy.ndarray, pca: PCA, results: Results
 ) -> None:
     """The same linear pair on the same centred images, by steps over a batch of images each."""
     centred = train - train.mean(axis=0)
-    pca, moments = descent.best, Tensor(descent.moments)
-    floor, basis = descent.floor(MINIBATCH_SIZE), pca.truncate(MINIBATCH_SIZE).components_.T
+    components = pca.truncate(MINIBATCH_SIZE).components_
+    floor = _least_loss(components, moments)
 
     def evaluate(model: DenseAutoEncoder) -> dict[str, float]:
         weights = model.state_dict()
-        encoder, decoder = weights["encoder.weight"], weights["decoder.weight"]
-        loss = reconstruction_loss(
-            Tensor(encoder.astype("float64")), Tensor(decoder.astype("float64")), moments
-        )
-        return {
-            "ratio": loss.item() / floor,
-            "largest_angle_degrees": _largest_angle(decoder, basis),
-        }
+        pair = [weights[f"{part}.weight"].astype("float64") for part in ("encoder", "decoder")]
+        loss = reconstruction_loss(*map(Tensor, (*pair, moments)))
+        angle = _largest_angle(weights["decoder.weight"], components.T)
+        return {"ratio": loss.item() / floor, "largest_angle_degrees": angle}
 
-    seeds = [run.options.seed + i for i in range(MINIBATCH_RUNS)]
     results.numbers["minibatch"] = []
-    for seed in seeds:
+    for seed in _seeds(run.options):
         _, rows = run.trained(
             "linear-minibatch",
             lambda: DenseAutoEncoder(MINIBATCH_SIZE, train.shape[1:], bias=False),
@@ -229,9 +193,14 @@ def _train_in_minibatches(
     results.numbers["eigenvalue_gap"] = float(1 - following / kept)
 
 
+def _seeds(options: Options) -> list[int]:
+    """Of the trainings on minibatches."""
+    return [options.seed + i for i in range(MINIBATCH_RUNS)]
+
+
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
-    seeds = [options.seed + i for i in range(MINIBATCH_RUNS)]
+    seeds = _seeds(options)
     measured = ("loss", "loss_per_sample", "floor", "ratio", "angle")
     sizes = {f"d{d}": d for d in LATENT_SIZES} | {"uncentred": UNCENTRED_SIZE}
     return Needs(
@@ -242,8 +211,7 @@ def needs(options: Options, found: Results) -> Needs:
             **{f"uncentred/{name}": f"{UNCENTRED_SIZE}" for name in ("angles", "angles_to_pca")},
         },
         {
-            "steps": options.steps,
-            "epochs": options.epochs,
+            **options.by_name("steps", "epochs"),
             "train_images": COUNT,
             **{
                 name: {"latent_size": d, **dict.fromkeys(measured, FINITE)}
@@ -262,7 +230,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Error and angle against steps; columns beside components; the failures; PCA's table."""
     return {
         "descent": _draw_descent(results),
@@ -279,41 +247,29 @@ def _draw_descent(results: Results) -> Figure:
     losses, angles = {}, {}
     for d in LATENT_SIZES:
         step, loss, angle = results.arrays[f"d{d}/history"].T
-        losses[f"d = {d}"] = (step, loss)
-        angles[f"d = {d}"] = (step, angle)
-    line_chart(losses, "step", "loss per pixel, training set", log_x=True, log_y=True, axes=left)
-    for d, colour in zip(LATENT_SIZES, CYCLE, strict=False):
-        floor = results.numbers[f"d{d}"]["floor"]
+        losses[f"d = {d}"], angles[f"d = {d}"] = (step, loss), (step, angle)
+    logarithmic: dict[str, Any] = {"log_x": True, "log_y": True}
+    line_chart(losses, "step", "loss per pixel, training set", axes=left, **logarithmic)
+    floors = [results.numbers[f"d{d}"]["floor"] for d in LATENT_SIZES]
+    for floor, colour in zip(floors, CYCLE):
         left.axhline(floor, color=colour, linestyle=":", linewidth=2.0)
     left.plot([], [], ":", color=COLOURS["grey"], label="PCA's loss")
-    lowest = min(results.numbers[f"d{d}"]["floor"] for d in LATENT_SIZES)
-    left.set_yticks(
-        [tick for tick in left.get_yticks() if 0.8 * lowest < tick < left.get_ylim()[1]]
-    )
-    left.set_ylim(bottom=0.4 * lowest)  # room for the legend
-    left.legend(loc="lower left")
-    line_chart(
-        angles,
-        "step",
-        "largest principal angle (degrees)",
-        levels={"1 degree": 1.0},
-        log_x=True,
-        log_y=True,
-        axes=right,
-    )
-    right.legend(loc="lower left")
+    low, high = 0.8 * min(floors), left.get_ylim()[1]
+    left.set_yticks([tick for tick in left.get_yticks() if low < tick < high])
+    left.set_ylim(bottom=0.4 * min(floors))  # room for the legend
+    name, levels = "largest principal angle (degrees)", {"1 degree": 1.0}
+    line_chart(angles, "step", name, levels=levels, axes=right, **logarithmic)
+    for axes in (left, right):
+        axes.legend(loc="lower left")
     return figure
 
 
 def _draw_columns(results: Results) -> Figure:
     from autoencoder.figures import rows_of_images
 
-    rows = []
-    for name in ("components", "columns", "projected"):
-        images = results.arrays[name]
-        rows.append(images / numpy.abs(images).max(axis=(1, 2, 3), keepdims=True))
+    rows = [results.arrays[name] for name in ("components", "columns", "projected")]
     return rows_of_images(
-        rows,
+        [images / numpy.abs(images).max(axis=(1, 2, 3), keepdims=True) for images in rows],
         ["PCA's\ncomponents", "decoder's\ncolumns", "components,\nprojected on\nthe columns"],
         value_range=(-1.0, 1.0),
         column_titles=[str(i + 1) for i in range(SHOWN_SIZE)],
@@ -327,29 +283,25 @@ def _draw_failures(results: Results) -> Figure:
 
     arrays, numbers = results.arrays, results.numbers
     figure, ((left, right),) = new_figure(1, 2, width=14.0, height=6.0)
-    series = {}
-    for n in numbers["minibatch"]:
-        name = f"seed {n['seed']}"
-        series[name] = tuple(arrays[f"minibatch/{n['seed']}"].T)
+    seeds = [each["seed"] for each in numbers["minibatch"]]
     line_chart(
-        series,
+        {f"seed {seed}": tuple(arrays[f"minibatch/{seed}"].T) for seed in seeds},
         "epoch",
         "largest angle to PCA (degrees)",
+        title=f"Steps on minibatches, d = {MINIBATCH_SIZE}",
         levels={"descent on the whole set": numbers[f"d{MINIBATCH_SIZE}"]["angle"]},
         axes=left,
     )
     left.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     left.set(ylim=(-4, 135), yticks=[0, 30, 60, 90])
-    left.set_title(f"Steps on minibatches, d = {MINIBATCH_SIZE}")
-    left.legend(loc="upper right")
     pairs = [
-        ("to PCA", arrays["uncentred/angles_to_pca"], COLOURS["vermilion"]),
-        ("to the uncentred SVD", arrays["uncentred/angles"], COLOURS["blue"]),
+        ("to PCA", arrays["uncentred/angles_to_pca"], "vermilion"),
+        ("to the uncentred SVD", arrays["uncentred/angles"], "blue"),
     ]
-    width = 0.38
-    places = numpy.arange(UNCENTRED_SIZE)
-    for i, (label, angles, colour) in enumerate(pairs):
-        bars = right.bar(places + (i - 0.5) * width, angles, width, color=colour, label=label)
+    places, width = numpy.arange(UNCENTRED_SIZE), 0.38
+    for beside, (label, angles, colour) in zip((-0.5, 0.5), pairs):
+        where = places + beside * width
+        bars = right.bar(where, angles, width, color=COLOURS[colour], label=label)
         right.bar_label(bars, [f"{angle:.2g}\N{DEGREE SIGN}" for angle in angles], fontsize=16)
     right.set_xticks(places, [f"angle {i + 1}" for i in places])
     lowest = max(min(angles.min() for _, angles, _ in pairs), 1e-6)
@@ -359,30 +311,29 @@ def _draw_failures(results: Results) -> Figure:
     right.yaxis.set_minor_locator(NullLocator())
     right.set_title(f"Without centring, d = {UNCENTRED_SIZE}")
     right.grid(False, axis="x")
-    right.legend(loc="upper right")
+    for axes in (left, right):
+        axes.legend(loc="upper right")
     return figure
 
 
 def _draw_pca_error(results: Results) -> Figure:
     from autoencoder.figures import line_chart
 
-    table = results.numbers["pca_test_loss"]
-    sizes, losses = [int(d) for d in table], list(table.values())
+    losses = {int(d): loss for d, loss in results.numbers["pca_test_loss"].items()}
     figure = line_chart(
-        {"PCA": (sizes, losses)},
+        {"PCA": (list(losses), list(losses.values()))},
         "number of components d",
         "mean squared error per pixel, test images",
         log_x=True,
         log_y=True,
-        x_ticks=sizes,
+        x_ticks=list(losses),
     )
     axes = figure.axes[0]
-    for d, loss in zip(sizes, losses, strict=True):
-        axes.annotate(
-            f"{loss:.5f}", (d, loss), xytext=(6, 10), textcoords="offset points", fontsize=16
-        )
-    axes.set_xlim(sizes[0] / 1.15, sizes[-1] * 1.4)
-    axes.set_ylim(top=1.15 * max(losses))
+    for d, loss in losses.items():
+        above = {"xytext": (6, 10), "textcoords": "offset points"}
+        axes.annotate(f"{loss:.5f}", (d, loss), fontsize=16, **above)
+    axes.set_xlim(min(losses) / 1.15, max(losses) * 1.4)
+    axes.set_ylim(top=1.15 * max(losses.values()))
     return figure
 
 
@@ -398,6 +349,7 @@ def captions(results: Results) -> dict[str, Caption]:
         for n in minibatches
         if n["ratio"] > n["early_ratio"]
     ]
+    is_slow = epochs > EARLY and any(n["early_angle"] > 5 for n in minibatches)
     to_pca = float(results.arrays["uncentred/angles_to_pca"][0])
     return {
         "descent": Caption(
@@ -428,16 +380,15 @@ def captions(results: Results) -> dict[str, Caption]:
             {
                 "Minibatches are slow: they have PCA's loss long before its subspace. The next "
                 f"eigenvalue is only {numbers['eigenvalue_gap']:.1%} below the last one kept, so "
-                "exchanging their directions costs next to nothing.": epochs > EARLY
-                and all(n["early_ratio"] < 1.01 for n in minibatches)
-                and any(n["early_angle"] > 5 for n in minibatches),
+                "exchanging their directions costs next to nothing.": is_slow
+                and all(n["early_ratio"] < 1.01 for n in minibatches),
                 f"Trained on, they end at {min(ends):.1f}° to {max(ends):.1f}°, the noise of steps "
-                f"that stay as large; the full gradient's angle is {full['angle']:.3f}°.": epochs
-                > EARLY
-                and all(n["angle"] < 5 for n in minibatches)
-                and any(n["early_angle"] > 5 for n in minibatches),
-                f"Meanwhile the loss rises with {' and '.join(rising)}.": bool(rising)
-                and epochs > EARLY,
+                f"that stay as large; the full gradient's angle is {full['angle']:.3f}°.": (
+                    is_slow and max(ends) < 5
+                ),
+                f"Meanwhile the loss rises with {' and '.join(rising)}.": (
+                    epochs > EARLY and bool(rising)
+                ),
                 "Without centring the descent finds another subspace, that of the uncentred "
                 "singular value decomposition.": to_svd < 1 < to_pca,
             },

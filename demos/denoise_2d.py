@@ -187,13 +187,7 @@ def needs(options: Options, found: Results) -> Needs:
                 "rms_score": POSITIVE,
             },
         },
-        (
-            row
-            for name in (*curves, "mixture")
-            for row in epoch_rows(
-                options.epochs, data=name, test_loss=FINITE, test_loss_per_sample=FINITE
-            )
-        ),
+        epoch_rows(options.epochs, "data", (*curves, "mixture"), **dict.fromkeys(NAMES, FINITE)),
     )
 
 

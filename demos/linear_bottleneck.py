@@ -9,7 +9,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy
 
@@ -17,15 +16,18 @@ from autoencoder import PCA, DenseAutoEncoder, mse_per_pixel, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
-from autoencoder.lecture.shared import DataOptions, measure_error, one_of_each, spelled_epochs
+from autoencoder.lecture.section import Figures, Section
+from autoencoder.lecture.shared import (
+    DataOptions,
+    measure_error,
+    one_of_each,
+    projected,
+    spelled_epochs,
+)
 from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from minigrad import Tensor, nn
 from minigrad import functional as F
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["BlogAutoEncoder", "cross_entropy", "section"]
 
@@ -43,9 +45,8 @@ class BlogAutoEncoder(DenseAutoEncoder):
         for layer in (self.encoder, self.decoder):
             assert isinstance(layer, nn.Linear)
             inputs, outputs = layer.in_features, layer.out_features
-            layer.weight.data *= math.sqrt(
-                6 * inputs / (inputs + outputs)
-            )  # it was 1 / sqrt(inputs)
+            # It was 1 / sqrt(inputs).
+            layer.weight.data *= math.sqrt(6 * inputs / (inputs + outputs))
             layer.bias.zero_()
 
     def encode(self, x: Tensor) -> Tensor:
@@ -87,14 +88,14 @@ def check(run: Run[Options]) -> None:
 
 def compute(run: Run[Options]) -> Results:
     """Train both pairs of layers, fit PCA with as many components, measure on the test images."""
-    options = run.options
-    size = options.latent_size
+    size = run.options.latent_size
     train, test = run.images("train"), run.images("test")
+    evaluate = measure_error(test, test, **run.how)
     model, rows = run.trained(
         "linear-bottleneck",
         lambda: DenseAutoEncoder(size, train.shape[1:]),
         train,
-        evaluate=measure_error(test, test, options.workers, ranks=run.ranks),
+        evaluate=evaluate,
         own=True,
     )
     blog, blog_rows = run.trained(
@@ -102,27 +103,24 @@ def compute(run: Run[Options]) -> Results:
         lambda: BlogAutoEncoder(size, train.shape[1:]),
         train,
         loss=cross_entropy,
-        evaluate=measure_error(test, test, options.workers, ranks=run.ranks),
+        evaluate=evaluate,
         tested_on=test,
     )
-    pca = PCA(size).fit(train)
-    projected = pca.inverse_transform(pca.transform(test))
+    from_pca = projected(PCA(size).fit(train), test)
     shown = one_of_each(run.labels("test"))
     arrays = {
         "originals": test[shown],
-        "reconstructions": reconstruct(model, test[shown], options.workers, run.ranks),
-        "blog": reconstruct(blog, test[shown], options.workers, run.ranks),
-        "pca": projected[shown],
+        "reconstructions": reconstruct(model, test[shown], **run.how),
+        "blog": reconstruct(blog, test[shown], **run.how),
+        "pca": from_pca[shown],
     }
     numbers = {
-        "latent_size": size,
+        **run.options.by_name("latent_size", "train_images", "test_images"),
         "pixels": test[0].size,
         "epochs": len(rows),
-        "train_images": len(train),
-        "test_images": len(test),
         "linear_mse": rows[-1]["test_mse"],
         "blog_mse": blog_rows[-1]["test_mse"],
-        "pca_mse": mse_per_pixel(projected, test),
+        "pca_mse": mse_per_pixel(from_pca, test),
     }
     # A loss of one's own is told once: here it is a pixel's.
     for row in blog_rows:
@@ -137,25 +135,19 @@ def compute(run: Run[Options]) -> Results:
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
+    losses = dict.fromkeys(("test_mse", "test_sum_per_sample"), FINITE)
     return Needs(
         dict.fromkeys(("originals", "reconstructions", "blog", "pca"), "N C H W"),
         {
-            "latent_size": options.latent_size,
-            "epochs": options.epochs,
+            **options.by_name("latent_size", "epochs"),
             **dict.fromkeys(("pixels", "train_images", "test_images"), COUNT),
             **{"linear_mse": FINITE, "blog_mse": FINITE, "pca_mse": POSITIVE},
         },
-        (
-            row
-            for name in (LINEAR, BLOG)
-            for row in epoch_rows(
-                options.epochs, network=name, test_mse=FINITE, test_sum_per_sample=FINITE
-            )
-        ),
+        epoch_rows(options.epochs, "network", (LINEAR, BLOG), **losses),
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Originals above, reconstructions below, PCA's beside them; the error after each epoch."""
     from autoencoder.figures import epoch_chart, rows_of_images
 
@@ -172,7 +164,7 @@ def draw(results: Results) -> dict[str, Figure]:
         title=f"A bottleneck of {size} (mean squared error per pixel, test images)",
     )
     by_epoch = epoch_chart(
-        {name: [row for row in results.rows if row["network"] == name] for name in (LINEAR, BLOG)},
+        results.rows_by("network"),
         "test_mse",
         "mean squared error per pixel",
         levels={f"PCA, d = {size}": numbers["pca_mse"]},
@@ -185,7 +177,7 @@ def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers = results.numbers
     linear, blog, pca = (numbers[f"{name}_mse"] for name in ("linear", "blog", "pca"))
-    first = next(row["test_mse"] for row in results.rows if row["network"] == LINEAR)
+    first = results.rows_by("network")[LINEAR][0]["test_mse"]
     pixels, errors = numbers["pixels"], numpy.array([linear, pca, blog])
     return {
         "digits": Caption(

@@ -221,11 +221,7 @@ def needs(options: Options, found: Results) -> Needs:
             ],
             **{name: {**losses, "rank_correlation": NUMBER} for name in curves},
         },
-        (
-            row
-            for name in curves
-            for row in epoch_rows(options.epochs, curve=name, **dict.fromkeys(NAMES, FINITE))
-        ),
+        epoch_rows(options.epochs, "curve", curves, **dict.fromkeys(NAMES, FINITE)),
     )
 
 

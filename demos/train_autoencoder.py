@@ -118,6 +118,7 @@ def needs(options: Options, found: Results) -> Needs:
     ]
     layer = {"layer": TEXT, "shape": [POSITIVE] * 3, "parameters": COUNT, "brief": TEXT}
     parts = ["input"] + ["encoder"] * 5 + ["decoder"] * 5
+    losses = dict.fromkeys(("test_mse", "test_sum_per_sample"), FINITE)
     return Needs(
         {
             "originals": "N C H W",
@@ -129,16 +130,7 @@ def needs(options: Options, found: Results) -> Needs:
             "layers": [{"part": part, **layer} for part in parts],
             "layers_latent_size": COUNT,
         },
-        (
-            row
-            for size in sizes
-            for row in epoch_rows(
-                options.epochs,
-                latent_size=size,
-                test_mse=FINITE,
-                test_sum_per_sample=FINITE,
-            )
-        ),
+        epoch_rows(options.epochs, "latent_size", sizes, **losses),
     )
 
 

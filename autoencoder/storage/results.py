@@ -142,17 +142,24 @@ class Needs:
             check_value(row, wanted, path, f"rows[{i}]")
 
 
-def epoch_rows(epochs: int, **columns: Any) -> Iterator[dict[str, Any]]:
-    """The rows that :func:`autoencoder.training.train` gives, one an epoch, with more columns."""
-    for epoch in range(1, epochs + 1):
-        yield {
-            "epoch": epoch,
-            "train_loss": FINITE,  # a log-likelihood may have either sign
-            "train_loss_per_sample": FINITE,
-            "seconds": NOT_NEGATIVE,
-            "images_per_second": NOT_NEGATIVE,
-            **columns,
-        }
+def epoch_rows(
+    epochs: int, column: str = "", names: Iterable[Any] = ("",), **columns: Any
+) -> Iterator[dict[str, Any]]:
+    """The rows that :func:`autoencoder.training.train` gives, one an epoch, with more columns.
+
+    Of several trainings one after another, which have their ``names`` in a ``column``.
+    """
+    for name in names:
+        for epoch in range(1, epochs + 1):
+            yield {
+                "epoch": epoch,
+                "train_loss": FINITE,  # a log-likelihood may have either sign
+                "train_loss_per_sample": FINITE,
+                "seconds": NOT_NEGATIVE,
+                "images_per_second": NOT_NEGATIVE,
+                **({column: name} if column else {}),
+                **columns,
+            }
 
 
 def _is_cell(value: Any) -> bool:

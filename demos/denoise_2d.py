@@ -8,24 +8,28 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
-from autoencoder import GaussianNoise, mlp, mse_per_pixel, reconstruct, sum_per_sample
+from autoencoder import (
+    GaussianMixture,
+    GaussianNoise,
+    mlp,
+    mse_per_pixel,
+    reconstruct,
+    sum_per_sample,
+)
 from autoencoder.data.curves import circle, mixture_ring, spiral, two_moons
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive_number
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figure, Figures, Section
 from autoencoder.lecture.shared import measure_error, spelled_epochs
 from autoencoder.storage.checkpoint import FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import Row, TrainingSettings, random_generator
 from minigrad import nn
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["noisy_points", "section", "trained_denoiser"]
 
@@ -58,23 +62,13 @@ MASS = 0.98  # of the noised density, that the fields are drawn for
 def compute(run: Run[Options]) -> Results:
     """Train a denoiser for each curve and one for the mixture; compare that with closed forms."""
     options = run.options
-    results = Results(
-        numbers={
-            "noise_std": options.noise_std,
-            "mixture_noise_std": options.mixture_noise_std,
-            "epochs": options.epochs,
-            "train_points": options.train_points,
-        }
-    )
+    told = ("noise_std", "mixture_noise_std", "epochs", "train_points")
+    results = Results(numbers=options.by_name(*told))
     for number, curve in enumerate(CURVES):
-        train = curve(options.train_points, random_generator(options.seed, "data", number))
-        clean = curve(options.test_points, random_generator(options.seed, "evaluation", number))
+        train = curve(options.train_points, run.rng("data", number))
+        clean = curve(options.test_points, run.rng("evaluation", number))
         _, noisy, denoised = _denoise(run, curve.name, train, clean, options.noise_std, results)
-        results.numbers[curve.name] = {
-            "loss": mse_per_pixel(denoised, clean),
-            "loss_per_sample": sum_per_sample(denoised, clean),
-            "noisy_loss": mse_per_pixel(noisy, clean),
-        }
+        results.numbers[curve.name]["noisy_loss"] = mse_per_pixel(noisy, clean)
         results.arrays |= {f"{curve.name}/noisy": noisy, f"{curve.name}/denoised": denoised}
     _compute_mixture(run, results)
     return results
@@ -89,12 +83,16 @@ def _denoise(
     results: Results,
 ) -> tuple[nn.Module, numpy.ndarray, numpy.ndarray]:
     """Train on fresh noise in every batch. Gives the model, noisy test points and denoised ones."""
-    options = run.options
-    noisy = noisy_points(clean, noise_std, options.seed)
     settings = run.settings(learning_rate=2e-3, schedule="cosine")
     model, rows = trained_denoiser(run, name, train, clean, noise_std, settings)
     results.rows += [{"data": name, **row} for row in rows]
-    return model, noisy, reconstruct(model, noisy, options.workers, run.ranks)
+    noisy = noisy_points(clean, noise_std, run.options.seed)
+    denoised = reconstruct(model, noisy, **run.how)
+    results.numbers[name] = {
+        "loss": mse_per_pixel(denoised, clean),
+        "loss_per_sample": sum_per_sample(denoised, clean),
+    }
+    return model, noisy, denoised
 
 
 def noisy_points(clean: numpy.ndarray, noise_std: float, seed: int) -> numpy.ndarray:
@@ -111,25 +109,23 @@ def trained_denoiser(
     settings: TrainingSettings,
 ) -> tuple[nn.Module, list[Row]]:
     """A denoiser for one level of noise, trained or read, and its epochs' metrics."""
-    options = run.options
-    noisy = noisy_points(clean, noise_std, options.seed)
+    noisy = noisy_points(clean, noise_std, run.options.seed)
     return run.trained(
         f"denoise-{name}",
         lambda: mlp(2, 128, 128, 2),
         train,
         settings,
         corruption=GaussianNoise(noise_std),
-        evaluate=measure_error(noisy, clean, options.workers, NAMES, run.ranks),
+        evaluate=measure_error(noisy, clean, names=NAMES, **run.how),
         tested_on=clean,
     )
 
 
 def _compute_mixture(run: Run[Options], results: Results) -> None:
     """The learnt denoiser and score against the exact ones, on test points and on a grid."""
-    options = run.options
-    std = options.mixture_noise_std
-    train = MIXTURE.sample(options.train_points, random_generator(options.seed, "data", 9))
-    clean = MIXTURE.sample(options.test_points, random_generator(options.seed, "evaluation", 9))
+    options, std = run.options, run.options.mixture_noise_std
+    train = MIXTURE.sample(options.train_points, run.rng("data", 9))
+    clean = MIXTURE.sample(options.test_points, run.rng("evaluation", 9))
     model, noisy, denoised = _denoise(run, "mixture", train, clean, std, results)
     noised = MIXTURE.noised(std)
     mean, score = MIXTURE.posterior_mean(noisy, std), noised.score(noisy)
@@ -139,7 +135,7 @@ def _compute_mixture(run: Run[Options], results: Results) -> None:
     grid = numpy.stack(numpy.meshgrid(GRID, GRID), axis=-1).reshape(-1, 2)
     edge = numpy.quantile(noised.log_prob(noisy), 1 - MASS)
     grid = grid[noised.log_prob(grid) >= edge]
-    on_grid = reconstruct(model, grid, options.workers, run.ranks)
+    on_grid = reconstruct(model, grid, **run.how)
     results.arrays |= {
         "mixture/grid": grid,
         "mixture/denoised": on_grid,
@@ -147,14 +143,12 @@ def _compute_mixture(run: Run[Options], results: Results) -> None:
         "mixture/learnt_score": (on_grid - grid) / std**2,
         "mixture/score": noised.score(grid),
     }
-    results.numbers["mixture"] = {
+    results.numbers["mixture"] |= {
         "rms_error": _rms(denoised - mean),
         "rms_step": _rms(mean - noisy),
         "rms_left": _rms(mean - clean),
         "rms_score_error": _rms(learnt - score),
         "rms_score": _rms(score),
-        "loss": mse_per_pixel(denoised, clean),
-        "loss_per_sample": sum_per_sample(denoised, clean),
         "least_loss": mse_per_pixel(mean, clean.astype("float64")),
     }
 
@@ -176,10 +170,7 @@ def needs(options: Options, found: Results) -> Needs:
             **{f"mixture/{field}": "M 2" for field in fields},
         },
         {
-            "noise_std": options.noise_std,
-            "mixture_noise_std": options.mixture_noise_std,
-            "epochs": options.epochs,
-            "train_points": options.train_points,
+            **options.by_name("noise_std", "mixture_noise_std", "epochs", "train_points"),
             **{name: dict.fromkeys((*losses, "noisy_loss"), FINITE) for name in curves},
             "mixture": {
                 **dict.fromkeys((*errors, *losses, "least_loss"), FINITE),
@@ -191,63 +182,58 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Arrows from noisy to denoised; for the mixture, learnt and exact means and scores."""
+    arrays, std = results.arrays, results.numbers["mixture_noise_std"]
+    grid, learnt_score, score = (
+        arrays[f"mixture/{name}"] for name in ("grid", "learnt_score", "score")
+    )
+    # Score arrows are shortened by one factor, to the grid's width at the longest.
+    scale = 1.3 * (GRID[1] - GRID[0]) / numpy.linalg.norm(score, axis=1).max()
+    means = {
+        "learnt: $\\phi(\\tilde{x})$": arrays["mixture/denoised"],
+        "exact: $E[x\\,|\\,\\tilde{x}]$": arrays["mixture/posterior_mean"],
+    }
+    scores = {
+        "learnt: $(\\phi(\\tilde{x})-\\tilde{x})/\\sigma^2$": grid + scale * learnt_score,
+        "exact: $\\nabla\\,\\log\\,p_\\sigma(\\tilde{x})$": grid + scale * score,
+    }
+    to_answer, to_scale = "from $\\tilde{x}$ to the answer", "score, arrows to one scale"
     return {
         "arrows": _draw_arrows(results),
-        "posterior_mean": _draw_fields(
-            results, ["learnt: $\\phi(\\tilde{x})$", "exact: $E[x\\,|\\,\\tilde{x}]$"], False
-        ),
-        "score": _draw_fields(
-            results,
-            [
-                "learnt: $(\\phi(\\tilde{x})-\\tilde{x})/\\sigma^2$",
-                "exact: $\\nabla\\,\\log\\,p_\\sigma(\\tilde{x})$",
-            ],
-            True,
-        ),
+        "posterior_mean": _draw_fields(grid, means, to_answer, MIXTURE, "clean data"),
+        "score": _draw_fields(grid, scores, to_scale, MIXTURE.noised(std), "noised data"),
     }
 
 
 def _draw_arrows(results: Results) -> Figure:
-    from autoencoder.figures import (
-        draw_arrows,
-        draw_curve,
-        draw_points,
-        plane_figure,
-        shared_legend,
-    )
+    from autoencoder import figures
 
-    figure, axes = plane_figure(NAMED_CURVES, 2.0)
-    for ax, curve in zip(axes, CURVES, strict=True):
+    figure, panels = figures.plane_figure(NAMED_CURVES, 2.0)
+    for axes, curve in zip(panels, CURVES, strict=True):
         noisy = results.arrays[f"{curve.name}/noisy"][:SHOWN]
         denoised = results.arrays[f"{curve.name}/denoised"][:SHOWN]
-        draw_curve(ax, curve.lines(), "clean data", width=2.0)
-        draw_points(ax, noisy, "noisy point", size=14)
-        draw_arrows(ax, noisy, denoised, "from noisy to denoised")
-    shared_legend(figure)
+        figures.draw_curve(axes, curve.lines(), "clean data", width=2.0)
+        figures.draw_points(axes, noisy, "noisy point", size=14)
+        figures.draw_arrows(axes, noisy, denoised, "from noisy to denoised")
+    figures.shared_legend(figure)
     return figure
 
 
-def _draw_fields(results: Results, titles: list[str], is_score: bool) -> Figure:
-    from autoencoder.figures import draw_arrows, draw_density, plane_figure, shared_legend
+def _draw_fields(
+    grid: numpy.ndarray,
+    ends: dict[str, numpy.ndarray],
+    arrows: str,
+    density: GaussianMixture,
+    data: str,
+) -> Figure:
+    from autoencoder import figures
 
-    arrays, std = results.arrays, results.numbers["mixture_noise_std"]
-    grid = arrays["mixture/grid"]
-    names = ("learnt_score", "score") if is_score else ("denoised", "posterior_mean")
-    figure, axes = plane_figure(titles, 2.0)
-    # Score arrows are shortened by one factor, to the grid's width at the longest.
-    longest = numpy.linalg.norm(arrays["mixture/score"], axis=1).max()
-    scale = 1.3 * (GRID[1] - GRID[0]) / longest
-    for ax, name in zip(axes, names, strict=True):
-        field = arrays[f"mixture/{name}"]
-        density = MIXTURE.noised(std) if is_score else MIXTURE
-        label = "noised data" if is_score else "clean data"
-        draw_density(ax, density, f"{label}: 50, 90, 99 % of the mass")
-        end = grid + scale * field if is_score else field
-        what = "score, arrows to one scale" if is_score else "from $\\tilde{x}$ to the answer"
-        draw_arrows(ax, grid, end, what)
-    shared_legend(figure, columns=2)
+    figure, panels = figures.plane_figure(list(ends), 2.0)
+    for axes, end in zip(panels, ends.values(), strict=True):
+        figures.draw_density(axes, density, f"{data}: 50, 90, 99 % of the mass")
+        figures.draw_arrows(axes, grid, end, arrows)
+    figures.shared_legend(figure, columns=2)
     return figure
 
 
@@ -255,10 +241,8 @@ def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, mixture = results.numbers, results.numbers["mixture"]
     curves = [numbers[curve.name] for curve in CURVES]
-    off, score_off = (
-        mixture["rms_error"] / mixture["rms_step"],
-        mixture["rms_score_error"] / mixture["rms_score"],
-    )
+    off = mixture["rms_error"] / mixture["rms_step"]
+    score_off = mixture["rms_score_error"] / mixture["rms_score"]
     return {
         "arrows": Caption(
             f"Noise of standard deviation {numbers['noise_std']:g}. From each noisy point an arrow "

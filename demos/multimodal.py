@@ -8,7 +8,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy
 
@@ -17,7 +17,7 @@ from autoencoder.data.curves import mixture_ring, two_modes
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figure, Figures, Section
 from autoencoder.lecture.shared import (
     NEIGHBOURS,
     SHOWN,
@@ -27,14 +27,10 @@ from autoencoder.lecture.shared import (
     spelled_epochs,
     tinted,
 )
-from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE
+from autoencoder.storage.checkpoint import COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.training import random_generator
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["componentwise_median", "mid_grey", "posterior_at", "section"]
+__all__ = ["componentwise_median", "key", "mid_grey", "posterior_at", "section"]
 
 
 @dataclass
@@ -147,12 +143,9 @@ def componentwise_median(mixture: GaussianMixture) -> numpy.ndarray:
 def _compute_points(run: Run[Options], results: Results) -> None:
     """Exact posterior, samples of it, and the answers of squared and of absolute loss."""
     options = run.options
-    for number, (case, (prior, place)) in enumerate(CASES.items()):
-        noisy = numpy.array([place])
+    for number, (case, (prior, place)) in enumerate(CASES.items(), 10):
         posterior = posterior_at(case)
-        train = prior.sample(
-            options.train_points, random_generator(options.seed, "data", 10 + number)
-        )
+        train = prior.sample(options.train_points, run.rng("data", number))
         answers = {
             "mean": posterior.weights @ posterior.means,
             "median": componentwise_median(posterior),
@@ -171,16 +164,12 @@ def _compute_points(run: Run[Options], results: Results) -> None:
                 ),
                 corruption=GaussianNoise(NOISE_STD),
             )
-            answers[name] = reconstruct(model, noisy, options.workers, run.ranks)[0].astype(
-                "float64"
-            )
+            (answer,) = reconstruct(model, numpy.array([place]), **run.how)
+            answers[name] = answer.astype("float64")
             results.rows += [{"run": f"{case}, {name} loss", **row} for row in rows]
-        samples = posterior.sample(
-            POSTERIOR_SAMPLES, random_generator(options.seed, "evaluation", 10 + number)
-        )
-        results.arrays |= {f"{_key(case)}/samples": samples} | {
-            f"{_key(case)}/{name}": point for name, point in answers.items()
-        }
+        samples = posterior.sample(POSTERIOR_SAMPLES, run.rng("evaluation", number))
+        for name, points in {"samples": samples, **answers}.items():
+            results.arrays[f"{key(case)}/{name}"] = points
         # Relative to the density of a sample typically drawn, so that 1 is an ordinary clean point.
         typical = float(numpy.median(posterior.log_prob(samples.astype("float64"))))
         results.numbers[case] = {
@@ -196,7 +185,7 @@ def _compute_points(run: Run[Options], results: Results) -> None:
         }
 
 
-def _key(case: str) -> str:
+def key(case: str) -> str:
     """The name of a case in the results' arrays."""
     return case.replace(" ", "_")
 
@@ -212,23 +201,19 @@ def mid_grey(hidden: numpy.ndarray) -> float:
 
 def _compute_digits(run: Run[Options], results: Results) -> None:
     """Train with both losses; find, by their neighbours, the images most open to doubt."""
-    options = run.options
-    train = run.images("train")
-    labels = run.labels("train")
-    test = run.images("test")
-    results.numbers |= {"train_images": len(train), "test_images": len(test)}
+    train, test, labels = run.images("train"), run.images("test"), run.labels("train")
     mask = CORRUPTION.mask(test[:1])[0]  # (C, H, W), the same for every image
     masked = CORRUPTION(test)
     answers = {}
     for loss, name in LOSSES.items():
         model, rows = run.trained(
             f"multimodal-digits-{name}",
-            lambda: run.autoencoder(options.latent_size),
+            lambda: run.autoencoder(run.options.latent_size),
             train,
             run.settings(loss=loss),
             corruption=CORRUPTION,
         )
-        answers[name] = reconstruct(model, masked, options.workers, run.ranks)
+        answers[name] = reconstruct(model, masked, **run.how)
         results.rows += [{"run": f"digits, {name} loss", **row} for row in rows]
 
     found = find_doubtful(train, labels, test, mask)
@@ -238,13 +223,10 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     candidates = numpy.stack([_candidates(near[i], labels) for i in shown])  # (SHOWN, CANDIDATES)
     pasted = masked.copy()
     pasted[:, mask] = average
-    results.arrays |= {
-        "digits/mask": mask,
-        "digits/masked": masked[shown],
-        "digits/average": pasted[shown],
-        "digits/candidates": train[candidates],
-        **{f"digits/{name}": answer[shown] for name, answer in answers.items()},
-    }
+    results.arrays |= {"digits/mask": mask, "digits/candidates": train[candidates]}
+    for name, images in {"masked": masked, "average": pasted, **answers}.items():
+        results.arrays[f"digits/{name}"] = images[shown]
+    results.numbers |= run.options.by_name("train_images", "test_images")
     results.numbers["digits"] = {
         "doubtful": len(doubtful),
         "shown_classes": [numpy.unique(labels[near[i]]).tolist() for i in shown],
@@ -257,12 +239,11 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     matches = hidden[near[doubtful]].astype("float64")  # (n, NEIGHBOURS, hidden pixels)
     for name, answer in answers.items():
         guess = answer[doubtful][:, mask]
+        to_matches = ((guess[:, None] - matches) ** 2).mean(axis=2)
         results.numbers["digits"][name] = {
             "error_to_average": mse_per_pixel(guess, average[doubtful]),
             "error_to_truth": mse_per_pixel(guess, test[doubtful][:, mask]),
-            "error_to_match": float(
-                ((guess[:, None] - matches) ** 2).mean(axis=2).min(axis=1).mean()
-            ),
+            "error_to_match": float(to_matches.min(axis=1).mean()),
             "mid_grey": mid_grey(guess),
             "gradient_energy": gradient_energy(hidden_part(answer[doubtful], mask)),
         }
@@ -285,8 +266,8 @@ def needs(options: Options, found: Results) -> Needs:
     blur = ("mid_grey", "gradient_energy")
     return Needs(
         {
-            **{f"{_key(case)}/samples": "S 2" for case in CASES},
-            **{f"{_key(case)}/{answer}": "2" for case in CASES for answer in answers},
+            **{f"{key(case)}/samples": "S 2" for case in CASES},
+            **{f"{key(case)}/{answer}": "2" for case in CASES for answer in answers},
             **{f"digits/{name}": "N C H W" for name in images},
             "digits/mask": "bool C H W",
             "digits/candidates": "N K C H W",
@@ -297,7 +278,6 @@ def needs(options: Options, found: Results) -> Needs:
             **{
                 case: {
                     "noisy": [FINITE, FINITE],
-                    "weights": [FINITE, ...],
                     "relative_density": dict.fromkeys(answers, FINITE),
                     **dict.fromkeys(DISTANCES, FINITE),
                 }
@@ -305,72 +285,54 @@ def needs(options: Options, found: Results) -> Needs:
             },
             "digits": {
                 **dict.fromkeys(("doubtful", "neighbours"), COUNT),
-                **dict.fromkeys(("shown_classes", "shown_entropy"), ANYTHING),
                 **dict.fromkeys((*blur, "average_gradient_energy"), FINITE),
-                **{n: dict.fromkeys((*ERRORS, *blur), FINITE) for n in ("squared", "absolute")},
+                **{n: dict.fromkeys((*ERRORS, *blur), FINITE) for n in LOSSES.values()},
             },
         },
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """The posterior with the answers to it; erased digits with the answers and the candidates."""
     return {"points": _draw_points(results), "digits": _draw_digits(results)}
 
 
 def _draw_points(results: Results) -> Figure:
-    from autoencoder.figures import (
-        COLOURS,
-        draw_density,
-        draw_points,
-        plane_figure,
-        shared_legend,
-    )
+    from autoencoder import figures
 
-    figure, axes = plane_figure(list(CASES), 1.6)
-    for ax, case in zip(axes, CASES, strict=True):
-        draw_density(
-            ax,
-            posterior_at(case),
-            "posterior: 50, 90, 99 % of the mass",
-            colour=COLOURS["blue"],
-            resolution=400,
-        )
-        samples = results.arrays[f"{_key(case)}/samples"]
-        draw_points(ax, samples, "samples of the posterior", colour=COLOURS["sky"], opacity=0.5)
+    colours, of_mass = figures.COLOURS, "posterior: 50, 90, 99 % of the mass"
+    figure, panels = figures.plane_figure(list(CASES), 1.6)
+    for axes, case in zip(panels, CASES, strict=True):
+        posterior, samples = posterior_at(case), results.arrays[f"{key(case)}/samples"]
+        figures.draw_density(axes, posterior, of_mass, colour=colours["blue"], resolution=400)
+        label = "samples of the posterior"
+        figures.draw_points(axes, samples, label, colour=colours["sky"], opacity=0.5)
         # A ring: the mean is never far from the noisy point.
-        ring = {"facecolors": "none", "edgecolors": COLOURS["green"], "linewidths": 3}
-        ax.scatter(*results.numbers[case]["noisy"], s=1000, marker="o", label="noisy point", **ring)
+        ring: dict[str, Any] = {"facecolors": "none", "linewidths": 3}
+        noisy, green = results.numbers[case]["noisy"], colours["green"]
+        axes.scatter(*noisy, s=1000, marker="o", edgecolors=green, label="noisy point", **ring)
         for name, (label, marker, colour, size) in MARKS.items():
-            style = {"facecolors": COLOURS[colour], "linewidths": 0, "zorder": 5}
+            style = {"facecolors": colours[colour], "linewidths": 0, "zorder": 5}
             if label.startswith("exact"):  # open, around what was learnt
-                style = {"facecolors": "none", "edgecolors": COLOURS[colour], "linewidths": 3}
-                style["zorder"] = 4
-            point = results.arrays[f"{_key(case)}/{name}"]
-            ax.scatter(*point, s=size, marker=marker, label=label, **style)
-    shared_legend(figure, columns=3)
+                style = {**ring, "edgecolors": colours[colour], "zorder": 4}
+            point = results.arrays[f"{key(case)}/{name}"]
+            axes.scatter(*point, s=size, marker=marker, label=label, **style)
+    figures.shared_legend(figure, columns=3)
     return figure
 
 
 def _draw_digits(results: Results) -> Figure:
     from autoencoder.figures import rows_of_images
 
-    arrays, numbers = results.arrays, results.numbers["digits"]
-    rows = [tinted(arrays["digits/masked"], arrays["digits/mask"])]
-    titles = ["what is left"]
-    answers = {
-        "squared": "squared loss",
-        "absolute": "absolute loss",
-        "average": f"mean of the {numbers['neighbours']}\nbest matches",
-    }
-    for name, label in answers.items():
-        rows.append(arrays[f"digits/{name}"])
-        titles.append(label)
-    candidates = arrays["digits/candidates"]  # (N, candidates, C, H, W)
-    for i in range(candidates.shape[1]):
-        rows.append(candidates[:, i])
-        titles.append("training images\nthat match" if i == 0 else "")
-    return rows_of_images(rows, titles)
+    names = ("masked", "mask", "squared", "absolute", "average", "candidates")
+    masked, mask, squared, absolute, average, candidates = (
+        results.arrays[f"digits/{name}"] for name in names
+    )
+    matches = candidates.swapaxes(0, 1)  # (candidates, N, C, H, W)
+    titles = ["what is left", "squared loss", "absolute loss"]
+    titles.append(f"mean of the {results.numbers['digits']['neighbours']}\nbest matches")
+    titles += ["training images\nthat match"] + [""] * (len(matches) - 1)
+    return rows_of_images([tinted(masked, mask), squared, absolute, average, *matches], titles)
 
 
 def _to_four_places(value: float) -> str:
@@ -380,36 +342,36 @@ def _to_four_places(value: float) -> str:
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers, digits = results.numbers, results.numbers["digits"]
-    density = {case: numbers[case]["relative_density"] for case in CASES}
-    squared = digits["squared"]
-    answers_with_mean = all(
-        density[case]["squared"] < 0.01
-        and numbers[case]["error_to_mean"] < 0.1 * numbers[case]["spread"]
-        for case in CASES
-    )
-    finds_one_of_two = density["two modes"]["absolute"] > 0.1
-    finds_none_of_three = density["three modes"]["absolute"] < 0.01
-    blur = squared["gradient_energy"], digits["average_gradient_energy"]
-    is_the_mean = squared["error_to_average"] < min(
-        squared["error_to_match"], squared["error_to_truth"]
-    ) and max(blur) < 2 * min(blur)
+    cases = {case: numbers[case] for case in CASES}
+    density = {case: each["relative_density"] for case, each in cases.items()}
+    squared, average_energy = digits["squared"], digits["average_gradient_energy"]
+    to_others = min(squared["error_to_match"], squared["error_to_truth"])
+    energies = squared["gradient_energy"], average_energy
     return {
         "points": Caption(
             f"A noisy point (the ring, noise {NOISE_STD:g}), the clean points it may have been, "
             "and the answers to it: exact, and learnt with each loss.",
             {
-                "Squared loss answers with the mean, where there is no clean "
-                "point.": answers_with_mean,
-                "Absolute loss finds one of two modes, but of three modes none.": finds_one_of_two
-                and finds_none_of_three,
+                "Squared loss answers with the mean, where there is no clean point.": all(
+                    density[case]["squared"] < 0.01 and each["error_to_mean"] < 0.1 * each["spread"]
+                    for case, each in cases.items()
+                ),
+                "Absolute loss finds one of two modes, but of three modes none.": (
+                    density["two modes"]["absolute"] > 0.1
+                    and density["three modes"]["absolute"] < 0.01
+                ),
             },
             {
-                "density, 1 at a typical clean point": [name for name, *_ in MARKS.values()]
-                + list(DISTANCES.values()),
+                "density, 1 at a typical clean point": [
+                    *(label for label, *_ in MARKS.values()),
+                    *DISTANCES.values(),
+                ],
                 **{
-                    case: [_to_four_places(density[case][answer]) for answer in MARKS]
-                    + [f"{numbers[case][distance]:.4f}" for distance in DISTANCES]
-                    for case in CASES
+                    case: [
+                        *(_to_four_places(density[case][answer]) for answer in MARKS),
+                        *(f"{each[distance]:.4f}" for distance in DISTANCES),
+                    ]
+                    for case, each in cases.items()
                 },
             },
         ),
@@ -423,7 +385,8 @@ def captions(results: Results) -> dict[str, Caption]:
             {
                 "Squared loss answers with the mean of what fits: it is nearer to the mean of the "
                 "matches than to any one of them, or to the original, and as blurred as that "
-                "mean.": is_the_mean,
+                "mean.": squared["error_to_average"] < to_others
+                and max(energies) < 2 * min(energies),
             },
             {
                 "in the erased half": [
@@ -434,20 +397,19 @@ def captions(results: Results) -> dict[str, Caption]:
                 **{
                     f"{name} loss": [
                         *(digits[name][error] for error in ERRORS),
-                        digits[name]["gradient_energy"],
-                        f"{digits[name]['mid_grey']:.1%}",
+                        *_blur(digits[name]),
                     ]
-                    for name in ("squared", "absolute")
+                    for name in LOSSES.values()
                 },
-                "matches' mean": ["", "", "", digits["average_gradient_energy"], ""],
-                "real digits": [
-                    *("", "", ""),
-                    digits["gradient_energy"],
-                    f"{digits['mid_grey']:.1%}",
-                ],
+                "matches' mean": ["", "", "", average_energy, ""],
+                "real digits": ["", "", "", *_blur(digits)],
             },
         ),
     }
+
+
+def _blur(measured: dict[str, Any]) -> list[Any]:
+    return [measured["gradient_energy"], f"{measured['mid_grey']:.1%}"]
 
 
 section = Section(

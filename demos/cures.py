@@ -14,7 +14,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
@@ -23,7 +23,6 @@ from autoencoder import (
     GaussianNoise,
     decode,
     encode,
-    mlp,
     mse_per_pixel,
     reconstruct,
 )
@@ -39,7 +38,7 @@ from autoencoder.lecture.densities import (
     what_distances_tell,
 )
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figure, Figures, Section
 from autoencoder.lecture.sections import load_demo
 from autoencoder.lecture.shared import (
     NEIGHBOURS,
@@ -57,9 +56,6 @@ from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
 from minigrad import Tensor, no_grad
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["density_at", "negative_log_likelihood", "section"]
 
@@ -119,40 +115,28 @@ def compute(run: Run[Options]) -> Results:
 
 def _compute_points(run: Run[Options], results: Results, case: str, number: int) -> None:
     """The learnt density and the Gaussian of squared loss, beside the exact posterior."""
-    options = run.options
-    prior, place = blur.CASES[case]
-    seed, std = options.seed, blur.NOISE_STD
-    train = prior.sample(options.train_points, random_generator(seed, "data", 10 + number))
-    settings = run.settings(
-        epochs=options.point_epochs, batch_size=500, learning_rate=2e-3, schedule="cosine"
-    )
-    name = case.replace(" ", "-")
-    squared, _ = run.trained(
-        f"multimodal-{name}-squared",
-        lambda: mlp(2, 128, 128, 2),
-        train,
-        settings,
-        corruption=GaussianNoise(std),
-    )
+    options, (prior, place) = run.options, blur.CASES[case]
+    train, noise = blur.training_points(run, case), GaussianNoise(blur.NOISE_STD)
+    squared, _ = blur.trained_on_points(run, case, train)
     network, rows = run.trained(
-        f"mixture-density-{name}",
+        f"mixture-density-{case.replace(' ', '-')}",
         lambda: MixtureDensityNetwork(2, COMPONENTS),
         train,
-        settings,
-        corruption=GaussianNoise(std),
+        blur.point_settings(run),
+        corruption=noise,
         loss=negative_log_likelihood,
     )
     results.rows += [{"run": f"{case}, mixture density", **row} for row in rows]
 
-    rng = random_generator(seed, "evaluation", 20 + number)
+    rng = run.rng("evaluation", 20 + number)
     clean = prior.sample(options.test_points, rng)
-    noisy = GaussianNoise(std)(clean, rng)
+    noisy = noise(clean, rng)
     # Bayes' rule: log p(clean | noisy) = log p(noisy | clean) + log p(clean) - log p(noisy)
-    exact = _log_gaussian(clean, noisy, std**2) + prior.log_prob(clean)
-    exact -= prior.noised(std).log_prob(noisy)
+    exact = _log_gaussian(clean, noisy, noise.std**2) + prior.log_prob(clean)
+    exact -= prior.noised(noise.std).log_prob(noisy)
     with no_grad():
         learnt = network.to("cpu").log_prob(Tensor(noisy), Tensor(clean)).numpy().astype("float64")
-    answers = reconstruct(squared, noisy, options.workers, run.ranks)
+    answers = reconstruct(squared, noisy, **run.how)
     variance = mse_per_pixel(answers, clean)  # the likeliest of a Gaussian about the answers
     lead = exact - learnt
     results.numbers[case] = {
@@ -165,39 +149,36 @@ def _compute_points(run: Run[Options], results: Results, case: str, number: int)
         "noisy": list(place),
         "std": math.sqrt(variance),
     }
-    point = numpy.array([place], dtype="float32")
+    point, posterior = numpy.array([place], dtype="float32"), blur.posterior_at(case)
     weights, means, stds = density_at(network, point)
-    results.arrays |= {
-        f"{_key(case)}/samples": blur.posterior_at(case).sample(blur.POSTERIOR_SAMPLES, rng),
-        f"{_key(case)}/weights": weights,
-        f"{_key(case)}/means": means,
-        f"{_key(case)}/stds": stds,
-        f"{_key(case)}/answer": reconstruct(squared, point, options.workers, run.ranks)[0],
+    arrays = {
+        "weights": weights,
+        "means": means,
+        "stds": stds,
+        "answer": reconstruct(squared, point, **run.how)[0],
+        "samples": posterior.sample(blur.POSTERIOR_SAMPLES, rng),
+        "sampled": _sample_points(run, results, case, train, rng),
     }
-    _sample_points(run, results, case, train, rng)
+    results.arrays |= {f"{blur.key(case)}/{name}": array for name, array in arrays.items()}
 
 
 def _sample_points(
     run: Run[Any], results: Results, case: str, train: numpy.ndarray, rng: numpy.random.Generator
-) -> None:
-    """Sample the clean points that fit the noisy one, and compare with exact samples."""
+) -> numpy.ndarray:
+    """Samples of the clean points that fit the noisy one, compared with exact samples."""
     options = run.options
+    name, epochs = case.replace(" ", "-"), options.point_epochs
     told, rows = told_denoiser(
-        run,
-        case.replace(" ", "-"),
-        lambda: VelocityNetwork(2, (128, 128, 128)),
-        train,
-        options.point_epochs,
-        500,
+        run, name, lambda: VelocityNetwork(2, (128, 128, 128)), train, epochs, 500
     )
     results.rows += rows
     posterior, count = blur.posterior_at(case), min(SAMPLED, options.test_points)
     place = numpy.array([blur.CASES[case][1]])
     answer = conditioned_on(told.denoise, place, blur.NOISE_STD)
     sampled = follow_flow(answer, told.noise(count, (2,), rng), told.stds(FLOW_STEPS))
-    results.arrays[f"{_key(case)}/sampled"] = sampled
     results.numbers[case] |= distances(sampled, posterior, rng)
     results.numbers[case]["outside"] = _outside(posterior, sampled)
+    return sampled
 
 
 def _outside(density: GaussianMixture, points: numpy.ndarray) -> float:
@@ -205,11 +186,6 @@ def _outside(density: GaussianMixture, points: numpy.ndarray) -> float:
     own = density.sample(20_000, random_generator(0, "evaluation", 40), "float64")
     least = numpy.quantile(density.log_prob(own), 0.01)
     return 100 * float((density.log_prob(points) < least).mean())
-
-
-def _key(case: str) -> str:
-    """The name of a case in the results' arrays."""
-    return case.replace(" ", "_")
 
 
 def _log_gaussian(mean: numpy.ndarray, x: numpy.ndarray, variance: float) -> numpy.ndarray:
@@ -235,23 +211,19 @@ def density_at(
 
 def _compute_digits(run: Run[Options], results: Results) -> None:
     """Sample what the erased half may have been, from the latents' density given the rest."""
-    options = run.options
-    train = run.images("train")
-    labels = run.labels("train")
-    test = run.images("test")
-    mask = blur.CORRUPTION.mask(test[:1])[0]  # (1, H, W), the same for every image
+    options, erase = run.options, blur.CORRUPTION
+    train, test, labels = run.images("train"), run.images("test"), run.labels("train")
+    mask = erase.mask(test[:1])[0]  # (1, H, W), the same for every image
     places = find_doubtful(train, labels, test, mask).order[:MEASURED]
-    original, masked = test[places], blur.CORRUPTION(test[places])
+    original, masked = test[places], erase(test[places])
     restorer, _ = run.trained(
         "multimodal-digits-squared",
         lambda: run.autoencoder(options.bottleneck),
         train,
-        corruption=blur.CORRUPTION,
+        corruption=erase,
     )
-    squared = reconstruct(restorer, masked, options.workers, run.ranks)
+    squared = reconstruct(restorer, masked, **run.how)
     model, _ = trained_autoencoder(run, options.latent_size)
-    shared = (options.workers, run.ranks)
-    codes = encode(restorer, blur.CORRUPTION(train), *shared)
     density, rows = trained_diffusion(
         run,
         "restorations",
@@ -260,60 +232,59 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
         options.restoration_epochs,
         options.seed,
         hidden=HIDDEN,
-        given=codes,
+        given=encode(restorer, erase(train), **run.how),
     )
     results.rows += [{"run": "restorations", **row} for row in rows]
-    given = numpy.repeat(encode(restorer, masked, *shared), options.answers, axis=0)
-    rng = random_generator(options.seed, "evaluation", 30)
-    images = decode(model, density.sample(len(given), rng, given=given), *shared)
-    classes = classify(shipped_classifier(), images, *shared).reshape(len(masked), -1)
+    given = numpy.repeat(encode(restorer, masked, **run.how), options.answers, axis=0)
+    latents = density.sample(len(given), run.rng("evaluation", 30), given=given)
+    images = decode(model, latents, **run.how)
+    classes = classify(shipped_classifier(), images, **run.how).reshape(len(masked), -1)
     images = images.reshape(len(masked), -1, *images.shape[1:])  # (N, answers, 1, H, W)
     mean = images.mean(axis=1)
     found = [int((numpy.bincount(row) >= LEAST_SHARE * len(row)).sum()) for row in classes]
 
-    results.arrays |= {
-        "digits/mask": mask,
-        "digits/masked": masked[:SHOWN],
-        "digits/original": original[:SHOWN],
-        "digits/squared": squared[:SHOWN],
-        "digits/mean": mean[:SHOWN],
-        "digits/answers": images[:SHOWN, :SHOWN_ANSWERS],
-    }
+    pictures = {"masked": masked, "original": original, "squared": squared, "mean": mean}
+    results.arrays |= {f"digits/{name}": each[:SHOWN] for name, each in pictures.items()}
+    results.arrays |= {"digits/mask": mask, "digits/answers": images[:SHOWN, :SHOWN_ANSWERS]}
+    measured = {"real": train, "answers": images, "mean": mean, "squared": squared}
+    hidden = {name: hidden_part(each, mask) for name, each in measured.items()}
+    truth, originals = (
+        hidden_part(original, mask),
+        numpy.broadcast_to(original[:, None], images.shape),
+    )
     results.numbers["digits"] = {
         "measured": len(places),
-        "answers": options.answers,
-        "train_images": len(train),
+        **options.by_name("answers", "train_images"),
         "several_classes": sum(count > 1 for count in found),
-        "energy_real": gradient_energy(hidden_part(train, mask)),
-        "energy_answers": gradient_energy(hidden_part(images, mask)),
-        "energy_mean": gradient_energy(hidden_part(mean, mask)),
-        "energy_squared": gradient_energy(hidden_part(squared, mask)),
-        "error_mean": mse_per_pixel(hidden_part(mean, mask), hidden_part(original, mask)),
-        "error_squared": mse_per_pixel(hidden_part(squared, mask), hidden_part(original, mask)),
-        "visible_answers": mse_per_pixel(
-            images, numpy.repeat(original[:, None], options.answers, axis=1), mask=~mask
-        ),
+        **{f"energy_{name}": gradient_energy(each) for name, each in hidden.items()},
+        **{f"error_{name}": mse_per_pixel(hidden[name], truth) for name in ("mean", "squared")},
+        "visible_answers": mse_per_pixel(images, originals, mask=~mask),
         "visible_reconstructed": mse_per_pixel(
-            reconstruct(model, original, options.workers, run.ranks), original, mask=~mask
+            reconstruct(model, original, **run.how), original, mask=~mask
         ),
     }
 
 
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
+    shapes = {
+        "samples": f"{blur.POSTERIOR_SAMPLES} 2",
+        "weights": f"positive {COMPONENTS}",
+        "means": f"{COMPONENTS} 2",
+        "stds": f"positive {COMPONENTS}",
+        "answer": "2",
+        "sampled": "S 2",
+    }
     numbers = ("exact", "learnt", "squared", "lead", "lead_error", "std")
     energies = ("energy", "energy_noise", "energy_deviation", "outside")
     pictures = ("masked", "original", "squared", "mean")
     gradients = ("energy_real", "energy_answers", "energy_mean", "energy_squared")
-    errors = ("error_mean", "error_squared", "visible_answers", "visible_reconstructed")
+    errors = ("error_mean", "error_squared")
     return Needs(
         {
-            **{f"{_key(case)}/samples": f"{blur.POSTERIOR_SAMPLES} 2" for case in blur.CASES},
-            **{f"{_key(case)}/weights": f"positive {COMPONENTS}" for case in blur.CASES},
-            **{f"{_key(case)}/means": f"{COMPONENTS} 2" for case in blur.CASES},
-            **{f"{_key(case)}/stds": f"positive {COMPONENTS}" for case in blur.CASES},
-            **{f"{_key(case)}/answer": "2" for case in blur.CASES},
-            **{f"{_key(case)}/sampled": "S 2" for case in blur.CASES},
+            **{
+                f"{blur.key(case)}/{n}": shape for case in blur.CASES for n, shape in shapes.items()
+            },
             "digits/mask": "bool C H W",
             **{f"digits/{name}": "N C H W" for name in pictures},
             "digits/answers": "N M C H W",
@@ -323,7 +294,7 @@ def needs(options: Options, found: Results) -> Needs:
             **{
                 case: {
                     **dict.fromkeys((*numbers, *energies), FINITE),
-                    **dict.fromkeys(("points", "compared"), COUNT),
+                    "compared": COUNT,
                     "noisy": list(place),
                 }
                 for case, (_, place) in blur.CASES.items()
@@ -336,7 +307,7 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Restorations of digits; then the densities and the samples that are answers in the plane."""
     return {
         "restorations": _draw_restorations(results),
@@ -346,36 +317,42 @@ def draw(results: Results) -> dict[str, Figure]:
 
 
 def _draw_posteriors(results: Results) -> Figure:
-    from autoencoder.figures import COLOURS, draw_density, draw_points, plane_figure, shared_legend
+    from autoencoder import figures
 
-    figure, axes = plane_figure(list(blur.CASES), 1.8)
-    for ax, case in zip(axes, blur.CASES, strict=True):
-        sampled = results.arrays[f"{_key(case)}/sampled"]
-        draw_points(ax, sampled, "sampled by the denoiser", colour=COLOURS["sky"])
-        draw_density(ax, blur.posterior_at(case), "exact posterior: 50, 90, 99 % of the mass")
-        noisy = results.numbers[case]["noisy"]
-        ax.plot(*noisy, "x", color="black", markersize=12, label="noisy point")
-    shared_legend(figure, columns=3)
+    exact = "exact posterior: 50, 90, 99 % of the mass"
+    figure, panels = figures.plane_figure(list(blur.CASES), 1.8)
+    for axes, case in zip(panels, blur.CASES, strict=True):
+        sampled = results.arrays[f"{blur.key(case)}/sampled"]
+        sky = figures.COLOURS["sky"]
+        figures.draw_points(axes, sampled, "sampled by the denoiser", colour=sky)
+        figures.draw_density(axes, blur.posterior_at(case), exact)
+        _cross(axes, results.numbers[case]["noisy"])
+    figures.shared_legend(figure, columns=3)
     return figure
 
 
-def _draw_densities(results: Results) -> Figure:
-    from autoencoder.figures import COLOURS, draw_density, draw_points, plane_figure, shared_legend
+def _cross(axes: Any, noisy: list[float]) -> None:
+    axes.plot(*noisy, "x", color="black", markersize=12, label="noisy point")
 
-    figure, axes = plane_figure(list(blur.CASES), 1.8)
-    for ax, case in zip(axes, blur.CASES, strict=True):
+
+def _draw_densities(results: Results) -> Figure:
+    from autoencoder import figures
+
+    sky, blue = figures.COLOURS["sky"], figures.COLOURS["blue"]
+    figure, panels = figures.plane_figure(list(blur.CASES), 1.8)
+    for axes, case in zip(panels, blur.CASES, strict=True):
         numbers = results.numbers[case]
         weights, means, stds, answer, samples = (
-            results.arrays[f"{_key(case)}/{name}"]
+            results.arrays[f"{blur.key(case)}/{name}"]
             for name in ("weights", "means", "stds", "answer", "samples")
         )
         learnt = GaussianMixture(weights / weights.sum(), means, stds**2)
         assumed = GaussianMixture([1.0], [answer], numbers["std"] ** 2)
-        draw_points(ax, samples, "samples of the exact posterior", colour=COLOURS["sky"])
-        draw_density(ax, learnt, "mixture density network", colour=COLOURS["vermilion"])
-        ax.plot(*numbers["noisy"], "x", color="black", markersize=12, label="noisy point")
-        draw_density(ax, assumed, "what squared loss assumes", colour=COLOURS["blue"])
-    shared_legend(figure, columns=2)
+        figures.draw_points(axes, samples, "samples of the exact posterior", colour=sky)
+        figures.draw_density(axes, learnt, "mixture density network")
+        _cross(axes, numbers["noisy"])
+        figures.draw_density(axes, assumed, "what squared loss assumes", colour=blue)
+    figures.shared_legend(figure, columns=2)
     return figure
 
 

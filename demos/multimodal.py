@@ -29,8 +29,19 @@ from autoencoder.lecture.shared import (
 )
 from autoencoder.storage.checkpoint import COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
+from autoencoder.training import Row, TrainingSettings
+from minigrad import nn
 
-__all__ = ["componentwise_median", "key", "mid_grey", "posterior_at", "section"]
+__all__ = [
+    "componentwise_median",
+    "key",
+    "mid_grey",
+    "point_settings",
+    "posterior_at",
+    "section",
+    "trained_on_points",
+    "training_points",
+]
 
 
 @dataclass
@@ -140,30 +151,42 @@ def componentwise_median(mixture: GaussianMixture) -> numpy.ndarray:
     return numpy.array([brentq(excess, low[i], high[i], args=(i,)) for i in range(len(low))])
 
 
+def training_points(run: Run[Any], case: str) -> numpy.ndarray:
+    """Clean points (N, 2) of a case."""
+    number = 10 + list(CASES).index(case)
+    return CASES[case][0].sample(run.options.train_points, run.rng("data", number))
+
+
+def point_settings(run: Run[Any], **changes: Any) -> TrainingSettings:
+    """How networks are trained in the plane."""
+    how = {"batch_size": 500, "learning_rate": 2e-3, "schedule": "cosine"}
+    return run.settings(epochs=run.options.point_epochs, **how, **changes)
+
+
+def trained_on_points(
+    run: Run[Any], case: str, train: numpy.ndarray, loss: str = "mse"
+) -> tuple[nn.Module, list[Row]]:
+    """A network that answers to noisy points of a case, and the metrics of its epochs."""
+    return run.trained(
+        f"multimodal-{case.replace(' ', '-')}-{LOSSES[loss]}",
+        lambda: mlp(2, 128, 128, 2),
+        train,
+        point_settings(run, loss=loss),
+        corruption=GaussianNoise(NOISE_STD),
+    )
+
+
 def _compute_points(run: Run[Options], results: Results) -> None:
     """Exact posterior, samples of it, and the answers of squared and of absolute loss."""
-    options = run.options
-    for number, (case, (prior, place)) in enumerate(CASES.items(), 10):
+    for number, (case, (_, place)) in enumerate(CASES.items(), 10):
         posterior = posterior_at(case)
-        train = prior.sample(options.train_points, run.rng("data", number))
+        train = training_points(run, case)
         answers = {
             "mean": posterior.weights @ posterior.means,
             "median": componentwise_median(posterior),
         }
         for loss, name in LOSSES.items():
-            model, rows = run.trained(
-                f"multimodal-{case.replace(' ', '-')}-{name}",
-                lambda: mlp(2, 128, 128, 2),
-                train,
-                run.settings(
-                    epochs=options.point_epochs,
-                    batch_size=500,
-                    learning_rate=2e-3,
-                    schedule="cosine",
-                    loss=loss,
-                ),
-                corruption=GaussianNoise(NOISE_STD),
-            )
+            model, rows = trained_on_points(run, case, train, loss)
             (answer,) = reconstruct(model, numpy.array([place]), **run.how)
             answers[name] = answer.astype("float64")
             results.rows += [{"run": f"{case}, {name} loss", **row} for row in rows]

@@ -279,7 +279,7 @@ def needs(options: Options, found: Results) -> Needs:
     energies = ("energy", "energy_noise", "energy_deviation", "outside")
     pictures = ("masked", "original", "squared", "mean")
     gradients = ("energy_real", "energy_answers", "energy_mean", "energy_squared")
-    errors = ("error_mean", "error_squared")
+    errors = ("error_mean", "error_squared", "visible_answers", "visible_reconstructed")
     return Needs(
         {
             **{
@@ -294,7 +294,7 @@ def needs(options: Options, found: Results) -> Needs:
             **{
                 case: {
                     **dict.fromkeys((*numbers, *energies), FINITE),
-                    "compared": COUNT,
+                    **dict.fromkeys(("points", "compared"), COUNT),
                     "noisy": list(place),
                 }
                 for case, (_, place) in blur.CASES.items()

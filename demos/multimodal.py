@@ -27,7 +27,7 @@ from autoencoder.lecture.shared import (
     spelled_epochs,
     tinted,
 )
-from autoencoder.storage.checkpoint import COUNT, FINITE
+from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import Row, TrainingSettings
 from minigrad import nn
@@ -301,6 +301,7 @@ def needs(options: Options, found: Results) -> Needs:
             **{
                 case: {
                     "noisy": [FINITE, FINITE],
+                    "weights": [FINITE, ...],
                     "relative_density": dict.fromkeys(answers, FINITE),
                     **dict.fromkeys(DISTANCES, FINITE),
                 }
@@ -308,6 +309,7 @@ def needs(options: Options, found: Results) -> Needs:
             },
             "digits": {
                 **dict.fromkeys(("doubtful", "neighbours"), COUNT),
+                **dict.fromkeys(("shown_classes", "shown_entropy"), ANYTHING),
                 **dict.fromkeys((*blur, "average_gradient_energy"), FINITE),
                 **{n: dict.fromkeys((*ERRORS, *blur), FINITE) for n in LOSSES.values()},
             },

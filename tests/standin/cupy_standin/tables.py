@@ -19,7 +19,7 @@ FUNCTIONS = _words("""
 """)
 METHODS = _words("""
     all any argmax argmin clip diagonal dot max mean min nonzero prod ravel repeat reshape round
-    squeeze std sum swapaxes take transpose var
+    squeeze std sum swapaxes take trace transpose var
 """)
 LINALG = _words("cholesky eigh eigvalsh inv norm qr solve svd")
 # functions that answer from shapes and types alone

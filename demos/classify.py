@@ -17,7 +17,7 @@ from autoencoder.lecture.command_line import OptionError, option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs
-from autoencoder.storage.checkpoint import ANYTHING, COUNT, FINITE, TEXT
+from autoencoder.storage.checkpoint import ANYTHING, FINITE, TEXT
 from autoencoder.storage.results import Needs, Results, epoch_rows
 
 __all__ = ["section"]
@@ -39,23 +39,18 @@ def check(run: Run[Options]) -> None:
     run.require_images()
     if not run.dataset.has_labels:
         raise OptionError(f"--data: {run.options.data} has no labels to learn")
-    if run.dataset.image_shape != Classifier.sample_shape:
-        shape = run.dataset.image_shape
-        raise OptionError(
-            f"--data: the images are {shape}, the classifier takes {Classifier.sample_shape}"
-        )
+    run.require_shape(Classifier.sample_shape, "the classifier")
 
 
 def compute(run: Run[Options]) -> Results:
     """Train, classify the test images, and keep those that were mistaken."""
-    options = run.options
     train, test = run.images("train"), run.images("test")
     everything = numpy.concatenate([run.labels("train"), run.labels("test")])
     classes, numbers = numpy.unique(everything, return_inverse=True)
     learnt, labels = numbers[: len(train)].astype("int64"), numbers[len(train) :]
 
     def evaluate(model: Classifier) -> dict[str, float]:
-        right = classify(model, test, options.workers, run.ranks) == labels
+        right = classify(model, test, **run.how) == labels
         return {"test_accuracy": float(right.mean())}
 
     model, rows = run.trained(
@@ -69,7 +64,7 @@ def compute(run: Run[Options]) -> Results:
         evaluate=evaluate,
         own=True,
     )
-    said = classify(model, test, options.workers, run.ranks)
+    said = classify(model, test, **run.how)
     wrong = numpy.flatnonzero(said != labels)[:SHOWN]
     names = run.dataset.classes or [str(each) for each in classes]
     confusion = numpy.zeros((len(classes), len(classes)))
@@ -79,8 +74,7 @@ def compute(run: Run[Options]) -> Results:
         {
             "classes": list(names),
             "mistakes": [[names[labels[i]], names[said[i]]] for i in wrong],
-            "train_images": len(train),
-            "test_images": len(test),
+            **run.options.by_name("train_images", "test_images"),
             "test_accuracy": rows[-1]["test_accuracy"],
         },
         rows,
@@ -96,8 +90,7 @@ def needs(options: Options, found: Results) -> Needs:
         {
             "classes": [TEXT, ...],
             "mistakes": ANYTHING,
-            "train_images": COUNT,
-            "test_images": COUNT,
+            **options.by_name("train_images", "test_images"),
             "test_accuracy": FINITE,
         },
         epoch_rows(options.epochs, test_accuracy=FINITE),
@@ -110,8 +103,7 @@ def draw(results: Results) -> Figures:
 
     arrays, numbers = results.arrays, results.numbers
     said = [f"{true}\nnot {wrong}" for true, wrong in numbers["mistakes"]]
-    images = arrays["mistaken"]
-    mistakes = rows_of_images([images], ["mistaken"], column_titles=said or ["none"])
+    mistakes = rows_of_images([arrays["mistaken"]], ["mistaken"], column_titles=said or ["none"])
     accuracy = epoch_chart(
         {"classifier": results.rows},
         "test_accuracy",
@@ -133,11 +125,10 @@ def captions(results: Results) -> dict[str, Caption]:
         "accuracy": Caption(
             f"{100 * right:.2f} % of {numbers['test_images']:,} test images are named rightly, "
             f"after {spelled_epochs(len(results.rows))} on {numbers['train_images']:,} images, "
-            f"each moved by up to {SHIFT} pixels.",
-            {},
+            f"each moved by up to {SHIFT} pixels."
         ),
-        "mistakes": Caption("Test images that are named wrongly: what they are, and what not.", {}),
-        "confusion": Caption("How often each class (row) was named as each (column).", {}),
+        "mistakes": Caption("Test images that are named wrongly: what they are, and what not."),
+        "confusion": Caption("How often each class (row) was named as each (column)."),
     }
 
 

@@ -21,7 +21,6 @@ from autoencoder.lecture.shared import DataOptions, measure_psnr, spelled_epochs
 from autoencoder.models import count_parameters
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results
-from autoencoder.training import random_generator
 from minigrad import nn
 
 __all__ = ["section"]
@@ -55,7 +54,7 @@ def compute(run: Run[Options]) -> Results:
 
     def add_noise(noise_std: float) -> numpy.ndarray:
         """At every noise the same draw, scaled: all are compared on the same images."""
-        return GaussianNoise(noise_std)(clean, random_generator(options.seed, "evaluation"))
+        return GaussianNoise(noise_std)(clean, run.rng("evaluation"))
 
     def trained(name: str, make_model: Callable[[], nn.Module], noise_std: float) -> nn.Module:
         """A denoiser trained on one noise, as demos/train_denoiser.py trains it."""

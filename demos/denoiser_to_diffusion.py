@@ -42,7 +42,6 @@ from autoencoder.lecture.shared import (
 )
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.training import random_generator
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,18 +109,15 @@ def compute(run: Run[Options]) -> Results:
 
 def _compute_points(run: Run[Options], results: Results) -> None:
     """The learnt scores beside the exact one, and samples beside exact ones."""
-    options, mixture = run.options, plane.MIXTURE
-    train = mixture.sample(options.train_points, random_generator(options.seed, "data", 9))
-    clean = mixture.sample(options.test_points, random_generator(options.seed, "evaluation", 9))
-    batch_size = min(500, options.train_points)
-    one_std = plane.Options.mixture_noise_std
-    how = {"epochs": options.point_epochs, "batch_size": batch_size}
+    options, mixture, one_std = run.options, plane.MIXTURE, plane.Options.mixture_noise_std
+    train = mixture.sample(options.train_points, run.rng("data", 9))
+    clean = mixture.sample(options.test_points, run.rng("evaluation", 9))
+    how = {"epochs": options.point_epochs, "batch_size": min(500, options.train_points)}
     settings = run.settings(**how, learning_rate=2e-3, schedule="cosine")
     one_level, _ = plane.trained_denoiser(run, "mixture", train, clean, one_std, settings)
-    told, rows = told_denoiser(
+    told, results.rows = told_denoiser(
         run, "mixture", lambda: VelocityNetwork(2, (128, 128, 128)), train, **how
     )
-    results.rows += rows
 
     def one_score(x: numpy.ndarray, std: float) -> numpy.ndarray:
         """By Tweedie's formula from the denoiser for one level, whatever the level is."""
@@ -146,7 +142,7 @@ def _compute_points(run: Run[Options], results: Results) -> None:
     }
 
     count = min(MOST_POINTS, options.test_points)
-    rng = random_generator(options.seed, "evaluation", 40)
+    rng = run.rng("evaluation", 40)
     stds, start = told.stds(POINT_STEPS), told.noise(count, (2,), rng)
     stops = [min(range(len(stds)), key=lambda i: abs(stds[i] - s)) for s in (*DRAWN_LEVELS, 0.0)]
     passed = _passed(told, start, stds, stops)
@@ -186,13 +182,12 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     train, test = run.images("train"), run.images("test")
     told, rows = told_denoiser(run, "digits", VelocityUNet, train, options.diffusion_epochs, BATCH)
     results.rows += rows
-    rng = random_generator(options.seed, "evaluation", 41)
+    rng = run.rng("evaluation", 41)
     samples = told.sample(options.compared, train.shape[1:], rng, options.steps)
-    _compute_walks(told, train.shape[1:], options, results)
+    _compute_walks(run, told, results)
 
     judge = Judge(test, **run.how)
-    drawn = random_generator(options.seed, "evaluation", 0).permutation(len(train))
-    few = train[drawn[: options.compared]]
+    few = train[run.rng("evaluation", 0).permutation(len(train))[: options.compared]]
     model, _ = trained_autoencoder(run, options.latent_size)
     latents, seed = run.encoded(model, "train"), options.seed
     of_latents = [
@@ -212,17 +207,14 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     results.rows += ladder
 
 
-def _compute_walks(
-    told: NoiseConditionalDenoiser, shape: tuple[int, ...], options: Options, results: Results
-) -> None:
+def _compute_walks(run: Run[Options], told: NoiseConditionalDenoiser, results: Results) -> None:
     """What some samples are on their way, and what the denoiser answers there."""
-    rng = random_generator(options.seed, "evaluation", 42)
+    start = told.noise(WALKS, run.dataset.image_shape, run.rng("evaluation", 42))
     stds = told.stds(WALK_STEPS)
     # Where most happens: from noise as wide as ten times the data to a tenth of that.
     wanted = told.std * numpy.geomspace(10.0, 0.1, STOPS)
     stops = [int(numpy.argmin(numpy.abs(numpy.log(stds[:-1] / s)))) for s in wanted]
-    passed = _passed(told, told.noise(WALKS, shape, rng), stds, stops)
-    for i, (stop, noisy) in enumerate(zip(stops, passed, strict=True)):
+    for i, (stop, noisy) in enumerate(zip(stops, _passed(told, start, stds, stops), strict=True)):
         # In the picture as wide as the data, however much noise there is.
         narrow = 1 / numpy.hypot(1.0, stds[stop] / told.std)
         shown = told.mean + narrow * (noisy - told.mean)
@@ -237,13 +229,10 @@ def needs(options: Options, found: Results) -> Needs:
         {
             **{f"plane/{name}": "M 2" for name in ("grid", "exact", "one_level", "told")},
             **{f"plane/flow/{i}": "N 2" for i in range(len(DRAWN_LEVELS) + 1)},
-            **{f"digits/{name}": "K C H W" for name in ("mixture", "diffusion")},
+            **dict.fromkeys(("digits/mixture", "digits/diffusion"), "K C H W"),
             "digits/test": "L C H W",
-            **{
-                f"walks/{what}/{i}": f"{WALKS} C H W"
-                for what in ("noisy", "answer")
-                for i in range(STOPS)
-            },
+            **{f"walks/noisy/{i}": f"{WALKS} C H W" for i in range(STOPS)},
+            **{f"walks/answer/{i}": f"{WALKS} C H W" for i in range(STOPS)},
         },
         {
             **options.by_name(*SAID, "compared", "test_images"),
@@ -306,7 +295,7 @@ def _draw_walks(results: Results) -> Figure:
         ["on the way", "the answer"] * len(noisy),
         column_titles=[f"{std:.2g}" for std in stds],
         title="Standard deviation of the noise",
-        groups=list(range(0, len(rows), 2)),
+        groups=range(0, len(rows), 2),
     )
 
 

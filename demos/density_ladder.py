@@ -108,8 +108,8 @@ def compute(run: Run[Options]) -> Results:
     train = run.images("train")
     arrays, sizes, scores = {}, [], []
     for seed in options.all_seeds:
-        drawn = random_generator(seed, "evaluation", 0).permutation(len(train))
-        few = train[drawn[: options.compared]]
+        order = random_generator(seed, "evaluation", 0).permutation(len(train))
+        few = train[order[: options.compared]]
         floor = _judged(judges, FLOORS[1], few)
         for size in options.sizes:
             rows, images = _ladder(run, size, seed, judges, few)
@@ -122,7 +122,7 @@ def compute(run: Run[Options]) -> Results:
         del row["distances"]
     size = max(options.sizes)
     apart, _ = trained_variational(run, size, options.seed)
-    rng = random_generator(options.seed, "evaluation", 3, size)
+    rng = run.rng("evaluation", 3, size)
     samples = decode(apart, rng.standard_normal((options.compared, size)), **run.how)
     arrays["samples/apart"] = samples[:SHOWN]
     numbers = {

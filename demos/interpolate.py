@@ -19,7 +19,6 @@ from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_autoencoder
 from autoencoder.storage.checkpoint import FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.training import random_generator
 
 __all__ = ["choose_pairs", "interpolate", "section"]
 
@@ -84,10 +83,9 @@ def compute(run: Run[Options]) -> Results:
         in_pixels = interpolate(start, end, shares)
         return decode(model, latents, **run.how).reshape(in_pixels.shape), in_pixels
 
-    rng = random_generator(options.seed, "evaluation", 0)
-    by_latents, by_pixels = walk(choose_pairs(labels, options.pairs, rng), SHARES)
-    rng = random_generator(options.seed, "evaluation", 1)
-    many = choose_pairs(labels, options.measured_pairs, rng)
+    shown = choose_pairs(labels, options.pairs, run.rng("evaluation", 0))
+    by_latents, by_pixels = walk(shown, SHARES)
+    many = choose_pairs(labels, options.measured_pairs, run.rng("evaluation", 1))
     middle_latents, middle_pixels = (x[:, 0] for x in walk(many, numpy.array([0.5])))
     ends = test[many[:, 0]]
     measured = {

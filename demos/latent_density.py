@@ -24,15 +24,9 @@ from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
-from autoencoder.lecture.shared import (
-    DeepOptions,
-    columns_of,
-    spelled_epochs,
-    trained_autoencoder,
-)
+from autoencoder.lecture.shared import DeepOptions, columns_of, spelled_epochs, trained_autoencoder
 from autoencoder.storage.checkpoint import FINITE, NUMBER
 from autoencoder.storage.results import Needs, Results
-from autoencoder.training import random_generator
 
 __all__ = ["pair_divergences", "section"]
 
@@ -71,7 +65,7 @@ def compute(run: Run[Options]) -> Results:
     """At each latent size: fit two Gaussians, and measure them on latents and on images."""
     options = run.options
     train, test = run.images("train"), run.images("test")
-    rng = random_generator(options.seed, "evaluation", 0)
+    rng = run.rng("evaluation", 0)
     few_train, few_test = (
         images[rng.permutation(len(images))[: options.compared]] for images in (train, test)
     )
@@ -85,7 +79,7 @@ def compute(run: Run[Options]) -> Results:
         if not arrays:
             arrays["latents"] = held_out[:SHOWN_LATENTS]
             arrays["mean"], arrays["std"] = densities[0].mean, densities[0].std
-        rng = random_generator(options.seed, "evaluation", 1, size)
+        rng = run.rng("evaluation", 1, size)
         latent_samples = [density.sample(options.compared, rng) for density in densities]
         samples, samples_full = (decode(model, z, **run.how) for z in latent_samples)
         compared = samples, samples_full, reconstruct(model, few_train, **run.how)

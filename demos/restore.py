@@ -29,7 +29,6 @@ from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, spelled_epochs, table_of, tinted
 from autoencoder.storage.checkpoint import NUMBER, TEXT
 from autoencoder.storage.results import Needs, Results
-from autoencoder.training import random_generator
 
 __all__ = ["section"]
 
@@ -81,7 +80,7 @@ def compute(run: Run[Options]) -> Results:
     """Train one autoencoder on all kinds of erasure; measure every way on the erased pixels."""
     options = run.options
     train, clean = run.images("train"), run.images("test")
-    rng = random_generator(options.seed, "evaluation", 2)
+    rng = run.rng("evaluation", 2)
     chosen = {name: kind.mask(clean, rng) for name, kind in KINDS.items()}
     half = chosen["50 % of the pixels"]
     half_erased = TRAINED_ON.apply(clean, half)

@@ -14,15 +14,9 @@ from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import Figures, Section
-from autoencoder.lecture.shared import (
-    DeepOptions,
-    columns_of,
-    spelled_epochs,
-    trained_autoencoder,
-)
+from autoencoder.lecture.shared import DeepOptions, columns_of, spelled_epochs, trained_autoencoder
 from autoencoder.storage.checkpoint import FINITE
 from autoencoder.storage.results import Needs, Results
-from autoencoder.training import random_generator
 
 __all__ = ["section"]
 
@@ -41,13 +35,13 @@ def compute(run: Run[Options]) -> Results:
     """At each latent size: train, encode the training images, fit, sample, decode."""
     options = run.options
     test = run.images("test")
-    drawn = random_generator(options.seed, "evaluation", 0).permutation(len(test))
+    drawn = run.rng("evaluation", 0).permutation(len(test))
     arrays = {"test": test[drawn[: options.samples]]}
     fits, rows = [], []
     for size in options.sizes:
         model, epochs = trained_autoencoder(run, size)
         density = DiagonalGaussian().fit(run.encoded(model, "train"))
-        rng = random_generator(options.seed, "evaluation", 1, size)
+        rng = run.rng("evaluation", 1, size)
         latents = density.sample(options.samples, rng)
         arrays[f"samples/{size}"] = decode(model, latents, **run.how)
         arrays[f"latents/{size}"] = latents

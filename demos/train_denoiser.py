@@ -20,7 +20,6 @@ from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import DataOptions, measure_psnr, one_of_each, spelled_epochs
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.training import random_generator
 
 __all__ = ["section"]
 
@@ -86,7 +85,7 @@ def compute(run: Run[Options]) -> Results:
     noise = GaussianNoise(options.noise_std)
     train, clean = run.images("train"), run.images("test")
     # The noise of the test set is drawn once: every epoch is measured on the same images.
-    noisy = noise(clean, random_generator(options.seed, "evaluation"))
+    noisy = noise(clean, run.rng("evaluation"))
     model, rows = run.trained(
         "denoiser",
         lambda: run.autoencoder(size) if size else Denoiser(train.shape[1]),
@@ -97,7 +96,7 @@ def compute(run: Run[Options]) -> Results:
     )
     measured, few = [], clean[:1_000]
     for level in NOISE_LEVELS:
-        drawn = GaussianNoise(level)(few, random_generator(options.seed, "evaluation", 1))
+        drawn = GaussianNoise(level)(few, run.rng("evaluation", 1))
         denoised = reconstruct(model, drawn, **run.how)
         measured.append((psnr(drawn, few), psnr(denoised, few)))
     shown = one_of_each(run.labels("test"))

@@ -28,7 +28,6 @@ from autoencoder.lecture.shared import (
 )
 from autoencoder.storage.checkpoint import FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
-from autoencoder.training import random_generator
 
 __all__ = ["section"]
 
@@ -77,19 +76,17 @@ def compute(run: Run[Options]) -> Results:
     options = run.options
     train, test = run.images("train"), run.images("test")
     model, rows = trained_variational(run, options.latent_size)
-    order, rng, of_bound, of_mixture = (
-        random_generator(options.seed, "evaluation", number) for number in range(4)
-    )
-    few = train[order.permutation(len(train))[: options.compared]]
+    few = train[run.rng("evaluation", 0).permutation(len(train))[: options.compared]]
+    rng = run.rng("evaluation", 1)
     count = max(len(few), SHOWN)
     latents = rng.standard_normal((count, options.latent_size), dtype="float32")
     samples = decode(model, latents, **run.how)
     encoded = encode(model, train, **run.how).astype("float64")
-    mixture = GaussianMixture.fit(encoded, COMPONENTS, of_mixture)
+    mixture = GaussianMixture.fit(encoded, COMPONENTS, run.rng("evaluation", 3))
     fitted = decode(model, mixture.sample(count, rng), **run.how)
     restored = reconstruct(model, test, **run.how)
     told = divergences(model, test, **run.how)
-    bound = variational_bound(model, test, of_bound, **run.how)
+    bound = variational_bound(model, test, run.rng("evaluation", 2), **run.how)
     # Of too few images some are shown twice, so that all rows are equally long.
     shown = numpy.resize(one_of_each(run.labels("test"), SHOWN), SHOWN)
     numbers = {

@@ -96,19 +96,19 @@ def check_arrays(name: str, geometry: Geometry, bias: Array | None = None, **arr
     of the third. The message names the kernel, and the arrays with their shapes.
     """
     groups = geometry.groups
-    last = {"x": geometry.input_size, "weight": geometry.kernel_size, "y": geometry.output_size}
     images, channels, out_channels = set(), set(), set()  # as each array has them
+    axes = {  # the last two, and what the first two count
+        "x": (geometry.input_size, images, channels),
+        "weight": (geometry.kernel_size, out_channels, channels),
+        "y": (geometry.output_size, images, out_channels),
+    }
     for letter, array in arrays.items():
-        if array.ndim != 4 or array.shape[2:] != last[letter]:
-            wanted = f"should have 4 axes, the last two {last[letter]}"
+        last, first, second = axes[letter]
+        if array.ndim != 4 or array.shape[2:] != last:
+            wanted = f"should have 4 axes, the last two {last}"
             raise ValueError(f"{name}: {letter} {array.shape} {wanted}")
-        first, second = array.shape[:2]
-        if letter == "weight":
-            out_channels.add(first)
-            channels.add(second * groups)
-        else:
-            images.add(first)
-            (channels if letter == "x" else out_channels).add(second)
+        first.add(array.shape[0])
+        second.add(array.shape[1] * (groups if letter == "weight" else 1))
     if bias is not None:
         (out_channels if "x" in arrays else channels).add(len(bias) if bias.ndim == 1 else None)
         arrays["bias"] = bias

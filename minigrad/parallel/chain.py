@@ -58,12 +58,13 @@ def sum_over_ranks(
     A rank whose shard fails takes part to the end, so that no other waits for it; then it raises
     its error, and the others a RankError.
     """
-    before, after, last = ranks.rank - 1, ranks.rank + 1, ranks.size - 1
+    before, after, is_last = ranks.rank - 1, ranks.rank + 1, ranks.rank == ranks.size - 1
     place = device if ranks.reaches(device) else CPU
-    total, result = _FlatSum(parameters, place), _FlatSum(parameters, place)
+    total = _FlatSum(parameters, place)
+    result = total if is_last else _FlatSum(parameters, place)
     count = len(total.chunks)
     arriving = [ranks.receive(chunk, before) for chunk in total.chunks] if ranks.rank > 0 else []
-    returning = [ranks.receive(chunk, after) for chunk in result.chunks] if after <= last else []
+    returning = [ranks.receive(chunk, after) for chunk in result.chunks] if not is_last else []
     leaving: list[Transfer] = []
     kept: list[_FlatSum] = []
     errors: list[Exception] = []
@@ -87,8 +88,8 @@ def sum_over_ranks(
     if ranks.rank == 0:
         most = 0  # what it computes is the beginning of the sum
     compute(own[:most], lambda part: kept.append(_FlatSum(parameters, place, part)))
-    is_complete = len(own) > most or ranks.rank == 0
-    if len(own) > most:
+    is_complete = len(own) > most  # rank 0's always is: it has a shard
+    if is_complete:
         for number in range(len(arriving)):
             complete(number)
         kept.clear()
@@ -96,31 +97,29 @@ def sum_over_ranks(
 
     # A chunk's way to the last rank and back, in chunks. But all have to leave before any comes
     # back, if a rank needs them all first.
-    lag = min(2 * (last - ranks.rank), count) if all_are_kept else count
+    lag = min(2 * (ranks.size - 1 - ranks.rank), count) if all_are_kept else count
     for step in range(count + lag):
         if step < count:
             if not is_complete:
                 complete(step)
             if step == 0:
                 total.note(has_drawn=generators.were_asked, has_failed=bool(errors))
-            if after <= last:
+            if not is_last:
                 leaving.append(ranks.send(total.chunks[step], after))
         if step >= lag:
-            if after <= last:
+            if not is_last:
                 returning[step - lag].wait()
             if ranks.rank > 0:
-                summed = result if after <= last else total
-                leaving.append(ranks.send(summed.chunks[step - lag], before))
+                leaving.append(ranks.send(result.chunks[step - lag], before))
     for transfer in leaving:
         transfer.wait()
 
-    summed = result if after <= last else total
-    has_drawn, has_failed = summed.noted
+    has_drawn, has_failed = result.noted
     if has_failed:  # the numbers mean nothing
         ranks.require_all_well(errors[0] if errors else None)
     if has_drawn and not generators.were_asked:
         generators.draw_seed()  # as the others did: the next random number is the same for all
-    return summed.values(device)
+    return result.values(device)
 
 
 class _FlatSum:

@@ -24,6 +24,10 @@ def autoencoder():
     return model, images, F.mse_loss(model(images), images)
 
 
+def by_title(output, **options):
+    return {box.title: box for box in draw(output, **options).boxes}
+
+
 def operations_by_recursion(tensor, found=None):
     found = {} if found is None else found
     if tensor.grad_fn is not None and tensor.grad_fn not in found:
@@ -56,30 +60,27 @@ def test_boxes_say_shape_dtype_value_options_and_gradients():
     x = Tensor(numpy.array([3.0, 4.0]), requires_grad=True)
     fixed = Tensor(2.0)
     y = ((x * 5).sum() - fixed) ** 2
-    boxes = {box.title: box for box in draw(y, names={"x": x}).boxes}
+    boxes = by_title(y, names={"x": x})
     assert boxes["x"].lines == ("(2,) float64", "no gradient yet")
     assert boxes["constant"].lines[:2] == ("() float64", "= 2")
     assert boxes["scale"].lines == ("factor = 5", "(2,) float64")
     assert boxes["power"].lines == ("exponent = 2", "() float64", "= 1089")
     y.backward(retain_graph=True)
     norm = numpy.linalg.norm(x.grad.data)
-    (box,) = (box for box in draw(y, names={"x": x}).boxes if box.title == "x")
-    assert box.lines[1] == f"gradient norm {norm:.4g}"
+    assert by_title(y, names={"x": x})["x"].lines[1] == f"gradient norm {norm:.4g}"
 
 
 def test_boxes_of_what_an_operation_forgot_say_so_and_others_know_the_value():
     x = Tensor(3.0, requires_grad=True)
     y = ((x * 2).exp().log() - 1).tanh()  # exp keeps its result, tanh forgets what `sub` gave
-    lines = {box.title: box.lines for box in draw(y).boxes}
-    assert lines["scale"] == ("factor = 2", "() float32", "value not kept")
-    assert lines["exp"][-1] == "= 403.429"
-    assert lines["log"][-1] == "= 6"
-    assert lines["shift"][-1] == "value not kept"
+    boxes = by_title(y)
+    assert boxes["scale"].lines == ("factor = 2", "() float32", "value not kept")
+    last = {title: box.lines[-1] for title, box in boxes.items()}
+    assert last | {"exp": "= 403.429", "log": "= 6", "shift": "value not kept"} == last
     z = x * 2
-    lines = {box.title: box.lines for box in draw(z.exp() * z).boxes}
-    assert lines["scale"][-1] == "= 6"  # the product has kept it
-    (exp,) = (box for box in draw((x * x).exp().tanh()).boxes if box.title == "exp")
-    assert exp.lines[-1] == "= 8103.08"  # by itself, though tanh has not
+    assert by_title(z.exp() * z)["scale"].lines[-1] == "= 6"  # the product has kept it
+    # by itself, though tanh has not
+    assert by_title((x * x).exp().tanh())["exp"].lines[-1] == "= 8103.08"
 
 
 def test_a_tensor_taken_twice_has_two_lines_from_one_box():
@@ -93,7 +94,7 @@ def test_a_tensor_taken_twice_has_two_lines_from_one_box():
 def test_folded_boxes_count_parameters_and_gradients(autoencoder):
     model, _, loss = autoencoder
     loss.backward(retain_graph=True)
-    boxes = {box.title: box for box in draw(loss, model=model, fold=1).boxes}
+    boxes = by_title(loss, model=model, fold=1)
     encoder, decoder = boxes["encoder"], boxes["decoder"]
     own = [p for name, p in model.named_parameters() if name.startswith("encoder.")]
     norm = sum(float((p.grad.data.astype("float64") ** 2).sum()) for p in own) ** 0.5
@@ -105,11 +106,9 @@ def test_folded_boxes_count_parameters_and_gradients(autoencoder):
     )
     assert decoder.lines[0] == "5 conv_transpose2d, 4 relu"
     model.encoder[0].weight.grad = None
-    boxes = {box.title: box for box in draw(loss, model=model, fold=1).boxes}
-    assert boxes["encoder"].lines[-1] == "gradients of 9 of 10"
+    assert by_title(loss, model=model, fold=1)["encoder"].lines[-1] == "gradients of 9 of 10"
     model.encoder.requires_grad_(False)
-    boxes = {box.title: box for box in draw(loss, model=model, fold=1).boxes}
-    assert boxes["encoder"].lines[-1] == "held fixed"
+    assert by_title(loss, model=model, fold=1)["encoder"].lines[-1] == "held fixed"
 
 
 def test_automatic_folding_keeps_the_layers_apart_and_fits_a_slide(autoencoder):

@@ -64,28 +64,8 @@ def packaged(distribution, pattern):
     )
 
 
-class NvrtcOfCupy:
-    """NVRTC, through the interface by which CuPy itself compiles a RawModule."""
-
-    def __init__(self):
-        from cupy_backends.cuda.libs import nvrtc
-
-        self.nvrtc, self.version = nvrtc, nvrtc.getVersion()
-
-    def compile(self, text, options):
-        """The code for a card, and the same in PTX."""
-        program = self.nvrtc.createProgram(text, "kernel.cu", (), ())
-        try:
-            self.nvrtc.compileProgram(program, options)
-            return self.nvrtc.getCUBIN(program), self.nvrtc.getPTX(program)
-        except self.nvrtc.NVRTCError as error:
-            raise AssertionError(self.nvrtc.getProgramLog(program)) from error
-        finally:
-            self.nvrtc.destroyProgram(program)
-
-
-class NvrtcAlone:
-    """NVRTC as its package brings it, through ctypes."""
+class Nvrtc:
+    """NVRTC as its package brings it, through ctypes: what CuPy compiles a RawModule with."""
 
     def __init__(self, library):
         self.nvrtc = ctypes.CDLL(str(library))
@@ -115,12 +95,9 @@ class NvrtcAlone:
 
 @functools.cache
 def nvrtc():
-    """NVRTC: CuPy's where it has one, else its package's; None where there is neither."""
-    try:
-        return NvrtcOfCupy()
-    except (ImportError, RuntimeError):  # no CuPy, or no library of NVRTC where it looks
-        library = packaged("nvidia-cuda-nvrtc", r"libnvrtc\.so\.\d+")
-        return None if library is None else NvrtcAlone(library)
+    """NVRTC; None where its package is not installed (CuPy's extra ``ctk`` installs it too)."""
+    library = packaged("nvidia-cuda-nvrtc", r"libnvrtc\.so\.\d+")
+    return None if library is None else Nvrtc(library)
 
 
 @functools.cache
@@ -154,10 +131,8 @@ def usages(variant, architecture):
     assert result.returncode == 0, result.stderr
     found = {}
     for part in result.stderr.split("Compiling entry function ")[1:]:
-        name, spills = (
-            re.match(r"'(\w+)'", part)[1],
-            re.findall(r"(\d+) bytes (?:spill|stack)", part),
-        )
+        name = re.match(r"'(\w+)'", part)[1]
+        spills = re.findall(r"(\d+) bytes (?:spill|stack)", part)
         shared = re.search(r"(\d+) bytes smem", part)
         registers = int(re.search(r"Used (\d+) registers", part)[1])
         found[name] = Usage(registers, sum(map(int, spills)), int(shared[1]) if shared else 0)

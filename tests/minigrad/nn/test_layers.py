@@ -171,16 +171,13 @@ def test_a_seed_fixes_the_weights_in_any_precision(case):
     assert double.weight.dtype == numpy.float64
 
 
-def test_a_generator_of_ones_own_leaves_the_default_alone():
-    minigrad.manual_seed(3)
-    expected = random.default_generator().bit_generator.state
+def test_there_is_one_default_generator_and_one_of_ones_own_leaves_it_alone(monkeypatch):
+    monkeypatch.setattr(random, "_generator", None)  # unseeded
+    default = random.default_generator()
+    expected = default.bit_generator.state
     nn.Linear(3, 3, generator=numpy.random.default_rng(0))
-    assert random.default_generator().bit_generator.state == expected
-
-
-def test_unseeded_there_is_one_generator(monkeypatch):
-    monkeypatch.setattr(random, "_generator", None)
-    assert random.default_generator() is random.default_generator()
+    assert random.default_generator() is default
+    assert default.bit_generator.state == expected
 
 
 def test_layer_norm_starts_as_the_bare_normalisation():
@@ -190,33 +187,25 @@ def test_layer_norm_starts_as_the_bare_normalisation():
     assert (layer.bias.data == 0).all()
 
 
-def test_sequential_is_a_sequence():
+def test_sequential_is_a_sequence_whose_slices_share_modules_and_keep_names():
     first, second, third = nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)
     model = nn.Sequential(first, second)
     assert model.append(third) is model
     assert len(model) == 3
     assert list(model) == [first, second, third]
     assert (model[0], model[-1]) == (first, third)
-    assert list(model[1:]) == [second, third]
-    model[1] = replacement = nn.Tanh()
-    assert list(model) == [first, replacement, third]
-    assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
-
-
-def test_a_slice_shares_modules_keeps_names_and_can_be_appended_to():
-    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
     tail = model[1:]
-    assert tail[1] is model[2]
+    assert list(tail) == [second, third]
     assert list(tail.state_dict()) == ["2.weight", "2.bias"]
     tail.append(nn.Tanh())
     assert [name for name, _ in tail.named_children()] == ["1", "2", "3"]
-
-
-def test_sequential_by_names():
-    model = nn.Sequential({"encoder": nn.Linear(2, 1), "decoder": nn.Linear(1, 2)})
-    assert next(iter(model.state_dict())) == "encoder.weight"
-    assert model.encoder is model[0]
-    assert model(Tensor([[1.0, 2.0]])).shape == (1, 2)
+    model[1] = replacement = nn.Tanh()
+    assert list(model) == [first, replacement, third]
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    named = nn.Sequential({"encoder": first, "decoder": third})
+    assert next(iter(named.state_dict())) == "encoder.weight"
+    assert named.encoder is named[0] is first
+    assert named(Tensor([[1.0, 2.0]])).shape == (1, 1)
 
 
 @pytest.mark.parametrize("case", LAYERS)

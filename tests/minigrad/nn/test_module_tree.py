@@ -69,25 +69,20 @@ def test_names_and_order_are_pytorchs():
     assert len(list(ours.parameters())) == len(list(theirs.parameters()))
 
 
-def test_modules_and_children():
-    net = Net()
-    assert list(net.children()) == [net.first, net.body]
-    assert next(iter(net.modules())) is net
-
-
-def test_a_shared_parameter_is_yielded_once_and_saved_under_both_names():
+def test_what_is_shared_is_yielded_once_saved_under_both_names_and_applied_twice():
     first, second = nn.Linear(3, 3), nn.Linear(3, 3)
     second.weight = first.weight
     model = nn.Sequential(first, second)
     assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias", "1.bias"]
     assert list(model.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
-
-
-def test_a_shared_module_is_yielded_once_and_applied_twice():
+    clone = copy.deepcopy(model)
+    assert clone[1].weight is clone[0].weight
+    assert type(clone[0].weight) is nn.Parameter
+    clone[0].weight.zero_()
+    assert (first.weight.data != 0).all()
     relu = nn.LeakyReLU(0.5)
     model = nn.Sequential(relu, relu)
-    assert len(list(model.modules())) == 2
-    assert len(model) == 2
+    assert (len(list(model.modules())), len(model)) == (2, 2)
     assert model(Tensor([-4.0])).item() == -1.0
 
 
@@ -96,6 +91,8 @@ def test_train_and_eval_reach_every_module():
     assert net.eval() is net
     assert not any(module.training for module in net.modules())
     assert all(module.training for module in net.train().modules())
+    assert list(net.children()) == [net.first, net.body]
+    assert next(iter(net.modules())) is net
 
 
 def test_a_parameter_is_replaced_by_another_or_by_none():
@@ -149,16 +146,6 @@ def test_to_cuda_without_a_gpu_says_so(monkeypatch):
     monkeypatch.setattr(minigrad.backend.array_switch, "require_device", missing)
     with pytest.raises(RuntimeError, match="no GPU here"):
         nn.Linear(2, 2).to("cuda")
-
-
-def test_deep_copies_are_independent_and_keep_ties():
-    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    model[1].weight = model[0].weight
-    clone = copy.deepcopy(model)
-    assert clone[1].weight is clone[0].weight
-    assert type(clone[0].weight) is nn.Parameter
-    clone[0].weight.zero_()
-    assert (model[0].weight.data != 0).all()
 
 
 def test_pickling_keeps_values():

@@ -171,12 +171,7 @@ def _make_section(name: str, run: Run[Options]) -> None:
     path = run.folder / "results" / f"{name}.npz"
     shipped.write_results(path, section, results, own.configuration, own.options)
     entry = {"trains": own.trains, "seconds": round(time.monotonic() - started)}
-    _note("results", name, path, {**_made_by(name, run.options.seed), **entry})
-
-
-def _made_by(name: str, seed: int = 0) -> dict[str, Any]:
-    line = f"python demos/train_weights.py --only {name} --write"
-    return {"command": line, "seed": seed, "versions": shipped.versions()}
+    _note("results", name, path, {**shipped.made_by(name, run.options.seed), **entry})
 
 
 def _save(
@@ -189,7 +184,7 @@ def _save(
 ) -> None:
     """Write weights, and measure what was written."""
     path = shipped.FOLDER / "weights" / f"{name}.npz"
-    facts = {**_made_by(maker), **facts}
+    facts = {**shipped.made_by(maker), **facts}
     save_weights(path, model, facts)
     load_weights(path, model)
     figures = {
@@ -219,9 +214,8 @@ def figure(
         restored = reconstruct(model, ErasePixels(0.5, 0.5).apply(images, mask))
         return {"PSNR (dB) of half the pixels, erased,": psnr(restored, images, mask=mask)}
     if name == "multimodal-digits-squared":
-        return {
-            "squared error": mse_per_pixel(reconstruct(model, EraseHalf("top")(images)), images)
-        }
+        halved = EraseHalf("top")(images)
+        return {"squared error": mse_per_pixel(reconstruct(model, halved), images)}
     if name.startswith("latent-diffusion"):
         size = name.rpartition("-")[2]
         z = encode(load_model(shipped.FOLDER / "weights" / f"autoencoder-{size}.npz"), images)
@@ -297,20 +291,15 @@ def difference(old: dict[str, numpy.ndarray], new: dict[str, numpy.ndarray]) -> 
     >>> difference({"a": numpy.array([3.0, 4.0])}, {"a": numpy.array([3.0, 4.5])})
     0.1
     """
-    if {name: array.shape for name, array in old.items()} != {
-        name: array.shape for name, array in new.items()
-    }:
+    before, after = ({name: each.shape for name, each in arrays.items()} for arrays in (old, new))
+    if before != after:
         return math.inf
-    squares = [
-        (
-            numpy.square(new[name].astype("float64") - old[name]).sum(),
-            numpy.square(old[name], dtype="float64").sum(),
-        )
-        for name in old
-        if old[name].dtype.kind == "f"
+    pairs = [
+        (old[name].astype("float64"), new[name]) for name in old if old[name].dtype.kind == "f"
     ]
-    apart, size = numpy.sum(squares, axis=0) if squares else (0.0, 1.0)
-    return float(math.sqrt(apart / size))
+    apart = sum(numpy.square(second - first).sum() for first, second in pairs)
+    size = sum(numpy.square(first).sum() for first, _ in pairs)
+    return math.sqrt(apart / size) if pairs else 0.0
 
 
 def _write(new: Path, package: Path, names: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ ends, and not what follows from them: that is the caption's.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy
 from matplotlib.axes import Axes
@@ -45,7 +46,9 @@ def describe(figure: Figure) -> str:
     if is_brief:
         names = (_plain(text) for axes in panels for text in (axes.get_xlabel(), axes.get_ylabel()))
         parts.append(_joined("axes", ", ".join(dict.fromkeys(filter(None, names)))))
-    parts += [_joined("colours", _plain(axes.get_ylabel())) for axes in _colour_bars(figure)[:1]]
+    inside = [child for axes in figure.axes for child in axes.child_axes]
+    bars = [axes for axes in (*figure.axes, *inside) if _is_colour_bar(axes)]
+    parts += [_joined("colours", _plain(bar.get_ylabel())) for bar in bars[:1]]
     return " ".join(text[0].upper() + text[1:].rstrip(".") + "." for text in parts if text)
 
 
@@ -89,20 +92,12 @@ def _runs(flags: ArrayLike) -> list[tuple[int, int]]:
     >>> _runs(numpy.array([True, True, False, True]))
     [(0, 2), (3, 4)]
     """
-    edges = numpy.flatnonzero(
-        numpy.diff(numpy.concatenate([[0], numpy.asarray(flags, dtype=int), [0]]))
-    )
+    edges = numpy.flatnonzero(numpy.diff(numpy.asarray(flags, dtype=int), prepend=0, append=0))
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
-def _is_colour_bar(axes: Axes) -> bool:
+def _is_colour_bar(axes: Any) -> bool:
     return axes.get_label() == "<colorbar>"
-
-
-def _colour_bars(figure: Figure) -> list[Axes]:
-    inside = [child for axes in figure.axes for child in axes.child_axes]
-    every = [axes for axes in (*figure.axes, *inside) if isinstance(axes, Axes)]
-    return [axes for axes in every if _is_colour_bar(axes)]
 
 
 def _panel(axes: Axes, is_brief: bool) -> str:
@@ -119,18 +114,10 @@ def _panel(axes: Axes, is_brief: bool) -> str:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     ]
     drawn += [text.get_text() for text in axes.texts if re.search("[a-zA-Z]", text.get_text())]
-    if is_brief:
-        over = ""
-    elif axes.get_aspect() != "auto":
+    over = " over ".join(filter(None, map(_plain, (axes.get_ylabel(), axes.get_xlabel()))))
+    if axes.get_aspect() != "auto":
         over = "points of the plane"
-    else:
-        over = _over(axes)
-    return _joined(over, "; ".join(dict.fromkeys(map(_plain, drawn))))
-
-
-def _over(axes: Axes) -> str:
-    x, y = _plain(axes.get_xlabel()), _plain(axes.get_ylabel())
-    return f"{y} over {x}" if x and y else x or y
+    return _joined("" if is_brief else over, "; ".join(dict.fromkeys(map(_plain, drawn))))
 
 
 def _images(axes: Axes) -> str:
@@ -141,16 +128,16 @@ def _images(axes: Axes) -> str:
     boxes = _opaque_boxes(opaque)
     rows = len({box[1] for box in boxes})
     in_rows = f"{rows} row{'s' if rows > 1 else ''}"
-    is_full = len(boxes) % rows == 0
-    count = (
-        f"{in_rows} of {len(boxes) // rows} image{'s' if len(boxes) > rows else ''}"
-        if is_full
-        else (f"{len(boxes)} images in {in_rows}")
-    )
-    named = [_plain(label.get_text()) for label in axes.get_yticklabels()]
-    columns = [_plain(label.get_text()) for label in axes.get_xticklabels()]
-    above = f"; above them {', '.join(filter(None, columns))}" if any(columns) else ""
-    return f"{count}{', from above: ' if any(named) else ''}{'; '.join(filter(None, named))}{above}"
+    said = f"{len(boxes)} images in {in_rows}"
+    if len(boxes) % rows == 0:
+        said = f"{in_rows} of {len(boxes) // rows} image{'s' if len(boxes) > rows else ''}"
+    for labels, where, between in (
+        (axes.get_yticklabels(), ", from above: ", "; "),
+        (axes.get_xticklabels(), "; above them ", ", "),
+    ):
+        named = between.join(filter(None, (_plain(label.get_text()) for label in labels)))
+        said += where + named if named else ""
+    return said
 
 
 def _labels(axes: Axes) -> str:
@@ -171,7 +158,7 @@ def _bars(axes: Axes, bars: list[BarContainer]) -> str:
     for group in bars:
         label = str(group.get_label())
         values = numpy.ravel(numpy.asarray(group.datavalues))
-        pairs = [f"{_plain(n)} {_number(v)}" for n, v in zip(names, values)]
+        pairs = [f"{_plain(n)} {v:.4g}" for n, v in zip(names, values)]
         said.append(_joined("" if label.startswith("_") else _plain(label), ", ".join(pairs)))
     return _joined(_plain(axes.get_xlabel() if is_flat else axes.get_ylabel()), "; ".join(said))
 
@@ -182,16 +169,12 @@ def _curve(axes: Axes, line: Line2D, name: str) -> str:
     if not len(x) or axes.get_aspect() != "auto":
         return name
     if line.get_transform() == axes.get_yaxis_transform(which="grid"):
-        return f"{name} at {_number(y[0])}"
+        return f"{name} at {y[0]:.4g}"
     if line.get_transform() == axes.get_xaxis_transform(which="grid"):
-        return f"{name} at {_number(x[0])}"
+        return f"{name} at {x[0]:.4g}"
     if len(x) == 1:
-        return f"{name} {_number(y[0])} at {_number(x[0])}"
-    return f"{name} from {_number(y[0])} at {_number(x[0])} to {_number(y[-1])} at {_number(x[-1])}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+        return f"{name} {y[0]:.4g} at {x[0]:.4g}"
+    return f"{name} from {y[0]:.4g} at {x[0]:.4g} to {y[-1]:.4g} at {x[-1]:.4g}"
 
 
 def _plain(text: str) -> str:

@@ -81,49 +81,26 @@ Figures = dict[str, Figure]
 
 @dataclass(frozen=True)
 class Section:
-    """One system of the lecture.
+    """One system of the lecture: what its demo has to say of it."""
 
-    Parameters
-    ----------
-    name : str
-        The demo's name: ``demos/<name>.py``.
-    title : str
-        The heading on the page.
-    equation : str
-        The equation it is about, in matplotlib's mathtext (a subset of TeX), without dollars.
-    description : str
-        What it shows, in a sentence or two.
-    compute : callable
-        From a Run to Results. Long; may be interrupted and resumed.
-    draw : callable
-        From Results to figures by name. Quick; the first is the section's main figure.
-    captions : callable
-        From Results to what is said below each figure, by the figure's name.
-    topics : sequence of int
-        Which topics of the lecture it accompanies: see `autoencoder.lecture.sections.TOPICS`.
-    sources : sequence of str
-        Where its ideas were published.
-    options : dataclass
-        The class of its options, a subclass of CommonOptions.
-    check : callable, optional
-        Given a Run before anything is written: lowers options to what there is
-        (:meth:`Run.limit`), and raises ValueError where it is too little to compute from.
-    needs : callable, optional
-        From the options, and Results that were read, to what ``draw`` and ``captions`` take out of
-        them: a file that lacks it is refused.
-    """
-
-    name: str
-    title: str
-    equation: str
-    description: str
+    name: str  # the demo's: demos/<name>.py
+    title: str  # the heading on the page
+    equation: str  # what it is about, in matplotlib's mathtext (a subset of TeX), without dollars
+    description: str  # what it shows, in a sentence or two
+    # Long; may be interrupted and resumed.
     compute: Callable[[Run[Any]], Results]
+    # Quick. Figures by name; the first is the section's main figure.
     draw: Callable[[Results], Figures]
+    # What is said below each figure, by the figure's name.
     captions: Callable[[Results], dict[str, Caption]]
-    topics: Sequence[int] = ()
-    sources: Sequence[str] = ()
-    options: type[Any] = CommonOptions
+    topics: Sequence[int] = ()  # of the lecture, that it accompanies: see sections.TOPICS
+    sources: Sequence[str] = ()  # where its ideas were published
+    options: type[Any] = CommonOptions  # a subclass: the dataclass of its options
+    # Called before anything is written: lowers options to what there is (Run.limit), and raises
+    # ValueError where it is too little to compute from.
     check: Callable[[Run[Any]], None] | None = None
+    # From the options, and Results that were read, to what draw and captions take out of them: a
+    # file that lacks it is refused.
     needs: Callable[[Any, Results], Needs] | None = None
 
     def read(self, run: Run[Any]) -> Results:

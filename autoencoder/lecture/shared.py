@@ -218,35 +218,25 @@ def layer_table(model: Any) -> list[dict[str, Any]]:
     >>> row["layer"], row["brief"]
     ('Conv2d(1, 32, kernel_size=(5, 5), stride=(1, 1)), ReLU', 'Conv2d\\n5 × 5\\nReLU')
     """
-    rows: list[dict[str, Any]] = [
-        {
-            "part": "input",
-            "layer": "image" if len(model.sample_shape) == 3 else "point",
-            "shape": list(model.sample_shape),
-            "parameters": 0,
-            "brief": "",
-        }
-    ]
+    columns = ("part", "layer", "shape", "parameters", "brief")
+    shape = list(model.sample_shape)
+    rows: list[dict[str, Any]] = []
+
+    def add(*entries: Any) -> None:
+        rows.append(dict(zip(columns, entries, strict=True)))
+
+    add("input", "image" if len(shape) == 3 else "point", shape, 0, "")
     for part, network in (("encoder", model.encoder), ("decoder", model.decoder)):
         for module, layer in zip(network, list_layers(network, tuple(rows[-1]["shape"]))):
-            name = type(module).__name__
+            brief = type(module).__name__
             if not layer.parameters and list(layer.shape) == rows[-1]["shape"]:
                 rows[-1]["layer"] += f", {layer.description.removesuffix('()')}"
-                rows[-1]["brief"] += f"\n{name}"
+                rows[-1]["brief"] += f"\n{brief}"
                 continue
-            brief = name
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 stride = "" if module.stride == (1, 1) else f", stride {module.stride[0]}"
                 brief += f"\n{' × '.join(map(str, module.kernel_size))}{stride}"
-            rows.append(
-                {
-                    "part": part,
-                    "layer": layer.description,
-                    "shape": list(layer.shape),
-                    "parameters": layer.parameters,
-                    "brief": brief,
-                }
-            )
+            add(part, layer.description, list(layer.shape), layer.parameters, brief)
     return rows
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "MANIFEST",
     "SHIPS_FOR",
     "differing",
+    "made_by",
     "manifest",
     "read_results",
     "shipped_results",
@@ -83,6 +84,12 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "processor": platform.machine(),
     }
+
+
+def made_by(name: str, seed: int = 0) -> dict[str, Any]:
+    """How something that ships is made again: by which command, and by what it was made."""
+    command = f"python demos/train_weights.py --only {name} --write"
+    return {"command": command, "seed": seed, "versions": versions()}
 
 
 def shipped_weights(name: str, identity: str) -> Path | None:
@@ -149,7 +156,10 @@ def write_results(
     if section.needs is not None:
         wanted = section.needs(options, results).arrays
         exact = {name for name, shape in wanted.items() if isinstance(shape, numpy.ndarray)}
-    before = section.captions(results)
+
+    def said(results: Results) -> dict[str, str]:
+        return {name: caption.said for name, caption in section.captions(results).items()}
+
     for kept in (exact, set(results.arrays)):
         small, packed = {}, {}
         for name, array in results.arrays.items():
@@ -164,9 +174,7 @@ def write_results(
             "rows": results.rows,
         }
         save_checkpoint(path, small, metadata)
-        if {name: each.said for name, each in section.captions(read_results(path)).items()} == {
-            name: each.said for name, each in before.items()
-        }:
+        if said(read_results(path)) == said(results):
             return
 
 

@@ -37,7 +37,6 @@ from autoencoder.storage.weights import load_weights
 __all__ = ["FITTED", "shipped_laboratory", "write_fitted"]
 
 FITTED = Path(__file__).with_name("laboratory.npz")
-COMMAND = "python demos/train_weights.py --only laboratory --write"
 KIND = "densities fitted to the latents of a network that ships"
 SIZE = 8  # latents of the network whose densities are sampled
 KINDS: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -53,12 +52,8 @@ FILL = 0.5  # what the restorer was trained to see in place of an erased pixel
 def shipped_laboratory(dataset: Dataset) -> Laboratory:
     """The laboratory that ships, with test images of MNIST.
 
-    Raises
-    ------
-    CheckpointError
-        If a file is damaged, or ``laboratory.npz`` is of other weights than those that ship.
-    OSError
-        If a file is missing.
+    CheckpointError if a file is damaged, or ``laboratory.npz`` is of other weights than those that
+    ship; OSError if one is missing.
     """
     autoencoders = {size: _autoencoder(size) for size in SHOWN}
     images = dataset.images("test", max(SHOWN.values()))
@@ -83,14 +78,8 @@ def write_fitted(dataset: Dataset, path: str | os.PathLike[str] = FITTED) -> Non
     for name, (_, parameters) in KINDS.items():
         density = fit_rung(name, latents, seed=0)
         arrays |= {_key(name, each): numpy.asarray(getattr(density, each)) for each in parameters}
-    metadata = {
-        "kind": KIND,
-        "of": _digest(model),
-        "command": COMMAND,
-        "seed": 0,
-        "versions": shipped.versions(),
-    }
-    save_checkpoint(path, arrays, metadata)
+    facts = {"kind": KIND, "of": _digest(model), **shipped.made_by("laboratory")}
+    save_checkpoint(path, arrays, facts)
 
 
 def _key(name: str, parameter: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -139,34 +139,28 @@ def pack_network(network: AutoEncoder | Denoiser) -> dict[str, list[dict[str, An
 
 def pack_layers(layers: nn.Module) -> list[dict[str, Any]]:
     """Each layer by its class's name, with its weights in the order `network.js` meets them."""
-    return list(_pack_layers(layers))
+    return [_pack_layer(layer) for layer in layers.children()]
 
 
-def _pack_layers(layers: nn.Module) -> Iterator[dict[str, Any]]:
-    for layer in layers.children():
-        kind = type(layer).__name__
-        if isinstance(layer, nn.ReLU):
-            yield {"kind": kind}
-            continue
-        if isinstance(layer, nn.Linear):
-            order: Sequence[int] = (1, 0)  # (outputs, inputs) to (inputs, outputs)
-            options = {"outputs": layer.weight.shape[0]}
-        elif isinstance(layer, nn.Conv2d):
-            order = (2, 3, 1, 0)  # (outputs, inputs, KH, KW) to (KH, KW, inputs, outputs)
-            options = {"outputs": layer.weight.shape[0], **_geometry(layer)}
-        elif isinstance(layer, nn.ConvTranspose2d):
-            order = (0, 2, 3, 1)  # (inputs, outputs, KH, KW) to (inputs, KH, KW, outputs)
-            options = {"outputs": layer.weight.shape[1], **_geometry(layer)}
-        else:
-            raise ValueError(f"laboratory_html: network.js has no layer {layer!r}")
-        if layer.bias is None:
-            raise ValueError(f"laboratory_html: network.js expects a bias, {layer!r} has none")
-        yield {
-            "kind": kind,
-            **options,
-            "weight": pack(to_numpy(layer.weight.data).transpose(order)),
-            "bias": pack(to_numpy(layer.bias.data)),
-        }
+def _pack_layer(layer: nn.Module) -> dict[str, Any]:
+    kind = {"kind": type(layer).__name__}
+    if isinstance(layer, nn.ReLU):
+        return kind
+    if isinstance(layer, nn.Linear):
+        order: Sequence[int] = (1, 0)  # (outputs, inputs) to (inputs, outputs)
+        options = {"outputs": layer.weight.shape[0]}
+    elif isinstance(layer, nn.Conv2d):
+        order = (2, 3, 1, 0)  # (outputs, inputs, KH, KW) to (KH, KW, inputs, outputs)
+        options = {"outputs": layer.weight.shape[0], **_geometry(layer)}
+    elif isinstance(layer, nn.ConvTranspose2d):
+        order = (0, 2, 3, 1)  # (inputs, outputs, KH, KW) to (inputs, KH, KW, outputs)
+        options = {"outputs": layer.weight.shape[1], **_geometry(layer)}
+    else:
+        raise ValueError(f"laboratory_html: network.js has no layer {layer!r}")
+    if layer.bias is None:
+        raise ValueError(f"laboratory_html: network.js expects a bias, {layer!r} has none")
+    weight = to_numpy(layer.weight.data).transpose(order)
+    return {**kind, **options, "weight": pack(weight), "bias": pack(to_numpy(layer.bias.data))}
 
 
 def _geometry(layer: nn.Conv2d | nn.ConvTranspose2d) -> dict[str, int]:

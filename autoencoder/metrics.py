@@ -248,24 +248,14 @@ def frechet_distance(x: Array, y: Array) -> float:
     It is the squared Wasserstein distance of these Gaussians (Dowson and Landau, 1982), and on
     features of a classifier the usual score of generated images (Heusel et al., 2017). With
     roots R'R = C, the last trace is the sum of the singular values of R_x R_y': no root of a matrix
-    is needed, and a singular covariance does no harm.
-
-    Parameters
-    ----------
-    x : array (N, ...)
-        Two samples at least; flattened to vectors.
-    y : array (M, ...)
+    is needed, and a singular covariance does no harm. Parameters and errors are as for
+    :func:`energy_distance`.
 
     Returns
     -------
     float
         In squared units of the data; 0 if and only if means and covariances are equal. Of finite
         samples of one distribution it is positive: state what two such samples give beside it.
-
-    Raises
-    ------
-    ValueError
-        If a sample has fewer than two points, or the shapes do not match.
 
     Examples
     --------

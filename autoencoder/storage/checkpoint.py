@@ -174,7 +174,12 @@ def load_checkpoint(
             raise CheckpointError(path, name, str(error)) from None
     # What the file is comes before what it holds: "another model" says more than "wrong shape".
     check_metadata(metadata, expected_metadata or {}, path)
-    check_arrays(arrays, expected, path, require_finite=require_finite)
+    if expected is not None:
+        check_arrays(arrays, expected, path)
+    for name, array in arrays.items() if require_finite else ():
+        if not numpy.isfinite(array).all():
+            index = tuple(int(i) for i in numpy.argwhere(~numpy.isfinite(array))[0])
+            raise CheckpointError(path, name, f"holds {array[index]} at index {index}")
     return arrays, metadata
 
 
@@ -311,43 +316,30 @@ def decode_npy(content: bytes) -> numpy.ndarray:
 
 def check_arrays(
     arrays: Mapping[str, numpy.ndarray],
-    expected: Mapping[str, Any] | None,
+    expected: Mapping[str, Any],
     path: str | os.PathLike[str],
-    *,
-    require_finite: bool = False,
 ) -> None:
     """Raise CheckpointError, naming the first wrong array, unless the arrays are as expected.
 
-    `expected` has exactly their names, with anything of their shapes and dtypes; None asks for
-    nothing.
+    `expected` has exactly their names, with anything of their shapes and dtypes.
 
     >>> check_arrays({"weight": numpy.ones(2)}, {"weight": numpy.ones(3)}, "c.npz")
     Traceback (most recent call last):
         ...
     autoencoder.storage.checkpoint.CheckpointError: c.npz: weight: has shape (2,), expected (3,)
     """
-    if expected is not None:
-        missing = [name for name in expected if name not in arrays]
-        unexpected = [name for name in arrays if name not in expected]
-        if missing:
-            raise CheckpointError(path, missing[0], f"is missing{_others(missing)}")
-        if unexpected:
-            raise CheckpointError(path, unexpected[0], f"is unexpected{_others(unexpected)}")
-        for name, want in expected.items():
-            array, shape, dtype = arrays[name], tuple(want.shape), numpy.dtype(want.dtype)
-            if array.shape != shape:
-                raise CheckpointError(path, name, f"has shape {array.shape}, expected {shape}")
-            if array.dtype != dtype:
-                raise CheckpointError(path, name, f"has dtype {array.dtype}, expected {dtype}")
-    if require_finite:
-        for name, array in arrays.items():
-            if not numpy.isfinite(array).all():
-                index = tuple(int(i) for i in numpy.argwhere(~numpy.isfinite(array))[0])
-                raise CheckpointError(path, name, f"holds {array[index]} at index {index}")
-
-
-def _others(names: list[str]) -> str:
-    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    missing = [name for name in expected if name not in arrays]
+    unexpected = [name for name in arrays if name not in expected]
+    for names, problem in ((missing, "is missing"), (unexpected, "is unexpected")):
+        if names:
+            others = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+            raise CheckpointError(path, names[0], problem + others)
+    for name, want in expected.items():
+        array, shape, dtype = arrays[name], tuple(want.shape), numpy.dtype(want.dtype)
+        if array.shape != shape:
+            raise CheckpointError(path, name, f"has shape {array.shape}, expected {shape}")
+        if array.dtype != dtype:
+            raise CheckpointError(path, name, f"has dtype {array.dtype}, expected {dtype}")
 
 
 def check_metadata(

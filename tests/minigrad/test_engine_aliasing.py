@@ -23,6 +23,11 @@ def writes_reach(a, b):
     return reached
 
 
+@pytest.fixture
+def pair(tensor):
+    return tensor([1.0, 2.0], requires_grad=True), tensor([3.0, 4.0], requires_grad=True)
+
+
 def test_the_check_sees_shared_memory(tensor):
     a = tensor([1.0, 2.0])
     assert not arrays_apart(a, a.detach())
@@ -30,8 +35,8 @@ def test_the_check_sees_shared_memory(tensor):
     assert arrays_apart(a, a + 0.0)
 
 
-def test_the_gradients_of_a_sum_do_not_alias(tensor):
-    a, b = tensor([1.0, 2.0], requires_grad=True), tensor([3.0, 4.0], requires_grad=True)
+def test_the_gradients_of_a_sum_do_not_alias(pair):
+    a, b = pair
     (a + b).sum().backward()
     assert a.grad is not b.grad
     assert arrays_apart(a.grad, b.grad)
@@ -41,8 +46,10 @@ def test_the_gradients_of_a_sum_do_not_alias(tensor):
 
 @pytest.mark.parametrize("create_graph", [False, True])
 @pytest.mark.parametrize("seed_needs_grad", [False, True])
-def test_grad_results_alias_neither_each_other_nor_the_seed(tensor, create_graph, seed_needs_grad):
-    a, b = tensor([1.0, 2.0], requires_grad=True), tensor([3.0, 4.0], requires_grad=True)
+def test_grad_results_alias_neither_each_other_nor_the_seed(
+    tensor, pair, create_graph, seed_needs_grad
+):
+    a, b = pair
     seed = tensor([5.0, 6.0], requires_grad=seed_needs_grad)
     results = grad(a + b, [a, b, a], seed, create_graph=create_graph)
     assert arrays_apart(seed, *results)
@@ -61,21 +68,15 @@ def test_backward_leaves_the_seed_gradient_alone(tensor, seed_needs_grad):
     np.testing.assert_array_equal(seed.detach().to("cpu").numpy(), [5, 6])
 
 
-def test_without_create_graph_results_are_cut_off_even_from_a_seed_that_wants_gradients(tensor):
-    a = tensor([1.0, 2.0], requires_grad=True)
-    seed = tensor([5.0, 6.0], requires_grad=True)
-    for start in (seed, seed * 2.0):
-        (found,) = grad(a + a.detach(), a, start)
-        assert not found.requires_grad
-        assert found.grad_fn is None
-
-
-def test_with_create_graph_results_can_be_differentiated_by_the_seed(tensor):
-    a, b = tensor([1.0, 2.0], requires_grad=True), tensor([3.0, 4.0], requires_grad=True)
+def test_only_with_create_graph_can_results_be_differentiated_by_the_seed(tensor, pair):
+    a, b = pair
     seed = tensor([5.0, 6.0], requires_grad=True)
     by_a, by_b = grad(a + b, [a, b], seed, create_graph=True)
     (found,) = grad((by_a + by_b * 2.0).sum(), seed)
     np.testing.assert_array_equal(found.to("cpu").numpy(), [3, 3])
+    for start in (seed, seed * 2.0):
+        (found,) = grad(a + a.detach(), a, start)
+        assert (found.requires_grad, found.grad_fn) == (False, None)
 
 
 def test_grads_of_views_do_not_share_memory(tensor):

@@ -66,10 +66,14 @@ def tensor(device):
 
 
 @pytest.fixture
-def refused(capsys):
-    """The line on standard error of a command that says nothing else and gives status 2."""
+def refused(capsys, tmp_path):
+    """The line on standard error of a command that gives status 2, and says and writes no more."""
+
+    def written():
+        return {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
 
     def refused(command, *arguments):
+        before = written()
         capsys.readouterr()
         with pytest.raises(SystemExit) as caught:
             command(*arguments)
@@ -78,6 +82,7 @@ def refused(capsys):
         assert output == ""
         assert len(error.splitlines()) == error.count("\n") == 1
         assert len(error) < 2_000
+        assert written() == before
         return error
 
     return refused

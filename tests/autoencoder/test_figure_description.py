@@ -16,51 +16,58 @@ def text_in(path):
         return picture.text
 
 
-def test_a_chart_is_its_axes_and_the_ends_of_its_curves():
-    figure = figures.line_chart(
-        {"PCA, $d$": ([2, 4, 8], [0.3, 0.2, 0.1]), "one": ([2], [5])},
-        "latent size $d$",
-        "error",
-        title="Errors",
-        levels={"floor": 0.05},
-    )
-    assert describe(figure) == (
-        "Errors: error over latent size d: PCA, d from 0.3 at 2 to 0.1 at 8; one 5 at 2; "
-        "floor at 0.05."
-    )
+def a_chart():
+    lines = {"PCA, $d$": ([2, 4, 8], [0.3, 0.2, 0.1]), "one": ([2], [5])}
+    levels = {"floor": 0.05}
+    return figures.line_chart(lines, "latent size $d$", "error", title="Errors", levels=levels)
 
 
-def test_bars_have_names_and_values():
-    figure = figures.bar_chart({"data": 0.01, "samples": 1802.6}, "distance")
-    assert describe(figure) == "Distance: data 0.01, samples 1803."
-
-
-def test_rows_of_images_are_named_from_above():
+def rows_of_images():
     images = numpy.zeros((4, 28, 28))
-    figure = figures.rows_of_images([images, images], ["original", "PCA,\nd = 2"], title="Digits")
-    assert describe(figure) == "Digits. 2 rows of 4 images, from above: original; PCA, d = 2."
+    return figures.rows_of_images([images, images], ["original", "PCA,\nd = 2"], title="Digits")
 
 
-def test_a_matrix_drawn_in_colours_is_one_image():
+def a_matrix():
     figure, axes = figures.new_figure(title="Weights")
     axes[0, 0].imshow(numpy.zeros((4, 3)))
     axes[0, 0].set(xticks=[], yticks=[])
-    assert describe(figure) == "Weights. 1 row of 1 image."
+    return figure
 
 
-def test_a_table_is_read_row_by_row():
-    figure = figures.table(["layer", "size"], [["Linear", "3"], ["ReLU", ""]])
-    assert describe(figure) == "Layer, size; Linear, 3; ReLU."
-
-
-def test_points_are_named_in_each_panel_and_colours_explained():
+def panels_of_points():
     figure, axes = figures.plane_figure(["left", "right"])
     points = numpy.zeros((3, 2))
     figures.draw_points(axes[0], points, "data")
     figures.draw_points_by_value(axes[1], points, numpy.arange(3), "latent $z$")
-    assert describe(figure) == (
-        "Left: points of the plane: data. Right: points of the plane. Colours: latent z."
-    )
+    return figure
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (
+            a_chart,
+            "Errors: error over latent size d: PCA, d from 0.3 at 2 to 0.1 at 8; one 5 at 2; "
+            "floor at 0.05.",
+        ),
+        (
+            lambda: figures.bar_chart({"data": 0.01, "samples": 1802.6}, "distance"),
+            "Distance: data 0.01, samples 1803.",
+        ),
+        (rows_of_images, "Digits. 2 rows of 4 images, from above: original; PCA, d = 2."),
+        (a_matrix, "Weights. 1 row of 1 image."),
+        (
+            lambda: figures.table(["layer", "size"], [["Linear", "3"], ["ReLU", ""]]),
+            "Layer, size; Linear, 3; ReLU.",
+        ),
+        (
+            panels_of_points,
+            "Left: points of the plane: data. Right: points of the plane. Colours: latent z.",
+        ),
+    ],
+)
+def test_a_figure_is_described_by_what_it_shows(draw, words):
+    assert describe(draw()) == words
 
 
 def test_of_many_panels_what_they_share_is_said_once():

@@ -8,6 +8,11 @@ from autoencoder.data.idx import write_idx
 from autoencoder.data.published import FILES
 
 
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def write_set():
     """Write a set of four IDX files: MNIST's images from some place on, or blank ones of a size."""

@@ -36,9 +36,11 @@ from benchmarking.report import summary  # noqa: E402
 import minigrad  # noqa: E402
 from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp  # noqa: E402
 
+MLP = ["--case", "mlp", "--peer", "minigrad"]
 SHORT = ["--quick", "--rounds", "2", "--seconds", "0.001", "--threads", "1"]
-PLANTED = '''
-"""minigrad with a gradient 1 % off."""
+LIBRARIES = {
+    "planted": """
+# minigrad with a gradient 1 % off
 from benchmarking.peers import with_minigrad
 def prepare(problem, settings):
     task = with_minigrad.prepare(problem, settings)
@@ -49,9 +51,9 @@ def prepare(problem, settings):
         return loss, gradients
     task.loss_and_gradients = wrong
     return task
-'''
-DYING = '''
-"""minigrad, whose process ends in the second turn."""
+""",
+    "dying": """
+# minigrad, whose process ends in the second turn
 import os, sys, time
 from benchmarking.peers import with_minigrad
 def prepare(problem, settings):
@@ -64,7 +66,22 @@ def prepare(problem, settings):
             os._exit(1)
     task.wait = wait
     return task
-'''
+""",
+    "failing": "raise ImportError('no such engine')",
+    "sleeping": "import time\ndef prepare(problem, settings): time.sleep(600)",
+}
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """One of the libraries that somebody else could have written, by its name."""
+
+    def library(name):
+        (tmp_path / f"{name}_peer.py").write_text(LIBRARIES[name])
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        return Peer(name, name, f"{name}_peer", "minigrad")
+
+    return library
 
 
 def run(tmp_path, *arguments, extra=()):
@@ -75,7 +92,7 @@ def run(tmp_path, *arguments, extra=()):
 
 
 def test_minigrad_beside_itself_gives_ratios_by_case_and_peer(tmp_path, capsys):
-    status, found = run(tmp_path, "--case", "mlp", "--peer", "minigrad")
+    status, found = run(tmp_path, *MLP)
     assert status == 0
     ((case, by_name),) = found["ratios"].items()
     ((_, ratios),) = by_name.items()
@@ -97,11 +114,8 @@ def test_minigrad_beside_itself_gives_ratios_by_case_and_peer(tmp_path, capsys):
     assert "points/s" in capsys.readouterr().out
 
 
-def test_planted_difference_is_caught_and_not_timed(tmp_path, monkeypatch, capsys):
-    (tmp_path / "planted_peer.py").write_text(PLANTED)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    planted = Peer("planted", "planted", "planted_peer", "minigrad")
-    status, found = run(tmp_path, "--case", "mlp", "--peer", "minigrad", extra=[planted])
+def test_planted_difference_is_caught_and_not_timed(tmp_path, library, capsys):
+    status, found = run(tmp_path, *MLP, extra=[library("planted")])
     assert status == 1
     (measurement,) = found["measurements"]
     assert "the gradient of 2.weight differs by 0.0" in measurement["left_out"]["planted"]
@@ -110,33 +124,24 @@ def test_planted_difference_is_caught_and_not_timed(tmp_path, monkeypatch, capsy
     assert "planted: the gradient of 2.weight" in capsys.readouterr().err
 
 
-def test_a_peer_that_fails_is_left_out_with_its_own_words(tmp_path, monkeypatch):
-    (tmp_path / "failing_peer.py").write_text("raise ImportError('no such engine')\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    failing = Peer("failing", "failing", "failing_peer", "minigrad")
-    status, found = run(tmp_path, "--case", "mlp", "--peer", "minigrad", extra=[failing])
+def test_a_peer_that_fails_is_left_out_with_its_own_words(tmp_path, library):
+    status, found = run(tmp_path, *MLP, extra=[library("failing")])
     assert status == 0
     (measurement,) = found["measurements"]
     assert measurement["left_out"] == {"failing": "failing: ImportError: no such engine"}
 
 
-def test_a_library_that_does_not_answer_is_given_up(tmp_path, monkeypatch):
-    source = "import time\ndef prepare(problem, settings): time.sleep(600)\n"
-    (tmp_path / "sleeping_peer.py").write_text(source)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    library = process.Process("sleeping", 1, tmp_path / "bytecode")
+def test_a_library_that_does_not_answer_is_given_up(tmp_path, library, monkeypatch):
+    library("sleeping")
+    running = process.Process("sleeping", 1, tmp_path / "bytecode")
     monkeypatch.setattr(process, "TIME_LIMIT", 0.1)
     with pytest.raises(process.ProcessError, match=r"sleeping: no answer in 0\.1 seconds"):
-        library.call("prepare", "problem", "sleeping_peer", Problem("train", "mlp"), Settings())
-    library.close()
+        running.call("prepare", "problem", "sleeping_peer", Problem("train", "mlp"), Settings())
+    running.close()
 
 
-def test_a_library_that_dies_between_turns_is_left_out_and_the_others_go_on(tmp_path, monkeypatch):
-    (tmp_path / "dying_peer.py").write_text(DYING)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    dying = Peer("dying", "dying", "dying_peer", "minigrad")
-    arguments = ["--case", "mlp", "--peer", "minigrad", "--rounds", "3"]
-    status, found = run(tmp_path, *arguments, extra=[dying])
+def test_a_library_that_dies_between_turns_is_left_out_and_the_others_go_on(tmp_path, library):
+    status, found = run(tmp_path, *MLP, "--rounds", "3", extra=[library("dying")])
     assert status == 0
     (measured,) = found["measurements"]
     assert measured["left_out"] == {"dying": "dying: out of memory"}

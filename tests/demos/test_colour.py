@@ -18,8 +18,7 @@ from autoencoder.models import AutoEncoder
 
 
 @pytest.fixture
-def faces(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def faces():
     images, _ = sample_faces(600, numpy.random.default_rng(0), 8, 32)
     numpy.save("faces.npy", images)
 
@@ -54,7 +53,6 @@ def test_a_section_computes_and_draws_colour_or_says_why_not_before_it_writes(na
 
 
 def test_pca_of_images_too_large_for_memory_is_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
     images = numpy.random.default_rng(0).integers(0, 256, (90, 16, 16, 3), "uint8")
     numpy.save("large.npy", images)
     monkeypatch.setattr("autoencoder.lecture.run.LARGEST_MATRIX", 2**18)

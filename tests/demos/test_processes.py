@@ -95,11 +95,6 @@ def computing(*arguments):
     return live
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def at_once(*command, count=4):
     """What becomes of several processes that start at the same instant."""
     processes = [Process(*command) for _ in range(count)]

@@ -32,7 +32,6 @@ def cells(path):
 @pytest.fixture
 def run_cells(tmp_path, monkeypatch):
     """Run a script cell by cell, as a notebook does: without arguments, without __file__."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
     known = dict(Operation.registry)
 

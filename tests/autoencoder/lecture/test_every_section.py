@@ -12,7 +12,7 @@ from autoencoder.figures import house_style
 from autoencoder.lecture.caption import said_in_text
 from autoencoder.lecture.run import Run
 from autoencoder.lecture.section import main
-from autoencoder.lecture.sections import SECTIONS, load_demo, load_section
+from autoencoder.lecture.sections import load_demo, load_section
 from autoencoder.storage.results import Results
 
 FIGURES = {  # the main one first
@@ -38,14 +38,21 @@ FIGURES = {  # the main one first
         *(f"traversals_{count}_factors" for count in (3, 6)),
     ],
 }
+FIGURES |= {  # of demos that are no sections
+    "train_denoiser": ["digits", "psnr_by_epoch", "psnr_by_noise"],
+    "classify": ["accuracy", "mistakes", "confusion"],
+}
 # How wide and high a figure is shown on a screen of 1280 x 720 at most, in pixels.
 DOTS = 120  # an inch of a saved figure
 ROOM = {"page": (1184, 640), "slides": (1232, 584)}
-OWN_LOSS = {"cures", "denoiser_to_diffusion", "variational"}  # which has one scale
-EXTRA = {"train_autoencoder": {"model.txt"}, "linear_bottleneck": {"checkpoint.npz"}}
+OWN_LOSS = {"cures", "denoiser_to_diffusion", "variational", "classify"}  # which has one scale
+EXTRA = {
+    "train_autoencoder": {"model.txt"},
+    **{key: {"checkpoint.npz"} for key in ("linear_bottleneck", "train_denoiser", "classify")},
+}
 
 
-@pytest.fixture(params=SECTIONS, scope="module")
+@pytest.fixture(params=FIGURES, scope="module")
 def finished(request, tmp_path_factory, smoke_run):
     """A section, its figures' names and the folder of its smoke run."""
     folder = smoke_run(request.param, tmp_path_factory.mktemp(request.param))

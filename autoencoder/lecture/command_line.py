@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import math
+import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
@@ -17,7 +17,6 @@ __all__ = [
     "Parser",
     "build_parser",
     "folder",
-    "fraction",
     "not_negative",
     "not_negative_number",
     "one_line",
@@ -34,6 +33,7 @@ PRESETS = ("smoke", "default", "lecture", "full")
 # Counts up to what an index of 32 bits holds: beyond, NumPy would refuse the shapes in its words.
 LARGEST = 2**31 - 1
 _LONGEST_LINE = 1_000
+_Number = TypeVar("_Number", int, float)
 
 
 class OptionError(ValueError):
@@ -43,44 +43,28 @@ class OptionError(ValueError):
     """
 
 
-def positive(text: str) -> int:
-    """A whole number from 1, at most :data:`LARGEST`."""
-    number = int(text)
-    if not 1 <= number <= LARGEST:
-        raise ValueError
+def between(kind: type[_Number], low: float, high: float, name: str) -> Callable[[str], _Number]:
+    """What makes a number of what was typed, or raises ValueError.
+
+    >>> between(int, 1, 3, "whole number from 1 to 3")("2")
+    2
+    """
+
+    def number(text: str) -> _Number:
+        value = kind(text)
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    number.__name__ = name  # argparse says of a value that a type refuses: "invalid ... value"
     return number
 
 
-def not_negative(text: str) -> int:
-    """A whole number from 0 that fits in 64 bits."""
-    number = int(text)
-    if not 0 <= number < 2**64:
-        raise ValueError
-    return number
-
-
-def positive_number(text: str) -> float:
-    """A number above 0 whose square single precision can hold."""
-    number = float(text)
-    if not 1e-18 <= number <= 1e18:
-        raise ValueError
-    return number
-
-
-def not_negative_number(text: str) -> float:
-    """A finite number from 0."""
-    number = float(text)
-    if not 0 <= number < math.inf:
-        raise ValueError
-    return number
-
-
-def fraction(text: str) -> float:
-    """A number between 0 and 1."""
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise ValueError
-    return number
+positive = between(int, 1, LARGEST, f"whole number from 1 to {LARGEST}")
+not_negative = between(int, 0, 2**64 - 1, "whole number from 0 to 2**64 - 1")
+# A square of it is a number that single precision can hold.
+positive_number = between(float, 1e-18, 1e18, "positive number")
+not_negative_number = between(float, 0, sys.float_info.max, "number from 0")
 
 
 def folder(text: str) -> str:
@@ -88,15 +72,6 @@ def folder(text: str) -> str:
     if not text or any(unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") for each in text):
         raise ValueError
     return text
-
-
-# What argparse says of a value that a type refuses: "invalid ... value".
-positive.__name__ = f"whole number from 1 to {LARGEST}"
-not_negative.__name__ = "whole number from 0 to 2**64 - 1"
-positive_number.__name__ = "positive number"
-not_negative_number.__name__ = "number from 0"
-fraction.__name__ = "number between 0 and 1"
-folder.__name__ = "folder"
 
 
 def option(

@@ -217,30 +217,29 @@ def _by_size(numbers: dict[str, Any]) -> dict[int, list[list[dict[str, Any]]]]:
     }
 
 
+def _first_ladders(numbers: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
+    """The first seed's ladder by latent size; what stands apart is below the largest's."""
+    ladders = {size: of_seeds[0] for size, of_seeds in _by_size(numbers).items()}
+    ladders[max(ladders)] = [*ladders[max(ladders)], *numbers["apart"]]
+    return ladders
+
+
 def draw(results: Results) -> Figures:
     """Samples of every density under one another; the score of each beside the floor."""
     from autoencoder.figures import bar_chart, new_figure, rows_of_images
 
     arrays, numbers = results.arrays, results.numbers
-    ladders = {size: of_seeds[0] for size, of_seeds in _by_size(numbers).items()}
-    largest, apart = max(ladders), numbers["apart"][0]
-    figures, panels = {}, {}
-    for size, ladder in ladders.items():
-        rows = [arrays[f"samples/{size}/{number}"] for number in range(len(RUNGS))]
-        rows.append(arrays[f"reconstructions/{size}"])
-        titles = [f"{row['name']}\n{row['frechet']:.1f}" for row in ladder[: len(rows)]]
-        groups = [len(RUNGS)]
+    figures: Figures = {}
+    panels = {}
+    for size, ladder in _first_ladders(numbers).items():
         bars = panels[size] = {row["name"]: row["frechet"] for row in ladder}
-        if size == largest:
-            groups.append(len(rows))
-            rows.append(arrays["samples/apart"])
-            titles.append(f"{APART}\n{apart['frechet']:.1f}")
-            bars[APART] = apart["frechet"]
+        images = {name: f"samples/{size}/{number}" for number, name in enumerate(RUNGS)}
+        images |= {FLOORS[0]: f"reconstructions/{size}", APART: "samples/apart"}
         figures[f"ladder_d{size}"] = rows_of_images(
-            rows,
-            titles,
+            [arrays[images[name]] for name in bars if name in images],
+            [f"{name}\n{bars[name]:.1f}" for name in bars if name in images],
             title=f"Samples and their Fréchet distance from test images, d = {size}",
-            groups=groups,
+            groups=[len(RUNGS), len(RUNGS) + 1],
         )
     figure, grid = new_figure(1, len(panels), width=14.0, height=6.4, share_y=True)
     for axes, (size, bars) in zip(grid[0], panels.items(), strict=True):
@@ -262,19 +261,16 @@ def draw(results: Results) -> Figures:
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers = results.numbers
-    by_size = _by_size(numbers)
     epochs = spelled_epochs(numbers["sizes"][0]["epochs"])
     said = {}
-    for size, of_seeds in by_size.items():
-        ladder = of_seeds[0]
+    for size, ladder in _first_ladders(numbers).items():
         distances = {row["name"]: row["frechet"] for row in ladder}
         diagonal, floor = distances[RUNGS[0]], distances[FLOORS[0]]
         best = min(distances[name] for name in RUNGS)
         recall = [row["recall"] for row in ladder if row["name"] in RUNGS]
         outside = numbers["apart"][0]["frechet"]
+        is_apart = APART in distances
         falling = [distances[name] for name in RUNGS if name != DIFFUSION]
-        is_largest = size == max(by_size)
-        shown = [*ladder, numbers["apart"][0]] if is_largest else ladder
         apart = (
             f" Apart from them stand samples of a {APART}, trained as long: its latents are its "
             "own, and no density was fitted to them."
@@ -282,7 +278,7 @@ def captions(results: Results) -> dict[str, Caption]:
         said[f"ladder_d{size}"] = Caption(
             f"One autoencoder ({epochs}), one decoder, and densities fitted to the same latents; "
             "none of the samples is chosen. Below them are reconstructed training images."
-            f"{apart if is_largest else ''}",
+            f"{apart if is_apart else ''}",
             {
                 f"From Gaussians to mixtures the digits get better (d = {size}).": all(
                     before > after for before, after in itertools.pairwise(falling)
@@ -294,18 +290,18 @@ def captions(results: Results) -> dict[str, Caption]:
                     recall[-1] < recall[0] - 0.05
                 ),
                 f"The {APART}'s samples score worse than the {RUNGS[0]}'s: {outside:.1f} "
-                f"against {diagonal:.1f}.": is_largest and outside > diagonal,
+                f"against {diagonal:.1f}.": is_apart and outside > diagonal,
             },
             {
-                "density": [row["name"] for row in shown],
-                "Fréchet": fixed(shown, "frechet", 1),
+                "density": list(distances),
+                "Fréchet": fixed(ladder, "frechet", 1),
                 "share of diagonal's": [
-                    f"{row['frechet'] / max(diagonal, 1e-9):.2f}" for row in shown
+                    f"{distance / max(diagonal, 1e-9):.2f}" for distance in distances.values()
                 ],
-                "precision": fixed(shown, "precision", 2),
-                "recall": fixed(shown, "recall", 2),
-                "log-likelihood (nats)": fixed(shown, "nats", 1),
-                "seconds": fixed(shown, "seconds", 1),
+                "precision": fixed(ladder, "precision", 2),
+                "recall": fixed(ladder, "recall", 2),
+                "log-likelihood (nats)": fixed(ladder, "nats", 1),
+                "seconds": fixed(ladder, "seconds", 1),
             },
         )
     said["frechet_distance"] = Caption(

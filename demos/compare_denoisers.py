@@ -126,16 +126,16 @@ def draw(results: Results) -> Figures:
     arrays, numbers = results.arrays, results.numbers
     measured = table_of(results, "denoiser", "test_noise_std", "test_psnr_db")
     keys = [f"{noise:g}" for noise in SHOWN_NOISES]
-    rows = [_side_by_side([arrays["clean"]] * len(keys))]
-    rows += [_side_by_side([arrays[f"{way}/{key}"] for key in keys]) for way in WAYS]
-    headings = [""] * rows[0].shape[0]
+    groups = [[arrays["clean"]] * len(keys)]
+    groups += [[arrays[f"{way}/{key}"] for key in keys] for way in WAYS]
+    gap = numpy.full_like(arrays["clean"][:1], numpy.nan)  # an empty place between two noises
+    rows = [numpy.concatenate([a, gap, b, gap, c]) for a, b, c in groups]
+    headings = [""] * len(rows[0])
     shown = len(arrays["clean"])  # fewer than DIGITS where there are fewer test images
     for number, key in enumerate(keys):
         headings[number * (shown + 1) + shown // 2] = f"σ = {key}"
     digits = rows_of_images(
-        rows,
-        ["clean", "noisy", numbers["narrow"], "no bottleneck"],
-        column_titles=headings,
+        rows, ["clean", "noisy", numbers["narrow"], "no bottleneck"], column_titles=headings
     )
     by_noise = line_chart(
         {
@@ -147,13 +147,6 @@ def draw(results: Results) -> Figures:
         x_ticks=(0.1, *TRAINING_NOISES[:2], 0.75, 1.0, 1.25),
     )
     return {"digits": digits, "psnr_by_noise": by_noise}
-
-
-def _side_by_side(groups: list[numpy.ndarray]) -> numpy.ndarray:
-    """Groups of images with an empty place between them."""
-    gap = numpy.full_like(groups[0][:1], numpy.nan)
-    parts = [part for group in groups for part in (group, gap)]
-    return numpy.concatenate(parts[:-1])
 
 
 def captions(results: Results) -> dict[str, Caption]:

@@ -106,11 +106,7 @@ def needs(options: Options, found: Results) -> Needs:
     others = ("test_mse", *(f"distance_{n}" for n in ("pixels", "test_images", "reconstructions")))
     return Needs(
         dict.fromkeys(("by_latents", "by_pixels"), f"{options.pairs} {len(SHARES)} C H W"),
-        {
-            **options.by_name(*SAID),
-            "distance_latents": POSITIVE,
-            **dict.fromkeys(others, FINITE),
-        },
+        {**options.by_name(*SAID), "distance_latents": POSITIVE, **dict.fromkeys(others, FINITE)},
     )
 
 

@@ -143,11 +143,7 @@ def needs(options: Options, found: Results) -> Needs:
             **{f"mask/{i}": "bool N C H W" for i in PLACES.values()},
             **{f"{way}/{i}": "N C H W" for i in PLACES.values() for way in ("pca", "autoencoder")},
         },
-        {
-            "names": names,
-            "kinds": list(KINDS),
-            **options.by_name(*SAID),
-        },
+        {"names": names, "kinds": list(KINDS), **options.by_name(*SAID)},
         (
             {"erased": kind, "filled_by": name, "psnr_erased_db": NUMBER}
             for kind in erased

@@ -163,7 +163,7 @@ def captions(results: Results) -> dict[str, Caption]:
     numbers, told = results.numbers, results.arrays["told"]
     used = int((told > USED).sum())
     variance, mse = numbers["pixel_variance"], numbers["mse"]
-    scores = numbers["scores"]
+    scores, bound, price = numbers["scores"], numbers["bound"], numbers["told"]
     distances = [score["frechet"] for score in scores]
     bounds = [row["test_bound"] for row in results.rows]
     return {
@@ -203,9 +203,7 @@ def captions(results: Results) -> dict[str, Caption]:
                     "= bound on log p(x)",
                 ],
                 f"mean of {numbers['test_images']:,}": [
-                    f"{numbers['bound'] + numbers['told']:.1f}",
-                    f"{-numbers['told']:.1f}",
-                    f"{numbers['bound']:.1f}",
+                    f"{nats:.1f}" for nats in (bound + price, -price, bound)
                 ],
             },
         ),

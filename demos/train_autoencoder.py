@@ -8,7 +8,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
     raise SystemExit(start(__file__))
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy
 
@@ -16,21 +16,19 @@ from autoencoder import PCA, mse_per_pixel, reconstruct
 from autoencoder.lecture.caption import Caption, text_table, written
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figures, Section
 from autoencoder.lecture.shared import (
     DeepOptions,
     latent_sizes,
     layer_table,
     one_of_each,
+    projected,
     spelled_epochs,
     trained_autoencoder,
 )
 from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE, TEXT
 from autoencoder.storage.files import atomic_write
 from autoencoder.storage.results import Needs, Results, epoch_rows
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -51,8 +49,7 @@ def check(run: Run[Options]) -> None:
 
 def compute(run: Run[Options]) -> Results:
     """Fit PCA and train an autoencoder at each latent size; measure both on the test images."""
-    options = run.options
-    sizes = options.sizes
+    sizes = run.options.sizes
     listed = 8 if 8 in sizes else sizes[0]
     drawn = run.autoencoder(listed)
     listing, layers = repr(drawn), layer_table(drawn)
@@ -60,29 +57,26 @@ def compute(run: Run[Options]) -> Results:
     run.ranks.decided(lambda: atomic_write(run.folder / "model.txt", "\n".join(lines)))
 
     train, test = run.images("train"), run.images("test")
-    pixels = test[0].size
     shown = one_of_each(run.labels("test"))
     all_components = PCA(max(sizes)).fit(train)
-    arrays = {"originals": test[shown]}
-    errors, rows = [], []
+    arrays, errors, rows = {"originals": test[shown]}, [], []
     for size in sizes:
         pca = all_components.truncate(size)
         model, epochs = trained_autoencoder(run, size)
-        arrays[f"pca/{size}"] = pca.inverse_transform(pca.transform(test[shown]))
-        arrays[f"autoencoder/{size}"] = reconstruct(model, test[shown], options.workers, run.ranks)
+        arrays[f"pca/{size}"] = projected(pca, test[shown])
+        arrays[f"autoencoder/{size}"] = reconstruct(model, test[shown], **run.how)
         rows += [{"latent_size": size, **row} for row in epochs]
         errors.append(
             {
                 "latent_size": size,
                 "epochs": len(epochs),
-                "pca_mse": mse_per_pixel(pca.inverse_transform(pca.transform(test)), test),
+                "pca_mse": mse_per_pixel(projected(pca, test), test),
                 "autoencoder_mse": epochs[-1]["test_mse"],
             }
         )
     numbers = {
-        "train_images": len(train),
-        "test_images": len(test),
-        "pixels": pixels,
+        **run.options.by_name("train_images", "test_images"),
+        "pixels": test[0].size,
         "errors": errors,
         "layers": layers,
         "layers_latent_size": listed,
@@ -107,15 +101,7 @@ def _table_of_layers(layers: list[dict[str, Any]]) -> dict[str, list[Any]]:
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     sizes = options.sizes
-    errors = [
-        {
-            "latent_size": size,
-            "epochs": options.epochs,
-            "pca_mse": POSITIVE,
-            "autoencoder_mse": FINITE,
-        }
-        for size in sizes
-    ]
+    measured = {"epochs": options.epochs, "pca_mse": POSITIVE, "autoencoder_mse": FINITE}
     layer = {"layer": TEXT, "shape": [POSITIVE] * 3, "parameters": COUNT, "brief": TEXT}
     parts = ["input"] + ["encoder"] * 5 + ["decoder"] * 5
     losses = dict.fromkeys(("test_mse", "test_sum_per_sample"), FINITE)
@@ -126,7 +112,7 @@ def needs(options: Options, found: Results) -> Needs:
         },
         {
             **dict.fromkeys(("train_images", "test_images", "pixels"), COUNT),
-            "errors": errors,
+            "errors": [{"latent_size": size, **measured} for size in sizes],
             "layers": [{"part": part, **layer} for part in parts],
             "layers_latent_size": COUNT,
         },
@@ -134,77 +120,73 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Reconstructions and errors by latent size, errors by epoch, the layers drawn and listed."""
-    from autoencoder.figures import epoch_chart, line_chart, network_diagram, rows_of_images, table
+    from autoencoder import figures
 
-    arrays, numbers = results.arrays, results.numbers
+    arrays, numbers, by_size = results.arrays, results.numbers, results.rows_by("latent_size")
     images, titles = [arrays["originals"]], ["original"]
-    for error in numbers["errors"]:
-        size = error["latent_size"]
+    for size in by_size:
         images += [arrays[f"pca/{size}"], arrays[f"autoencoder/{size}"]]
         titles += [f"PCA, d = {size}", "autoencoder"]
-    sizes = [error["latent_size"] for error in numbers["errors"]]
-    figures = {"digits": rows_of_images(images, titles, groups=range(1, len(images), 2))}
-    if len(sizes) > 1:
-        figures["error_by_size"] = line_chart(
+    groups = range(1, len(images), 2)
+    drawn = {"digits": figures.rows_of_images(images, titles, groups=groups)}
+    measured = f"error on {numbers['test_images']:,} test images"
+    if len(by_size) > 1:
+        sizes, errors = list(by_size), numbers["errors"]
+        trained = spelled_epochs(errors[0]["epochs"])
+        drawn["error_by_size"] = figures.line_chart(
             {
-                "PCA": (sizes, [error["pca_mse"] for error in numbers["errors"]]),
-                "autoencoder": (sizes, [error["autoencoder_mse"] for error in numbers["errors"]]),
+                name: (sizes, [error[f"{name.lower()}_mse"] for error in errors])
+                for name in ("PCA", "autoencoder")
             },
             "latent size d",
             "mean squared error per pixel",
-            title=f"Error on {numbers['test_images']:,} test images; "
-            f"autoencoders after {spelled_epochs(numbers['errors'][0]['epochs'])}",
+            title=f"{measured.capitalize()}; autoencoders after {trained}",
             log_x=True,
             log_y=True,
             x_ticks=sizes,
         )
-    figures["error_by_epoch"] = epoch_chart(
-        {
-            f"d = {size}": [row for row in results.rows if row["latent_size"] == size]
-            for size in sizes
-        },
+    drawn["error_by_epoch"] = figures.epoch_chart(
+        {f"d = {size}": rows for size, rows in by_size.items()},
         "test_mse",
         "mean squared error per pixel",
-        title=f"Autoencoders: error on {numbers['test_images']:,} test images",
+        title=f"Autoencoders: {measured}",
         log_y=True,
     )
     layers = numbers["layers"]
-    figures["network"] = network_diagram(layers)
+    drawn["network"] = figures.network_diagram(layers)
     parts, columns = [layer["part"] for layer in layers], _table_of_layers(layers)
-    figures["layers"] = table(
+    drawn["layers"] = figures.table(
         list(columns),
         list(zip(*(map(written, column) for column in columns.values()), strict=True)),
         title=f"The autoencoder at d = {numbers['layers_latent_size']}",
         rules=[i for i in range(1, len(parts)) if parts[i] != parts[i - 1]] + [len(parts)],
     )
-    return figures
+    return drawn
 
 
 def captions(results: Results) -> dict[str, Caption]:
     """What is said below each figure."""
     numbers = results.numbers
     pixels, errors = numbers["pixels"], numbers["errors"]
+    sizes = [error["latent_size"] for error in errors]
     pca, deep = (
         numpy.array([error[f"{name}_mse"] for error in errors]) for name in ("pca", "autoencoder")
     )
     ratios = deep / pca
-    first = [
-        next(row["test_mse"] for row in results.rows if row["latent_size"] == error["latent_size"])
-        for error in errors
-    ]
-    falls = 100 * (1 - deep / first)
-    least, most = falls.min(), falls.max()
+    steps = numpy.diff(ratios) if len(sizes) > 2 else numpy.zeros(1)  # two sizes are no trend
+    rows = results.rows_by("latent_size")
+    falls = 100 * (1 - deep / [rows[size][0]["test_mse"] for size in sizes])
     said = {
         "digits": Caption(
             "Each column is one test image, at the top as it is. Going down, d grows, PCA above "
             f"and the autoencoder below it. Trained on {numbers['train_images']:,} images, "
             f"measured on {numbers['test_images']:,} test images: the squared error per pixel, and "
             f"the lecture's sum per sample, {pixels} times that.",
-            {"At each d the autoencoder errs less than PCA.": bool((ratios < 1).all())},
+            {"At each d the autoencoder errs less than PCA.": ratios.max() < 1},
             {
-                "d": [error["latent_size"] for error in errors],
+                "d": sizes,
                 "training": [spelled_epochs(error["epochs"]) for error in errors],
                 "PCA, per pixel": pca,
                 "PCA, per sample": pixels * pca,
@@ -216,19 +198,16 @@ def captions(results: Results) -> dict[str, Caption]:
         "error_by_size": Caption(
             "The same errors against d.",
             {
-                "The fewer the latents, the further the autoencoder is ahead.": len(ratios) > 2
-                and bool((numpy.diff(ratios) > 0).all()),
+                "The fewer the latents, the further the autoencoder is ahead.": steps.min() > 0,
                 "The more latents, the further the autoencoder is ahead: from "
-                f"{ratios[0]:.2f} of PCA's error to {ratios[-1]:.2f}.": len(ratios) > 2
-                and bool((numpy.diff(ratios) < 0).all()),
+                f"{ratios[0]:.2f} of PCA's error to {ratios[-1]:.2f}.": steps.max() < 0,
             },
         ),
         "error_by_epoch": Caption(
             "The autoencoders' error on test images after each epoch, from the first on.",
             {
-                f"The error falls by {least:.0f} to {most:.0f} % after the first epoch.": bool(
-                    least > 0
-                )
+                f"The error falls by {falls.min():.0f} to {falls.max():.0f} % after the first "
+                "epoch.": falls.min() > 0
             },
         ),
         "network": Caption(

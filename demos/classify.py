@@ -132,15 +132,9 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="classify",
+section = Section.of(
+    __name__,
     title="Classifying images",
     equation=r"\min_{\phi}\ -\frac{1}{N}\sum_{n=1}^{N}\ln\ \mathrm{softmax}(\phi(x_n))_{t_n}",
     description="Trains a small convolutional network to name the class of an image.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
-    needs=needs,
-    options=Options,
-    check=check,
 )

@@ -47,6 +47,11 @@ WAYS = ("noisy", "narrow", "wide")  # what is shown: the input, with a bottlenec
 SAID = ("epochs", "train_images", "test_images")  # options in captions
 
 
+def check(run: Run[Options]) -> None:
+    """As many images as there are."""
+    run.require_images()
+
+
 def compute(run: Run[Options]) -> Results:
     """Train the denoisers, then measure all of them on the same noisy images."""
     options = run.options
@@ -198,20 +203,14 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="compare_denoisers",
+section = Section.of(
+    __name__,
     title="Denoising images",
     equation=r"\min_{\phi}\ \frac{1}{N}\sum_{n=1}^{N}"
     r"\left\|x_n-\phi(x_n+\epsilon_n)\right\|^2,\quad \epsilon_n\sim\mathcal{N}(0,\sigma^2 I)",
     description="Denoisers with a bottleneck and without one, trained on little, middling and "
     "much noise, measured at every noise. A denoiser may do without a bottleneck: copying its "
     "input would not help it.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(13, 14),
     sources=("Vincent et al., Extracting and composing robust features, 2008",),
-    needs=needs,
-    options=Options,
-    check=Run.require_images,
 )

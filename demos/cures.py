@@ -457,22 +457,16 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="cures",
+section = Section.of(
+    __name__,
     title="Cures for the blur",
     equation=r"\|x-\phi(\tilde{x})\|^2 = -2\sigma^2\,\log\mathcal{N}\left(x;\ \phi(\tilde{x}),\ "
     r"\sigma^2 I\right)+\mathrm{const}",
     description="Answers with a density in place of a point, and samples restorations.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(15,),
     sources=(
         "Bishop, Mixture density networks, 1994",
         "Rombach et al., High-resolution image synthesis with latent diffusion models, 2022",
         "Karras et al., Elucidating the design space of diffusion-based generative models, 2022",
     ),
-    needs=needs,
-    options=Options,
-    check=check,
 )

@@ -435,19 +435,13 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="degrees_of_freedom",
+section = Section.of(
+    __name__,
     title="Degrees of freedom",
     equation=r"\min_{f,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2,\quad"
     r" f(x)\in\mathbb{R}^d,\qquad x=\mathrm{render}(u_1,\ldots,u_K)",
     description="Faces drawn from K factors have K degrees of freedom, however many pixels: the "
     "deep autoencoder's error shows K, that of PCA does not.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(1, 2),
     sources=("Tenenbaum, de Silva and Langford, A global geometric framework, 2000",),
-    needs=needs,
-    options=Options,
-    check=check,
 )

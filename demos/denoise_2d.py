@@ -282,20 +282,15 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="denoise_2d",
+section = Section.of(
+    __name__,
     title="Denoising in the plane",
     equation=r"\phi^*(\tilde{x})=E[x\,|\,\tilde{x}]"
     r"=\tilde{x}+\sigma^2\,\nabla\,\log\,p_\sigma(\tilde{x})",
     description="Trains denoisers of points in the plane and compares one with the exact answer.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(13, 14),
     sources=(
         "Vincent, A connection between score matching and denoising autoencoders, 2011",
         "Alain and Bengio, What regularized auto-encoders learn from data, 2014",
     ),
-    needs=needs,
-    options=Options,
 )

@@ -417,15 +417,12 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="denoiser_to_diffusion",
+section = Section.of(
+    __name__,
     title="From denoiser to diffusion",
     equation=r"\nabla\,\log\,p_\sigma(\tilde{x})=\frac{D(\tilde{x};\,\sigma)-\tilde{x}}{\sigma^2}"
     r"\qquad\frac{dx}{d\sigma}=\frac{x-D(x;\,\sigma)}{\sigma}",
     description="Trains denoisers that are told the noise, and samples by them.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(11, 13, 14),
     sources=(
         "Hyvärinen, Estimation of non-normalized models by score matching, 2005",
@@ -433,7 +430,4 @@ section = Section(
         "Alain and Bengio, What regularized auto-encoders learn from data, 2014",
         "Karras et al., Elucidating the design space of diffusion-based generative models, 2022",
     ),
-    needs=needs,
-    options=Options,
-    check=check,
 )

@@ -380,15 +380,12 @@ def _mean_and_spread(values: list[float], digits: int) -> str:
     return f"{mean} ± {numpy.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
 
 
-section = Section(
-    name="density_ladder",
+section = Section.of(
+    __name__,
     title="A density that convinces",
     equation=r"p(z)=\sum_k w_k\,\mathcal{N}(z;\ \mu_k,\ \Sigma_k)\qquad "
     r"D=\|m-m'\|^2+\mathrm{tr}\left(C+C'-2\,(C\,C')^{1/2}\right)",
     description="Fits five densities to the latents, and judges their samples.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(11,),
     sources=(
         "Dempster, Laird and Rubin, Maximum likelihood by the EM algorithm, 1977",
@@ -397,7 +394,4 @@ section = Section(
         "Ghosh et al., From variational to deterministic autoencoders, 2020",
         "Song et al., Score-based generative modeling through SDEs, 2021",
     ),
-    needs=needs,
-    options=Options,
-    check=check,
 )

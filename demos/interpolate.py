@@ -168,17 +168,11 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="interpolate",
+section = Section.of(
+    __name__,
     title="Interpolation in latent space",
     equation=r"g(a\,z+(1-a)\,z'),\qquad z=f(x),\ z'=f(x'),\quad 0\leq a\leq 1",
     description="Walks from one digit to another in latent space, and in pixel space beneath.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(9,),
     sources=("Fleuret, Deep learning, course of the University of Geneva",),
-    needs=needs,
-    options=Options,
-    check=check,
 )

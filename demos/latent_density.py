@@ -268,18 +268,12 @@ def captions(results: Results) -> dict[str, Caption]:
     return said
 
 
-section = Section(
-    name="latent_density",
+section = Section.of(
+    __name__,
     title="Why the samples do not convince",
     equation=r"p(z)=\mathcal{N}\left(z;\ \mu,\ \mathrm{diag}(\sigma^2)\right)\ ?\qquad "
     r"D=2\,\mathrm{E}\|X-Y\|-\mathrm{E}\|X-X'\|-\mathrm{E}\|Y-Y'\|",
     description="Compares the fitted density with the latents, and samples with test images.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(11,),
     sources=("Szekely and Rizzo, Energy statistics, 2013",),
-    needs=needs,
-    options=Options,
-    check=check,
 )

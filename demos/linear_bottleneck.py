@@ -213,22 +213,16 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="linear_bottleneck",
+section = Section.of(
+    __name__,
     title="A linear bottleneck of 32",
     equation=r"f(x)=W_1x+b_1\in\mathbb{R}^{32},\quad g(z)=W_2z+b_2\in\mathbb{R}^{784}\qquad "
     r"\mathrm{or}\qquad f(x)=\mathrm{ReLU}(W_1x+b_1),\quad g(z)=\sigma(W_2z+b_2)",
     description="Trains two dense layers, 784 to 32 and back, without a non-linearity, and then "
     "as the Keras blog has them: with ReLU and sigmoid, by cross-entropy.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(8,),
     sources=(
         "Chollet, Building autoencoders in Keras, blog.keras.io, 2016",
         "Glorot and Bengio, Understanding the difficulty of training deep networks, 2010",
     ),
-    needs=needs,
-    options=Options,
-    check=check,
 )

@@ -54,6 +54,7 @@ OBSERVED = 50  # how often the loss and the angle are looked at
 
 def check(run: Run[Options]) -> None:
     """Images enough for an error beside the largest PCA, and a covariance that fits in memory."""
+    # One more than the components need: the error they leave is what a training is measured by.
     most = max(LATENT_SIZES)
     run.require_images(train=most + 2, reason=f"an error beside {most} components")
     run.require_small(run.dataset.train_images[0].size, "the covariance")
@@ -408,22 +409,15 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="linear_is_pca",
+section = Section.of(
+    __name__,
     title="Linear encoder and decoder: the optimum is PCA",
     equation=r"\frac{1}{N}\sum_{n=1}^{N}\left\|x_n-DEx_n\right\|^2"
     r"=\mathrm{tr}\left((I-DE)\,C\,(I-DE)^{\top}\right)",
     description="Trains a linear autoencoder by gradient descent and compares it with PCA.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(6,),
     sources=(
         "Bourlard and Kamp, Auto-association by multilayer perceptrons, 1988",
         "Baldi and Hornik, Neural networks and principal component analysis, 1989",
     ),
-    needs=needs,
-    options=Options,
-    # One more than the components need: the error they leave is what a training is measured by.
-    check=check,
 )

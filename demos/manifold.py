@@ -436,21 +436,15 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="manifold",
+section = Section.of(
+    __name__,
     title="An autoencoder and its loss",
     equation=r"\mathbb{E}_{x\sim p}\left\|x-g(f(x))\right\|^2\ \approx\ "
     r"\frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2\ \rightarrow\ \min_{f,\,g}",
     description="Trains an autoencoder with one latent variable on points near a curve, and shows "
     "when a small loss says nothing.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(3, 4, 5),
     sources=(
         "Hinton and Salakhutdinov, Reducing the dimensionality of data with neural networks, 2006",
     ),
-    needs=needs,
-    options=Options,
-    check=check,
 )

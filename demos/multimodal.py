@@ -110,6 +110,11 @@ ERRORS = {
 }
 
 
+def check(run: Run[Options]) -> None:
+    """Digits are doubtful by their neighbours among the training images."""
+    run.require_images(train=NEIGHBOURS, reason=f"looking for {NEIGHBOURS} best matches")
+
+
 def compute(run: Run[Options]) -> Results:
     """Points in the plane, where the posterior is known; then digits."""
     results = Results(numbers={"epochs": run.options.epochs})
@@ -437,20 +442,12 @@ def _blur(measured: dict[str, Any]) -> list[Any]:
     return [measured["gradient_energy"], f"{measured['mid_grey']:.1%}"]
 
 
-section = Section(
-    name="multimodal",
+section = Section.of(
+    __name__,
     title="The weakness: the answer is a mean",
     equation=r"\arg\min_{y}\ E\left[\left\|x-y\right\|^2\,|\,\tilde{x}\right]"
     r"=E[x\,|\,\tilde{x}],\qquad p(x\,|\,\tilde{x})\ \mathrm{may\ have\ several\ modes}",
     description="Shows answers of squared and absolute loss where several clean samples fit.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(15,),
     sources=("Mathieu, Couprie and LeCun, Video prediction beyond mean square error, 2016",),
-    needs=needs,
-    options=Options,
-    check=lambda run: run.require_images(
-        train=NEIGHBOURS, reason=f"looking for {NEIGHBOURS} best matches"
-    ),
 )

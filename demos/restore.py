@@ -250,19 +250,13 @@ def _claims(leads: list[float], rivals: str) -> dict[str, bool]:
     }
 
 
-section = Section(
-    name="restore",
+section = Section.of(
+    __name__,
     title="Restoring missing components",
     equation=r"\min_{f,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(\tilde{x}_n))\right\|^2,"
     r"\qquad \tilde{x}_n = x_n\ \mathrm{with\ components\ erased}",
     description="Trains an autoencoder to fill in erased pixels, and compares it with the "
     "training mean of each pixel and with PCA.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(12,),
     sources=("Vincent et al., Extracting and composing robust features, 2008",),
-    needs=needs,
-    options=Options,
-    check=check,
 )

@@ -31,6 +31,11 @@ class Options(DeepOptions):
 PANEL_COLUMNS = 7
 
 
+def check(run: Run[Options]) -> None:
+    """A variance needs two images."""
+    run.require_images(train=2, reason="a Gaussian")
+
+
 def compute(run: Run[Options]) -> Results:
     """At each latent size: train, encode the training images, fit, sample, decode."""
     options = run.options
@@ -125,18 +130,12 @@ def captions(results: Results) -> dict[str, Caption]:
     return said
 
 
-section = Section(
-    name="sample_latent",
+section = Section.of(
+    __name__,
     title="Generating digits",
     equation=r"z\sim\mathcal{N}\left(\mu,\ \mathrm{diag}(\sigma_1^2,\ldots,\sigma_d^2)\right),"
     r"\qquad x=g(z)",
     description="Fits a Gaussian with diagonal covariance to the latents, samples and decodes.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(10,),
     sources=("Fleuret, Deep learning, course of the University of Geneva",),
-    needs=needs,
-    options=Options,
-    check=lambda run: run.require_images(train=2, reason="a Gaussian"),
 )

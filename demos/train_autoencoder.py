@@ -225,18 +225,12 @@ def captions(results: Results) -> dict[str, Caption]:
     return said
 
 
-section = Section(
-    name="train_autoencoder",
+section = Section.of(
+    __name__,
     title="The deep autoencoder",
     equation=r"\min_{f,\,g}\ \frac{1}{N}\sum_{n=1}^{N}\left\|x_n-g(f(x_n))\right\|^2,"
     r"\quad z_n=f(x_n)\in\mathbb{R}^d",
     description="Trains the lecture's convolutional autoencoder and compares it with PCA.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(6, 7),
     sources=("LeCun et al., Gradient-based learning applied to document recognition, 1998",),
-    needs=needs,
-    options=Options,
-    check=check,
 )

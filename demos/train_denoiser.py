@@ -207,18 +207,12 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="train_denoiser",
+section = Section.of(
+    __name__,
     title="Denoising images",
     equation=r"\min_{\phi}\ \frac{1}{N}\sum_{n=1}^{N}"
     r"\left\|x_n-\phi(x_n+\epsilon_n)\right\|^2,\quad \epsilon_n\sim\mathcal{N}(0,\sigma^2 I)",
     description="Trains the lecture's autoencoder to remove Gaussian noise from digits.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(13, 14),
     sources=("Vincent et al., Extracting and composing robust features, 2008",),
-    needs=needs,
-    options=Options,
-    check=check,
 )

@@ -221,16 +221,13 @@ def captions(results: Results) -> dict[str, Caption]:
     }
 
 
-section = Section(
-    name="variational",
+section = Section.of(
+    __name__,
     title="The variational autoencoder",
     equation=r"\log p(x)\ \geq\ \mathbb{E}_{q(z|x)}\left[\log\,p(x|z)\right]"
     r"-\mathrm{KL}\left(q(z|x)\,\|\,\mathcal{N}(0,I)\right),\qquad "
     r"p(x|z)=\mathcal{N}(x;\ g(z),\ s^2 I)",
     description="Trains the autoencoder to be a density, and samples it in one step.",
-    compute=compute,
-    draw=draw,
-    captions=captions,
     topics=(11,),
     sources=(
         "Kingma and Welling, Auto-encoding variational Bayes, 2014",
@@ -240,7 +237,4 @@ section = Section(
         "Dai and Wipf, Diagnosing and enhancing VAE models, 2019 (a density fitted to the latents)",
         "Rybkin et al., Simple and effective VAE training with calibrated decoders, 2021 (s^2)",
     ),
-    needs=needs,
-    options=Options,
-    check=check,
 )

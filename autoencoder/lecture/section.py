@@ -103,6 +103,31 @@ class Section:
     # file that lacks it is refused.
     needs: Callable[[Any, Results], Needs] | None = None
 
+    @classmethod
+    def of(
+        cls,
+        demo: str,
+        *,
+        title: str,
+        equation: str,
+        description: str,
+        topics: Sequence[int] = (),
+        sources: Sequence[str] = (),
+    ) -> Section:
+        """The section that a demo is, by its module's name: its functions are the module's own."""
+        own = vars(sys.modules[demo])
+        return cls(
+            demo.rpartition(".")[2],
+            title,
+            equation,
+            description,
+            **{part: own[part] for part in ("compute", "draw", "captions", "needs")},
+            topics=topics,
+            sources=sources,
+            options=own["Options"],
+            check=own.get("check"),
+        )
+
     def read(self, run: Run[Any]) -> Results:
         """The results of an earlier run of the same configuration.
 

@@ -10,8 +10,6 @@ from autoencoder.training.state import (
     METRICS,
     Row,
     TrainingState,
-    load_state,
-    save_state,
     write_rows,
 )
 
@@ -24,9 +22,7 @@ __all__ = [
     "TrainingSettings",
     "TrainingState",
     "load_model",
-    "load_state",
     "random_generator",
-    "save_state",
     "stop_request",
     "train",
     "write_rows",

@@ -33,9 +33,6 @@ from autoencoder.training.state import (
     Row,
     StateWriter,
     TrainingState,
-    load_state,
-    save_state,
-    share_state,
     write_rows,
 )
 from minigrad import Tensor, device, nn, optim
@@ -147,7 +144,7 @@ def train(
     with stop_request() as stop, one_blas_thread(), use_device(device(settings.device)):
         learner = Learner(model, samples, settings, corruption, targets, loss, ranks)
         checkpoint = None if folder is None else Path(folder) / CHECKPOINT
-        watch = FiniteWatch(learner.loss, learner.parameters, learner.optimizer, checkpoint)
+        watch = FiniteWatch(learner.loss, learner.parameters, learner.state.optimizer, checkpoint)
         progress = Progress(title, settings, len(samples), quiet or ranks.rank > 0)
         writer = StateWriter(learner.write, folder, settings.save_seconds, progress.warn, ranks)
         learner.begin(checkpoint if resume else None)
@@ -234,11 +231,11 @@ class Learner:
             for name, parameter in model.named_parameters()
             if parameter.requires_grad
         }
-        self.optimizer = optim.Adam(self.parameters.values(), lr=settings.learning_rate)
-        self.schedule = None
+        optimizer = optim.Adam(self.parameters.values(), lr=settings.learning_rate)
+        self.state = TrainingState(model, optimizer)
         if settings.schedule == "cosine":
-            self.schedule = optim.CosineAnnealingLR(self.optimizer, self.steps * settings.epochs)
-        self.state = TrainingState()
+            steps = self.steps * settings.epochs
+            self.state.schedule = optim.CosineAnnealingLR(optimizer, steps)
 
     def loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """The mean loss of some samples."""
@@ -288,9 +285,9 @@ class Learner:
 
     def update(self, gradients: list[Tensor]) -> None:
         """One step of the optimiser and of the learning rate."""
-        self.optimizer.step(gradients)
-        if self.schedule is not None:
-            self.schedule.step()
+        self.state.optimizer.step(gradients)
+        if self.state.schedule is not None:
+            self.state.schedule.step()
 
     def finish_epoch(self) -> Row:
         """The row of the epoch that is over; the state is at the next one's beginning then."""
@@ -315,7 +312,7 @@ class Learner:
             "corruption": repr(self.corruption),
             "shard_size": self.shard_size,
         }
-        if self.schedule is None:
+        if self.state.schedule is None:
             del identity["epochs"]  # more epochs of the same: a run may be continued
         if self.targets is not None:
             identity["targets"] = [list(self.targets.shape), digest_of(self.targets)]
@@ -329,8 +326,7 @@ class Learner:
         In this order: once the checkpoint says that an epoch is over, its row is in the metrics.
         """
         write_rows(folder / METRICS, self.state.rows)
-        parts = self.model, self.optimizer, self.schedule, self.identity
-        save_state(folder / CHECKPOINT, self.state, *parts)
+        self.state.save(folder / CHECKPOINT, self.identity)
 
     def begin(self, checkpoint: Path | None) -> None:
         """Go on from a checkpoint of the same run, if it is there; all ranks from the same state.
@@ -343,14 +339,12 @@ class Learner:
         if self.ranks.size > 1:
             self.ranks.require_same("one of the settings", self.settings.decisive)
             self.ranks.require_same("one of the samples", digest_of(self.samples))
-            parts = self.state, self.model, self.optimizer, self.schedule
-            self.state = share_state(self.ranks, *parts)
+            self.state.share(self.ranks)
 
     def load(self, checkpoint: Path) -> None:
         """Go on from a checkpoint of the same run."""
-        parts = self.model, self.optimizer, self.schedule, self.identity
         run = {"steps": self.steps, "epochs": self.settings.epochs}
-        self.state = load_state(checkpoint, *parts, **run)
+        self.state.load(checkpoint, self.identity, **run)
 
     def require_same_weights(self, position: str) -> None:
         """Raise unless all ranks have the same weights, to the bit: on the CPU that is promised."""

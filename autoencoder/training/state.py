@@ -46,14 +46,13 @@ __all__ = [
     "Row",
     "StateWriter",
     "TrainingState",
-    "load_state",
-    "save_state",
     "write_rows",
 ]
 
 CHECKPOINT = "checkpoint.npz"
 METRICS = "metrics.csv"
 KIND = "minigrad training"
+_POSITION = ("epoch", "step", "running_loss", "seconds", "rows")
 
 Row = dict[str, float]
 
@@ -76,12 +75,18 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, object]
 
 @dataclass
 class TrainingState:
-    """How far a run has got: the step that comes next, and what is known so far.
+    """A model in training, what improves it, and how far it has got: the step that comes next.
 
-    >>> TrainingState(epoch=2).step
-    0
+    >>> path = Path(tempfile.mkdtemp()) / "checkpoint.npz"
+    >>> model = nn.Linear(2, 1)
+    >>> state = TrainingState(model, optim.Adam(model.parameters()))
+    >>> state.save(path, {"seed": 0})
+    >>> state.load(path, {"seed": 0}, steps=10, epochs=1)
     """
 
+    model: nn.Module
+    optimizer: optim.Optimizer
+    schedule: optim.CosineAnnealingLR | None = None
     epoch: int = 0
     step: int = 0
     running_loss: float = 0.0  # the sum over this epoch's samples
@@ -95,6 +100,83 @@ class TrainingState:
         self.step = 0
         self.running_loss = 0.0
         self.seconds = 0.0
+
+    def save(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
+        """Write a checkpoint from which the run goes on as if it had never stopped.
+
+        The identity is what decides the result: a checkpoint of another run is refused by it.
+        """
+        save_checkpoint(path, *self._packed(identity))
+
+    def load(
+        self, path: str | os.PathLike[str], identity: dict[str, Any], *, steps: int, epochs: int
+    ) -> None:
+        """Go on from a checkpoint, with a new model, optimiser and schedule.
+
+        Its position must lie in a run of so many ``epochs`` of so many ``steps``, and what follows
+        from it must stand in the file: the rows, the optimiser's steps and options, the schedule.
+        Nothing is changed unless everything fits; a CheckpointError names file and field.
+        """
+        expected = {"kind": KIND, "model": repr(self.model), "identity": identity}
+        arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
+        if "arguments" in metadata:  # a checkpoint may lack what only load_model needs
+            check_metadata(metadata, arguments_of(self.model), path)
+        check_arrays(part(arrays, "model/"), self.model.state_dict(), path)
+        check_progress(metadata, path)
+        _check_position(metadata, steps, epochs, path)
+        done = metadata["epoch"] * steps + metadata["step"]
+        _check_training(metadata, arrays, self.optimizer, self.schedule, done, path)
+        self._take(arrays, metadata)
+        self.rows = [_SavedRow(path, i, row) for i, row in enumerate(metadata["rows"])]
+
+    def share(self, ranks: Communicator) -> None:
+        """Give every rank the state of rank 0."""
+        arrays, metadata = self._packed({})
+        shapes = {name: [array.dtype.str, array.shape] for name, array in arrays.items()}
+        shapes, metadata = ranks.broadcast([shapes, metadata])
+        for name, (dtype, shape) in shapes.items():
+            array = numpy.ascontiguousarray(arrays[name]) if ranks.rank == 0 else None
+            arrays[name] = numpy.empty(shape, dtype) if array is None else array
+            ranks.copy_from_first(arrays[name])
+        if ranks.rank != 0:
+            self._take(arrays, metadata)
+
+    def _packed(self, identity: dict[str, Any]) -> tuple[dict[str, numpy.ndarray], dict[str, Any]]:
+        """The arrays and the metadata of a checkpoint."""
+        saved = self.optimizer.state_dict()
+        arrays = {f"model/{name}": array for name, array in self.model.state_dict().items()}
+        plain: dict[str, Any] = {}
+        for number, memory in saved["state"].items():
+            plain[str(number)] = {}
+            for name, value in memory.items():
+                if isinstance(value, numpy.ndarray):
+                    arrays[f"optimizer/{number}/{name}"] = value
+                else:
+                    plain[str(number)][name] = value
+        metadata = {
+            "kind": KIND,
+            "model": repr(self.model),
+            **arguments_of(self.model),
+            "identity": identity,
+            **{name: getattr(self, name) for name in _POSITION},
+            "optimizer": {"state": plain, "param_groups": saved["param_groups"]},
+            "schedule": None if self.schedule is None else self.schedule.state_dict(),
+        }
+        return arrays, metadata
+
+    def _take(self, arrays: dict[str, numpy.ndarray], metadata: dict[str, Any]) -> None:
+        """Become what a checkpoint says."""
+        memories = {
+            int(number): {**memory, **part(arrays, f"optimizer/{number}/")}
+            for number, memory in metadata["optimizer"]["state"].items()
+        }
+        options = metadata["optimizer"]["param_groups"]
+        self.optimizer.load_state_dict({"state": memories, "param_groups": options})
+        if self.schedule is not None:
+            self.schedule.load_state_dict(metadata["schedule"])
+        self.model.load_state_dict(part(arrays, "model/"))
+        for name in _POSITION:
+            setattr(self, name, metadata[name])
 
 
 class StateWriter:
@@ -166,144 +248,6 @@ class StateWriter:
             what = f"the state of training is in {elsewhere} instead: move it here to go on with it"
         reason = error.strerror or str(error)
         return WriteError(error.errno, f"{reason}; {what}", os.fspath(error.filename or folder))
-
-
-def save_state(
-    path: str | os.PathLike[str],
-    state: TrainingState,
-    model: nn.Module,
-    optimizer: optim.Optimizer,
-    schedule: Any,
-    identity: dict[str, Any],
-) -> None:
-    """Write a checkpoint from which the run goes on as if it had never stopped.
-
-    The identity is what decides the result: a checkpoint of another run is refused by it.
-
-    >>> path = Path(tempfile.mkdtemp()) / "checkpoint.npz"
-    >>> model = nn.Linear(2, 1)
-    >>> optimizer = optim.Adam(model.parameters())
-    >>> save_state(path, TrainingState(), model, optimizer, None, {"seed": 0})
-    >>> load_state(path, model, optimizer, None, {"seed": 0}, steps=10, epochs=1).step
-    0
-    """
-    save_checkpoint(path, *_packed(state, model, optimizer, schedule, identity))
-
-
-def share_state(
-    ranks: Communicator,
-    state: TrainingState,
-    model: nn.Module,
-    optimizer: optim.Optimizer,
-    schedule: Any,
-) -> TrainingState:
-    """Give every rank the state of rank 0: model, optimiser, schedule, and how far it has got."""
-    arrays, metadata = _packed(state, model, optimizer, schedule, {})
-    shapes = {name: [array.dtype.str, array.shape] for name, array in arrays.items()}
-    shapes, metadata = ranks.broadcast([shapes, metadata])
-    for name, (dtype, shape) in shapes.items():
-        array = numpy.ascontiguousarray(arrays[name]) if ranks.rank == 0 else None
-        arrays[name] = numpy.empty(shape, dtype) if array is None else array
-        ranks.copy_from_first(arrays[name])
-    if ranks.rank == 0:
-        return state
-    _load_optimizer(arrays, metadata, optimizer, schedule)
-    model.load_state_dict(part(arrays, "model/"))
-    return _position(metadata, metadata["rows"])
-
-
-def _packed(
-    state: TrainingState,
-    model: nn.Module,
-    optimizer: optim.Optimizer,
-    schedule: Any,
-    identity: dict[str, Any],
-) -> tuple[dict[str, numpy.ndarray], dict[str, Any]]:
-    """A state as the arrays and the metadata of a checkpoint."""
-    saved = optimizer.state_dict()
-    arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
-    plain: dict[str, Any] = {}
-    for number, memory in saved["state"].items():
-        plain[str(number)] = {}
-        for name, value in memory.items():
-            if isinstance(value, numpy.ndarray):
-                arrays[f"optimizer/{number}/{name}"] = value
-            else:
-                plain[str(number)][name] = value
-    metadata = {
-        "kind": KIND,
-        "model": repr(model),
-        **arguments_of(model),
-        "identity": identity,
-        "epoch": state.epoch,
-        "step": state.step,
-        "running_loss": state.running_loss,
-        "seconds": state.seconds,
-        "rows": state.rows,
-        "optimizer": {"state": plain, "param_groups": saved["param_groups"]},
-        "schedule": None if schedule is None else schedule.state_dict(),
-    }
-    return arrays, metadata
-
-
-def load_state(
-    path: str | os.PathLike[str],
-    model: nn.Module,
-    optimizer: optim.Optimizer,
-    schedule: Any,
-    identity: dict[str, Any],
-    *,
-    steps: int,
-    epochs: int,
-) -> TrainingState:
-    """Read a checkpoint into a new model, optimiser and schedule; give how far the run had got.
-
-    Its position must lie in a run of so many ``epochs`` of so many ``steps``, and what follows from
-    it must stand in the file: the rows, the optimiser's steps and options, the schedule. Nothing is
-    changed unless everything fits; a CheckpointError names file and field.
-    """
-    expected = {"kind": KIND, "model": repr(model), "identity": identity}
-    arrays, metadata = load_checkpoint(path, expected_metadata=expected, require_finite=True)
-    if "arguments" in metadata:  # a checkpoint may lack what only load_model needs
-        check_metadata(metadata, arguments_of(model), path)
-    weights = part(arrays, "model/")
-    check_arrays(weights, model.state_dict(), path)
-    check_progress(metadata, path)
-    _check_position(metadata, steps, epochs, path)
-    done = metadata["epoch"] * steps + metadata["step"]
-    _check_training(metadata, arrays, optimizer, schedule, done, path)
-    _load_optimizer(arrays, metadata, optimizer, schedule)
-    model.load_state_dict(weights)
-    rows = [_SavedRow(path, i, row) for i, row in enumerate(metadata["rows"])]
-    return _position(metadata, rows)
-
-
-def _load_optimizer(
-    arrays: dict[str, numpy.ndarray],
-    metadata: dict[str, Any],
-    optimizer: optim.Optimizer,
-    schedule: Any,
-) -> None:
-    """Give an optimiser and its schedule what a checkpoint says of them."""
-    memories = {
-        int(number): {**memory, **part(arrays, f"optimizer/{number}/")}
-        for number, memory in metadata["optimizer"]["state"].items()
-    }
-    saved = {"state": memories, "param_groups": metadata["optimizer"]["param_groups"]}
-    optimizer.load_state_dict(saved)
-    if schedule is not None:
-        schedule.load_state_dict(metadata["schedule"])
-
-
-def _position(metadata: dict[str, Any], rows: Sequence[Row]) -> TrainingState:
-    """How far a run had got, by a checkpoint's metadata."""
-    return TrainingState(
-        epoch=metadata["epoch"],
-        step=metadata["step"],
-        running_loss=float(metadata["running_loss"]),
-        seconds=float(metadata["seconds"]),
-        rows=list(rows),
-    )
 
 
 def part(arrays: dict[str, numpy.ndarray], prefix: str) -> dict[str, numpy.ndarray]:

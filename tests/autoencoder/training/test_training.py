@@ -22,7 +22,7 @@ from autoencoder.training import (
     train,
 )
 from autoencoder.training.loop import Learner
-from autoencoder.training.state import TrainingState, load_state, save_state
+from autoencoder.training.state import TrainingState
 from minigrad import nn
 
 POINTS = numpy.random.default_rng(0).normal(size=(90, 2)).astype("float32")
@@ -266,9 +266,9 @@ def test_a_parameter_without_dimensions_is_resumed_with_its_memory(tmp_path):
     model.scale = minigrad.nn.Parameter(numpy.float32(2.0))
     optimizer = minigrad.optim.Adam(model.parameters())
     optimizer.step([numpy.full(p.shape, 0.3, "float32") for p in model.parameters()])
-    save_state(tmp_path / "c.npz", TrainingState(step=1), model, optimizer, None, {})
+    TrainingState(model, optimizer, step=1).save(tmp_path / "c.npz", {})
     other = minigrad.optim.Adam(model.parameters())
-    load_state(tmp_path / "c.npz", model, other, None, {}, steps=3, epochs=1)
+    TrainingState(model, other).load(tmp_path / "c.npz", {}, steps=3, epochs=1)
     saved, loaded = optimizer.state_dict()["state"], other.state_dict()["state"]
     assert [s["exp_avg"].tolist() for s in saved.values()] == [
         s["exp_avg"].tolist() for s in loaded.values()

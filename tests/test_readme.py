@@ -2,11 +2,10 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from running import python
 
 from autoencoder.lecture.command_line import build_parser
 from autoencoder.lecture.sections import SECTIONS
@@ -39,14 +38,10 @@ def test_its_python_blocks_run_in_order(tmp_path, monkeypatch):
     assert names["error"] < 0.1
 
 
-def test_python_blocks_of_what_to_add_run_in_order(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["carry_on.md", "your_own_images.md"])
+def test_python_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run_blocks((ROOT / "docs" / "carry_on.md").read_text(encoding="utf-8"))
-
-
-def test_python_blocks_of_your_own_images_run_in_order(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    run_blocks((ROOT / "docs" / "your_own_images.md").read_text(encoding="utf-8"))
+    run_blocks((ROOT / "docs" / page).read_text(encoding="utf-8"))
 
 
 def test_python_blocks_of_the_api_in_a_page_run_in_order():
@@ -88,14 +83,8 @@ def test_ci_calls_exactly_its_test_command():
 
 def test_its_breakpoint_stops_in_the_backward_loop():
     (command,) = re.findall(r"^python (-m pdb .*)$", README, re.MULTILINE)
-    result = subprocess.run(
-        [sys.executable, *shlex.split(command)],
-        cwd=ROOT,
-        input="p sorted(locals())\nq\n",
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    given = {"cwd": ROOT, "input": "p sorted(locals())\nq\n", "timeout": 120}
+    result = python(*shlex.split(command), **given)
     assert re.search(r"engine.backward\.py\(\d+\)walk\(\)", result.stdout), result.stdout
     assert "'gradients', 'outputs'" in result.stdout
 

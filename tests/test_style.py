@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from running import python
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
@@ -144,10 +145,7 @@ def test_minigrad_does_not_know_autoencoder():
 
 def test_import_loads_neither_matplotlib_nor_scipy_nor_cupy():
     code = "import sys, minigrad; print({'matplotlib', 'scipy', 'cupy'} & set(sys.modules))"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "set()"
+    assert python("-c", code).stdout.strip() == "set()"
 
 
 def test_no_test_is_named_after_bytes(request):

@@ -1,8 +1,6 @@
 """BLAS held to one thread, by whoever comes first; and libraries that are not at hand."""
 
 import contextlib
-import subprocess
-import sys
 import threading
 import warnings
 from types import SimpleNamespace
@@ -10,6 +8,7 @@ from types import SimpleNamespace
 import numpy
 import pytest
 import threadpoolctl
+from running import python
 
 from minigrad import Tensor
 from minigrad.backend import blas, one_blas_thread
@@ -82,8 +81,7 @@ def test_a_library_loaded_later_is_held_as_well():
         "    info = [i for i in threadpoolctl.threadpool_info() if i['user_api'] == 'blas']\n"
         "    print({i['num_threads'] for i in info})\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "{1}", result.stderr
+    assert python("-c", code).stdout.strip() == "{1}"
 
 
 def pretend(monkeypatch, *architectures):

@@ -1,11 +1,10 @@
 """The backward pass: order, accumulation, freeing, any order of derivative."""
 
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from running import python
 
 import minigrad
 from minigrad import Tensor, grad
@@ -33,9 +32,7 @@ def test_a_long_chain_never_differentiated_is_deallocated_without_a_crash():
         "del z\n"
         "print('alive', x.grad.item())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["alive", "0.0"]
+    assert python("-c", code, timeout=120).stdout.split() == ["alive", "0.0"]
 
 
 def test_a_long_chain_is_differentiated_twice():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import traceback
 import weakref
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy
 import pytest
 import shard_problem
+from running import python
 from shard_problem import as_bytes
 
 import minigrad
@@ -244,13 +243,8 @@ def test_there_are_as_many_workers_as_the_process_may_use_cores(wanted):
         "    return len(threads)\n"
         "print(seen(shard_gradients), seen(map_shards))\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program, *map(str, allowed)],
-        env={name: value for name, value in os.environ.items() if name != "PYTHON_CPU_COUNT"},
-        capture_output=True,
-        text=True,
-    )
-    assert result.stdout.split() == [str(wanted)] * 2, result.stderr
+    result = python("-c", program, *allowed, env=dict(os.environ, PYTHON_CPU_COUNT="default"))
+    assert result.stdout.split() == [str(wanted)] * 2
 
 
 @pytest.mark.parametrize(
@@ -315,12 +309,7 @@ def test_keyboard_interrupt_in_a_shard_reaches_the_caller(problem):
 def test_ctrl_c_at_any_moment_ends_the_call_and_leaves_everything_as_it_was(workers, times):
     """BLAS's threads, the helpers, the modes, and what the next call gives."""
     program = Path(__file__).with_name("interrupted_shards.py")
-    result = subprocess.run(
-        [sys.executable, str(program), str(times), str(workers), "3"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    result = python(program, times, workers, 3, timeout=120)
     assert result.stdout.strip() == "as it was", result.stderr
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections import Counter
 
 import numpy
 import pytest
+from running import python
 
 from autoencoder.models import AutoEncoder
 from minigrad import Tensor, nn
@@ -208,5 +207,4 @@ def test_dot_needs_no_matplotlib():
         "graph.draw(Tensor(1.0, requires_grad=True).exp()).dot;"
         "print('matplotlib' in sys.modules)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert result.stdout.strip() == "False", result.stderr
+    assert python("-c", code).stdout.strip() == "False"

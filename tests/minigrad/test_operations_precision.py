@@ -163,12 +163,9 @@ def test_whole_numbers_compare_with_any_number_without_rounding_or_wrapping(devi
     assert abs(large).item() == 2**24 + 1
 
 
-def test_counting_right_predictions_works():
+def test_counting_right_predictions_works_and_modes_promote_no_constants():
     predicted, wanted = Tensor([1, 2, 3, 4]), Tensor([1, 0, 3, 0])
     assert (predicted == wanted).sum().item() == 2
     assert (predicted == wanted).mean().item() == 0.5
-
-
-def test_constants_are_not_promoted_by_anomaly_mode_or_no_grad():
     with minigrad.no_grad(), minigrad.detect_anomaly():
         assert (Tensor([1.0]) * 2.0).dtype == np.float32

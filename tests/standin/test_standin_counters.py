@@ -123,36 +123,27 @@ def test_batched_products_copy_operands_of_other_layouts(cupy, used):
     assert used.hidden_copies == 1
 
 
-@pytest.mark.parametrize(
-    ("arrays", "tables"),
-    [
-        ("8 of any length", 0),
-        ("9 of any length", 3),
-        ("9 of one length", 1),
-        ("9 of one length, stacked", 1),
-        ("9 of one length, transposed", 3),
-        ("9 of two types", 0),
-        ("9 of 2 MiB", 0),
-    ],
-)
-def test_a_concatenation_of_many_arrays_copies_tables_to_the_device(cupy, arrays, tables):
+JOINED = {  # what is joined, and how many tables are copied
+    "8 of any length": (lambda c: [c.ones(n) for n in range(1, 9)], 0),
+    "9 of any length": (lambda c: [c.ones(n) for n in range(1, 10)], 3),
+    "9 of one length": (lambda c: [c.ones(2)] * 9, 1),
+    "9 of one length, transposed": (lambda c: [c.ones((2, 3)).T] * 9, 3),
+    "9 of two types": (lambda c: [c.ones(2, dtype="fd"[n % 2]) for n in range(9)], 0),
+    "9 of 2 MiB": (lambda c: [c.ones(2**18)] * 9, 0),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_a_concatenation_of_many_arrays_copies_tables_to_the_device(cupy, name):
     """_routines_manipulation.pyx, ``_concatenate`` and ``_concatenate_single_kernel``."""
-    count = int(arrays[0])
-    if "any length" in arrays:
-        parts = [cupy.ones(n) for n in range(1, count + 1)]
-    elif "transposed" in arrays:
-        parts = [cupy.ones((2, 3)).T for _ in range(count)]
-    elif "two types" in arrays:
-        parts = [cupy.ones(2, dtype="fd"[n % 2]) for n in range(count)]
-    else:
-        parts = [cupy.ones(2**18 if "MiB" in arrays else 2) for _ in range(count)]
-    join = cupy.stack if "stacked" in arrays else cupy.concatenate
-    with counters.measure() as used:
-        joined = join(parts)
-    assert joined.size == sum(part.size for part in parts)
-    assert (used.host_to_device, used.waits, used.launches) == (tables, 0, 1)
-    if arrays == "9 of any length":
-        assert used.host_to_device_bytes == 3 * 9 * 8  # addresses, sizes, strides
+    parts, tables = JOINED[name][0](cupy), JOINED[name][1]
+    for join in (cupy.concatenate, cupy.stack) if name == "9 of one length" else [cupy.concatenate]:
+        with counters.measure() as used:
+            joined = join(parts)
+        assert joined.size == sum(part.size for part in parts)
+        assert (used.host_to_device, used.waits, used.launches) == (tables, 0, 1)
+        if name == "9 of any length":
+            assert used.host_to_device_bytes == 3 * 9 * 8  # addresses, sizes, strides
 
 
 def test_measurements_nest_and_reset_clears(cupy):

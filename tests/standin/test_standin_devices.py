@@ -24,31 +24,16 @@ def test_arrays_live_on_the_device_that_was_current(cupy):
     assert int(cupy.cuda.Device()) == 0
 
 
-def test_an_array_of_any_device_is_viewed_and_copied_to_the_host(cupy):
-    """``ndarray.get`` enters the array's own device."""
-    with cupy.cuda.Device(1):
-        far = cupy.ones((2, 3))
-        assert (far + 1).device.id == 1
-    assert far.T[0].shape == (2,)
-    assert far.get().sum() == 6
-
-
-def test_asarray_and_copy_bring_an_array_to_the_current_device(cupy):
-    """Basics, "Move arrays to a device": ``cupy.asarray()`` "can be used to move"."""
+def test_arrays_of_any_device_are_viewed_copied_to_the_host_and_moved_to_the_current_one(cupy):
+    """Basics, "Move arrays to a device"; ``ndarray.get`` enters the array's own device."""
     with cupy.cuda.Device(1):
         far = cupy.arange(3.0)
+        assert (far + 1).device.id == 1
+    assert far[None].T.shape == (3, 1)
+    assert far.get().sum() == 3
     for near in (cupy.asarray(far), cupy.array(far), far.copy()):
         assert near.device.id == 0
         assert near.tolist() == [0, 1, 2]
-
-
-def test_the_current_device_is_one_a_thread(cupy):
-    found = []
-    with cupy.cuda.Device(1):
-        thread = threading.Thread(target=lambda: found.append(cupy.ones(1).device.id))
-        thread.start()
-        thread.join()
-    assert found == [0]
 
 
 def test_device_properties(cupy):
@@ -175,23 +160,28 @@ def test_a_capture_refuses_cublas_and_waits(cupy, name):
         call(cupy, a)
 
 
-def test_one_device_object_serves_nested_blocks_of_several_threads(cupy):
+def test_the_current_device_is_one_a_thread_and_one_object_serves_several(cupy):
     """device.pyx, ``Device.__enter__``: the device to go back to is kept in the thread."""
     device, other = cupy.cuda.Device(1), cupy.cuda.Device(0)
     entered, go_on, found = threading.Event(), threading.Event(), []
 
+    def note():
+        found.append(cupy.ones(1).device.id)
+
     def work():
+        note()
         with device, other, device:
             entered.set()
             go_on.wait(10)
-            found.append(cupy.cuda.runtime.getDevice())
-        found.append(cupy.cuda.runtime.getDevice())
+            note()
+        note()
 
     thread = threading.Thread(target=work)
-    thread.start()
-    entered.wait(10)
+    with device:
+        thread.start()
+        entered.wait(10)
     with device:
         go_on.set()
         thread.join()
-    assert cupy.cuda.runtime.getDevice() == 0
-    assert found == [1, 0]
+    note()
+    assert found == [0, 1, 0, 0]

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 from operation_case import Functions, naming
-from operation_table import CASES
+from operation_cases import CASES
 
 from minigrad import Operation, Tensor, grad, no_grad
 from minigrad import functional as F

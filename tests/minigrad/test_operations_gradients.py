@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from operation_case import Functions, naming
-from operation_table import CASES, each_group
+from operation_cases import CASES, each_group
 
 import minigrad
 from minigrad import Operation, Tensor, grad

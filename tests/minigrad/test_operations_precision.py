@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from operation_case import Functions
-from operation_table import each_group
+from operation_cases import each_group
 
 import minigrad
 from minigrad import Tensor, grad

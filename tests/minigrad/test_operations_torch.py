@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from operation_case import Functions, naming
-from operation_table import each_group
+from operation_cases import each_group
 from test_operations_values import KEYS
 
 from minigrad import Tensor, grad

@@ -1,10 +1,18 @@
-"""Makes the stand-in importable for the tests beside it."""
+"""Fixtures over the stand-in."""
 
-import sys
-from pathlib import Path
+import pytest
+from cupy_standin import counters, installed
 
-sys.path.insert(0, str(Path(__file__).parent))
 
-from standin_fixtures import cupy, used
+@pytest.fixture
+def cupy():
+    """The stand-in, installed as ``cupy`` for one test, with two GPUs."""
+    with installed() as module:
+        yield module
 
-__all__ = ["cupy", "used"]
+
+@pytest.fixture
+def used(cupy):
+    """What the test has cost so far: launches, waits, copies."""
+    with counters.measure() as counts:
+        yield counts

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "minigrad"))
 
 from operation_case import Functions
-from operation_table import CASES
+from operation_cases import CASES
 
 import minigrad
 from minigrad import Tensor, grad

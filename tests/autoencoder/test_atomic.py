@@ -1,12 +1,14 @@
 import errno
 import os
+import signal
 import stat
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
-from running import python
+from running import elsewhere
 
 from autoencoder.storage.files import WriteError, atomic_write, atomic_writer
 
@@ -65,23 +67,28 @@ def test_a_full_disk_at_any_step_is_one_error_with_the_path(tmp_path, monkeypatc
     assert names(tmp_path) == ["file"]
 
 
+def refusal_of_write(path, content):
+    try:
+        atomic_write(path, content)
+    except WriteError as error:
+        return str(error)
+
+
+def write_to_a_full_disk(path):
+    """4096 bytes a file are the most from now on, so the write fails in the kernel."""
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    return refusal_of_write(path, bytes(100_000))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX file size limits")
 def test_a_really_full_disk_leaves_the_earlier_file(tmp_path):
-    """A child process may write 4096 bytes a file at most, so its write fails in the kernel."""
     path = tmp_path / "file"
     path.write_bytes(b"earlier")
-    program = (
-        "import resource, signal, sys\n"
-        "from autoencoder.storage.files import WriteError, atomic_write\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "try:\n"
-        "    atomic_write(sys.argv[1], bytes(100_000))\n"
-        "except WriteError as error:\n"
-        "    print(error)\n"
-    )
-    said = python("-c", program, path).stdout
-    assert said == f"cannot write {str(path)!r}: File too large\n"
+    said = elsewhere(__file__, f"write_to_a_full_disk({str(path)!r})")
+    assert said == f"cannot write {str(path)!r}: File too large"
     assert path.read_bytes() == b"earlier"
     assert names(tmp_path) == ["file"]
 
@@ -105,30 +112,23 @@ def test_a_vanished_folder_is_named(tmp_path):
         write_while_it_vanishes()
 
 
+def write_without_rights(path):
+    if os.geteuid() == 0:
+        os.setuid(65534)  # gives up the superuser's
+    return refusal_of_write(path, b"new")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
 def test_a_read_only_folder_is_one_clear_error():
-    """In a child process, which gives up the superuser's rights if it has them."""
-    program = (
-        "import os, sys\n"
-        "from autoencoder.storage.files import WriteError, atomic_write\n"
-        "if os.geteuid() == 0:\n"
-        "    os.setuid(65534)\n"
-        "try:\n"
-        "    atomic_write(sys.argv[1], b'new')\n"
-        "except WriteError as error:\n"
-        "    print(error)\n"
-    )
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "file")
-        with open(path, "wb") as file:
-            file.write(b"earlier")
+        path = Path(folder) / "file"
+        path.write_bytes(b"earlier")
         os.chmod(folder, 0o555)
-        said = python("-c", program, path).stdout
+        said = elsewhere(__file__, f"write_without_rights({str(path)!r})")
         os.chmod(folder, 0o755)
-        assert said == f"cannot write {path!r}: Permission denied\n"
-        with open(path, "rb") as file:
-            assert file.read() == b"earlier"
-        assert os.listdir(folder) == ["file"]
+        assert said == f"cannot write {str(path)!r}: Permission denied"
+        assert path.read_bytes() == b"earlier"
+        assert names(path.parent) == ["file"]
 
 
 def test_a_symbolic_link_is_followed_and_stays(tmp_path):

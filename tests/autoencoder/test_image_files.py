@@ -23,14 +23,20 @@ def save(path, pixels, **options):
     return path
 
 
+def read(path):
+    """The pixels of one file, colours last."""
+    pixels = read_images([path])[0]
+    return pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0)
+
+
 def test_grey_and_colour_files_give_the_pixels_that_were_written(tmp_path):
     for name in ("a.png", "b.BMP", "c.tif", "d.ppm", "e.tga", "f.webp"):
         colour = noise(20, 30, 3)
         options = {"lossless": True} if name.endswith("webp") else {}
         path = save(tmp_path / name, colour, **options)
-        np.testing.assert_array_equal(read_images([path])[0].transpose(1, 2, 0), colour)
+        np.testing.assert_array_equal(read(path), colour)
     grey = noise(20, 30)
-    np.testing.assert_array_equal(read_images([save(tmp_path / "g.png", grey)])[0], grey)
+    np.testing.assert_array_equal(read(save(tmp_path / "g.png", grey)), grey)
     assert read_image(tmp_path / "g.png").shape == (1, 20, 30)
     # One picture in colour, and the grey one beside it is in colour too.
     both = read_images([tmp_path / "g.png", tmp_path / "a.png"])
@@ -43,42 +49,41 @@ def test_palettes_transparency_one_bit_and_cmyk_become_plain_pixels(tmp_path):
     colour = np.stack([ramp, ramp[::-1], ramp * 0], axis=2)
     quantized = Image.fromarray(colour).convert("P", palette=Image.Palette.ADAPTIVE, colors=256)
     quantized.save(tmp_path / "palette.gif")
-    read = read_images([tmp_path / "palette.gif"])[0].transpose(1, 2, 0)
-    np.testing.assert_array_equal(read, np.asarray(quantized.convert("RGB")))
+    np.testing.assert_array_equal(
+        read(tmp_path / "palette.gif"), np.asarray(quantized.convert("RGB"))
+    )
     alpha = np.dstack([colour, np.zeros((32, 16), "uint8")])
     alpha[:16, :, 3] = 255
-    read = read_images([save(tmp_path / "alpha.png", alpha)])[0].transpose(1, 2, 0)
-    np.testing.assert_array_equal(read[:16], colour[:16])
-    assert (read[16:] == 255).all()  # what is transparent is white
+    shown = read(save(tmp_path / "alpha.png", alpha))
+    np.testing.assert_array_equal(shown[:16], colour[:16])
+    assert (shown[16:] == 255).all()  # what is transparent is white
     bits = Image.fromarray(noise(16, 16) > 127)
     bits.save(tmp_path / "bits.png")
-    read = read_images([tmp_path / "bits.png"])[0]
-    np.testing.assert_array_equal(read, np.asarray(bits) * np.uint8(255))
+    np.testing.assert_array_equal(read(tmp_path / "bits.png"), np.asarray(bits) * np.uint8(255))
     Image.fromarray(colour).convert("CMYK").save(tmp_path / "cmyk.tif")
-    read = read_images([tmp_path / "cmyk.tif"])[0].transpose(1, 2, 0).astype(int)
-    assert abs(read - colour).max() <= 1
+    assert abs(read(tmp_path / "cmyk.tif").astype(int) - colour).max() <= 1
     grey_palette = Image.fromarray(ramp).convert("P")
     grey_palette.save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(read_images([tmp_path / "grey.png"])[0], ramp)
+    np.testing.assert_array_equal(read(tmp_path / "grey.png"), ramp)
 
 
 def test_sixteen_bits_are_rounded_to_eight(tmp_path):
     levels = np.arange(0, 65536, 256, dtype="uint16").reshape(16, 16)
-    read = read_images([save(tmp_path / "deep.png", levels)])[0]
-    np.testing.assert_array_equal(read, np.rint(levels / 257).astype("uint8"))
+    deep = read(save(tmp_path / "deep.png", levels))
+    np.testing.assert_array_equal(deep, np.rint(levels / 257).astype("uint8"))
     levels = np.linspace(0, 1, 256, dtype="float32").reshape(16, 16)
-    read = read_images([save(tmp_path / "float.tif", levels)])[0]
-    np.testing.assert_array_equal(read, np.arange(256, dtype="uint8").reshape(16, 16))
+    floats = read(save(tmp_path / "float.tif", levels))
+    np.testing.assert_array_equal(floats, np.arange(256, dtype="uint8").reshape(16, 16))
     with pytest.raises(DataError, match=r"wide.tif: pixels from 0 to 2, expected 0 to 1"):
-        read_images([save(tmp_path / "wide.tif", 2 * levels)])
+        read(save(tmp_path / "wide.tif", 2 * levels))
 
 
 def test_a_camera_turned_on_its_side_gives_an_upright_picture(tmp_path):
     upright = noise(20, 30)
     exif = Image.Exif()
     exif[0x0112] = 6  # rows run from the right to the left
-    save(tmp_path / "turned.png", np.rot90(upright), exif=exif)
-    np.testing.assert_array_equal(read_images([tmp_path / "turned.png"])[0], upright)
+    path = save(tmp_path / "turned.png", np.rot90(upright), exif=exif)
+    np.testing.assert_array_equal(read(path), upright)
     # It has the size of its neighbours once it is upright.
     save(tmp_path / "straight.png", noise(20, 30))
     assert read_images(sorted(tmp_path.glob("*.png"))).shape == (2, 20, 30)
@@ -89,10 +94,10 @@ def test_a_size_crops_to_the_middle_square_and_scales(tmp_path):
     wide[:, 30:70] = 200  # the middle square, and nothing beside it
     save(tmp_path / "wide.png", wide)
     save(tmp_path / "large.jpg", np.full((600, 800, 3), 200, "uint8"))
-    read = read_images(sorted(tmp_path.iterdir()), size=16)
-    assert read.shape == (2, 3, 16, 16)
-    assert abs(read[0].astype(int) - 200).max() <= 1
-    assert abs(read[1, :, :, 1:-1].astype(int) - 200).max() <= 5  # the filter reaches 3 pixels out
+    both = read_images(sorted(tmp_path.iterdir()), size=16)
+    assert both.shape == (2, 3, 16, 16)
+    assert abs(both[0].astype(int) - 200).max() <= 1
+    assert abs(both[1, :, :, 1:-1].astype(int) - 200).max() <= 5  # the filter reaches 3 pixels out
     path = tmp_path / "digits.npy"
     np.save(path, np.full((10, 8, 8), 0.25, "float32"))
     dataset = load(path, size=24)

@@ -5,7 +5,7 @@ import pytest
 
 from autoencoder import pca as pca_module
 from autoencoder.data.datasets import load
-from autoencoder.metrics import mse_per_pixel, principal_angles
+from autoencoder.metrics import mse_per_pixel
 from autoencoder.pca import PCA
 
 
@@ -100,13 +100,6 @@ def test_signs_do_not_depend_on_the_order_of_the_samples(points):
     numpy.testing.assert_allclose(first.components_, second.components_, atol=1e-10)
     largest = numpy.abs(first.components_).argmax(axis=1)
     assert (first.components_[numpy.arange(3), largest] > 0).all()
-
-
-def test_the_uncentred_subspace_is_another_one(points):
-    centred = PCA(2).fit(points)
-    uncentred = PCA(2, centre=False).fit(points)
-    assert not uncentred.mean_.any()
-    assert principal_angles(centred.components_.T, uncentred.components_.T)[0] > 0.1
 
 
 def test_truncating_equals_fitting_with_fewer_components(points):

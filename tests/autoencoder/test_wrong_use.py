@@ -356,6 +356,13 @@ TRAINING = [
     (ValueError, "mse_loss: ", lambda w: train(w.narrow, w.points, TrainingSettings(), quiet=True)),
     (TypeError, "train: the model .*Module", lambda w: train(len, w.points, TrainingSettings())),
     (TypeError, "TrainingSettings", lambda w: train(w.model, w.points, {"epochs": 3})),
+    *(((TypeError, ValueError), f"train: .*{words}",
+       lambda w, targets=targets: train(w.model, w.points, TrainingSettings(), targets=targets))
+      for targets, words in (
+          (numpy.ones(5), r"\(20, 2\) samples need as many targets, got \(5,\)"),
+          ([1] * 20, "targets must be a NumPy array of numbers, got list"),
+          (numpy.array(["a"] * 20), "targets must be a NumPy array of numbers"),
+          (numpy.full(20, numpy.nan, "float32"), "are not all finite"))),
     (WriteError, "does not exist",
      lambda w: train(w.model, w.points, TrainingSettings(), folder=w.folder / "none")),
     (WriteError, "does not exist or is no folder",

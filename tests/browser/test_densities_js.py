@@ -34,9 +34,21 @@ def draws(uniforms, normals):
     return [{"uniform": float(u), "normals": noise.tolist()} for u, noise in pairs]
 
 
-@pytest.mark.parametrize("density", [DiagonalGaussian(), FullGaussian()], ids=["diagonal", "full"])
-def test_the_same_noise_gives_the_same_sample_of_a_gaussian(density, run_node):
-    density.fit(points())
+def a_diffusion():
+    settings = TrainingSettings(epochs=3, batch_size=100, learning_rate=2e-3)
+    density = LatentDiffusion(hidden=(16, 16)).fit(points(), settings)
+    for parameter in density.network.parameters():
+        parameter.data[...] = parameter.data.astype("float16")
+    return density
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: DiagonalGaussian().fit(points()), lambda: FullGaussian().fit(points()), a_diffusion],
+    ids=["diagonal", "full", "diffusion"],
+)
+def test_the_same_noise_gives_the_same_sample(make, run_node):
+    density = make()
     wanted = density.sample(20, numpy.random.default_rng(1), "float64")
     noise = numpy.random.default_rng(1).standard_normal((20, 3))
     given = {"density": pack_density(density), "draws": draws([0.5] * 20, noise)}
@@ -51,17 +63,6 @@ def test_a_mixture_chooses_components_by_weight_and_places_the_noise(run_node):
     given = {"density": pack_density(mixture), "draws": draws(middles, noise)}
     roots = [numpy.linalg.cholesky(covariance) for covariance in mixture.covariances]
     wanted = [m + root @ e for m, root, e in zip(mixture.means, roots, noise, strict=True)]
-    numpy.testing.assert_allclose(run_node(PLANTED, given), wanted, atol=1e-5)
-
-
-def test_the_same_noise_flows_to_the_same_sample_of_a_diffusion(run_node):
-    settings = TrainingSettings(epochs=3, batch_size=100, learning_rate=2e-3)
-    density = LatentDiffusion(hidden=(16, 16)).fit(points(), settings)
-    for parameter in density.network.parameters():
-        parameter.data[...] = parameter.data.astype("float16")
-    wanted = density.sample(20, numpy.random.default_rng(1), "float64")
-    noise = numpy.random.default_rng(1).standard_normal((20, 3))
-    given = {"density": pack_density(density), "draws": draws([0.5] * 20, noise)}
     numpy.testing.assert_allclose(run_node(PLANTED, given), wanted, atol=1e-5)
 
 

@@ -13,7 +13,6 @@ multimodal = load_demo("multimodal")
 CASES, NOISE_STD = multimodal.CASES, multimodal.NOISE_STD
 LINE = numpy.linspace(-3, 3, 601)
 STEP = LINE[1] - LINE[0]
-CELL = STEP**2
 
 
 @pytest.fixture(params=list(CASES), scope="module")
@@ -28,13 +27,6 @@ def on_grid(request):
     likelihood = numpy.exp(-((grid - noisy) ** 2).sum(axis=1) / (2 * NOISE_STD**2))
     probability = prior_at * likelihood
     return request.param, grid, probability / probability.sum()
-
-
-def test_posterior_density_is_bayes_rule(on_grid):
-    case, grid, probability = on_grid
-    assert numpy.allclose(
-        numpy.exp(multimodal.posterior_at(case).log_prob(grid)), probability / CELL, atol=1e-6
-    )
 
 
 def test_mean_and_componentwise_median_are_those_of_the_grid(on_grid):

@@ -143,7 +143,10 @@ def two_sections(monkeypatch, tmp_path, package):
     return sections
 
 
-def captions_of(folder):
+def run_lecture(tmp_path, *words):
+    """Run the lecture into `page`; each section's captions."""
+    folder = tmp_path / "page"
+    assert lecture.main([*words, "--out", str(folder)]) == 0
     return {name: (folder / name / "summary.txt").read_text() for name in ("first", "second")}
 
 
@@ -159,9 +162,7 @@ def test_the_lecture_is_drawn_from_shipped_results_and_every_caption_says_so(
     tmp_path, two_sections, monkeypatch, capsys
 ):
     forbid(monkeypatch, two_sections, "first", "second")
-    out = ["--out", str(tmp_path / "page")]
-    assert lecture.main(out) == 0
-    before = captions_of(tmp_path / "page")
+    before = run_lecture(tmp_path)
     for name, text in before.items():
         said = " ".join(text.split())
         command = f"python demos/train_weights.py --only {name} --write"
@@ -169,9 +170,8 @@ def test_the_lecture_is_drawn_from_shipped_results_and_every_caption_says_so(
     page = (tmp_path / "page" / "index.html").read_text()
     assert page.count("Shipped results, computed by") == 2
     assert "drawn from results that ship" in page
-    assert lecture.main(["--replot", *out]) == 0
-    assert captions_of(tmp_path / "page") == before
-    assert lecture.main(out) == 0
+    assert run_lecture(tmp_path, "--replot") == before
+    assert run_lecture(tmp_path) == before
     assert capsys.readouterr().out.count("was computed before") == 4
 
 
@@ -180,10 +180,9 @@ def test_recompute_computes_what_it_can_from_weights_and_names_the_rest(
 ):
     forbid(monkeypatch, two_sections, "second")
     monkeypatch.setattr("autoencoder.lecture.run.train", None)
-    assert lecture.main(["--recompute", "--out", str(tmp_path / "page")]) == 0
+    captions = run_lecture(tmp_path, "--recompute")
     said = capsys.readouterr().out
     assert "Taken as shipped: 2 About second\n" in said
-    captions = captions_of(tmp_path / "page")
     assert "Shipped" not in captions["first"]
     assert "Shipped" in captions["second"]
 
@@ -191,8 +190,7 @@ def test_recompute_computes_what_it_can_from_weights_and_names_the_rest(
 def test_retrain_takes_nothing_that_ships(tmp_path, two_sections, package, monkeypatch):
     monkeypatch.setattr(lecture, "shipped_results", None)
     monkeypatch.setattr("autoencoder.lecture.run.shipped_rows", None)
-    assert lecture.main(["--retrain", "--out", str(tmp_path / "page")]) == 0
-    assert "Shipped" not in "".join(captions_of(tmp_path / "page").values())
+    assert "Shipped" not in "".join(run_lecture(tmp_path, "--retrain").values())
     page = (tmp_path / "page" / "index.html").read_text()
     assert "python demos/first.py --preset default --retrain" in page
 
@@ -204,9 +202,9 @@ def test_recompute_and_retrain_exclude_each_other(refused):
 
 @pytest.mark.parametrize("other", [["--seed", "1"], ["--preset", "full"]])
 def test_for_other_options_the_lecture_computes_and_says_so(tmp_path, two_sections, capsys, other):
-    assert lecture.main([*other, "--out", str(tmp_path / "page")]) == 0
+    captions = run_lecture(tmp_path, *other)
     assert f"No results ship for {' '.join(other)}: the sections are" in capsys.readouterr().out
-    assert "Shipped" not in "".join(captions_of(tmp_path / "page").values())
+    assert "Shipped" not in "".join(captions.values())
 
 
 def test_what_a_changed_section_misses_in_shipped_results_is_named_and_computed(
@@ -218,10 +216,9 @@ def test_what_a_changed_section_misses_in_shipped_results_is_named_and_computed(
     forbid(monkeypatch, two_sections, "second")
     changed = dataclasses.replace(two_sections["first"], needs=more)
     monkeypatch.setitem(two_sections, "first", changed)
-    assert lecture.main(["--out", str(tmp_path / "page")]) == 0
+    captions = run_lecture(tmp_path)
     said = capsys.readouterr().out
     assert "first.npz: newer: is missing" in said
-    captions = captions_of(tmp_path / "page")
     assert "Shipped" not in captions["first"]
     assert "Shipped" in captions["second"]
 
@@ -233,9 +230,8 @@ def test_a_section_whose_options_changed_is_computed(tmp_path, two_sections, mon
 
     changed = dataclasses.replace(two_sections["first"], options=Longer)
     monkeypatch.setitem(two_sections, "first", changed)
-    assert lecture.main(["--out", str(tmp_path / "page")]) == 0
+    assert "Shipped" not in run_lecture(tmp_path)["first"]
     assert "'epochs'" in capsys.readouterr().out
-    assert "Shipped" not in captions_of(tmp_path / "page")["first"]
 
 
 def test_a_section_alone_takes_the_weights_and_says_so(

@@ -23,6 +23,7 @@ from autoencoder.training import (
 )
 from autoencoder.training.loop import Learner
 from autoencoder.training.state import TrainingState
+from minigrad import functional as F
 from minigrad import nn
 
 POINTS = numpy.random.default_rng(0).normal(size=(90, 2)).astype("float32")
@@ -121,11 +122,13 @@ def test_finished_run_resumed_does_nothing_more_and_its_weights_can_be_read_alon
         load_model(tmp_path / CHECKPOINT, mlp(2, 8, 2))
 
 
-def test_constant_schedule_can_be_continued_for_more_epochs(tmp_path):
-    trained(folder=tmp_path)
+@pytest.mark.parametrize("has_own_loss", [False, True])
+def test_constant_schedule_can_be_continued_for_more_epochs(tmp_path, has_own_loss):
+    own = {"targets": LABELS, "loss": cross_entropy} if has_own_loss else {}
+    trained(folder=tmp_path, **own)
     longer = replace(SETTINGS, epochs=5)
-    model, rows = trained(longer, folder=tmp_path, resume=True)
-    alone, _ = trained(longer)
+    model, rows = trained(longer, folder=tmp_path, resume=True, **own)
+    alone, _ = trained(longer, **own)
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
     assert weights(model) == weights(alone)
 
@@ -273,3 +276,62 @@ def test_a_parameter_without_dimensions_is_resumed_with_its_memory(tmp_path):
     assert [s["exp_avg"].tolist() for s in saved.values()] == [
         s["exp_avg"].tolist() for s in loaded.values()
     ]
+
+
+# Targets and a loss of one's own: labels, and noise that the loss knows.
+LABELS = (POINTS[:, 0] > POINTS[:, 1]).astype("int64")
+LEARNING = TrainingSettings(epochs=30, batch_size=30, learning_rate=0.01, seed=5)
+
+
+def cross_entropy(model, inputs, targets):
+    return F.cross_entropy(model(inputs), targets)
+
+
+def squares_less_nine(model, inputs, targets):
+    return F.mse_loss(model(inputs), inputs) - 9
+
+
+def trained_on_labels(settings, targets=LABELS, loss=cross_entropy, **options):
+    return trained(settings, None, targets=targets, loss=loss, **options)
+
+
+def test_labels_are_learnt_and_the_loss_is_the_mean_over_samples():
+    model, rows = trained_on_labels(LEARNING)
+    with minigrad.no_grad():
+        logits = model(minigrad.Tensor(POINTS)).numpy()
+    assert (logits.argmax(axis=1) == LABELS).mean() > 0.95
+    assert rows[-1]["train_loss"] < 0.5 * rows[0]["train_loss"]
+    assert rows[0]["train_loss_per_sample"] == rows[0]["train_loss"]
+    one = TrainingSettings(epochs=1, batch_size=90, learning_rate=1e-30)
+    model, (row,) = trained_on_labels(one)
+    with minigrad.no_grad():
+        logits = model(minigrad.Tensor(POINTS)).numpy().astype("float64")
+    shares = numpy.exp(logits) / numpy.exp(logits).sum(axis=1, keepdims=True)
+    expected = -numpy.log(shares[numpy.arange(90), LABELS]).mean()
+    assert row["train_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_loss_below_zero_is_saved_and_resumed(tmp_path):
+    for epochs in (1, 2):
+        settings = TrainingSettings(epochs=epochs, batch_size=30)
+        _, rows = trained_on_labels(settings, loss=squares_less_nine, folder=tmp_path, resume=True)
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[0]["train_loss"] < 0
+
+
+def test_targets_are_compared_with_what_the_settings_loss_gives():
+    double, rows = trained_on_labels(LEARNING, targets=2 * POINTS, loss=None)
+    assert rows[-1]["train_loss"] < 0.1 * rows[0]["train_loss"]
+    assert rows[0]["train_loss_per_sample"] == pytest.approx(2 * rows[0]["train_loss"])
+    with minigrad.no_grad():
+        found = double(minigrad.Tensor(POINTS)).numpy()
+    assert ((found - 2 * POINTS) ** 2).mean() < 0.2 * (POINTS**2).mean()
+
+
+@pytest.mark.parametrize(
+    "change", [dict(targets=1 - LABELS), dict(loss=lambda m, x, y: F.cross_entropy(m(x), y))]
+)
+def test_a_checkpoint_of_other_targets_or_another_loss_is_refused(change, tmp_path):
+    trained_on_labels(TrainingSettings(epochs=1), folder=tmp_path)
+    with pytest.raises(CheckpointError):
+        trained_on_labels(TrainingSettings(epochs=1), folder=tmp_path, resume=True, **change)

@@ -86,15 +86,14 @@ def image_grid(
     *,
     columns: int | None = None,
     title: str | None = None,
-    value_range: tuple[float, float] = (0.0, 1.0),
 ) -> Figure:
     """Images side by side in a grid, filled row by row; by default about as wide as a slide.
 
-    Images and ``value_range`` are as for :func:`rows_of_images`.
+    Images are as for :func:`rows_of_images`.
 
     >>> figure = image_grid(numpy.zeros((10, 28, 28)), columns=5, title="nothing yet")
     """
-    colour = _as_colour(images, value_range)
+    colour = _as_colour(images)
     if columns is not None:
         whole_number("image_grid", "columns", columns)
     columns = columns or math.ceil(math.sqrt(len(colour) * 16 / 9))
@@ -113,22 +112,20 @@ def image_panels(panels: Mapping[str, numpy.ndarray], *, columns: int) -> Figure
     if not panels:
         raise ValueError("image_panels: there is nothing to draw")
     whole_number("image_panels", "columns", columns)
-    mosaics = [_grid(_as_colour(images, (0.0, 1.0)), columns) for images in panels.values()]
+    mosaics = [_grid(_as_colour(images), columns) for images in panels.values()]
     tallest = max(mosaic.shape[0] / mosaic.shape[1] for mosaic in mosaics)
     side = min(14.2 / len(panels), 0.3 + (TALLEST - 0.9) / tallest)
-    figure, axes = new_figure(
-        1,
-        len(panels),
-        width=side * len(panels),
-        height=(side - 0.3) * tallest + 0.9,
-    )
+    width, height = side * len(panels), (side - 0.3) * tallest + 0.9
+    figure, axes = new_figure(1, len(panels), width=width, height=height)
     for ax, name, mosaic in zip(axes[0], panels, mosaics, strict=True):
         _show(ax, mosaic)
         ax.set_title(name)
     return figure
 
 
-def _as_colour(images: numpy.ndarray, value_range: tuple[float, float]) -> numpy.ndarray:
+def _as_colour(
+    images: numpy.ndarray, value_range: tuple[float, float] = (0.0, 1.0)
+) -> numpy.ndarray:
     """The images as bytes, channels last: (N, H, W, 4), the fourth 0 where there is none."""
     images = numpy.asarray(images)
     if images.ndim == 3:

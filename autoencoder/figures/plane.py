@@ -26,6 +26,7 @@ __all__ = [
     "shared_legend",
 ]
 
+_MASSES = (0.5, 0.9, 0.99)
 _PICTURE = 2000  # so many dots make a vector file of megabytes: they go in as one picture
 # Okabe and Ito's, none so bright or so dark that it vanishes on white paper or by night on black.
 _BY_VALUE = LinearSegmentedColormap.from_list(
@@ -139,11 +140,10 @@ def draw_density(
     density: Density,
     label: str | None = None,
     *,
-    masses: Sequence[float] = (0.5, 0.9, 0.99),
     colour: str = COLOURS["vermilion"],
     resolution: int = 240,
 ) -> None:
-    """Contours of a density, anything with ``log_prob``, each around a stated share of its mass.
+    """Contours of a density, anything with ``log_prob``, around 50, 90 and 99 % of its mass.
 
     The axes have their limits set; mass beyond them is not seen. The density is evaluated on
     ``resolution`` points across and down.
@@ -159,7 +159,7 @@ def draw_density(
     probability = numpy.exp(log_prob - log_prob.max())
     descending = numpy.sort(probability, axis=None)[::-1]
     enclosed = numpy.cumsum(descending) / descending.sum()
-    levels = sorted({float(descending[numpy.searchsorted(enclosed, mass)]) for mass in masses})
+    levels = sorted({float(each) for each in descending[numpy.searchsorted(enclosed, _MASSES)]})
     widths = numpy.linspace(1.4, 2.8, len(levels))  # the innermost is the boldest
     axes.contour(x, y, probability, levels=levels, colors=[colour], linewidths=widths)
     if label is not None:
@@ -168,12 +168,7 @@ def draw_density(
 
 @in_house_style
 def draw_arrows(
-    axes: Axes,
-    start: numpy.ndarray,
-    end: numpy.ndarray,
-    label: str | None = None,
-    *,
-    colour: str = COLOURS["blue"],
+    axes: Axes, start: numpy.ndarray, end: numpy.ndarray, label: str | None = None
 ) -> None:
     """Arrows, to scale, from points (N, 2) to others: from noisy to denoised.
 
@@ -183,7 +178,7 @@ def draw_arrows(
     """
     if start.shape != end.shape:
         raise ValueError(f"draw_arrows: starts {start.shape} and ends {end.shape}")
-    along = end - start
+    along, colour = end - start, COLOURS["blue"]
     to_scale = {"angles": "xy", "scale_units": "xy", "scale": 1.0}
     axes.quiver(*start.T, *along.T, color=colour, width=0.004, headwidth=4.5, zorder=3, **to_scale)
     if label is not None:  # a quiver puts nothing readable into a legend

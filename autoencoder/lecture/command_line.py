@@ -79,7 +79,6 @@ def option(
     *,
     default: Any,
     type: Callable[[str], Any] = positive,
-    choices: Any = None,
     **presets: Any,
 ) -> Any:
     """A field of a demo's options whose value comes from the preset unless it is given.
@@ -103,10 +102,7 @@ def option(
     if default is not None:  # else help says it
         listed = list(map(str, values.values()))
         help += f" (default: {listed[0] if len(set(listed)) == 1 else ' / '.join(listed)})"
-    return field(
-        default=default,
-        metadata={"presets": values, "type": type, "help": help, "choices": choices},
-    )
+    return field(default=default, metadata={"presets": values, "type": type, "help": help})
 
 
 def setting(default: Any, help: str, **how: Any) -> Any:

@@ -131,7 +131,7 @@ class Worker:
         """Free all problems."""
         self.tasks.clear()
 
-    def memory(self, module: str, problem: Problem, settings: Settings, calls: int = 3) -> int:
+    def memory(self, module: str, problem: Problem, settings: Settings) -> int:
         """The most memory that a few calls take, model and optimiser included, in bytes.
 
         Above the process as it is now: everything imported, and the batch made.
@@ -141,7 +141,7 @@ class Worker:
         Path("/proc/self/clear_refs").write_text("5")  # the peak is what is resident now: proc(5)
         before = memory_status("VmRSS")
         self.prepare("memory", module, problem, settings)
-        self.run("memory", calls)
+        self.run("memory", 3)
         return memory_status("VmHWM") - before
 
 

@@ -144,9 +144,8 @@ def test_grids_fill_row_by_row_and_keep_colour_and_range():
         mosaic[30:58, 30:58, :3], numpy.rint(255 * faces[4]).astype("uint8").transpose(1, 2, 0)
     )
     assert (mosaic[30:, 60:, 3] == 0).all()  # the sixth place is left blank
-    wide = figures.image_grid(
-        numpy.array([[[-3.0, 0.0, 3.0, 9.0]]]), columns=1, value_range=(-3.0, 3.0)
-    )
+    row = numpy.array([[[-3.0, 0.0, 3.0, 9.0]]])
+    wide = figures.rows_of_images([row], ["wide"], value_range=(-3.0, 3.0))
     assert mosaic_of(wide)[0, :, 0].tolist() == [0, 128, 255, 255]
 
 
@@ -164,10 +163,10 @@ def test_chart_lines_hold_the_data_under_their_names():
 def test_density_contours_enclose_the_stated_mass():
     # In two dimensions a Gaussian holds the mass q inside the radius sqrt(-2 log(1 - q)).
     _, (axes,) = figures.plane_figure(["standard normal"], 5.0)
-    figures.draw_density(axes, FullGaussian([0, 0], numpy.eye(2)), masses=(0.5, 0.99))
+    figures.draw_density(axes, FullGaussian([0, 0], numpy.eye(2)))
     paths = axes.collections[0].get_paths()
     radii = [numpy.hypot(*path.vertices.T).max() for path in paths]  # levels ascend: outer first
-    expected = [numpy.sqrt(-2 * numpy.log(1 - q)) for q in (0.99, 0.5)]
+    expected = [numpy.sqrt(-2 * numpy.log(1 - q)) for q in (0.99, 0.9, 0.5)]
     numpy.testing.assert_allclose(radii, expected, rtol=0.02)
 
 

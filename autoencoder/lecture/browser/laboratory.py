@@ -189,18 +189,13 @@ def pack_density(density: Density) -> dict[str, Any]:
         }
     if isinstance(density, GaussianMixture):
         weights, means, covariances = density.weights, density.means, density.covariances
-    elif isinstance(density, FullGaussian):
-        assert density.mean is not None
-        assert density.covariance is not None
-        weights, means, covariances = numpy.ones(1), density.mean, density.covariance
     else:
-        weights, means, covariances = numpy.ones(1), density.mean, numpy.diag(density.std**2)
-    return {
-        "kind": "mixture",
-        "weights": pack(weights, "float32"),
-        "means": pack(means, "float32"),
-        "factors": pack(numpy.linalg.cholesky(covariances), "float32"),
-    }
+        is_full = isinstance(density, FullGaussian)
+        covariances = density.covariance if is_full else numpy.diag(density.std**2)
+        weights, means = numpy.ones(1), density.mean
+    factors = numpy.linalg.cholesky(covariances)
+    parameters = {"weights": weights, "means": means, "factors": factors}
+    return {"kind": "mixture", **{name: pack(each, "float32") for name, each in parameters.items()}}
 
 
 def _pack_latents(latents: numpy.ndarray, labels: numpy.ndarray) -> dict[str, Any]:

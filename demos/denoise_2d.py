@@ -31,7 +31,7 @@ from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import Row, TrainingSettings, random_generator
 from minigrad import nn
 
-__all__ = ["noisy_points", "section", "trained_denoiser"]
+__all__ = ["draw_scores", "grid_within", "noisy_points", "rms", "section", "trained_denoiser"]
 
 
 @dataclass
@@ -131,10 +131,7 @@ def _compute_mixture(run: Run[Options], results: Results) -> None:
     mean, score = MIXTURE.posterior_mean(noisy, std), noised.score(noisy)
     learnt = (denoised - noisy.astype("float64")) / std**2
 
-    # Beyond nearly all of the noised density there were no points to learn from.
-    grid = numpy.stack(numpy.meshgrid(GRID, GRID), axis=-1).reshape(-1, 2)
-    edge = numpy.quantile(noised.log_prob(noisy), 1 - MASS)
-    grid = grid[noised.log_prob(grid) >= edge]
+    grid = grid_within(noised, noisy)
     on_grid = reconstruct(model, grid, **run.how)
     results.arrays |= {
         "mixture/grid": grid,
@@ -144,16 +141,23 @@ def _compute_mixture(run: Run[Options], results: Results) -> None:
         "mixture/score": noised.score(grid),
     }
     results.numbers["mixture"] |= {
-        "rms_error": _rms(denoised - mean),
-        "rms_step": _rms(mean - noisy),
-        "rms_left": _rms(mean - clean),
-        "rms_score_error": _rms(learnt - score),
-        "rms_score": _rms(score),
+        "rms_error": rms(denoised - mean),
+        "rms_step": rms(mean - noisy),
+        "rms_left": rms(mean - clean),
+        "rms_score_error": rms(learnt - score),
+        "rms_score": rms(score),
         "least_loss": mse_per_pixel(mean, clean.astype("float64")),
     }
 
 
-def _rms(vectors: numpy.ndarray) -> float:
+def grid_within(noised: GaussianMixture, noisy: numpy.ndarray) -> numpy.ndarray:
+    """Places (M, 2) where the noised density is: beyond were no points to learn from."""
+    grid = numpy.stack(numpy.meshgrid(GRID, GRID), axis=-1).reshape(-1, 2)
+    edge = numpy.quantile(noised.log_prob(noisy), 1 - MASS)
+    return grid[noised.log_prob(grid) >= edge]
+
+
+def rms(vectors: numpy.ndarray) -> float:
     """The root of the mean squared length of the rows."""
     return float(numpy.sqrt((vectors.astype("float64") ** 2).sum(axis=1).mean()))
 
@@ -188,21 +192,19 @@ def draw(results: Results) -> Figures:
     grid, learnt_score, score = (
         arrays[f"mixture/{name}"] for name in ("grid", "learnt_score", "score")
     )
-    # Score arrows are shortened by one factor, to the grid's width at the longest.
-    scale = 1.3 * (GRID[1] - GRID[0]) / numpy.linalg.norm(score, axis=1).max()
     means = {
         "learnt: $\\phi(\\tilde{x})$": arrays["mixture/denoised"],
         "exact: $E[x\\,|\\,\\tilde{x}]$": arrays["mixture/posterior_mean"],
     }
     scores = {
-        "learnt: $(\\phi(\\tilde{x})-\\tilde{x})/\\sigma^2$": grid + scale * learnt_score,
-        "exact: $\\nabla\\,\\log\\,p_\\sigma(\\tilde{x})$": grid + scale * score,
+        "learnt: $(\\phi(\\tilde{x})-\\tilde{x})/\\sigma^2$": learnt_score,
+        "exact: $\\nabla\\,\\log\\,p_\\sigma(\\tilde{x})$": score,
     }
-    to_answer, to_scale = "from $\\tilde{x}$ to the answer", "score, arrows to one scale"
+    to_answer = "from $\\tilde{x}$ to the answer"
     return {
         "arrows": _draw_arrows(results),
         "posterior_mean": _draw_fields(grid, means, to_answer, MIXTURE, "clean data"),
-        "score": _draw_fields(grid, scores, to_scale, MIXTURE.noised(std), "noised data"),
+        "score": draw_scores(grid, scores, score, std),
     }
 
 
@@ -218,6 +220,16 @@ def _draw_arrows(results: Results) -> Figure:
         figures.draw_arrows(axes, noisy, denoised, "from noisy to denoised")
     figures.shared_legend(figure)
     return figure
+
+
+def draw_scores(
+    grid: numpy.ndarray, scores: dict[str, numpy.ndarray], exact: numpy.ndarray, std: float
+) -> Figure:
+    """Scores (M, 2) by title, shortened by one factor, to the grid's width at the longest."""
+    scale = 1.3 * (GRID[1] - GRID[0]) / numpy.linalg.norm(exact, axis=1).max()
+    ends = {title: grid + scale * score for title, score in scores.items()}
+    arrows = "score, arrows to one scale"
+    return _draw_fields(grid, ends, arrows, MIXTURE.noised(std), "noised data")
 
 
 def _draw_fields(

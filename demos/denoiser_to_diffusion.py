@@ -9,7 +9,6 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy
 
@@ -31,7 +30,7 @@ from autoencoder.lecture.densities import (
     what_distances_tell,
 )
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import Section
+from autoencoder.lecture.section import Figure, Figures, Section
 from autoencoder.lecture.sections import load_demo
 from autoencoder.lecture.shared import (
     DataOptions,
@@ -42,9 +41,6 @@ from autoencoder.lecture.shared import (
 )
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["section"]
 
@@ -72,6 +68,7 @@ class Options(DataOptions):
 SAID = ("epochs", "diffusion_epochs", "point_epochs", "latent_size", "steps", "train_images")
 BATCH = 128  # digits in a step
 LEVELS = (0.1, 0.3, 1.0)  # of noise, at which scores in the plane are compared
+FIELDS = ("grid", "exact", "one_level", "told")
 POINT_STEPS = 40
 DRAWN_LEVELS = (0.5, 0.25, 0.1)  # of noise, at which the flow in the plane is drawn, and 0
 MOST_POINTS = 2_000  # of a sample in the plane
@@ -128,13 +125,10 @@ def _compute_points(run: Run[Options], results: Results) -> None:
     for std in LEVELS:
         noisy = plane.noisy_points(clean, std, options.seed).astype("float64")
         exact = mixture.noised(std).score(noisy)
-        off = {name: _rms(score(noisy, std) - exact) for name, score in scores.items()}
-        errors.append({"std": std, "score": _rms(exact), **off})
+        off = {name: plane.rms(score(noisy, std) - exact) for name, score in scores.items()}
+        errors.append({"std": std, "score": plane.rms(exact), **off})
     noised = mixture.noised(one_std)
-    noisy = plane.noisy_points(clean, one_std, options.seed)
-    grid = numpy.stack(numpy.meshgrid(plane.GRID, plane.GRID), axis=-1).reshape(-1, 2)
-    edge = numpy.quantile(noised.log_prob(noisy), 1 - plane.MASS)
-    grid = grid[noised.log_prob(grid) >= edge]
+    grid = plane.grid_within(noised, plane.noisy_points(clean, one_std, options.seed))
     results.arrays |= {
         "plane/grid": grid,
         "plane/exact": noised.score(grid),
@@ -169,11 +163,6 @@ def _passed(
         before = stop
         found.append(x)
     return found
-
-
-def _rms(vectors: numpy.ndarray) -> float:
-    """The root of the mean squared length of the rows."""
-    return float(numpy.sqrt((vectors**2).sum(axis=1).mean()))
 
 
 def _compute_digits(run: Run[Options], results: Results) -> None:
@@ -227,7 +216,7 @@ def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     return Needs(
         {
-            **{f"plane/{name}": "M 2" for name in ("grid", "exact", "one_level", "told")},
+            **{f"plane/{name}": "M 2" for name in FIELDS},
             **{f"plane/flow/{i}": "N 2" for i in range(len(DRAWN_LEVELS) + 1)},
             **dict.fromkeys(("digits/mixture", "digits/diffusion"), "K C H W"),
             "digits/test": "L C H W",
@@ -254,11 +243,17 @@ def needs(options: Options, found: Results) -> Needs:
     )
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: Results) -> Figures:
     """Samples; the way to them; the score and the flow in the plane; the place on the ladder."""
     from autoencoder.figures import bar_chart, image_panels
 
-    numbers = results.numbers
+    numbers, points = results.numbers, results.numbers["plane"]
+    fields = {name: results.arrays[f"plane/{name}"] for name in FIELDS}
+    scores = {
+        "exact": fields["exact"],
+        "one level of noise": fields["one_level"],
+        "told the noise": fields["told"],
+    }
     panels = {
         f"{BEST} over {numbers['latent_size']} latents": results.arrays["digits/mixture"],
         DIFFUSION: results.arrays["digits/diffusion"],
@@ -268,7 +263,7 @@ def draw(results: Results) -> dict[str, Figure]:
     return {
         "samples": image_panels(panels, columns=COLUMNS),
         "walks": _draw_walks(results),
-        "scores": _draw_scores(results),
+        "scores": plane.draw_scores(fields["grid"], scores, fields["exact"], points["noise_std"]),
         "flow": _draw_flow(results),
         "ladder": bar_chart(
             bars,
@@ -297,23 +292,6 @@ def _draw_walks(results: Results) -> Figure:
         title="Standard deviation of the noise",
         groups=range(0, len(rows), 2),
     )
-
-
-def _draw_scores(results: Results) -> Figure:
-    from autoencoder.figures import draw_arrows, draw_density, plane_figure, shared_legend
-
-    arrays, std = results.arrays, results.numbers["plane"]["noise_std"]
-    titles = {"exact": "exact", "one_level": "one level of noise", "told": "told the noise"}
-    figure, axes = plane_figure(list(titles.values()), 2.0)
-    grid = arrays["plane/grid"]
-    longest = numpy.linalg.norm(arrays["plane/exact"], axis=1).max()
-    scale = 1.3 * (plane.GRID[1] - plane.GRID[0]) / longest
-    for ax, name in zip(axes, titles, strict=True):
-        draw_density(ax, plane.MIXTURE.noised(std), "noised data: 50, 90, 99 % of the mass")
-        end = grid + scale * arrays[f"plane/{name}"]
-        draw_arrows(ax, grid, end, "score, arrows to one scale")
-    shared_legend(figure, columns=2)
-    return figure
 
 
 def _draw_flow(results: Results) -> Figure:

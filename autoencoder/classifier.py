@@ -136,8 +136,7 @@ def classify(
     >>> classify(shipped_classifier(), digits.images("test", 5)), digits.labels("test")[:5]
     (array([7, 2, 1, 0, 4]), array([7, 2, 1, 0, 4], dtype=uint8))
     """
-    scores = apply_model(model, model, images, workers, "classify", model.sample_shape, ranks)
-    return scores.argmax(axis=1)
+    return apply_model("classify", model, model, images, workers, ranks).argmax(axis=1)
 
 
 def features(
@@ -151,9 +150,7 @@ def features(
     >>> features(Classifier(), numpy.zeros((3, 1, 28, 28))).shape
     (3, 64)
     """
-    return apply_model(
-        model.features, model, images, workers, "features", model.sample_shape, ranks
-    )
+    return apply_model("features", model, model.features, images, workers, ranks)
 
 
 class Judge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy
 
@@ -21,19 +21,20 @@ def _part(model: nn.Module, name: str) -> Callable[[Tensor], Tensor]:
 
 
 def apply_model(
-    function: Callable[[Tensor], Tensor],
+    caller: str,
     model: nn.Module,
+    function: Callable[[Tensor], Tensor],
     x: numpy.ndarray,
     workers: int | None,
-    caller: str,
-    expected: tuple[int, ...] | None,
-    ranks: Communicator | None = None,
+    ranks: Communicator | None,
+    expected: Sequence[int] | None = None,
 ) -> numpy.ndarray:
-    """A function of a model, on the host, of samples (N, ...) of the expected shape."""
+    """A function of a model, on the host, of samples (N, ...): by default those that it takes."""
     if not isinstance(x, numpy.ndarray) or x.dtype.kind not in "fiu":
         raise TypeError(f"inference: samples must be a NumPy array of numbers, got {x!r:.60}")
     if not len(x):
         raise ValueError(f"inference: there are no samples in {x.shape}")
+    expected = expected or getattr(model, "sample_shape", None)
     if expected is not None:  # here, where the whole batch is known: the model sees a shard of it
         require_shape(f"{caller}: {type(model).__name__}", x, expected)
     device = next(iter(model.parameters())).device
@@ -81,8 +82,7 @@ def reconstruct(
     >>> reconstruct(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
     (3, 1, 28, 28)
     """
-    expected = getattr(model, "sample_shape", None)
-    return apply_model(model, model, x, workers, "reconstruct", expected, ranks)
+    return apply_model("reconstruct", model, model, x, workers, ranks)
 
 
 def encode(
@@ -99,8 +99,7 @@ def encode(
     >>> encode(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
     (3, 2)
     """
-    expected = getattr(model, "sample_shape", None)
-    return apply_model(_part(model, "encode"), model, x, workers, "encode", expected, ranks)
+    return apply_model("encode", model, _part(model, "encode"), x, workers, ranks)
 
 
 def decode(
@@ -118,8 +117,8 @@ def decode(
     (3, 1, 28, 28)
     """
     size = getattr(model, "latent_size", None)
-    expected = None if size is None else (size,)
-    return apply_model(_part(model, "decode"), model, z, workers, "decode", expected, ranks)
+    expected = numpy.shape(z)[1:] if size is None else (size,)
+    return apply_model("decode", model, _part(model, "decode"), z, workers, ranks, expected)
 
 
 # A denoiser without a bottleneck sees 8 pixels around each: a tile is cut with these, which are

@@ -195,11 +195,6 @@ class GaussianMixture:
         tolerance : float
             Stop when a step adds less to the mean log-likelihood, in nats a point.
 
-        Returns
-        -------
-        GaussianMixture
-            With the attribute `log_likelihoods`, the mean after each step in nats a point.
-
         Raises
         ------
         ValueError

@@ -184,7 +184,7 @@ def variational_bound(
         return model.bound(images, both[:, pixels:])
 
     both = numpy.concatenate([x.reshape(len(x), -1), noise], axis=1)
-    return apply_model(bound, model, both, workers, "variational_bound", None, ranks)
+    return apply_model("variational_bound", model, bound, both, workers, ranks, both.shape[1:])
 
 
 def divergences(
@@ -204,4 +204,4 @@ def divergences(
     def told(images: Tensor) -> Tensor:
         return _divergences(*model.posterior(images))
 
-    return apply_model(told, model, x, workers, "divergences", model.sample_shape, ranks)
+    return apply_model("divergences", model, told, x, workers, ranks)

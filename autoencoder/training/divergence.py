@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
@@ -30,23 +31,14 @@ class TrainingDiverged(FloatingPointError):
     """
 
 
+@dataclass
 class FiniteWatch:
-    """Stops a training run when a number is not finite.
+    """Stops a training run when a number is not finite."""
 
-    ``loss_function`` gives a batch's loss; ``checkpoint`` is where the last good state is kept.
-    """
-
-    def __init__(
-        self,
-        loss_function: Callable[..., Tensor],
-        parameters: Mapping[str, Tensor],
-        optimizer: optim.Optimizer,
-        checkpoint: Path | None,
-    ) -> None:
-        self.loss_function = loss_function
-        self.parameters = parameters
-        self.optimizer = optimizer
-        self.checkpoint = checkpoint
+    loss_function: Callable[..., Tensor]  # of a batch
+    parameters: Mapping[str, Tensor]
+    optimizer: optim.Optimizer
+    checkpoint: Path | None  # where the last good state is kept
 
     def require_finite_step(
         self, position: str, loss: Tensor, gradients: Sequence[Tensor], batch: Sequence[Array]

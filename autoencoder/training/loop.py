@@ -143,10 +143,11 @@ def train(
         settings = dataclasses.replace(settings, device=device_of_rank(settings.device, ranks))
     with stop_request() as stop, one_blas_thread(), use_device(device(settings.device)):
         learner = Learner(model, samples, settings, corruption, targets, loss, ranks)
-        checkpoint = None if folder is None else Path(folder) / CHECKPOINT
+        place = None if folder is None else Path(folder)
+        checkpoint = None if place is None else place / CHECKPOINT
         watch = FiniteWatch(learner.loss, learner.parameters, learner.state.optimizer, checkpoint)
         progress = Progress(title, settings, len(samples), quiet or ranks.rank > 0)
-        writer = StateWriter(learner.write, folder, settings.save_seconds, progress.warn, ranks)
+        writer = StateWriter(learner.write, place, settings.save_seconds, progress.warn, ranks)
         learner.begin(checkpoint if resume else None)
         state = learner.state
 

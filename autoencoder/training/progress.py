@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 
 from tqdm import tqdm
 
@@ -13,14 +14,14 @@ from autoencoder.training.state import Row
 __all__ = ["Progress"]
 
 
+@dataclass
 class Progress:
-    """The progress of a run of ``samples`` samples an epoch, under a title; none if ``quiet``."""
+    """The progress of a run, under a title; none if it is quiet."""
 
-    def __init__(self, title: str, settings: TrainingSettings, samples: int, quiet: bool) -> None:
-        self.title = title
-        self.settings = settings
-        self.samples = samples
-        self.quiet = quiet
+    title: str
+    settings: TrainingSettings
+    samples: int  # an epoch
+    quiet: bool
 
     def bar(self, epoch: int, done: int) -> tqdm:
         """A bar over the samples of an epoch: loss, samples a second, time left."""

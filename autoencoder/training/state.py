@@ -179,33 +179,23 @@ class TrainingState:
             setattr(self, name, metadata[name])
 
 
+@dataclass
 class StateWriter:
     """Writes the state of a run into its folder, again and again.
 
     While training goes on, a failure costs nothing yet: it is reported once, the earlier files
     stand, and the next interval tries again. When there is no next time, the state goes to the
-    temporary folder instead, and the failure is an error.
-
-    ``write`` writes the state into a folder; with the folder None nothing is written. ``seconds``
-    lie between two writes in the midst of an epoch. ``warn`` takes what is to be reported. Of
-    several ``ranks`` rank 0 writes; the others wait for it, and learn of its failure.
+    temporary folder instead, and the failure is an error. Of several ranks rank 0 writes; the
+    others wait for it, and learn of its failure.
     """
 
-    def __init__(
-        self,
-        write: Callable[[Path], None],
-        folder: str | os.PathLike[str] | None,
-        seconds: float,
-        warn: Callable[[str], None],
-        ranks: Communicator,
-    ) -> None:
-        self.write = write
-        self.folder = None if folder is None else Path(folder)
-        self.seconds = seconds
-        self.warn = warn
-        self.ranks = ranks
-        self.saved_at = time.monotonic()
-        self.failure: str | None = None  # of the last attempt
+    write: Callable[[Path], None]  # into a folder
+    folder: Path | None  # by default nothing is written
+    seconds: float  # between two writes in the midst of an epoch
+    warn: Callable[[str], None]
+    ranks: Communicator
+    saved_at: float = field(default_factory=time.monotonic)
+    failure: str | None = None  # of the last attempt
 
     def is_due(self) -> bool:
         """Whether the last attempt to write lies as long ago as it should: by rank 0's clock."""

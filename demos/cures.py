@@ -151,21 +151,17 @@ def _compute_points(run: Run[Options], results: Results, case: str, number: int)
     }
     point, posterior = numpy.array([place], dtype="float32"), blur.posterior_at(case)
     weights, means, stds = density_at(network, point)
-    arrays = {
-        "weights": weights,
-        "means": means,
-        "stds": stds,
-        "answer": reconstruct(squared, point, **run.how)[0],
-        "samples": posterior.sample(blur.POSTERIOR_SAMPLES, rng),
-        "sampled": _sample_points(run, results, case, train, rng),
-    }
-    results.arrays |= {f"{blur.key(case)}/{name}": array for name, array in arrays.items()}
+    results.keep(blur.key(case), weights=weights, means=means, stds=stds)
+    (answer,) = reconstruct(squared, point, **run.how)
+    samples = posterior.sample(blur.POSTERIOR_SAMPLES, rng)
+    results.keep(blur.key(case), answer=answer, samples=samples)
+    _sample_points(run, results, case, train, rng)
 
 
 def _sample_points(
     run: Run[Any], results: Results, case: str, train: numpy.ndarray, rng: numpy.random.Generator
-) -> numpy.ndarray:
-    """Samples of the clean points that fit the noisy one, compared with exact samples."""
+) -> None:
+    """Sample the clean points that fit the noisy one, and compare with exact samples."""
     options = run.options
     name, epochs = case.replace(" ", "-"), options.point_epochs
     told, rows = told_denoiser(
@@ -178,7 +174,7 @@ def _sample_points(
     sampled = follow_flow(answer, told.noise(count, (2,), rng), told.stds(FLOW_STEPS))
     results.numbers[case] |= distances(sampled, posterior, rng)
     results.numbers[case]["outside"] = _outside(posterior, sampled)
-    return sampled
+    results.keep(blur.key(case), sampled=sampled)
 
 
 def _outside(density: GaussianMixture, points: numpy.ndarray) -> float:
@@ -244,8 +240,8 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     found = [int((numpy.bincount(row) >= LEAST_SHARE * len(row)).sum()) for row in classes]
 
     pictures = {"masked": masked, "original": original, "squared": squared, "mean": mean}
-    results.arrays |= {f"digits/{name}": each[:SHOWN] for name, each in pictures.items()}
-    results.arrays |= {"digits/mask": mask, "digits/answers": images[:SHOWN, :SHOWN_ANSWERS]}
+    results.keep("digits", **{name: each[:SHOWN] for name, each in pictures.items()})
+    results.keep("digits", mask=mask, answers=images[:SHOWN, :SHOWN_ANSWERS])
     measured = {"real": train, "answers": images, "mean": mean, "squared": squared}
     hidden = {name: hidden_part(each, mask) for name, each in measured.items()}
     truth, originals = (
@@ -322,7 +318,7 @@ def _draw_posteriors(results: Results) -> Figure:
     exact = "exact posterior: 50, 90, 99 % of the mass"
     figure, panels = figures.plane_figure(list(blur.CASES), 1.8)
     for axes, case in zip(panels, blur.CASES, strict=True):
-        sampled = results.arrays[f"{blur.key(case)}/sampled"]
+        (sampled,) = results.kept(blur.key(case), "sampled")
         sky = figures.COLOURS["sky"]
         figures.draw_points(axes, sampled, "sampled by the denoiser", colour=sky)
         figures.draw_density(axes, blur.posterior_at(case), exact)
@@ -342,10 +338,8 @@ def _draw_densities(results: Results) -> Figure:
     figure, panels = figures.plane_figure(list(blur.CASES), 1.8)
     for axes, case in zip(panels, blur.CASES, strict=True):
         numbers = results.numbers[case]
-        weights, means, stds, answer, samples = (
-            results.arrays[f"{blur.key(case)}/{name}"]
-            for name in ("weights", "means", "stds", "answer", "samples")
-        )
+        names = ("weights", "means", "stds", "answer", "samples")
+        weights, means, stds, answer, samples = results.kept(blur.key(case), *names)
         learnt = GaussianMixture(weights / weights.sum(), means, stds**2)
         assumed = GaussianMixture([1.0], [answer], numbers["std"] ** 2)
         figures.draw_points(axes, samples, "samples of the exact posterior", colour=sky)
@@ -360,9 +354,7 @@ def _draw_restorations(results: Results) -> Figure:
     from autoencoder.figures import rows_of_images
 
     names = ("masked", "mask", "squared", "mean", "answers", "original")
-    masked, mask, squared, mean, answers, original = (
-        results.arrays[f"digits/{name}"] for name in names
-    )
+    masked, mask, squared, mean, answers, original = results.kept("digits", *names)
     count = answers.shape[1]
     rows = [tinted(masked, mask), squared, mean, *answers.swapaxes(0, 1), original]
     titles = ["upper half\nerased", "squared loss", "mean of the\nsamples", "samples"]

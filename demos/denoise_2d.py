@@ -56,6 +56,7 @@ MIXTURE = mixture_ring(6, std=0.15)
 SHOWN = 220  # arrows
 GRID = numpy.linspace(-1.9, 1.9, 19)
 NAMES = ("test_loss", "test_loss_per_sample")
+FIELDS = ("grid", "denoised", "posterior_mean", "learnt_score", "score")
 MASS = 0.98  # of the noised density, that the fields are drawn for
 
 
@@ -69,7 +70,7 @@ def compute(run: Run[Options]) -> Results:
         clean = curve(options.test_points, run.rng("evaluation", number))
         _, noisy, denoised = _denoise(run, curve.name, train, clean, options.noise_std, results)
         results.numbers[curve.name]["noisy_loss"] = mse_per_pixel(noisy, clean)
-        results.arrays |= {f"{curve.name}/noisy": noisy, f"{curve.name}/denoised": denoised}
+        results.keep(curve.name, noisy=noisy, denoised=denoised)
     _compute_mixture(run, results)
     return results
 
@@ -133,13 +134,9 @@ def _compute_mixture(run: Run[Options], results: Results) -> None:
 
     grid = grid_within(noised, noisy)
     on_grid = reconstruct(model, grid, **run.how)
-    results.arrays |= {
-        "mixture/grid": grid,
-        "mixture/denoised": on_grid,
-        "mixture/posterior_mean": MIXTURE.posterior_mean(grid, std),
-        "mixture/learnt_score": (on_grid - grid) / std**2,
-        "mixture/score": noised.score(grid),
-    }
+    results.keep("mixture", grid=grid, denoised=on_grid, learnt_score=(on_grid - grid) / std**2)
+    results.keep("mixture", posterior_mean=MIXTURE.posterior_mean(grid, std))
+    results.keep("mixture", score=noised.score(grid))
     results.numbers["mixture"] |= {
         "rms_error": rms(denoised - mean),
         "rms_step": rms(mean - noisy),
@@ -165,13 +162,12 @@ def rms(vectors: numpy.ndarray) -> float:
 def needs(options: Options, found: Results) -> Needs:
     """What figures and captions take out of a file of results."""
     curves = [curve.name for curve in CURVES]
-    fields = ("grid", "denoised", "posterior_mean", "learnt_score", "score")
     errors = ("rms_error", "rms_step", "rms_left", "rms_score_error", "rms_score")
     losses = ("loss", "loss_per_sample")
     return Needs(
         {
             **{f"{name}/{way}": "N 2" for name in curves for way in ("noisy", "denoised")},
-            **{f"mixture/{field}": "M 2" for field in fields},
+            **{f"mixture/{field}": "M 2" for field in FIELDS},
         },
         {
             **options.by_name("noise_std", "mixture_noise_std", "epochs", "train_points"),
@@ -188,13 +184,11 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Arrows from noisy to denoised; for the mixture, learnt and exact means and scores."""
-    arrays, std = results.arrays, results.numbers["mixture_noise_std"]
-    grid, learnt_score, score = (
-        arrays[f"mixture/{name}"] for name in ("grid", "learnt_score", "score")
-    )
+    std = results.numbers["mixture_noise_std"]
+    grid, learnt, exact, learnt_score, score = results.kept("mixture", *FIELDS)
     means = {
-        "learnt: $\\phi(\\tilde{x})$": arrays["mixture/denoised"],
-        "exact: $E[x\\,|\\,\\tilde{x}]$": arrays["mixture/posterior_mean"],
+        "learnt: $\\phi(\\tilde{x})$": learnt,
+        "exact: $E[x\\,|\\,\\tilde{x}]$": exact,
     }
     scores = {
         "learnt: $(\\phi(\\tilde{x})-\\tilde{x})/\\sigma^2$": learnt_score,
@@ -213,11 +207,10 @@ def _draw_arrows(results: Results) -> Figure:
 
     figure, panels = figures.plane_figure(NAMED_CURVES, 2.0)
     for axes, curve in zip(panels, CURVES, strict=True):
-        noisy = results.arrays[f"{curve.name}/noisy"][:SHOWN]
-        denoised = results.arrays[f"{curve.name}/denoised"][:SHOWN]
+        noisy, denoised = results.kept(curve.name, "noisy", "denoised")
         figures.draw_curve(axes, curve.lines(), "clean data", width=2.0)
-        figures.draw_points(axes, noisy, "noisy point", size=14)
-        figures.draw_arrows(axes, noisy, denoised, "from noisy to denoised")
+        figures.draw_points(axes, noisy[:SHOWN], "noisy point", size=14)
+        figures.draw_arrows(axes, noisy[:SHOWN], denoised[:SHOWN], "from noisy to denoised")
     figures.shared_legend(figure)
     return figure
 

@@ -116,9 +116,8 @@ def _descend(
         observe=observe,
         observe_at={*seen.astype(int).tolist(), options.steps},
     )
-    results.arrays[f"{name}/history"] = numpy.array(history)
-    angles = principal_angles(decoder, components.T)
-    results.arrays[f"{name}/angles"] = numpy.rad2deg(angles)
+    angles = numpy.rad2deg(principal_angles(decoder, components.T))
+    results.keep(name, history=numpy.array(history), angles=angles)
     _, loss, angle = history[-1]
     results.numbers[name] = {
         "latent_size": latent_size,

@@ -106,13 +106,9 @@ def _compute_curve(
     correlation: Any = spearmanr(latents, positions)[0]
     # The decoded curve is drawn over the latents of the data, not beyond them.
     line = numpy.linspace(latents.min(), latents.max(), 1_000)[:, None]
-    results.arrays |= {
-        f"{name}/points": test,
-        f"{name}/positions": positions,
-        f"{name}/latents": latents,
-        f"{name}/reconstructions": reconstruct(model, test, **run.how),
-        f"{name}/decoded_line": decode(model, line, **run.how),
-    }
+    results.keep(name, points=test, positions=positions, latents=latents)
+    results.keep(name, reconstructions=reconstruct(model, test, **run.how))
+    results.keep(name, decoded_line=decode(model, line, **run.how))
     results.numbers[name] = {
         "loss": rows[-1]["test_loss"],
         "loss_per_sample": rows[-1]["test_loss_per_sample"],
@@ -244,7 +240,7 @@ def _draw_manifold(results: Results, curve: Curve) -> Figure:
     from autoencoder import figures
 
     names = ("points", "reconstructions", "decoded_line")
-    points, found, line = (results.arrays[f"{curve.name}/{name}"] for name in names)
+    points, found, line = results.kept(curve.name, *names)
     points, found = points[:SHOWN], found[:SHOWN]
     titles = ["data $x$", "decoded curve $g(z)$", "latent coordinate $z=f(x)$"]
     limit = 0.1 + float(numpy.abs(points).max())

@@ -196,8 +196,7 @@ def _compute_points(run: Run[Options], results: Results) -> None:
             answers[name] = answer.astype("float64")
             results.rows += [{"run": f"{case}, {name} loss", **row} for row in rows]
         samples = posterior.sample(POSTERIOR_SAMPLES, run.rng("evaluation", number))
-        for name, points in {"samples": samples, **answers}.items():
-            results.arrays[f"{key(case)}/{name}"] = points
+        results.keep(key(case), samples=samples, **answers)
         # Relative to the density of a sample typically drawn, so that 1 is an ordinary clean point.
         typical = float(numpy.median(posterior.log_prob(samples.astype("float64"))))
         results.numbers[case] = {
@@ -251,9 +250,9 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     candidates = numpy.stack([_candidates(near[i], labels) for i in shown])  # (SHOWN, CANDIDATES)
     pasted = masked.copy()
     pasted[:, mask] = average
-    results.arrays |= {"digits/mask": mask, "digits/candidates": train[candidates]}
-    for name, images in {"masked": masked, "average": pasted, **answers}.items():
-        results.arrays[f"digits/{name}"] = images[shown]
+    results.keep("digits", mask=mask, candidates=train[candidates])
+    images = {"masked": masked, "average": pasted, **answers}
+    results.keep("digits", **{name: each[shown] for name, each in images.items()})
     results.numbers |= run.options.by_name("train_images", "test_images")
     results.numbers["digits"] = {
         "doubtful": len(doubtful),
@@ -333,7 +332,7 @@ def _draw_points(results: Results) -> Figure:
     colours, of_mass = figures.COLOURS, "posterior: 50, 90, 99 % of the mass"
     figure, panels = figures.plane_figure(list(CASES), 1.6)
     for axes, case in zip(panels, CASES, strict=True):
-        posterior, samples = posterior_at(case), results.arrays[f"{key(case)}/samples"]
+        posterior, (samples,) = posterior_at(case), results.kept(key(case), "samples")
         figures.draw_density(axes, posterior, of_mass, colour=colours["blue"], resolution=400)
         label = "samples of the posterior"
         figures.draw_points(axes, samples, label, colour=colours["sky"], opacity=0.5)
@@ -341,11 +340,11 @@ def _draw_points(results: Results) -> Figure:
         ring: dict[str, Any] = {"facecolors": "none", "linewidths": 3}
         noisy, green = results.numbers[case]["noisy"], colours["green"]
         axes.scatter(*noisy, s=1000, marker="o", edgecolors=green, label="noisy point", **ring)
-        for name, (label, marker, colour, size) in MARKS.items():
+        points = results.kept(key(case), *MARKS)
+        for point, (label, marker, colour, size) in zip(points, MARKS.values(), strict=True):
             style = {"facecolors": colours[colour], "linewidths": 0, "zorder": 5}
             if label.startswith("exact"):  # open, around what was learnt
                 style = {**ring, "edgecolors": colours[colour], "zorder": 4}
-            point = results.arrays[f"{key(case)}/{name}"]
             axes.scatter(*point, s=size, marker=marker, label=label, **style)
     figures.shared_legend(figure, columns=3)
     return figure
@@ -355,9 +354,7 @@ def _draw_digits(results: Results) -> Figure:
     from autoencoder.figures import rows_of_images
 
     names = ("masked", "mask", "squared", "absolute", "average", "candidates")
-    masked, mask, squared, absolute, average, candidates = (
-        results.arrays[f"digits/{name}"] for name in names
-    )
+    masked, mask, squared, absolute, average, candidates = results.kept("digits", *names)
     matches = candidates.swapaxes(0, 1)  # (candidates, N, C, H, W)
     titles = ["what is left", "squared loss", "absolute loss"]
     titles.append(f"mean of the {results.numbers['digits']['neighbours']}\nbest matches")

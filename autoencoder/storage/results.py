@@ -44,6 +44,20 @@ class Results:
     rows: list[dict[str, Any]] = field(default_factory=list)
     origin: str = ""
 
+    def keep(self, group: str, **arrays: numpy.ndarray) -> None:
+        """Add arrays by their names in a group.
+
+        >>> results = Results()
+        >>> results.keep("circle", noisy=numpy.ones(2), clean=numpy.zeros(2))
+        >>> list(results.arrays), results.kept("circle", "clean")
+        (['circle/noisy', 'circle/clean'], [array([0., 0.])])
+        """
+        self.arrays |= {f"{group}/{name}": array for name, array in arrays.items()}
+
+    def kept(self, group: str, *names: str) -> list[numpy.ndarray]:
+        """Arrays that :meth:`keep` added."""
+        return [self.arrays[f"{group}/{name}"] for name in names]
+
     def rows_by(self, column: str) -> dict[Any, list[dict[str, Any]]]:
         """The rows by what they have in a column.
 

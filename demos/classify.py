@@ -29,8 +29,6 @@ SHOWN = 12
 
 @dataclass
 class Options(DataOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     epochs: int = option("passes through the images", smoke=1, default=12, full=25)
 
 

@@ -28,8 +28,6 @@ __all__ = ["section"]
 
 @dataclass
 class Options(DataOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     epochs: int = option(
         "passes through the training samples", smoke=1, default=2, lecture=5, full=25
     )

@@ -64,8 +64,6 @@ blur = load_demo("multimodal")  # the section before: its cases, and its doubtfu
 
 @dataclass
 class Options(DataOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     latent_size: int = option("d, of the autoencoder in whose latents is sampled", default=16)
     bottleneck: int = option(
         "the size of the bottleneck of the network trained by squared loss", default=64

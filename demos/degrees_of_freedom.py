@@ -40,8 +40,6 @@ __all__ = ["Faces", "draw_faces", "drops", "section", "train_on_faces"]
 
 @dataclass
 class Options(CommonOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     epochs: int = option(
         "passes through the training samples", smoke=1, default=20, lecture=40, full=60
     )

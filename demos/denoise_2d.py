@@ -36,8 +36,6 @@ __all__ = ["draw_scores", "grid_within", "noisy_points", "rms", "section", "trai
 
 @dataclass
 class Options(CommonOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     epochs: int = option("passes through the training samples", smoke=1, default=40, full=200)
     batch_size: int = option("samples in a step", default=500)
     train_points: int = option("training points to draw", smoke=2_000, default=50_000)

@@ -49,8 +49,6 @@ plane = load_demo("denoise_2d")  # its mixture, and its denoiser for one level o
 
 @dataclass
 class Options(DataOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     latent_size: int = option("d, of the autoencoder whose densities are compared with", default=16)
     diffusion_epochs: int = option(
         "passes through the training images of the denoiser of digits", smoke=1, default=6, full=30

@@ -48,8 +48,6 @@ __all__ = ["section"]
 
 @dataclass
 class Options(DeepOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     compared: int = option("samples of each density that are judged", smoke=60, default=5_000)
     diffusion_steps: int = option(
         "steps that the diffusion over latents is trained", smoke=20, default=5_000

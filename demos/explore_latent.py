@@ -42,8 +42,6 @@ COLUMNS, MOST_ROWS, PLANE = 9, 10, 13
 
 @dataclass
 class Options(CommonOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     epochs: int = option("passes through the training samples", default=1, lecture=5, full=25)
     batch_size: int = option("samples in a step", default=50)
     latent_size: int = option("d, the number of latents, of a model trained here", default=8)

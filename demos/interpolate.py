@@ -25,8 +25,6 @@ __all__ = ["choose_pairs", "interpolate", "section"]
 
 @dataclass
 class Options(DataOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     latent_size: int = option("d, the size of the bottleneck", default=8)
     pairs: int = option("pairs of digits to show", default=3)
     measured_pairs: int = option("pairs of digits whose middle is measured", smoke=20, default=500)

@@ -33,8 +33,6 @@ __all__ = ["pair_divergences", "section"]
 
 @dataclass
 class Options(DeepOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     compared: int = option(
         "images on each side of the energy distance", smoke=100, default=5_000, full=10_000
     )

@@ -73,8 +73,6 @@ def cross_entropy(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
 
 @dataclass
 class Options(DataOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     latent_size: int = option("d, the size of the bottleneck", default=32)
 
 

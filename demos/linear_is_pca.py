@@ -28,8 +28,6 @@ __all__ = ["section"]
 
 @dataclass
 class Options(CommonOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     epochs: int = option(
         "passes through the training samples, in steps on minibatches", smoke=2, default=40
     )

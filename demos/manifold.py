@@ -29,8 +29,6 @@ __all__ = ["section"]
 
 @dataclass
 class Options(CommonOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     epochs: int = option("passes through the training samples", smoke=2, default=30, full=120)
     batch_size: int = option("samples in a step", default=200)
     train_points: int = option("training points to draw", smoke=2_000, default=20_000)

@@ -35,8 +35,6 @@ __all__ = ["section"]
 
 @dataclass
 class Options(DataOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     train_images: int = option("training images to use", smoke=400, default=60_000)
     test_images: int = option(
         "test images to measure on", smoke=40, default=1_000, lecture=2_000, full=2_000

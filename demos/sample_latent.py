@@ -23,8 +23,6 @@ __all__ = ["section"]
 
 @dataclass
 class Options(DeepOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     samples: int = option("samples to decode at each latent size", default=120)
 
 

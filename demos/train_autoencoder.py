@@ -35,8 +35,6 @@ __all__ = ["section"]
 
 @dataclass
 class Options(DeepOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     latent_size: str = option(
         "d, or several such as 2,4,8", type=latent_sizes, smoke="2,8", default="2,4,8,16,32"
     )

@@ -34,8 +34,6 @@ positive_or_none.__name__ = f"whole number from 0 to {LARGEST}"  # what argparse
 
 @dataclass
 class Options(DataOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     epochs: int = option(
         "passes through the training samples", smoke=1, default=2, lecture=5, full=25
     )

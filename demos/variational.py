@@ -34,8 +34,6 @@ __all__ = ["section"]
 
 @dataclass
 class Options(DataOptions):
-    """What this demo can be told, and what the presets say of it."""
-
     latent_size: int = option("d, the number of latent variables", default=16)
     compared: int = option("samples that are judged", smoke=60, default=5_000)
 

@@ -184,10 +184,7 @@ def draw(results: Results) -> Figures:
     """Arrows from noisy to denoised; for the mixture, learnt and exact means and scores."""
     std = results.numbers["mixture_noise_std"]
     grid, learnt, exact, learnt_score, score = results.kept("mixture", *FIELDS)
-    means = {
-        "learnt: $\\phi(\\tilde{x})$": learnt,
-        "exact: $E[x\\,|\\,\\tilde{x}]$": exact,
-    }
+    means = {"learnt: $\\phi(\\tilde{x})$": learnt, "exact: $E[x\\,|\\,\\tilde{x}]$": exact}
     scores = {
         "learnt: $(\\phi(\\tilde{x})-\\tilde{x})/\\sigma^2$": learnt_score,
         "exact: $\\nabla\\,\\log\\,p_\\sigma(\\tilde{x})$": score,

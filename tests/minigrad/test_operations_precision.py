@@ -60,6 +60,7 @@ def test_a_numpy_array_on_the_left_gives_a_tensor(symbol):
     function = {**SYMBOLS, "@": operator.matmul}[symbol]
     result = function(left, x)
     assert isinstance(result, Tensor)
+    assert result.requires_grad == (symbol != "<")
     assert result.dtype == ("bool" if symbol == "<" else "float32")
     np.testing.assert_allclose(result.data, function(left, x.data), rtol=1e-6)
     if symbol != "<":

@@ -63,12 +63,10 @@ class ndarray:
 
     @property
     def data(self) -> MemoryPointer:
-        """The address of the first element."""
         return MemoryPointer(self._block, self._host.__array_interface__["data"][0])
 
     @property
     def device(self) -> Any:
-        """The device the array lives on."""
         from .cuda import Device
 
         return Device(self._block.device_id)
@@ -106,7 +104,6 @@ class ndarray:
     # what waits for the device
 
     def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking=True) -> Any:
-        """Copy to the host."""
         if out is not None:
             raise NotImplementedError("the stand-in does not model get(out=)")
         counters.wait()
@@ -119,13 +116,11 @@ class ndarray:
         return self._host.copy(order=order)
 
     def item(self) -> Any:
-        """The one element as a Python number."""
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
         return self.get().item()
 
     def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
         return self.get().tolist()
 
     def __bool__(self) -> bool:

@@ -50,7 +50,6 @@ class Counters(Counts):
         self._forbidden = 0
 
     def reset(self) -> None:
-        """Set everything to zero."""
         with self._lock:
             vars(self).update(vars(Counts()))
 
@@ -85,11 +84,9 @@ class Counters(Counts):
                     setattr(counts, name, getattr(counts, name) + amount)
 
     def launch(self, call: str) -> None:
-        """Record an array call that writes device memory."""
         self.add(launches=1, calls=Counter([call]))
 
     def wait(self, times: int = 1) -> None:
-        """Record that the host waited for the device."""
         if state.current.is_capturing:
             from .memory import CUDARuntimeError
 

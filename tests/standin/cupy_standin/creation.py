@@ -104,7 +104,6 @@ def asnumpy(
 
 
 def copy(a: ndarray, order: str = "K") -> ndarray:
-    """``cupy.copy``."""
     return a.copy(order=order)
 
 
@@ -139,7 +138,6 @@ def _maker(name: str) -> Callable:
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> ndarray:
-    """``cupy.arange``."""
     for value in (start, stop, step):
         if value is not None and not is_scalar(value):
             raise TypeError(f"arange: expected a number, got {type(value)}")

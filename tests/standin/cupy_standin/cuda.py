@@ -31,7 +31,6 @@ class Device:
         return hash(("cupy.cuda.Device", self.id))
 
     def use(self) -> None:
-        """Make it the current device of this thread."""
         _check_ordinal(self.id)
         state.current.number = self.id
 
@@ -46,13 +45,11 @@ class Device:
         state.current.number = state.current.previous.pop()
 
     def synchronize(self) -> None:
-        """Wait for everything launched on the device."""
         _check_ordinal(self.id)
         counters.wait()
 
     @property
     def mem_info(self) -> tuple[int, int]:
-        """Free and total bytes."""
         _check_ordinal(self.id)
         total = state.options.total_memory
         return total - ledger.held[self.id], total
@@ -77,7 +74,6 @@ def getDeviceProperties(device: int) -> dict[str, Any]:
 
 
 def getDevice() -> int:
-    """The current device of this thread."""
     return Device().id
 
 
@@ -92,12 +88,10 @@ def driverGetVersion() -> int:
 
 
 def memGetInfo() -> tuple[int, int]:
-    """Free and total bytes of the current device."""
     return Device().mem_info
 
 
 def deviceSynchronize() -> None:
-    """Wait for the current device."""
     Device().synchronize()
 
 
@@ -111,7 +105,6 @@ RUNTIME = {
 
 
 def is_available() -> bool:
-    """Whether there is a GPU that the driver can use."""
     try:
         return getDeviceCount() > 0
     except CUDARuntimeError:
@@ -139,12 +132,10 @@ class Stream:
         state.current.streams.pop()
 
     def synchronize(self) -> None:
-        """Wait for everything launched on the stream."""
         check_driver()
         counters.wait()
 
     def record(self) -> Event:
-        """Mark a moment in the stream."""
         return Event()
 
     def wait_event(self, event: Event) -> None:
@@ -160,12 +151,10 @@ class Stream:
         state.current.is_capturing = True
 
     def end_capture(self) -> Graph:
-        """The recorded graph."""
         state.current.is_capturing = False
         return Graph.__new__(Graph)
 
     def is_capturing(self) -> bool:
-        """Whether work is recorded into a graph."""
         return state.current.is_capturing
 
 
@@ -195,5 +184,4 @@ _pool = MemoryPool()
 
 
 def get_default_memory_pool() -> MemoryPool:
-    """``cupy.get_default_memory_pool``."""
     return _pool

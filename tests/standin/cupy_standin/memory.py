@@ -123,7 +123,6 @@ class MemoryPool:
     """``cupy.cuda.MemoryPool``: reports on the current device, as CuPy's does."""
 
     def used_bytes(self) -> int:
-        """Bytes in use by arrays."""
         check_driver()
         return ledger.used[state.current.number]
 
@@ -133,6 +132,5 @@ class MemoryPool:
         return ledger.held[state.current.number]
 
     def free_all_blocks(self, stream: object = None) -> None:
-        """Give free blocks back to the driver."""
         check_driver()
         ledger.shrink(state.current.number)

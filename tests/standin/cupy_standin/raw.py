@@ -87,7 +87,6 @@ class RawKernel:
         check_toolkit()
 
     def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0) -> None:
-        """Launch on the current device."""
         self.compile()
         grid, block = self._sizes("grid", grid), self._sizes("block", block)
         if len(args) != len(self._parameters):

@@ -44,7 +44,6 @@ class ufunc:
         raise missing("ufunc", name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> ndarray:
-        """Apply elementwise."""
         name = self.__name__
         wrong = [key for key in kwargs if key not in CALL_OPTIONS]
         if wrong:

@@ -137,3 +137,14 @@ def test_a_tensor_made_of_another_shares_its_counter_as_it_shares_its_array(wrap
     same.copy_([5.0])
     with pytest.raises(RuntimeError, match=r"mul: input 0 .* changed in place"):
         product.backward()
+
+
+@pytest.mark.parametrize(
+    "change", [lambda one: one.load_state_dict(one.state_dict()), lambda one: one.to("float64")]
+)
+def test_a_layer_loaded_or_moved_after_use_is_changed(change):
+    layer = minigrad.nn.Linear(2, 1)
+    loss = layer(Tensor([[1.0, 2.0]], requires_grad=True)).sum()
+    change(layer)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()

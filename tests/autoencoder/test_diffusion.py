@@ -9,6 +9,7 @@ from scipy.stats import norm
 import minigrad
 from autoencoder.data.curves import two_modes
 from autoencoder.densities import LatentDiffusion
+from autoencoder.densities.denoiser import VelocityUNet
 from autoencoder.densities.diffusion import Mixed, VelocityNetwork, velocity_loss
 from autoencoder.metrics import energy_distance
 from autoencoder.training import TrainingSettings
@@ -128,11 +129,18 @@ def test_the_loss_is_that_of_the_velocity_along_the_path():
     assert loss.item() == pytest.approx((((ahead - behind) / (2 * step) - guess) ** 2).mean())
 
 
-def test_the_loss_of_the_network_has_the_right_gradients():
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: VelocityNetwork(2, (5,)), (4, 2)),
+        (lambda: VelocityUNet(channels=2, size=8, features=2), (2, 2, 8, 8)),
+    ],
+)
+def test_the_loss_of_a_network_has_the_right_gradients(make, shape):
     minigrad.manual_seed(0)
-    network = VelocityNetwork(2, (5,)).to("float64")
+    network = make().to("float64")
     rng = numpy.random.default_rng(0)
-    x = minigrad.Tensor(rng.normal(size=(4, 2)))
+    x = minigrad.Tensor(rng.normal(size=shape))
     inputs = minigrad.Tensor(Mixed()(x.numpy(), rng).astype("float64"), requires_grad=True)
     assert gradcheck(lambda inputs: velocity_loss(network, inputs, x), (inputs,))
 

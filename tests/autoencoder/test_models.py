@@ -9,7 +9,6 @@ import minigrad
 from autoencoder.inference import decode, encode, reconstruct
 from autoencoder.models import (
     AutoEncoder,
-    Denoiser,
     DenseAutoEncoder,
     MLPAutoEncoder,
     SmoothAutoEncoder,
@@ -113,12 +112,6 @@ def test_zero_biases_leaves_the_weights_as_they_were():
         expected = 0 * array if name.endswith("bias") else before[name]
         numpy.testing.assert_array_equal(array, expected, err_msg=name)
     assert sum(name.endswith("bias") for name in before) == 10
-
-
-def test_denoiser_without_bottleneck_keeps_the_size_of_any_image():
-    for channels, height, width in ((1, 28, 28), (1, 35, 35), (3, 9, 50)):
-        x = numpy.zeros((2, channels, height, width), "float32")
-        assert reconstruct(Denoiser(channels, features=4), x).shape == x.shape
 
 
 def test_the_bottleneck_is_d_numbers_at_every_size_from_16_to_128():

@@ -17,37 +17,33 @@ sys.path.insert(0, str(Path(__file__).parent))  # for webdriver.py
 WITHOUT_A_PAGE = ("network.js", "densities.js", "digit.js")
 
 
-def javascript(files, body):
-    """A program for Node: the files as one script, then a body that sees `given` and returns."""
+def run_javascript(body, given=None):
+    """What a body that sees `given` returns in Node, after the page's own JavaScript."""
+    node = shutil.which("node") or shutil.which("nodejs")
+    if node is None:
+        pytest.skip("Node is not installed (Debian's package nodejs)")
     loaded = "".join(
         f"vm.runInThisContext(fs.readFileSync({json.dumps(str(HERE / name))}, 'utf8'));\n"
-        for name in files
+        for name in WITHOUT_A_PAGE
     )
-    return (
+    program = (
         "const fs = require('fs'), vm = require('vm');\n"
         f"{loaded}"
         "const given = JSON.parse(fs.readFileSync(0, 'utf8'));\n"
         f"const found = (() => {{ {body} }})();\n"
         "console.log(JSON.stringify(found, (_, x) => ArrayBuffer.isView(x) ? [...x] : x));\n"
     )
+    result = subprocess.run(
+        [node, "-e", program], input=json.dumps(given), capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 @pytest.fixture(scope="session")
 def run_node():
     """Run JavaScript after the page's own: ``run_node(body, given)`` gives what it returns."""
-    node = shutil.which("node") or shutil.which("nodejs")
-    if node is None:
-        pytest.skip("Node is not installed (Debian's package nodejs)")
-
-    def run(body, given=None):
-        program = javascript(WITHOUT_A_PAGE, body)
-        result = subprocess.run(
-            [node, "-e", program], input=json.dumps(given), capture_output=True, text=True
-        )
-        assert result.returncode == 0, result.stderr
-        return json.loads(result.stdout)
-
-    return run
+    return run_javascript
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,11 @@ opening to its load event in Chromium, median of 5; with the path of a page, suc
 docs/lecture/index.html, of that page. Nothing else should run meanwhile.
 """
 
-import json
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from conftest import WITHOUT_A_PAGE, javascript
+from conftest import run_javascript
 from webdriver import Browser, missing
 
 from autoencoder import encode, load
@@ -50,16 +47,7 @@ def main() -> None:
             "latents": encode(network, laboratory.images[:1])[0].tolist(),
             "image": laboratory.images[0].ravel().tolist(),
         }
-        program = javascript(WITHOUT_A_PAGE, MEDIANS)
-        node = shutil.which("node") or "nodejs"
-        result = subprocess.run(
-            [node, "-e", program],
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for what, milliseconds in json.loads(result.stdout).items():
+        for what, milliseconds in run_javascript(MEDIANS, given).items():
             print(f"d = {size}: {what} takes {milliseconds:.1f} ms")
     html = laboratory_html(laboratory, "")
     print(f"the interactive part is {len(html.encode()):,} bytes of the page")

@@ -68,6 +68,11 @@ def see(browser, piece, least):
     raise AssertionError(f"{piece} has not started")
 
 
+def see_all(browser):
+    for piece, least in {"latents": 13, "drawn": 19, "walk": 31, "samples": 40}.items():
+        see(browser, f"#lab-{piece}", least)
+
+
 def pictures(browser, selector):
     """What canvases show, after all that was asked for is computed."""
     browser.run(IDLE)
@@ -210,8 +215,7 @@ def test_other_samples_are_drawn(browser):
 
 
 def test_the_keyboard_reaches_everything_in_turn(browser):
-    for piece, least in {"latents": 13, "drawn": 19, "walk": 31, "samples": 40}.items():
-        see(browser, f"#lab-{piece}", least)
+    see_all(browser)
     reachable = """
         const all = [...document.querySelectorAll(
           '#laboratory button, #laboratory input, #laboratory canvas[tabindex]')];
@@ -242,8 +246,7 @@ def test_the_keyboard_reaches_everything_in_turn(browser):
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_is_wider_than_the_window(browser, width, dark):
     browser.look(width, 720, dark, touch=width < 600)
-    for piece, least in {"latents": 13, "drawn": 19, "walk": 31, "samples": 40}.items():
-        see(browser, f"#lab-{piece}", least)
+    see_all(browser)
     browser.run('document.querySelector(\'input[name="lab-d"][value="8"]\').click()')
     browser.run(IDLE)
     assert browser.run("return document.documentElement.scrollWidth") <= width

@@ -146,7 +146,3 @@ class Browser:
             value = KEYS.get(key, key)
             actions += [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
         self._ask("/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
-
-    def screenshot(self):
-        """The whole page as PNG, in base64."""
-        return self.chromium("Page.captureScreenshot", captureBeyondViewport=True)["data"]

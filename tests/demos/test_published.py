@@ -33,6 +33,7 @@ def test_the_page_is_one_small_file_that_loads_nothing(published):
             assert target.startswith(("#", "data:image/")), target[:80]
     assert "@import" not in published
     assert "url(" not in published
+    assert "prefers-color-scheme: dark" in published
 
 
 def test_each_figure_is_in_it_once_with_words_and_an_address(published):

@@ -27,12 +27,6 @@ def finished(tmp_path_factory):
     return folder
 
 
-def test_seed_fixes_the_weights_to_the_bit(finished, tmp_path):
-    folder = tmp_path / "again"
-    assert main(section, [*SMALL, "--out", str(folder), "--workers", "1"]) == 0
-    assert state_in(folder) == state_in(finished)
-
-
 def test_cuda_without_a_gpu_is_one_clear_line_and_status_2(refused):
     if "cupy" in sys.modules:
         pytest.skip("CuPy is here: the message depends on the machine")

@@ -15,7 +15,6 @@ import pytest
 from running import start
 
 from autoencoder.data import download
-from autoencoder.data import download as transfer
 from autoencoder.data import published as sources
 from autoencoder.data.datasets import load
 from autoencoder.data.download import DownloadError, Limits, cache_folder, fetch
@@ -127,7 +126,7 @@ def test_a_proxy_that_trickles_its_answer_is_given_up(tmp_path, server, monkeypa
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
     started = time.monotonic()
     with pytest.raises(OSError, match="timed out"):
-        transfer.transfer("https://example.org/f.gz", str(tmp_path / "part"), IMPATIENT, trusted())
+        download.transfer("https://example.org/f.gz", str(tmp_path / "part"), IMPATIENT, trusted())
     assert time.monotonic() - started < 20
     thread.join(5)
     listener.close()
@@ -180,7 +179,7 @@ def test_another_range_than_asked_for_is_not_appended(server, tmp_path):
     part.write_bytes(b"\x1f\x8b")
     url = f"https://127.0.0.1:{server.server_port}/wrong_range/{FILES[0]}.gz"
     with pytest.raises(OSError, match="another range"):
-        transfer.transfer(url, str(part), QUICK, trusted())
+        download.transfer(url, str(part), QUICK, trusted())
     assert part.read_bytes() == b""
 
 
@@ -263,7 +262,7 @@ def test_a_full_disk_is_reported_at_once_with_the_path(server, tmp_path, monkeyp
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(transfer.os, "fsync", full)
+    monkeypatch.setattr(download.os, "fsync", full)
     with pytest.raises(WriteError, match=r"cannot write .*part': No space left on device"):
         try_fetch(server, tmp_path, "good")
     assert len(server.log) == 1

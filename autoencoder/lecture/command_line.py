@@ -15,6 +15,7 @@ __all__ = [
     "CommonOptions",
     "OptionError",
     "Parser",
+    "as_typed",
     "build_parser",
     "folder",
     "not_negative",
@@ -198,6 +199,11 @@ def one_line(text: object) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
 
 
+def as_typed(name: str) -> str:
+    """An option's name on the command line, such as --batch-size."""
+    return f"--{name.replace('_', '-')}"
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, with a suggestion for a misspelt name."""
 
@@ -237,7 +243,7 @@ def build_parser(
     for each in fields(options):
         how = {key: value for key, value in each.metadata.items() if key != "presets"}
         holder = exclusive if each.name in ("resume", "replot") else parser
-        holder.add_argument(f"--{each.name.replace('_', '-')}", **how)
+        holder.add_argument(as_typed(each.name), **how)
     parser.set_defaults(**{each.name: each.default for each in fields(options)})
     return parser
 

@@ -18,7 +18,7 @@ import numpy
 from autoencoder.data import datasets
 from autoencoder.data.arrays import DataError
 from autoencoder.inference import encode
-from autoencoder.lecture.command_line import CommonOptions, OptionError
+from autoencoder.lecture.command_line import CommonOptions, OptionError, as_typed
 from autoencoder.lecture.shipped import shipped_rows, shipped_weights
 from autoencoder.models import (
     IMAGE_SIDES,
@@ -150,8 +150,7 @@ class Run(Generic[_Options]):
         """Refuse an option that counts too little for what is computed."""
         value = vars(self.options)[key]
         if value < least:
-            name = key.replace("_", "-")
-            raise OptionError(f"--{name}: {reason} needs at least {least}, not {value}")
+            raise OptionError(f"{as_typed(key)}: {reason} needs at least {least}, not {value}")
 
     def require_components(self, count: int) -> None:
         """Refuse images that are too few, or too small, for PCA with so many components."""
@@ -193,8 +192,8 @@ class Run(Generic[_Options]):
                     break
             else:
                 raise OptionError(
-                    f"--{key.replace('_', '-')}: {reason} needs at least {least} different "
-                    f"images, there are {len(different)}"
+                    f"{as_typed(key)}: {reason} needs at least {least} different images, there "
+                    f"are {len(different)}"
                 )
 
     def share_dataset(self, other: Run[Any]) -> None:

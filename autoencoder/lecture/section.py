@@ -23,6 +23,7 @@ from autoencoder.lecture.command_line import (
     CommonOptions,
     OptionError,
     Parser,
+    as_typed,
     build_parser,
     one_line,
     parse,
@@ -282,7 +283,7 @@ def _prepare_first(
     if not options.replot:
         run.write_configuration()
         for key in sorted(given & run.limited):
-            print(f"--{key.replace('_', '-')} is {getattr(options, key)}: there are no more")
+            print(f"{as_typed(key)} is {getattr(options, key)}: there are no more")
     return run
 
 
@@ -357,8 +358,7 @@ def _take_over(
 
 
 def _contradiction(what: str, key: str, value: Any, folder: Path) -> OptionError:
-    name = key.replace("_", "-")
-    return OptionError(f"{what}: --{cut(name)} was {shown(value)} in {folder}")
+    return OptionError(f"{what}: {cut(as_typed(key))} was {shown(value)} in {folder}")
 
 
 def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None:
@@ -366,15 +366,13 @@ def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None
     for action in parser._actions:
         if action.dest != key or (value is None and action.default is None):
             continue
-        if action.nargs == 0:  # a switch
-            if not isinstance(value, bool):
-                raise OptionError(f"{caller} is damaged: {key} cannot be {shown(value, 60)}")
-            continue
+        is_switch = action.nargs == 0
         try:
             typed = action.type(str(value)) if callable(action.type) else str(value)
         except ValueError:
             typed = None
-        if typed != value or isinstance(value, bool) or value not in (action.choices or [value]):
+        is_possible = typed == value and value in (action.choices or [value])
+        if isinstance(value, bool) != is_switch or not (is_switch or is_possible):
             raise OptionError(f"{caller} is damaged: {key} cannot be {shown(value, 60)}")
 
 
@@ -431,7 +429,7 @@ def _full_memory(error: Exception, options: CommonOptions) -> str:
     if not is_gpu and not isinstance(error, MemoryError):
         return ""
     sizes = [
-        f"--{key.replace('_', '-')} (it is {value})"
+        f"{as_typed(key)} (it is {value})"
         for key, value in sorted(vars(options).items(), key=lambda item: item[0] != "batch_size")
         if isinstance(value, int) and key.endswith(("_size", "images", "samples", "points"))
     ]

@@ -25,7 +25,7 @@ from autoencoder.lecture.command_line import (
     switch,
 )
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import prepare_run, run_command
+from autoencoder.lecture.section import run_command
 from autoencoder.lecture.terminal import command
 from autoencoder.storage.checkpoint import CheckpointError
 from autoencoder.training import random_generator
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["contact_sheets", "main"]
 
-NAME = "explore_latent"
 COLUMNS, MOST_ROWS, PLANE = 9, 10, 13
 
 
@@ -65,7 +64,7 @@ class Options(CommonOptions):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Explore latents from the command line; gives the exit status."""
     parser = build_parser(
-        f"{NAME}.py",
+        "explore_latent.py",
         "Moves the latents of an autoencoder by hand and decodes them. Trains one first, or takes "
         "--checkpoint; without a screen it writes contact sheets.",
         Options,
@@ -75,12 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--latent-size: not allowed with --checkpoint, which has its own")
     headless = vars(options).pop("headless")  # how to run, not what to compute
 
-    return run_command(
-        parser,
-        options,
-        lambda: prepare_run(NAME, parser, options, given, _check),
-        lambda run: _explore(run, headless),
-    )
+    return run_command(parser, options, given, lambda run: _explore(run, headless), _check)
 
 
 def _read(path: str) -> AutoEncoder:

@@ -36,7 +36,6 @@ from autoencoder.lecture.section import (
     RESULTS,
     TOO_LITTLE,
     Section,
-    prepare_run,
     read_configuration,
     run_command,
     write_outputs,
@@ -90,11 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.recompute and options.retrain:
         parser.error("argument --recompute: not allowed with argument --retrain")
 
-    def ready() -> Run[Any]:
+    def before() -> None:
         find_ranks().decided(lambda: _go_on_with_the_same(options))
-        return prepare_run(NAME, parser, options, given, _check)
 
-    return run_command(parser, options, ready, _write_lecture)
+    return run_command(parser, options, given, _write_lecture, _check, before)
 
 
 def _go_on_with_the_same(options: Options) -> None:
@@ -107,7 +105,7 @@ def _go_on_with_the_same(options: Options) -> None:
     try:
         earlier = read_configuration(folder / CONFIGURATION)
     except OptionError:
-        return  # nothing to go on with, or damaged: `prepare_run` says so
+        return  # nothing to go on with, or damaged: `run_command` says so
     earlier.pop("device", None)
     if earlier == Run(NAME, options, folder, folder).configuration:
         options.resume, options.out = True, str(folder)

@@ -35,7 +35,7 @@ from autoencoder.lecture.command_line import (
     switch,
 )
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import prepare_run, run_command
+from autoencoder.lecture.section import run_command
 from autoencoder.lecture.sections import SECTIONS, load_section
 from autoencoder.lecture.terminal import command
 from autoencoder.storage.files import atomic_write
@@ -94,9 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, given = parse(parser, Options, arguments)
     if options.write and shipped.differing(options):
         parser.error(f"--write: nothing ships for {' '.join(shipped.differing(options))}")
-    return run_command(
-        parser, options, lambda: prepare_run("train_weights", parser, options, given), _make
-    )
+    return run_command(parser, options, given, _make)
 
 
 def _make(run: Run[Options]) -> None:

@@ -207,6 +207,11 @@ def as_typed(name: str) -> str:
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, with a suggestion for a misspelt name."""
 
+    @property
+    def demo(self) -> str:
+        """The name of the demo whose file was typed."""
+        return self.prog.removesuffix(".py")
+
     def error(self, message: str) -> NoReturn:
         message = one_line(message)
         known = [text for action in self._actions for text in action.option_strings]

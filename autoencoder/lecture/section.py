@@ -57,9 +57,7 @@ __all__ = [
     "Figure",
     "Figures",
     "Section",
-    "fit_to_data",
     "main",
-    "prepare_run",
     "run_command",
     "write_outputs",
 ]
@@ -78,6 +76,9 @@ SUMMARY = "summary.txt"
 Figure: TypeAlias = "matplotlib.figure.Figure"  # in quotes: its import takes half a second
 Figures = dict[str, Figure]
 """What a section draws: figures by name, the first its main one."""
+
+
+Check = Callable[[Run[Any]], None] | None
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Section:
     options: type[Any] = CommonOptions  # a subclass: the dataclass of its options
     # Called before anything is written: lowers options to what there is (Run.limit), and raises
     # ValueError where it is too little to compute from.
-    check: Callable[[Run[Any]], None] | None = None
+    check: Check = None
     # From the options, and Results that were read, to what draw and captions take out of them: a
     # file that lacks it is refused.
     needs: Callable[[Any, Results], Needs] | None = None
@@ -194,21 +195,11 @@ def main(section: Section, arguments: Sequence[str] | None = None) -> int:
     """
     parser = section.parser()
     options, given = parse(parser, section.options, arguments)
-    return run_command(
-        parser,
-        options,
-        lambda: prepare_run(section.name, parser, options, given, section.check),
-        functools.partial(_compute_and_report, section),
-    )
+    work = functools.partial(_compute_and_report, section)
+    return run_command(parser, options, given, work, section.check)
 
 
-def prepare_run(
-    name: str,
-    parser: Parser,
-    options: CommonOptions,
-    given: set[str],
-    check: Callable[[Run[Any]], None] | None = None,
-) -> Run[Any]:
+def _prepare_run(parser: Parser, options: CommonOptions, given: set[str], check: Check) -> Run[Any]:
     """Choose the folder of a demo's run, and find out what cannot work before writing anything.
 
     The folder is held by this run from then on; of several ranks rank 0 does that for all, and the
@@ -226,13 +217,13 @@ def prepare_run(
     prepared: list[Run[Any]] = []
 
     def prepare() -> list[Any]:
-        run = _prepare_first(name, parser, options, given, check)
+        run = _prepare_first(parser, options, given, check)
         prepared.append(run)
         return [vars(options), str(run.folder), str(run.models)]
 
     values, folder, models = ranks.decided(prepare)
     vars(options).update(values)
-    run = prepared[0] if prepared else Run(name, options, folder, models)
+    run = prepared[0] if prepared else Run(parser.demo, options, folder, models)
     run.ranks = ranks
     if ranks.size > 1:
         options.workers = options.workers or ranks.cores
@@ -245,13 +236,10 @@ def prepare_run(
 
 
 def _prepare_first(
-    name: str,
-    parser: Parser,
-    options: CommonOptions,
-    given: set[str],
-    check: Callable[[Run[Any]], None] | None,
+    parser: Parser, options: CommonOptions, given: set[str], check: Check
 ) -> Run[Any]:
     """Prepare a run on the rank that reads and writes its folder."""
+    name = parser.demo
     earlier: dict[str, Any] = {}
     what = "--resume" if options.resume else "--replot"
     goes_on = options.resume or options.replot
@@ -260,7 +248,7 @@ def _prepare_first(
         folder = folder or last_folder(name)
         if folder is None or not (folder / CONFIGURATION).exists():
             raise OptionError(f"{what}: there is no earlier run in {folder or 'runs/'}")
-        earlier = _take_over(parser, options, given, folder / CONFIGURATION, name, what)
+        earlier = _take_over(parser, options, given, folder / CONFIGURATION, what)
         require_free(folder)
     elif folder is not None:
         require_free(folder)
@@ -287,7 +275,7 @@ def _prepare_first(
     return run
 
 
-def fit_to_data(run: Run[Any], check: Callable[[Run[Any]], None] | None) -> None:
+def fit_to_data(run: Run[Any], check: Check) -> None:
     """Lower a run's options to what its data hold, or refuse them; nothing is written."""
     options = vars(run.options)
     if options["data"] is not None:
@@ -321,12 +309,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
 
 
 def _take_over(
-    parser: Parser,
-    options: CommonOptions,
-    given: set[str],
-    path: Path,
-    demo: str,
-    what: str,
+    parser: Parser, options: CommonOptions, given: set[str], path: Path, what: str
 ) -> dict[str, Any]:
     """Give the options the values of an earlier run, which is returned.
 
@@ -342,7 +325,7 @@ def _take_over(
     missing = [key for key in needed if key not in earlier]
     if missing:
         raise OptionError(f"{what}: {path} is damaged: it does not say {missing[0]!r}")
-    if earlier.pop("demo") != demo:
+    if earlier.pop("demo") != parser.demo:
         raise OptionError(f"{what}: {path} is of another demo")
     earlier.pop("device", None)
     for key, value in earlier.items():
@@ -379,17 +362,21 @@ def _require_possible(parser: Parser, key: str, value: Any, caller: str) -> None
 def run_command(
     parser: Parser,
     options: CommonOptions,
-    ready: Callable[[], Run[Any]],
+    given: set[str],
     work: Callable[[Run[Any]], None],
+    check: Check = None,
+    before: Callable[[], None] | None = None,
 ) -> int:
     """Prepare a demo's run and do its work; what goes wrong becomes one line and an exit status.
 
-    A bug does not: its exception goes on to the caller.
+    A bug does not: its exception goes on to the caller. ``before`` may change the options.
     """
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="tqdm")
     run: Any = None
     try:
-        run = ready()
+        if before is not None:
+            before()
+        run = _prepare_run(parser, options, given, check)
         if options.replot:  # nothing is computed that could be shared
             if run.ranks.rank > 0:
                 return 0

@@ -93,8 +93,6 @@ def encode(
 ) -> numpy.ndarray:
     """The latents (N, d) of samples, z = f(x). Parameters and results are as for `reconstruct`.
 
-    Examples
-    --------
     >>> from autoencoder.models import AutoEncoder
     >>> encode(AutoEncoder(2), numpy.zeros((3, 1, 28, 28))).shape
     (3, 2)
@@ -110,8 +108,6 @@ def decode(
 ) -> numpy.ndarray:
     """The samples g(z) that latents stand for. Parameters and results are as for `reconstruct`.
 
-    Examples
-    --------
     >>> from autoencoder.models import AutoEncoder
     >>> decode(AutoEncoder(2), numpy.zeros((3, 2))).shape
     (3, 1, 28, 28)

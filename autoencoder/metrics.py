@@ -93,8 +93,6 @@ def sum_per_sample(estimate: Array, target: Array) -> float:
     The mean squared error a pixel, times the number of pixels: published numbers mix the two.
     Parameters, result and errors as for :func:`mse_per_pixel`.
 
-    Examples
-    --------
     >>> sum_per_sample(numpy.zeros((2, 4)), numpy.full((2, 4), 0.5))
     1.0
     """

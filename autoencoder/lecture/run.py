@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import hashlib
 import json
@@ -298,13 +297,11 @@ class Run(Generic[_Options]):
         else:
             identity = {
                 "model": repr(model),
-                "settings": dataclasses.asdict(settings),
+                "settings": settings.decisive,
                 "corruption": repr(corruption),
                 "samples": digest_of(samples),
                 "tested_on": None if tested_on is None else digest_of(tested_on),
             }
-            for how in ("device", "workers", "save_seconds", "log_steps"):
-                del identity["settings"][how]
             if targets is not None:
                 identity["targets"] = digest_of(targets)
             if loss is not None:

@@ -18,8 +18,6 @@ __all__ = ["FiniteWatch", "TrainingDiverged"]
 class TrainingDiverged(FloatingPointError):
     """A loss, gradient or weight was not finite; the last checkpoint is the last good state.
 
-    Examples
-    --------
     >>> from autoencoder.models import mlp
     >>> from autoencoder.training import TrainingSettings, train
     >>> points = numpy.ones((4, 2), "float32") * 1e30

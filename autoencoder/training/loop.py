@@ -151,6 +151,11 @@ def train(
         learner.begin(checkpoint if resume else None)
         state = learner.state
 
+        def save(position: str, final: bool) -> None:
+            watch.require_finite_state(position)
+            learner.require_same_weights(position)
+            writer.save(final)
+
         for epoch in range(state.epoch, settings.epochs):
             order = random_generator(settings.seed, "order", epoch).permutation(len(samples))
             started = time.monotonic() - state.seconds
@@ -175,9 +180,7 @@ def train(
                         progress.show_loss(bar, state.running_loss, state.step)
                     state.seconds = time.monotonic() - started
                     if is_saving and not is_last:
-                        watch.require_finite_state(position)
-                        learner.require_same_weights(position)
-                        writer.save(final=bool(stopped_by))
+                        save(position, final=bool(stopped_by))
                     if stopped_by and not is_last:
                         raise Interrupted(stopped_by, position)
 
@@ -186,9 +189,7 @@ def train(
                 row.update(evaluate(model))
             position = f"the end of epoch {state.epoch}"
             (stopped_by,) = ranks.maximum(stop.signal_number)
-            watch.require_finite_state(position)
-            learner.require_same_weights(position)
-            writer.save(final=bool(stopped_by) or state.epoch == settings.epochs)
+            save(position, final=bool(stopped_by) or state.epoch == settings.epochs)
             progress.report(row)
             if stopped_by:
                 raise Interrupted(stopped_by, position)
@@ -199,27 +200,21 @@ def train(
     return state.rows
 
 
+@dataclasses.dataclass
 class Learner:
     """A model, what it learns from and by what, and how far it has got."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        samples: numpy.ndarray,
-        settings: TrainingSettings,
-        corruption: Corruption | None,
-        targets: numpy.ndarray | None = None,
-        loss: Loss | None = None,
-        ranks: Communicator | None = None,
-    ) -> None:
-        self.ranks = ranks or Communicator()
-        self.model = model
-        self.samples = samples
-        self.settings = settings
-        self.corruption = corruption
-        self.targets = targets
-        self.own_loss = loss
-        self.steps = math.ceil(len(samples) / settings.batch_size)
+    model: nn.Module
+    samples: numpy.ndarray
+    settings: TrainingSettings
+    corruption: Corruption | None
+    targets: numpy.ndarray | None = None
+    own_loss: Loss | None = None
+    ranks: Communicator = dataclasses.field(default_factory=Communicator)
+
+    def __post_init__(self) -> None:
+        model, settings = self.model, self.settings
+        self.steps = math.ceil(len(self.samples) / settings.batch_size)
         # Measured on the host: part of what a checkpoint is resumed by, whatever the device.
         model.to("cpu")
         self.device = device("cpu")

@@ -80,7 +80,6 @@ def compute(run: Run[Options]) -> Results:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     said = found.numbers.get("classes")
     count = len(said) if isinstance(said, list) else 1
     return Needs(
@@ -116,7 +115,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers = results.numbers
     right = numbers["test_accuracy"]
     return {

@@ -107,7 +107,6 @@ def _row(name: str, test_noise: float, decibels: object) -> dict[str, object]:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     names = _names(options)
     shown = [f"{way}/{n:g}" for way in WAYS for n in SHOWN_NOISES]
     return Needs(
@@ -153,7 +152,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers = results.numbers
     measured = table_of(results, "denoiser", "test_noise_std", "test_psnr_db")
     names, parameters = numbers["names"], numbers["parameters"]

@@ -260,7 +260,6 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     shapes = {
         "samples": f"{blur.POSTERIOR_SAMPLES} 2",
         "weights": f"positive {COMPONENTS}",
@@ -361,7 +360,6 @@ def _draw_restorations(results: Results) -> Figure:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers, digits = results.numbers, results.numbers["digits"]
     points = {case: numbers[case] for case in blur.CASES}
     short = [case["exact"] - case["squared"] for case in points.values()]

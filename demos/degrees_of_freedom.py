@@ -261,7 +261,6 @@ def drops(rows: Iterable[dict[str, Any]], count: int, model: str) -> tuple[float
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     arrays = {f"traversal/{count}": f"{count * STEPS} 3 H W" for count in COUNTS}
     arrays |= dict.fromkeys(("turned", "drawn"), f"{MOST * STEPS} 3 H W")
     arrays |= {f"generated/{name}": "G 3 H W" for name in ("test", *DENSITIES)}
@@ -335,7 +334,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers, errors = results.numbers, errors_of(results.rows)
     size, epochs = numbers["image_size"], spelled_epochs(numbers["epochs"])
     fall = {(K, model): drops(results.rows, K, model) for K in COUNTS for model in ("deep", "PCA")}

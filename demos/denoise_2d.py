@@ -158,7 +158,6 @@ def rms(vectors: numpy.ndarray) -> float:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     curves = [curve.name for curve in CURVES]
     errors = ("rms_error", "rms_step", "rms_left", "rms_score_error", "rms_score")
     losses = ("loss", "loss_per_sample")
@@ -238,7 +237,6 @@ def _draw_fields(
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers, mixture = results.numbers, results.numbers["mixture"]
     curves = [numbers[curve.name] for curve in CURVES]
     off = mixture["rms_error"] / mixture["rms_step"]

@@ -211,7 +211,6 @@ def _compute_walks(run: Run[Options], told: NoiseConditionalDenoiser, results: R
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     return Needs(
         {
             **{f"plane/{name}": "M 2" for name in FIELDS},
@@ -308,7 +307,6 @@ def _draw_flow(results: Results) -> Figure:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers, points = results.numbers, results.numbers["plane"]
     ladder = numbers["ladder"]
     by_name = {row["name"]: row for row in ladder}

@@ -185,7 +185,6 @@ def fitted_diffusion(
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     score = {**SCORE, "distances": [NOT_NEGATIVE] * (1 + len(options.judges))}
     fit = {"nats": FINITE, "seconds": NOT_NEGATIVE}
     ladder = [{"name": name, **score, **fit} for name in RUNGS]
@@ -257,7 +256,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers = results.numbers
     epochs = spelled_epochs(numbers["sizes"][0]["epochs"])
     said = {}

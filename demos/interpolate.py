@@ -100,7 +100,6 @@ def compute(run: Run[Options]) -> Results:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     others = ("test_mse", *(f"distance_{n}" for n in ("pixels", "test_images", "reconstructions")))
     return Needs(
         dict.fromkeys(("by_latents", "by_pixels"), f"{options.pairs} {len(SHARES)} C H W"),
@@ -139,7 +138,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers = results.numbers
     latents, pixels = numbers["distance_latents"], numbers["distance_pixels"]
     images, decoded = numbers["distance_test_images"], numbers["distance_reconstructions"]

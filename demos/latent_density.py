@@ -140,7 +140,6 @@ def pair_divergences(latents: numpy.ndarray, density: DiagonalGaussian) -> numpy
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     sizes = options.sizes
     nearest = ("nearest_distance", "nearest_distance_reconstructions")
     return Needs(
@@ -206,7 +205,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers, sizes = results.numbers, results.numbers["sizes"]
     measured = columns_of(sizes)
     far, near = measured["nearest_distance"], measured["nearest_distance_reconstructions"]

@@ -132,7 +132,6 @@ def compute(run: Run[Options]) -> Results:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     losses = dict.fromkeys(("test_mse", "test_sum_per_sample"), FINITE)
     return Needs(
         dict.fromkeys(("originals", "reconstructions", "blog", "pca"), "N C H W"),
@@ -172,7 +171,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers = results.numbers
     linear, blog, pca = (numbers[f"{name}_mse"] for name in ("linear", "blog", "pca"))
     first = results.rows_by("network")[LINEAR][0]["test_mse"]

@@ -197,7 +197,6 @@ def _seeds(options: Options) -> list[int]:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     seeds = _seeds(options)
     measured = ("loss", "loss_per_sample", "floor", "ratio", "angle")
     sizes = {f"d{d}": d for d in LATENT_SIZES} | {"uncentred": UNCENTRED_SIZE}
@@ -336,7 +335,6 @@ def _draw_pca_error(results: Results) -> Figure:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers = results.numbers
     sizes = [numbers[f"d{d}"] for d in LATENT_SIZES]
     shown, minibatches = numbers[f"d{SHOWN_SIZE}"], numbers["minibatch"]

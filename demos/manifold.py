@@ -187,7 +187,6 @@ def _shown_latents(results: Results, curve: Curve) -> tuple[numpy.ndarray, str]:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     curves = [curve.name for curve in CURVES]
     shapes = dict(
         points="N 2", positions="N", latents="N", reconstructions="N 2", decoded_line="L 2"
@@ -337,7 +336,6 @@ def _draw_trap(results: Results) -> Figure:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers = results.numbers
     curve, ring = numbers["s_curve"], numbers["circle"]
     across = numbers["noise_std"] ** 2 / 2  # of the noise's two components the one across the curve

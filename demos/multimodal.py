@@ -285,7 +285,6 @@ def _candidates(near: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     answers = ("mean", "median", "squared", "absolute")
     images = ("masked", "average", "squared", "absolute")
     blur = ("mid_grey", "gradient_energy")
@@ -365,7 +364,6 @@ def _to_four_places(value: float) -> str:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers, digits = results.numbers, results.numbers["digits"]
     cases = {case: numbers[case] for case in CASES}
     density = {case: each["relative_density"] for case, each in cases.items()}

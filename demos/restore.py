@@ -128,7 +128,6 @@ def compute(run: Run[Options]) -> Results:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     # How many components the larger PCA has depends on the images; it may be as small as the other.
     said = found.numbers.get("names")
     larger = [TEXT] if isinstance(said, list) and len(said) == 4 else []
@@ -180,7 +179,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers, names = results.numbers, results.numbers["names"]
     measured = table_of(results, "erased", "filled_by", "psnr_erased_db")
 

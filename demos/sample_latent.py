@@ -63,7 +63,6 @@ def compute(run: Run[Options]) -> Results:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     return Needs(
         {
             "test": "N C H W",
@@ -99,7 +98,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers, fits = results.numbers, results.numbers["fits"]
     fitted = columns_of(fits)
     said = {

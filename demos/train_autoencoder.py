@@ -97,7 +97,6 @@ def _table_of_layers(layers: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     sizes = options.sizes
     measured = {"epochs": options.epochs, "pca_mse": POSITIVE, "autoencoder_mse": FINITE}
     layer = {"layer": TEXT, "shape": [POSITIVE] * 3, "parameters": COUNT, "brief": TEXT}
@@ -165,7 +164,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers = results.numbers
     pixels, errors = numbers["pixels"], numbers["errors"]
     sizes = [error["latent_size"] for error in errors]

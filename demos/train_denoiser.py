@@ -116,7 +116,6 @@ def compute(run: Run[Options]) -> Results:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     levels = len(NOISE_LEVELS)
     return Needs(
         {
@@ -165,7 +164,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers = results.numbers
     levels, measured = results.arrays["noise_levels"], results.arrays["psnr_by_level"]
     noisy, mean, denoised = (numbers[f"{what}_psnr_db"] for what in ("noisy", "mean", "denoised"))

@@ -114,7 +114,6 @@ def compute(run: Run[Options]) -> Results:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    """What figures and captions take out of a file of results."""
     names = JUDGED if found.numbers.get("scores") else ()
     return Needs(
         {**dict.fromkeys(ROWS, "N C H W"), "told": "K"},
@@ -157,7 +156,6 @@ def draw(results: Results) -> Figures:
 
 
 def captions(results: Results) -> dict[str, Caption]:
-    """What is said below each figure."""
     numbers, told = results.numbers, results.arrays["told"]
     used = int((told > USED).sum())
     variance, mse = numbers["pixel_variance"], numbers["mse"]

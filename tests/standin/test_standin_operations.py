@@ -1,13 +1,7 @@
 """Every operation on the stand-in's second GPU: the CPU's values and gradients, both orders."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "minigrad"))
-
 from operation_case import Functions
 from operation_cases import CASES
 

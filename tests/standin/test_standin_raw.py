@@ -7,8 +7,8 @@ import emulation
 import numpy
 import pytest
 from cupy_standin import counters, installed
+from geometries import CASES, make
 
-from minigrad import kernels
 from minigrad.kernels import cuda, gpu
 
 needs_compiler = pytest.mark.skipif(
@@ -129,22 +129,12 @@ def test_a_kernel_is_not_made_where_cupy_could_not_compile_it(failure, words):
             module.get_function("scale")
 
 
-GEOMETRIES = {
-    "a 5x5 layer": (3, 4, 40, dict(input_size=(9, 8), kernel_size=(5, 5), output_size=(5, 4))),
-    "strides, padding, groups": (
-        2, 4, 6,
-        dict(input_size=(9, 7), kernel_size=(3, 2), output_size=(5, 3), stride=(2, 3))
-        | dict(padding=(1, 1), groups=2),
-    ),
-    "dilation": (
-        2, 3, 5,
-        dict(input_size=(9, 9), kernel_size=(3, 2), output_size=(5, 6), dilation=(2, 3)),
-    ),
-    "no images": (0, 3, 5, dict(input_size=(5, 5), kernel_size=(3, 3), output_size=(3, 3))),
-    "many pixels, in parts": (
-        40, 2, 3, dict(input_size=(8, 8), kernel_size=(3, 3), output_size=(6, 6)),
-    ),
-}  # fmt: skip
+GEOMETRIES = [
+    (3, 4, 40, dict(input_size=(9, 8), kernel_size=(5, 5), output_size=(5, 4))),
+    *(CASES[name] for name in ("stride leaves a remainder", "dilated columns", "empty batch")),
+    *(CASES[name] for name in ("groups, many channels", "padding out of reach")),
+    (40, 2, 3, dict(input_size=(8, 8), kernel_size=(3, 3), output_size=(6, 6))),  # in parts
+]
 
 
 def launches(cupy, dtype):
@@ -154,16 +144,14 @@ def launches(cupy, dtype):
     def array(*shape):
         return cupy.asarray(rng.standard_normal(shape).astype(dtype))
 
-    for name, (images, channels, out_channels, options) in GEOMETRIES.items():
-        geometry = kernels.Geometry(**options)
-        x = array(images, channels, *geometry.input_size)
-        y = array(images, out_channels, *geometry.output_size)
-        weight = array(out_channels, channels // geometry.groups, *geometry.kernel_size)
-        in_bias, out_bias = array(channels), array(out_channels)
+    for name, case in enumerate(GEOMETRIES):
+        *arrays, geometry = make(case, dtype)
+        x, weight, y, in_bias, out_bias = map(cupy.asarray, arrays)
         yield f"conv2d: {name}", gpu.correlate(x, weight, geometry, out_bias)
         yield f"conv2d, no bias: {name}", gpu.correlate(x, weight, geometry, None)
         yield f"conv_transpose2d: {name}", gpu.spread(y, weight, geometry, in_bias)
-        launch, parts = cuda.conv2d_weight_grad_launch(geometry, images, channels, out_channels)
+        sizes = (len(x), x.shape[1], y.shape[1])
+        launch, parts = cuda.conv2d_weight_grad_launch(geometry, *sizes)
         result = cupy.empty((parts, *weight.shape), dtype)
         launch(gpu._channels_last(cupy, x), gpu._channels_last(cupy, y), result)
         yield f"conv2d_weight_grad: {name}", result

@@ -10,10 +10,10 @@ import pytest
 import minigrad
 from autoencoder.storage.files import file_lock
 
-sys.path.insert(0, str(Path(__file__).parent))  # for running.py
-sys.path.insert(0, str(Path(__file__).parent / "standin"))
-
-from cupy_standin import installed
+HERE = Path(__file__).parent
+# Tests find the helpers beside them, and the demos' packages, by name.
+FOLDERS = ("", "standin", "minigrad", "minigrad/kernels", "mpi", "../demos")
+sys.path.extend(str((HERE / folder).resolve()) for folder in FOLDERS)
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,8 @@ GPUS = ["standin", pytest.param("cuda", marks=pytest.mark.cuda)]
 
 
 def _on(name):
+    from cupy_standin import installed
+
     if name == "standin":
         with installed(device_count=2):
             yield minigrad.device("cuda:1")  # the second: nothing may fall back to the first

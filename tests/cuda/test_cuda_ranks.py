@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
+from mpi_programs import require_mpi, run
 
 import minigrad
 from minigrad.backend import cuda
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "mpi"))
-
-from mpi_programs import require_mpi, run
 
 pytestmark = pytest.mark.cuda
 PROGRAM = """

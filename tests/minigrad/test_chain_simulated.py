@@ -6,20 +6,14 @@ a rank's clock does not depend on when its thread really runs.
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy
 import pytest
+from benchmarking.ranks.chain_model import CHUNK_BYTES, NETWORKS, chain_seconds
 
 from minigrad import Tensor
 from minigrad.backend import CPU, ShardGenerators
 from minigrad.parallel import chain, run_in_threads
 from minigrad.parallel.ranks import ThreadCommunicator, Transfer
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "demos"))
-
-from benchmarking.ranks.chain_model import CHUNK_BYTES, NETWORKS, chain_seconds
 
 NUMBERS = 112_457  # the lecture's network
 

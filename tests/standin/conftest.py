@@ -1,13 +1,7 @@
-"""Fixtures over the stand-in; and the cases kept beside the tests of minigrad, importable."""
-
-import sys
-from pathlib import Path
+"""Fixtures over the stand-in."""
 
 import pytest
 from cupy_standin import counters, installed
-
-MINIGRAD = Path(__file__).parents[1] / "minigrad"
-sys.path += [str(MINIGRAD), str(MINIGRAD / "kernels")]
 
 
 @pytest.fixture

@@ -20,8 +20,6 @@ from autoencoder.lecture.shared import DataOptions, spelled_epochs
 from autoencoder.storage.checkpoint import ANYTHING, FINITE, TEXT
 from autoencoder.storage.results import Needs, Results, epoch_rows
 
-__all__ = ["section"]
-
 SHIFT = 2  # pixels
 LEARNING_RATE = 2e-3
 SHOWN = 12

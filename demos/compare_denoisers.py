@@ -23,8 +23,6 @@ from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results
 from minigrad import nn
 
-__all__ = ["section"]
-
 
 @dataclass
 class Options(DataOptions):

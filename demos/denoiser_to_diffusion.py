@@ -42,8 +42,6 @@ from autoencoder.lecture.shared import (
 from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results
 
-__all__ = ["section"]
-
 plane = load_demo("denoise_2d")  # its mixture, and its denoiser for one level of noise
 
 

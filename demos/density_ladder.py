@@ -43,8 +43,6 @@ from autoencoder.storage.results import Needs, Results
 from autoencoder.storage.weights import load_weights
 from autoencoder.training import Row, random_generator
 
-__all__ = ["section"]
-
 
 @dataclass
 class Options(DeepOptions):

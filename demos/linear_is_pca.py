@@ -23,8 +23,6 @@ from autoencoder.storage.results import Needs, Results
 from autoencoder.training.linear_training import reconstruction_loss, second_moments, train_linear
 from minigrad import Tensor
 
-__all__ = ["section"]
-
 
 @dataclass
 class Options(CommonOptions):

@@ -24,8 +24,6 @@ from autoencoder.storage.checkpoint import FINITE, NOT_NEGATIVE, NUMBER, POSITIV
 from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import Row
 
-__all__ = ["section"]
-
 
 @dataclass
 class Options(CommonOptions):

@@ -30,8 +30,6 @@ from autoencoder.lecture.shared import DataOptions, spelled_epochs, table_of, ti
 from autoencoder.storage.checkpoint import NUMBER, TEXT
 from autoencoder.storage.results import Needs, Results
 
-__all__ = ["section"]
-
 
 @dataclass
 class Options(DataOptions):

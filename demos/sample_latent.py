@@ -18,8 +18,6 @@ from autoencoder.lecture.shared import DeepOptions, columns_of, spelled_epochs, 
 from autoencoder.storage.checkpoint import FINITE
 from autoencoder.storage.results import Needs, Results
 
-__all__ = ["section"]
-
 
 @dataclass
 class Options(DeepOptions):

@@ -30,8 +30,6 @@ from autoencoder.storage.checkpoint import COUNT, FINITE, POSITIVE, TEXT
 from autoencoder.storage.files import atomic_write
 from autoencoder.storage.results import Needs, Results, epoch_rows
 
-__all__ = ["section"]
-
 
 @dataclass
 class Options(DeepOptions):

@@ -21,8 +21,6 @@ from autoencoder.lecture.shared import DataOptions, measure_psnr, one_of_each, s
 from autoencoder.storage.checkpoint import COUNT, NUMBER
 from autoencoder.storage.results import Needs, Results, epoch_rows
 
-__all__ = ["section"]
-
 
 def positive_or_none(text: str) -> int:
     """A bottleneck's size, or 0 for none."""

@@ -29,8 +29,6 @@ from autoencoder.lecture.shared import (
 from autoencoder.storage.checkpoint import FINITE, NOT_NEGATIVE, POSITIVE
 from autoencoder.storage.results import Needs, Results, epoch_rows
 
-__all__ = ["section"]
-
 
 @dataclass
 class Options(DataOptions):

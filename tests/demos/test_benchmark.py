@@ -7,16 +7,11 @@ import json
 import mmap
 import sys
 import threading
-from pathlib import Path
 
 import numpy
 import pytest
-
-DEMOS = Path(__file__).parents[2] / "demos"
-sys.path.insert(0, str(DEMOS))
-
-from benchmarking import process, rounds  # noqa: E402
-from benchmarking.cases import (  # noqa: E402
+from benchmarking import process, rounds
+from benchmarking.cases import (
     CASES,
     MINIGRAD,
     PEERS,
@@ -27,14 +22,14 @@ from benchmarking.cases import (  # noqa: E402
     Peer,
     measurement,
 )
-from benchmarking.command import main  # noqa: E402
-from benchmarking.peers import with_minigrad  # noqa: E402
-from benchmarking.problems import Problem, Settings  # noqa: E402
-from benchmarking.process import memory_status, run_side_by_side  # noqa: E402
-from benchmarking.report import summary  # noqa: E402
+from benchmarking.command import main
+from benchmarking.peers import with_minigrad
+from benchmarking.problems import Problem, Settings
+from benchmarking.process import memory_status, run_side_by_side
+from benchmarking.report import summary
 
-import minigrad  # noqa: E402
-from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp  # noqa: E402
+import minigrad
+from autoencoder.models import AutoEncoder, DenseAutoEncoder, mlp
 
 MLP = ["--case", "mlp", "--peer", "minigrad"]
 SHORT = ["--quick", "--rounds", "2", "--seconds", "0.001", "--threads", "1"]

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
+from benchmarking.features import command, with_minigrad
+from benchmarking.features.command import FEATURES, SAME_BITS, answer
 from running import python
 
-DEMOS = Path(__file__).parents[2] / "demos"
-sys.path.insert(0, str(DEMOS))
-
-from benchmarking.features import command, with_minigrad  # noqa: E402
-from benchmarking.features.command import FEATURES, SAME_BITS, answer  # noqa: E402
+from autoencoder.lecture.sections import DEMOS
 
 TWO_CORES = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) > 1
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
+from benchmarking.same_job import command
+from benchmarking.same_job.command import LIBRARIES, Program, lines_of_code, main
 from running import python
 
-DEMOS = Path(__file__).parents[2] / "demos"
-sys.path.insert(0, str(DEMOS))
-
-from benchmarking.same_job import command  # noqa: E402
-from benchmarking.same_job.command import LIBRARIES, Program, lines_of_code, main  # noqa: E402
+from autoencoder.lecture.sections import DEMOS
 
 
 def test_minigrad_does_the_job_and_a_library_that_is_missing_is_named(monkeypatch, capsys):

@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "demos"))
-
 from benchmarking.ranks import NBYTES, SIZES
 from benchmarking.ranks.chain_model import NETWORKS, chain_seconds, exchange_seconds
 

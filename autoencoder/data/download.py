@@ -42,7 +42,6 @@ __all__ = [
     "RefusedError",
     "cache_folder",
     "fetch",
-    "is_offline",
     "transfer",
 ]
 
@@ -284,11 +283,6 @@ def cache_folder(name: str) -> Path:
     return Path(base).expanduser() / "minigrad" / name
 
 
-def is_offline() -> bool:
-    """Tell whether ``MINIGRAD_OFFLINE`` forbids the network (set, and neither empty nor 0)."""
-    return os.environ.get("MINIGRAD_OFFLINE", "") not in ("", "0")
-
-
 def fetch(
     name: str,
     folder: str | os.PathLike[str] | None = None,
@@ -301,9 +295,9 @@ def fetch(
     """Make sure the four files of a set are in a folder: download those that are not.
 
     The folder is given back; by default it is `cache_folder(name)`, and made if missing. Files
-    already there are not read: `datasets.load` verifies them on every load. `offline` is by default
-    what `is_offline` says, `mirrors` (HTTPS addresses of folders) are the known ones, and `context`
-    says which certificates to trust.
+    already there are not read: `datasets.load` verifies them on every load. By default it is
+    `offline` if ``MINIGRAD_OFFLINE`` is set, and neither empty nor 0, and the `mirrors`, HTTPS
+    addresses of folders, are the known ones. `context` says which certificates to trust.
 
     Raises DownloadError, with the reason mirror by mirror and how to place the files by hand;
     WriteError if the folder cannot be written; ValueError if the name is unknown.
@@ -317,7 +311,8 @@ def fetch(
     source = find_source(name)
     folder = cache_folder(source.name) if folder is None else Path(folder)
     limits = limits or Limits()
-    offline = is_offline() if offline is None else offline
+    if offline is None:
+        offline = os.environ.get("MINIGRAD_OFFLINE", "") not in ("", "0")
     mirrors = source.mirrors if mirrors is None else tuple(mirrors)
     if not _missing(folder, source):
         return folder

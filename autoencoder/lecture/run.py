@@ -298,7 +298,7 @@ class Run(Generic[_Options]):
             identity = {
                 "model": repr(model),
                 "settings": settings.decisive,
-                "corruption": repr(corruption),
+                "corruption": name_of(corruption),
                 "samples": digest_of(samples),
                 "tested_on": None if tested_on is None else digest_of(tested_on),
             }

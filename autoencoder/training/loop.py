@@ -79,12 +79,13 @@ def train(
         (N, ...) float32, on the host.
     settings : TrainingSettings
     corruption : callable, optional
-        ``(samples, rng) -> samples``, drawn afresh for every batch.
+        ``(samples, rng) -> samples``, drawn afresh for every batch. A checkpoint knows it by its
+        qualified name or, where it has none, by its repr.
     targets : numpy.ndarray, optional
         (N, ...) what the model is to give, class labels for example; by default the samples.
     loss : callable, optional
         ``(model, inputs, targets) -> mean loss`` of some samples, in place of the settings' loss. A
-        checkpoint knows it by its qualified name or, where it has none, by its repr.
+        checkpoint knows it as it knows a corruption.
     evaluate : callable, optional
         From the model to metrics by name, after every epoch.
     folder : path-like, optional
@@ -305,7 +306,7 @@ class Learner:
         identity = {
             **self.settings.decisive,
             "samples": [list(self.samples.shape), digest_of(self.samples)],
-            "corruption": repr(self.corruption),
+            "corruption": name_of(self.corruption),
             "shard_size": self.shard_size,
         }
         if self.state.schedule is None:
@@ -366,8 +367,8 @@ def map_one_ahead(function: Callable[..., Any], *arguments: Iterable[Any]) -> It
             yield waiting.result()
 
 
-def name_of(function: Callable[..., Any]) -> str:
-    """What a checkpoint knows a function by, such as a loss."""
+def name_of(function: Callable[..., Any] | None) -> str:
+    """What a checkpoint knows a function by, such as a loss or a corruption."""
     return getattr(function, "__qualname__", None) or repr(function)
 
 

@@ -156,6 +156,18 @@ def test_every_image_is_erased_in_one_of_the_ways_about_equally_often():
     assert EraseOneOf(ways).mask(x[:1], np.random.default_rng(0)).any()  # of one image, one way
 
 
+def test_a_corruption_of_ones_own_tells_its_arguments():
+    class EraseBright(corruptions.MaskedCorruption):
+        def __init__(self, least, fill=0.0):
+            super().__init__(fill)
+            self.least = least
+
+        def mask(self, images, rng):
+            return images > self.least
+
+    assert repr(EraseBright(0.5)) == "EraseBright(least=0.5, fill=0)"
+
+
 def test_repr_can_be_typed_back():
     assert repr(ALL[-2]) == "EraseOneOf(ways=[ErasePixels(share=0.3, fill=0)], fill=0.5)"
     for corruption in ALL:

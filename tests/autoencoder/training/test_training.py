@@ -133,6 +133,18 @@ def test_constant_schedule_can_be_continued_for_more_epochs(tmp_path, has_own_lo
     assert weights(model) == weights(alone)
 
 
+def test_a_corruption_that_is_a_function_is_known_again_by_its_name(tmp_path):
+    def another_processes_own():
+        def shrink(samples, rng):
+            return samples * rng.uniform(0.5, 1.0, samples.shape).astype("float32")
+
+        return shrink
+
+    model, _ = trained(folder=tmp_path, corruption=another_processes_own())
+    again, _ = trained(folder=tmp_path, corruption=another_processes_own(), resume=True)
+    assert weights(again) == weights(model)
+
+
 @pytest.mark.parametrize(
     "change", [{"seed": 6}, {"batch_size": 10}, {"learning_rate": 0.5}, {"loss": "l1"}, {}]
 )

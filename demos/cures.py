@@ -18,14 +18,7 @@ from typing import Any
 
 import numpy
 
-from autoencoder import (
-    GaussianMixture,
-    GaussianNoise,
-    decode,
-    encode,
-    mse_per_pixel,
-    reconstruct,
-)
+from autoencoder import GaussianMixture, GaussianNoise, decode, encode, mse_per_pixel, reconstruct
 from autoencoder.classifier import Classifier, classify, shipped_classifier
 from autoencoder.densities.denoiser import conditioned_on, follow_flow
 from autoencoder.densities.diffusion import VelocityNetwork

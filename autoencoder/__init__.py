@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers
@@ -105,16 +107,24 @@ _HOMES = (
 )
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for home in _HOMES:
-            module = importlib.import_module(f"{__name__}.{home}")
-            if name in module.__all__:
-                found = globals()[name] = getattr(module, name)
-                return found
-    near = difflib.get_close_matches(name, __all__)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+def looked_up(package: str, names: Sequence[str], homes: Sequence[str]) -> Callable[[str], Any]:
+    """A package's ``__getattr__``: a name is looked up in its modules when it is first used."""
+
+    def find(name: str) -> Any:
+        if name in names:
+            for home in homes:
+                module = importlib.import_module(f"{package}.{home}")
+                if name in module.__all__:
+                    found = vars(sys.modules[package])[name] = getattr(module, name)
+                    return found
+        near = difflib.get_close_matches(name, names)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
+
+    return find
+
+
+__getattr__ = looked_up(__name__, __all__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy
 
-from autoencoder import GaussianMixture, GaussianNoise, decode, encode, mse_per_pixel, reconstruct
+from autoencoder import GaussianNoise, decode, encode, figures, mse_per_pixel, reconstruct
 from autoencoder.classifier import Classifier, classify, shipped_classifier
+from autoencoder.densities import GaussianMixture
 from autoencoder.densities.denoiser import conditioned_on, follow_flow
 from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.lecture.caption import Caption
@@ -303,8 +304,6 @@ def draw(results: Results) -> Figures:
 
 
 def _draw_posteriors(results: Results) -> Figure:
-    from autoencoder import figures
-
     exact = "exact posterior: 50, 90, 99 % of the mass"
     figure, panels = figures.plane_figure(list(blur.CASES), 1.8)
     for axes, case in zip(panels, blur.CASES, strict=True):
@@ -322,8 +321,6 @@ def _cross(axes: Any, noisy: list[float]) -> None:
 
 
 def _draw_densities(results: Results) -> Figure:
-    from autoencoder import figures
-
     sky, blue = figures.COLOURS["sky"], figures.COLOURS["blue"]
     figure, panels = figures.plane_figure(list(blur.CASES), 1.8)
     for axes, case in zip(panels, blur.CASES, strict=True):
@@ -341,15 +338,13 @@ def _draw_densities(results: Results) -> Figure:
 
 
 def _draw_restorations(results: Results) -> Figure:
-    from autoencoder.figures import rows_of_images
-
     names = ("masked", "mask", "squared", "mean", "answers", "original")
     masked, mask, squared, mean, answers, original = results.kept("digits", *names)
     count = answers.shape[1]
     rows = [tinted(masked, mask), squared, mean, *answers.swapaxes(0, 1), original]
     titles = ["upper half\nerased", "squared loss", "mean of the\nsamples", "samples"]
     titles += [""] * (count - 1) + ["original"]
-    return rows_of_images(rows, titles, groups=[1, 3, 3 + count])
+    return figures.rows_of_images(rows, titles, groups=[1, 3, 3 + count])
 
 
 def captions(results: Results) -> dict[str, Caption]:

@@ -14,17 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from autoencoder import (
-    PCA,
-    DiagonalGaussian,
-    GaussianMixture,
-    SmoothAutoEncoder,
-    decode,
-    encode,
-    mse_per_pixel,
-    reconstruct,
-)
+from autoencoder import PCA, SmoothAutoEncoder, decode, encode, figures, mse_per_pixel, reconstruct
 from autoencoder.data.faces import FACTORS, render_faces, sample_faces
+from autoencoder.densities import DiagonalGaussian, GaussianMixture
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option
 from autoencoder.lecture.run import Run
@@ -286,8 +278,6 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Error against d, and faces: back from d = K, generated, turned, coloured, along axes."""
-    from autoencoder import figures
-
     arrays, errors = results.arrays, errors_of(results.rows)
     by_size, grid = figures.new_figure(1, len(COUNTS), width=14.0, height=6.2, share_y=True)
     for axes, count in zip(grid[0], COUNTS):

@@ -12,15 +12,9 @@ from typing import Any
 
 import numpy
 
-from autoencoder import (
-    GaussianMixture,
-    GaussianNoise,
-    mlp,
-    mse_per_pixel,
-    reconstruct,
-    sum_per_sample,
-)
+from autoencoder import GaussianNoise, figures, mlp, mse_per_pixel, reconstruct, sum_per_sample
 from autoencoder.data.curves import circle, mixture_ring, spiral, two_moons
+from autoencoder.densities import GaussianMixture
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive_number
 from autoencoder.lecture.run import Run
@@ -197,8 +191,6 @@ def draw(results: Results) -> Figures:
 
 
 def _draw_arrows(results: Results) -> Figure:
-    from autoencoder import figures
-
     figure, panels = figures.plane_figure(NAMED_CURVES, 2.0)
     for axes, curve in zip(panels, CURVES, strict=True):
         noisy, denoised = results.kept(curve.name, "noisy", "denoised")
@@ -226,8 +218,6 @@ def _draw_fields(
     density: GaussianMixture,
     data: str,
 ) -> Figure:
-    from autoencoder import figures
-
     figure, panels = figures.plane_figure(list(ends), 2.0)
     for axes, end in zip(panels, ends.values(), strict=True):
         figures.draw_density(axes, density, f"{data}: 50, 90, 99 % of the mass")

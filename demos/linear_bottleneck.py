@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder import PCA, DenseAutoEncoder, mse_per_pixel, reconstruct
+from autoencoder import PCA, DenseAutoEncoder, figures, mse_per_pixel, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
@@ -146,11 +146,9 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Originals above, reconstructions below, PCA's beside them; the error after each epoch."""
-    from autoencoder.figures import epoch_chart, rows_of_images
-
     arrays, numbers = results.arrays, results.numbers
     pixels, size = numbers["pixels"], numbers["latent_size"]
-    digits = rows_of_images(
+    digits = figures.rows_of_images(
         [arrays[name] for name in ("originals", "reconstructions", "pca", "blog")],
         [
             "original",
@@ -160,7 +158,7 @@ def draw(results: Results) -> Figures:
         ],
         title=f"A bottleneck of {size} (mean squared error per pixel, test images)",
     )
-    by_epoch = epoch_chart(
+    by_epoch = figures.epoch_chart(
         results.rows_by("network"),
         "test_mse",
         "mean squared error per pixel",

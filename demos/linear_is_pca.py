@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from autoencoder import PCA, DenseAutoEncoder, mse_per_pixel, principal_angles
+from autoencoder import PCA, DenseAutoEncoder, figures, mse_per_pixel, principal_angles
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive_number
 from autoencoder.lecture.run import Run
@@ -236,34 +236,30 @@ def draw(results: Results) -> Figures:
 
 
 def _draw_descent(results: Results) -> Figure:
-    from autoencoder.figures import COLOURS, CYCLE, line_chart, new_figure
-
-    figure, ((left, right),) = new_figure(1, 2, width=14.0, height=6.0)
+    figure, ((left, right),) = figures.new_figure(1, 2, width=14.0, height=6.0)
     losses, angles = {}, {}
     for d in LATENT_SIZES:
         step, loss, angle = results.arrays[f"d{d}/history"].T
         losses[f"d = {d}"], angles[f"d = {d}"] = (step, loss), (step, angle)
     logarithmic: dict[str, Any] = {"log_x": True, "log_y": True}
-    line_chart(losses, "step", "loss per pixel, training set", axes=left, **logarithmic)
+    figures.line_chart(losses, "step", "loss per pixel, training set", axes=left, **logarithmic)
     floors = [results.numbers[f"d{d}"]["floor"] for d in LATENT_SIZES]
-    for floor, colour in zip(floors, CYCLE):
+    for floor, colour in zip(floors, figures.CYCLE):
         left.axhline(floor, color=colour, linestyle=":", linewidth=2.0)
-    left.plot([], [], ":", color=COLOURS["grey"], label="PCA's loss")
+    left.plot([], [], ":", color=figures.COLOURS["grey"], label="PCA's loss")
     low, high = 0.8 * min(floors), left.get_ylim()[1]
     left.set_yticks([tick for tick in left.get_yticks() if low < tick < high])
     left.set_ylim(bottom=0.4 * min(floors))  # room for the legend
     name, levels = "largest principal angle (degrees)", {"1 degree": 1.0}
-    line_chart(angles, "step", name, levels=levels, axes=right, **logarithmic)
+    figures.line_chart(angles, "step", name, levels=levels, axes=right, **logarithmic)
     for axes in (left, right):
         axes.legend(loc="lower left")
     return figure
 
 
 def _draw_columns(results: Results) -> Figure:
-    from autoencoder.figures import rows_of_images
-
     rows = [results.arrays[name] for name in ("components", "columns", "projected")]
-    return rows_of_images(
+    return figures.rows_of_images(
         [images / numpy.abs(images).max(axis=(1, 2, 3), keepdims=True) for images in rows],
         ["PCA's\ncomponents", "decoder's\ncolumns", "components,\nprojected on\nthe columns"],
         value_range=(-1.0, 1.0),
@@ -274,12 +270,10 @@ def _draw_columns(results: Results) -> Figure:
 def _draw_failures(results: Results) -> Figure:
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-    from autoencoder.figures import COLOURS, line_chart, new_figure
-
     arrays, numbers = results.arrays, results.numbers
-    figure, ((left, right),) = new_figure(1, 2, width=14.0, height=6.0)
+    figure, ((left, right),) = figures.new_figure(1, 2, width=14.0, height=6.0)
     seeds = [each["seed"] for each in numbers["minibatch"]]
-    line_chart(
+    figures.line_chart(
         {f"seed {seed}": tuple(arrays[f"minibatch/{seed}"].T) for seed in seeds},
         "epoch",
         "largest angle to PCA (degrees)",
@@ -296,7 +290,7 @@ def _draw_failures(results: Results) -> Figure:
     places, width = numpy.arange(UNCENTRED_SIZE), 0.38
     for beside, (label, angles, colour) in zip((-0.5, 0.5), pairs):
         where = places + beside * width
-        bars = right.bar(where, angles, width, color=COLOURS[colour], label=label)
+        bars = right.bar(where, angles, width, color=figures.COLOURS[colour], label=label)
         right.bar_label(bars, [f"{angle:.2g}\N{DEGREE SIGN}" for angle in angles], fontsize=16)
     right.set_xticks(places, [f"angle {i + 1}" for i in places])
     lowest = max(min(angles.min() for _, angles, _ in pairs), 1e-6)
@@ -312,10 +306,8 @@ def _draw_failures(results: Results) -> Figure:
 
 
 def _draw_pca_error(results: Results) -> Figure:
-    from autoencoder.figures import line_chart
-
     losses = {int(d): loss for d, loss in results.numbers["pca_test_loss"].items()}
-    figure = line_chart(
+    figure = figures.line_chart(
         {"PCA": (list(losses), list(losses.values()))},
         "number of components d",
         "mean squared error per pixel, test images",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from autoencoder import PCA, MLPAutoEncoder, decode, encode, mse_per_pixel, reconstruct
+from autoencoder import PCA, MLPAutoEncoder, decode, encode, figures, mse_per_pixel, reconstruct
 from autoencoder.data.curves import Curve, circle, s_curve
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option, positive_number
@@ -218,11 +218,9 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Data, decoded curve and coordinate; the network; the loss, its gap, and its trap."""
-    from autoencoder.figures import network_diagram
-
     return {
         "manifold": _draw_manifold(results, s_curve),
-        "network": network_diagram(results.numbers["layers"]),
+        "network": figures.network_diagram(results.numbers["layers"]),
         "coordinate": _draw_coordinate(results),
         "loss": _draw_loss(results),
         "gap": _draw_gap(results),
@@ -232,8 +230,6 @@ def draw(results: Results) -> Figures:
 
 
 def _draw_manifold(results: Results, curve: Curve) -> Figure:
-    from autoencoder import figures
-
     names = ("points", "reconstructions", "decoded_line")
     points, found, line = results.kept(curve.name, *names)
     points, found = points[:SHOWN], found[:SHOWN]
@@ -254,8 +250,6 @@ def _draw_manifold(results: Results, curve: Curve) -> Figure:
 
 
 def _draw_coordinate(results: Results) -> Figure:
-    from autoencoder import figures
-
     figure, grid = figures.new_figure(1, len(CURVES), width=13.0, height=5.6)
     for axes, curve in zip(grid[0], CURVES, strict=True):
         positions = results.arrays[f"{curve.name}/positions"][:SHOWN]
@@ -275,10 +269,8 @@ def _title(curve: Curve) -> str:
 def _draw_loss(results: Results) -> Figure:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    from autoencoder.figures import epoch_chart
-
     rows = results.rows_by("curve")
-    figure = epoch_chart(
+    figure = figures.epoch_chart(
         {_title(curve): rows[curve.name] for curve in CURVES},
         "test_loss",
         "loss per component\n(mean squared error)",
@@ -297,11 +289,9 @@ def _draw_loss(results: Results) -> Figure:
 
 
 def _draw_gap(results: Results) -> Figure:
-    from autoencoder.figures import line_chart
-
     numbers, gap = results.numbers, results.numbers["gap"]
     counts = [row["points"] for row in gap]
-    return line_chart(
+    return figures.line_chart(
         {
             "on new points": (counts, [row["test"] for row in gap]),
             "on the training points": (counts, [row["train"] for row in gap]),
@@ -316,8 +306,6 @@ def _draw_gap(results: Results) -> Figure:
 
 
 def _draw_trap(results: Results) -> Figure:
-    from autoencoder import figures
-
     anywhere = results.arrays["anywhere"]
     limit = 0.1 + float(numpy.abs(anywhere).max())
     blue, vermilion = figures.COLOURS["blue"], figures.COLOURS["vermilion"]

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy
 
-from autoencoder import EraseHalf, GaussianMixture, GaussianNoise, mlp, mse_per_pixel, reconstruct
+from autoencoder import EraseHalf, GaussianNoise, figures, mlp, mse_per_pixel, reconstruct
 from autoencoder.data.curves import mixture_ring, two_modes
+from autoencoder.densities import GaussianMixture
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import CommonOptions, option
 from autoencoder.lecture.run import Run
@@ -324,8 +325,6 @@ def draw(results: Results) -> Figures:
 
 
 def _draw_points(results: Results) -> Figure:
-    from autoencoder import figures
-
     colours, of_mass = figures.COLOURS, "posterior: 50, 90, 99 % of the mass"
     figure, panels = figures.plane_figure(list(CASES), 1.6)
     for axes, case in zip(panels, CASES, strict=True):
@@ -348,15 +347,15 @@ def _draw_points(results: Results) -> Figure:
 
 
 def _draw_digits(results: Results) -> Figure:
-    from autoencoder.figures import rows_of_images
-
     names = ("masked", "mask", "squared", "absolute", "average", "candidates")
     masked, mask, squared, absolute, average, candidates = results.kept("digits", *names)
     matches = candidates.swapaxes(0, 1)  # (candidates, N, C, H, W)
     titles = ["what is left", "squared loss", "absolute loss"]
     titles.append(f"mean of the {results.numbers['digits']['neighbours']}\nbest matches")
     titles += ["training images\nthat match"] + [""] * (len(matches) - 1)
-    return rows_of_images([tinted(masked, mask), squared, absolute, average, *matches], titles)
+    return figures.rows_of_images(
+        [tinted(masked, mask), squared, absolute, average, *matches], titles
+    )
 
 
 def _to_four_places(value: float) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from autoencoder import PCA, mse_per_pixel, reconstruct
+from autoencoder import PCA, figures, mse_per_pixel, reconstruct
 from autoencoder.lecture.caption import Caption, text_table, written
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
@@ -117,8 +117,6 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Reconstructions and errors by latent size, errors by epoch, the layers drawn and listed."""
-    from autoencoder import figures
-
     arrays, numbers, by_size = results.arrays, results.numbers, results.rows_by("latent_size")
     images, titles = [arrays["originals"]], ["original"]
     for size in by_size:

@@ -19,8 +19,7 @@ import numpy
 
 from autoencoder.data.faces import FACTORS, render_faces
 from autoencoder.figures import rows_of_images, save
-from autoencoder.lecture.browser.fitted import shipped_laboratory
-from autoencoder.lecture.browser.laboratory import laboratory_html
+from autoencoder.lecture.browser.laboratory import laboratory_html, shipped_laboratory
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import (
     CommonOptions,

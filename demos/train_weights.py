@@ -25,7 +25,7 @@ from autoencoder.classifier import classify, train_classifier
 from autoencoder.data.corruption import EraseHalf, ErasePixels
 from autoencoder.densities.diffusion import Mixed, velocity_loss
 from autoencoder.lecture import shipped
-from autoencoder.lecture.browser.fitted import FITTED, write_fitted
+from autoencoder.lecture.browser.laboratory import FITTED, write_fitted
 from autoencoder.lecture.command_line import (
     CommonOptions,
     OptionError,

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -322,7 +322,7 @@ class Run(Generic[_Options]):
             def begin() -> None:
                 folder.mkdir(parents=True, exist_ok=True)
                 if not own:
-                    held.enter_context(_in_turn(folder, name, is_quiet))
+                    _take_turn(held, folder, name, is_quiet)
                 if (folder / CHECKPOINT).exists() and not is_quiet:
                     print(f"{name}: going on from {folder / CHECKPOINT}")
 
@@ -405,15 +405,14 @@ def new_folder(name: str) -> Path:
 def in_use(folder: str | os.PathLike[str]) -> bool:
     """Whether a live run holds a folder."""
     path = Path(folder) / LOCK
-    if path.is_file():
-        try:
-            # Time for others who only ask to let go.
-            with file_lock(path, timeout=_LOCK_SECONDS / 4):
+    try:
+        if path.is_file():
+            with file_lock(path, timeout=_LOCK_SECONDS / 4):  # others who only ask let go by then
                 pass
-        except TimeoutError:
-            return True
-        except OSError:  # nobody can hold it, or it cannot be told
-            pass
+    except TimeoutError:
+        return True
+    except OSError:  # nobody can hold it, or it cannot be told
+        pass
     return False
 
 
@@ -430,17 +429,13 @@ def _is_live(folder: str | os.PathLike[str]) -> OptionError:
     )
 
 
-@contextlib.contextmanager
-def _in_turn(folder: Path, name: str, quiet: bool) -> Iterator[None]:
+def _take_turn(held: contextlib.ExitStack, folder: Path, name: str, quiet: bool) -> None:
     """Wait while another run trains the same model: it is read then, not trained a second time."""
-    with contextlib.ExitStack() as held:
+    # Where there are no locks, or it is read only, a model that is whole can still be read.
+    with contextlib.suppress(OSError):
         try:
-            try:
-                held.enter_context(file_lock(folder / LOCK, timeout=0.0))
-            except TimeoutError:
-                if not quiet:
-                    print(f"{name}: waiting for another run that trains it in {folder}", flush=True)
-                held.enter_context(file_lock(folder / LOCK, timeout=math.inf))
-        except OSError:  # no locks here, or read only; a model that is whole can still be read
-            pass
-        yield
+            held.enter_context(file_lock(folder / LOCK, timeout=0.0))
+        except TimeoutError:
+            if not quiet:
+                print(f"{name}: waiting for another run that trains it in {folder}", flush=True)
+            held.enter_context(file_lock(folder / LOCK, timeout=math.inf))

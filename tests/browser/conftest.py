@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoencoder import load
-from autoencoder.lecture.browser.fitted import shipped_laboratory
-from autoencoder.lecture.browser.laboratory import HERE
+from autoencoder.lecture.browser.laboratory import HERE, shipped_laboratory
 
 sys.path.insert(0, str(Path(__file__).parent))  # for webdriver.py
 

@@ -13,8 +13,7 @@ from conftest import run_javascript
 from webdriver import Browser, missing
 
 from autoencoder import encode, load
-from autoencoder.lecture.browser.fitted import shipped_laboratory
-from autoencoder.lecture.browser.laboratory import laboratory_html, pack_network
+from autoencoder.lecture.browser.laboratory import laboratory_html, pack_network, shipped_laboratory
 from autoencoder.lecture.page import page
 
 MEDIANS = """

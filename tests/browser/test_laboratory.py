@@ -14,9 +14,16 @@ from autoencoder.densities import (
     GaussianMixture,
     LatentDiffusion,
 )
-from autoencoder.lecture.browser import fitted
-from autoencoder.lecture.browser.fitted import FITTED, KINDS, shipped_laboratory, write_fitted
-from autoencoder.lecture.browser.laboratory import HERE, SCRIPTS, Laboratory, laboratory_html
+from autoencoder.lecture.browser.laboratory import (
+    FITTED,
+    HERE,
+    KINDS,
+    SCRIPTS,
+    Laboratory,
+    laboratory_html,
+    shipped_laboratory,
+    write_fitted,
+)
 from autoencoder.lecture.densities import RUNGS, fit_rung
 from autoencoder.storage.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from minigrad import manual_seed
@@ -138,7 +145,7 @@ def small(dataset, monkeypatch):
 def test_what_is_written_is_read_back(small, tmp_path, monkeypatch, laboratory):
     path = tmp_path / "laboratory.npz"
     write_fitted(small, path)
-    monkeypatch.setattr(fitted, "FITTED", path)
+    monkeypatch.setattr("autoencoder.lecture.browser.laboratory.FITTED", path)
     found = shipped_laboratory(small).densities
     assert list(found) == list(RUNGS)
     latents = encode(laboratory.autoencoders[8], small.images("train"))
@@ -167,7 +174,7 @@ def test_a_file_of_other_weights_or_densities_is_refused(lacks, tmp_path, monkey
         metadata["of"] = "0" * 64
     path = tmp_path / "laboratory.npz"
     save_checkpoint(path, arrays, metadata)
-    monkeypatch.setattr(fitted, "FITTED", path)
+    monkeypatch.setattr("autoencoder.lecture.browser.laboratory.FITTED", path)
     with pytest.raises(CheckpointError, match=r"laboratory\.npz: .*(of|density/1/mean)"):
         shipped_laboratory(dataset)
 

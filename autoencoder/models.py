@@ -356,11 +356,12 @@ class MixtureDensityNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer as PyTorch prints it, its output's shape for one sample, how much it learns."""
+    """One layer as PyTorch prints it, and what a forward pass of one sample takes."""
 
     description: str
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # of its output
     parameters: int
+    multiplications: int
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -378,32 +379,29 @@ def count_multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
     >>> count_multiplications(nn.Sequential(nn.Conv2d(1, 32, kernel_size=5)), (1, 28, 28))
     460800
     """
-    total = 0
+    return sum(layer.multiplications for layer in list_layers(network, shape))
+
+
+def list_layers(network: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
+    """The layers of a network, found by passing one sample of zeros through it.
+
+    >>> list_layers(nn.Sequential(nn.Conv2d(1, 32, kernel_size=5), nn.ReLU()), (1, 28, 28))[1]
+    Layer(description='ReLU()', shape=(32, 24, 24), parameters=0, multiplications=0)
+    """
     x = Tensor(numpy.zeros((1, *shape), dtype="float32"))
+    layers = []
     with no_grad():
         for layer in network.modules():
             if any(True for _ in layer.children()):
                 continue
             before, x = x, layer(x)
+            products = 0
             if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
                 # A weight meets each place of the output; of a transposed convolution, the input.
                 places = before if isinstance(layer, nn.ConvTranspose2d) else x
-                total += layer.weight.size * math.prod(places.shape[2:])
-    return total
-
-
-def list_layers(network: nn.Sequential, shape: tuple[int, ...]) -> list[Layer]:
-    """The layers of a network, found by passing one sample of zeros through it.
-
-    >>> list_layers(nn.Sequential(nn.Conv2d(1, 32, kernel_size=5), nn.ReLU()), (1, 28, 28))[1]
-    Layer(description='ReLU()', shape=(32, 24, 24), parameters=0)
-    """
-    x = Tensor(numpy.zeros((1, *shape), dtype="float32"))
-    layers = []
-    with no_grad():
-        for layer in network:
-            x = layer(x)
-            layers.append(Layer(repr(layer), tuple(x.shape[1:]), count_parameters(layer)))
+                products = layer.weight.size * math.prod(places.shape[2:])
+            parameters = count_parameters(layer)
+            layers.append(Layer(repr(layer), tuple(x.shape[1:]), parameters, products))
     return layers
 
 

@@ -52,7 +52,7 @@ class _Gaussian:
         """L^(-1) times each row."""
         raise NotImplementedError
 
-    def _called(self, method: str) -> str:
+    def _require_parameters(self, method: str) -> str:
         """The name of a method that needs parameters, once they are there."""
         name = f"{type(self).__name__}.{method}"
         if self.mean is None:
@@ -62,13 +62,13 @@ class _Gaussian:
     @with_one_blas_thread
     def sample(self, n: int, rng: numpy.random.Generator, dtype: DTypeLike = "float32") -> Array:
         """Draw n points (n, d): mean + L * standard normal noise."""
-        check_sampling(n, rng, self._called("sample"))
+        check_sampling(n, rng, self._require_parameters("sample"))
         return (self.mean + self._colour(rng.standard_normal((n, len(self.mean))))).astype(dtype)
 
     @with_one_blas_thread
     def log_prob(self, x: Array) -> Array:
         """The log density in nats of points x (N, d): (N,), float64."""
-        caller = self._called("log_prob")
+        caller = self._require_parameters("log_prob")
         d = len(self.mean)
         whitened = self._whiten(as_points(x, d, caller) - array_module(x).asarray(self.mean))
         normaliser = float(numpy.log(self._lengths).sum()) + 0.5 * d * math.log(2 * math.pi)
@@ -142,7 +142,7 @@ class DiagonalGaussian(_Gaussian):
 
     def marginal(self, indices: Sequence[int]) -> DiagonalGaussian:
         """The density of some of the coordinates, in the order given."""
-        kept = as_indices(indices, self.mean, self._called("marginal"))
+        kept = as_indices(indices, self.mean, self._require_parameters("marginal"))
         return DiagonalGaussian(self.mean[kept], self.std[kept])
 
 
@@ -244,7 +244,7 @@ class FullGaussian(_Gaussian):
 
     def marginal(self, indices: Sequence[int]) -> FullGaussian:
         """The density of some of the coordinates, in the order given."""
-        kept = as_indices(indices, self.mean, self._called("marginal"))
+        kept = as_indices(indices, self.mean, self._require_parameters("marginal"))
         density = FullGaussian()
         density._set(self.mean[kept], self.covariance[numpy.ix_(kept, kept)], self._factor[kept].T)
         return density

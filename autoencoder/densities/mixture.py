@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
@@ -237,8 +237,7 @@ class GaussianMixture:
                     f"few of the points {x.shape}; fewer components or a larger jitter than "
                     f"{jitter:g} help"
                 )
-            chunks = [x[chunk] for chunk in mixture.chunks(len(x))]
-            expected = on_all_cores(mixture._expected, chunks, device_of(x))
+            expected = on_all_cores(mixture._expected, mixture._parts(x, "fit"), device_of(x))
             log_prob, responsibilities = map(array_module(x).concatenate, zip(*expected))
             log_likelihoods.append(float(log_prob.mean()))
             rise = log_likelihoods[-1] - log_likelihoods[-2]
@@ -264,24 +263,20 @@ class GaussianMixture:
 
     def log_prob(self, x: Array) -> Array:
         """The log density of points (N, d), in nats; ValueError if a covariance is singular."""
-        xp = array_module(x)
-        x = self._points(x, "log_prob")
-        parts = [_log_sum_exp(self.log_joint(x[chunk]))[:, 0] for chunk in self.chunks(len(x))]
-        return xp.concatenate(parts)
+        parts = [_log_sum_exp(self.log_joint(part))[:, 0] for part in self._parts(x, "log_prob")]
+        return array_module(x).concatenate(parts)
 
     def score(self, x: Array) -> Array:
         """The gradient of log p at points (N, d); ValueError if a covariance is singular.
 
         score(x) = -sum_k r_k(x) C_k^(-1) (x - m_k),    r_k(x) = w_k N(x; m_k, C_k) / p(x)
         """
-        xp = array_module(x)
-        x = self._points(x, "score")
-        whitenings = xp.asarray(self._whitenings)
-        parts = []
-        for chunk in self.chunks(len(x)):
-            weighted = self.responsibilities(x[chunk])[:, :, None] * self._whitened(x[chunk])
-            parts.append(-xp.einsum("kji,nkj->ni", whitenings, weighted))
-        return xp.concatenate(parts)
+        scores = []
+        for part in self._parts(x, "score"):
+            xp = array_module(part)
+            weighted = self.responsibilities(part)[:, :, None] * self._whitened(part)
+            scores.append(-xp.einsum("kji,nkj->ni", xp.asarray(self._whitenings), weighted))
+        return array_module(x).concatenate(scores)
 
     def responsibilities(self, x: Array) -> Array:
         """How probable it is that component k made the point: r_k(x), (N, K), rows sum to 1."""
@@ -293,19 +288,16 @@ class GaussianMixture:
         added = std**2 * numpy.eye(self.means.shape[1])
         return GaussianMixture(self.weights, self.means, self.covariances + added)
 
-    def posterior(self, noisy: Array, std: float) -> Posterior:
-        """The density of the clean x given each noisy point x + std * noise: a mixture again."""
-        require_positive("GaussianMixture.posterior", "std", std)
-        return self._posterior(self._points(noisy, "posterior"), std)
-
     @with_one_blas_thread
-    def _posterior(self, noisy: Array, std: float) -> Posterior:
-        """The posterior of each noisy point.
+    def posterior(self, noisy: Array, std: float) -> Posterior:
+        """The density of the clean x given each noisy point x + std * noise: a mixture again.
 
         In the eigenvectors E_k of C_k with eigenvalues v, C_k (C_k + s^2 I)^(-1) is the shrinkage
         v / (v + s^2) and S_k has the eigenvalues v s^2 / (v + s^2).
         """
+        require_positive("GaussianMixture.posterior", "std", std)
         xp = array_module(noisy)
+        noisy = self._points(noisy, "posterior")
         shrinkage = self.variances / (self.variances + std**2)  # (K, d)
         covariances = (self.axes * (std**2 * shrinkage)[:, None, :]) @ self.axes.transpose(0, 2, 1)
         axes, means = xp.asarray(self.axes), xp.asarray(self.means)
@@ -319,11 +311,8 @@ class GaussianMixture:
         E[x | y] = sum_k r_k(y) [ m_k + C_k (C_k + std^2 I)^(-1) (y - m_k) ]
                  = y + std^2 * score of the noised density at y     (Tweedie's formula)
         """
-        require_positive("GaussianMixture.posterior_mean", "std", std)
-        xp = array_module(noisy)
-        noisy = self._points(noisy, "posterior_mean")
-        parts = [self._posterior(noisy[c], std).mean() for c in self.chunks(len(noisy))]
-        return xp.concatenate(parts)
+        parts = self._parts(noisy, "posterior_mean")
+        return array_module(noisy).concatenate([self.posterior(y, std).mean() for y in parts])
 
     def sample_posterior(
         self, noisy: Array, std: float, n: int, rng: numpy.random.Generator
@@ -363,11 +352,11 @@ class GaussianMixture:
         constant = log_weights - numpy.log(lengths).sum(axis=1) - 0.5 * d * math.log(2 * math.pi)
         return xp.asarray(constant) - 0.5 * squares
 
-    def chunks(self, n: int) -> Iterator[slice]:
-        """Slices of n points small enough to work on at once."""
+    def _parts(self, x: Array, caller: str) -> list[Array]:
+        """The points, checked, in parts small enough to work on at once."""
         size = max(1, _CHUNK_VALUES // self.means.size)
-        for start in range(0, max(n, 1), size):
-            yield slice(start, start + size)
+        x = self._points(x, caller)
+        return [x[start : start + size] for start in range(0, max(len(x), 1), size)]
 
     def _points(self, x: Array, caller: str) -> Array:
         return as_points(x, self.means.shape[1], f"GaussianMixture.{caller}")

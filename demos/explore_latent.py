@@ -34,8 +34,6 @@ from minigrad import nn
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["contact_sheets", "main"]
-
 COLUMNS, MOST_ROWS, PLANE = 9, 10, 13
 
 

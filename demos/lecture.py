@@ -48,8 +48,6 @@ from autoencoder.storage.results import Results
 from minigrad.backend import with_one_blas_thread
 from minigrad.parallel import find_ranks
 
-__all__ = ["main"]
-
 NAME = "lecture"
 TITLE = "Autoencoders: the lecture, computed"
 DESCRIPTION = (

@@ -20,8 +20,6 @@ from autoencoder.lecture.sections import SECTIONS, load_demo
 from autoencoder.lecture.terminal import command
 from autoencoder.storage.files import atomic_write
 
-__all__ = ["PAGE", "main"]
-
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "lecture" / "index.html"
 _LARGEST = (640, 360)  # pixels of a picture in README

@@ -44,8 +44,6 @@ from autoencoder.training import Row, load_model, random_generator
 from minigrad import Tensor, nn, no_grad
 from minigrad.backend import with_one_blas_thread
 
-__all__ = ["NETWORKS", "figure", "main"]
-
 CLASSIFIER = "classifier"
 LABORATORY = "laboratory"  # of the page: the densities that it samples
 CLASSIFIER_SETTINGS = TrainingSettings(epochs=6, learning_rate=2e-3, schedule="cosine")

@@ -17,8 +17,6 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
 
-__all__ = ["describe", "image_boxes"]
-
 _MOST_PANELS = 3  # of more panels only the names are said, not their numbers
 
 Box = tuple[float, float, float, float]

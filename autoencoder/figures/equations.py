@@ -12,8 +12,6 @@ from matplotlib.textpath import TextPath
 
 from autoencoder.figures.style import house_style
 
-__all__ = ["equation_svg", "equations_svg"]
-
 _EM = 20.0  # units of the drawing an em; CSS scales it to the text
 _COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
 

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy
 
-__all__ = ["Caption", "Table", "said_in_text", "text_table", "written"]
-
 Table = Mapping[str, Sequence[Any] | numpy.ndarray]
 """Columns by their headings; how an entry is written, :func:`written` says."""
 

@@ -10,26 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn, TypeVar
 
-__all__ = [
-    "PRESETS",
-    "CommonOptions",
-    "OptionError",
-    "Parser",
-    "as_typed",
-    "build_parser",
-    "folder",
-    "not_negative",
-    "not_negative_number",
-    "one_line",
-    "option",
-    "parse",
-    "positive",
-    "positive_number",
-    "preset_values",
-    "setting",
-    "switch",
-]
-
 PRESETS = ("smoke", "default", "lecture", "full")
 # Counts up to what an index of 32 bits holds: beyond, NumPy would refuse the shapes in its words.
 LARGEST = 2**31 - 1

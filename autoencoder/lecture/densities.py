@@ -23,20 +23,6 @@ from autoencoder.storage.checkpoint import NOT_NEGATIVE
 from autoencoder.training import Row, random_generator
 from minigrad import nn
 
-__all__ = [
-    "COMPONENTS",
-    "DIFFUSION",
-    "FLOORS",
-    "RUNGS",
-    "SCORE",
-    "decoded_samples",
-    "distances",
-    "fit_rung",
-    "told_denoiser",
-    "trained_diffusion",
-    "what_distances_tell",
-]
-
 COMPONENTS = {"mixture of 10": 10, "mixture of 50": 50}
 DIFFUSION = "latent diffusion"  # a network, which a section trains
 RUNGS = ("diagonal Gaussian", "full Gaussian", *COMPONENTS, DIFFUSION)

@@ -14,8 +14,6 @@ from autoencoder.figures import COLOURS, house_style
 from autoencoder.inference import decode, encode
 from minigrad import nn
 
-__all__ = ["FRAMES", "Explorer"]
-
 MOST_SLIDERS = 32
 PER_COLUMN = 16
 REACH = 3.0  # standard deviations a slider reaches on each side

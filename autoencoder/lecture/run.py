@@ -33,8 +33,6 @@ from minigrad import manual_seed, nn
 from minigrad.parallel import Communicator
 from minigrad.parallel.ranks import device_of_rank
 
-__all__ = ["Run", "in_use", "last_folder", "models_folder", "new_folder", "require_free"]
-
 CONFIGURATION = "config.json"
 LOCK = ".run.lock"
 RUNS = Path("runs")

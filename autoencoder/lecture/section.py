@@ -52,16 +52,6 @@ from minigrad.parallel.ranks import device_of_rank
 if TYPE_CHECKING:
     import matplotlib.figure
 
-__all__ = [
-    "TOO_LITTLE",
-    "Figure",
-    "Figures",
-    "Section",
-    "main",
-    "run_command",
-    "write_outputs",
-]
-
 # What may go wrong without anything being wrong with the program, beside a full memory and what the
 # operating system refuses. Every other exception is a bug, and shows its traceback.
 REFUSALS = (

@@ -13,16 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from autoencoder.lecture.section import Section
 
-__all__ = [
-    "DEMOS",
-    "LECTURE",
-    "SECTIONS",
-    "TOPICS",
-    "load_demo",
-    "load_section",
-    "topics_in_words",
-]
-
 LECTURE = (
     "Deep Learning for Computer Vision, Dr. Konda Reddy Mopuri, IIT Guwahati, 2022: autoencoders"
 )

@@ -24,30 +24,6 @@ from autoencoder.training import Row, random_generator
 from minigrad import nn
 from minigrad.parallel import Communicator
 
-__all__ = [
-    "NEIGHBOURS",
-    "SHOWN",
-    "DataOptions",
-    "DeepOptions",
-    "Doubtful",
-    "columns_of",
-    "find_doubtful",
-    "fixed",
-    "gradient_energy",
-    "hidden_part",
-    "latent_sizes",
-    "layer_table",
-    "measure_error",
-    "measure_psnr",
-    "one_of_each",
-    "projected",
-    "spelled_epochs",
-    "table_of",
-    "tinted",
-    "trained_autoencoder",
-    "trained_variational",
-]
-
 Evaluate = Callable[[nn.Module], dict[str, float]]
 """What is measured after each epoch: from a model to numbers by name."""
 

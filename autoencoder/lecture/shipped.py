@@ -29,20 +29,6 @@ if TYPE_CHECKING:
     from autoencoder.training import Row
     from minigrad import nn
 
-__all__ = [
-    "MANIFEST",
-    "SHIPS_FOR",
-    "differing",
-    "made_by",
-    "manifest",
-    "read_results",
-    "shipped_results",
-    "shipped_rows",
-    "shipped_weights",
-    "versions",
-    "write_results",
-]
-
 FOLDER = Path(__file__).resolve().parents[1] / "data"
 MANIFEST = "weights/manifest.json"
 SHIPS_FOR = {"preset": "default", "seed": 0, "data": None, "size": None}

@@ -20,8 +20,6 @@ from typing import Any, ParamSpec
 from autoencoder.lecture.sections import load_demo
 from autoencoder.storage.streams import Unbreakable
 
-__all__ = ["command", "last_words", "start"]
-
 STOPPED = 128 + signal.SIGINT
 _WAIT = "import sys; words = sys.stdin.read(); words and print(words, file=sys.stderr, flush=True)"
 _P = ParamSpec("_P")

@@ -46,15 +46,6 @@ from autoencoder.storage.weights import load_weights
 from minigrad import nn
 from minigrad.backend import to_numpy
 
-__all__ = [
-    "FITTED",
-    "SCRIPTS",
-    "Laboratory",
-    "laboratory_html",
-    "shipped_laboratory",
-    "write_fitted",
-]
-
 HERE = Path(__file__).parent
 SCRIPTS = (
     "network.js",

@@ -23,8 +23,6 @@ from autoencoder.lecture.section import Section
 from autoencoder.lecture.sections import topics_in_words
 from autoencoder.storage.results import Results
 
-__all__ = ["digest_of", "opening_html", "page", "section_html"]
-
 HERE = Path(__file__).parent
 _NUMBER = "<!--number-->"  # where a section's number will stand: it is the page that gives it
 

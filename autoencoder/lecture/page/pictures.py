@@ -12,8 +12,6 @@ from PIL import Image
 
 from autoencoder.figures.style import IMAGE_BOXES
 
-__all__ = ["in_few_colours", "picture_html"]
-
 _COLOURS = 128
 
 

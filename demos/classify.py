@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy
 
+from autoencoder import figures
 from autoencoder.classifier import Classifier, Shift, classify, cross_entropy
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import OptionError, option
@@ -94,12 +95,12 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Images that were mistaken, and for what; accuracy after each epoch; the confusion table."""
-    from autoencoder.figures import epoch_chart, rows_of_images, table
-
     arrays, numbers = results.arrays, results.numbers
     said = [f"{true}\nnot {wrong}" for true, wrong in numbers["mistakes"]]
-    mistakes = rows_of_images([arrays["mistaken"]], ["mistaken"], column_titles=said or ["none"])
-    accuracy = epoch_chart(
+    mistakes = figures.rows_of_images(
+        [arrays["mistaken"]], ["mistaken"], column_titles=said or ["none"]
+    )
+    accuracy = figures.epoch_chart(
         {"classifier": results.rows},
         "test_accuracy",
         f"share right of {numbers['test_images']:,} test images",
@@ -108,7 +109,7 @@ def draw(results: Results) -> Figures:
         [name, *(f"{int(count)}" if count else "" for count in row)]
         for name, row in zip(numbers["classes"], arrays["confusion"], strict=True)
     ]
-    confusion = table(["is \\ named", *numbers["classes"]], rows)
+    confusion = figures.table(["is \\ named", *numbers["classes"]], rows)
     return {"accuracy": accuracy, "mistakes": mistakes, "confusion": confusion}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder import Denoiser, GaussianNoise, psnr, reconstruct
+from autoencoder import Denoiser, GaussianNoise, figures, psnr, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
@@ -121,8 +121,6 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Noisy and denoised digits at several noises; PSNR against the noise of the test images."""
-    from autoencoder.figures import line_chart, rows_of_images
-
     arrays, numbers = results.arrays, results.numbers
     measured = table_of(results, "denoiser", "test_noise_std", "test_psnr_db")
     keys = [f"{noise:g}" for noise in SHOWN_NOISES]
@@ -134,10 +132,10 @@ def draw(results: Results) -> Figures:
     shown = len(arrays["clean"])  # fewer than DIGITS where there are fewer test images
     for number, key in enumerate(keys):
         headings[number * (shown + 1) + shown // 2] = f"σ = {key}"
-    digits = rows_of_images(
+    digits = figures.rows_of_images(
         rows, ["clean", "noisy", numbers["narrow"], "no bottleneck"], column_titles=headings
     )
-    by_noise = line_chart(
+    by_noise = figures.line_chart(
         {
             name: (TEST_NOISES, [measured[name, noise] for noise in TEST_NOISES])
             for name in [*numbers["names"], INPUT]

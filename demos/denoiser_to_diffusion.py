@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder import reconstruct
+from autoencoder import figures, reconstruct
 from autoencoder.classifier import Classifier, Judge
 from autoencoder.densities import NoiseConditionalDenoiser
 from autoencoder.densities.denoiser import VelocityUNet, follow_flow
@@ -240,8 +240,6 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Samples; the way to them; the score and the flow in the plane; the place on the ladder."""
-    from autoencoder.figures import bar_chart, image_panels
-
     numbers, points = results.numbers, results.numbers["plane"]
     fields = {name: results.arrays[f"plane/{name}"] for name in FIELDS}
     scores = {
@@ -256,11 +254,11 @@ def draw(results: Results) -> Figures:
     }
     bars = {row["name"]: row["frechet"] for row in numbers["ladder"]}
     return {
-        "samples": image_panels(panels, columns=COLUMNS),
+        "samples": figures.image_panels(panels, columns=COLUMNS),
         "walks": _draw_walks(results),
         "scores": plane.draw_scores(fields["grid"], scores, fields["exact"], points["noise_std"]),
         "flow": _draw_flow(results),
-        "ladder": bar_chart(
+        "ladder": figures.bar_chart(
             bars,
             f"Fréchet distance of {numbers['compared']:,} samples from "
             f"{numbers['test_images']:,} test images",
@@ -272,15 +270,13 @@ def draw(results: Results) -> Figures:
 
 
 def _draw_walks(results: Results) -> Figure:
-    from autoencoder.figures import rows_of_images
-
     stds = results.numbers["walk_stds"]
     noisy, answers = (
         numpy.stack([results.arrays[f"walks/{what}/{i}"] for i in range(len(stds))], axis=1)
         for what in ("noisy", "answer")
     )  # (walks, stops, C, H, W)
     rows = [row for pair in zip(noisy, answers, strict=True) for row in pair]
-    return rows_of_images(
+    return figures.rows_of_images(
         rows,
         ["on the way", "the answer"] * len(noisy),
         column_titles=[f"{std:.2g}" for std in stds],
@@ -290,8 +286,6 @@ def _draw_walks(results: Results) -> Figure:
 
 
 def _draw_flow(results: Results) -> Figure:
-    from autoencoder import figures
-
     stds = results.numbers["plane"]["stds"]
     figure, axes = figures.plane_figure([f"σ = {std:.2g}" for std in stds], 2.5)
     sky = figures.COLOURS["sky"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from autoencoder import decode, reconstruct
+from autoencoder import decode, figures, reconstruct
 from autoencoder.classifier import Classifier, Judge, shipped_classifier
 from autoencoder.densities import LatentDiffusion
 from autoencoder.lecture.caption import Caption
@@ -221,25 +221,25 @@ def _first_ladders(numbers: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
 
 def draw(results: Results) -> Figures:
     """Samples of every density under one another; the score of each beside the floor."""
-    from autoencoder.figures import bar_chart, new_figure, rows_of_images
-
     arrays, numbers = results.arrays, results.numbers
-    figures: Figures = {}
+    drawn: Figures = {}
     panels = {}
     for size, ladder in _first_ladders(numbers).items():
         bars = panels[size] = {row["name"]: row["frechet"] for row in ladder}
         images = {name: f"samples/{size}/{number}" for number, name in enumerate(RUNGS)}
         images |= {FLOORS[0]: f"reconstructions/{size}", APART: "samples/apart"}
-        figures[f"ladder_d{size}"] = rows_of_images(
+        drawn[f"ladder_d{size}"] = figures.rows_of_images(
             [arrays[images[name]] for name in bars if name in images],
             [f"{name}\n{bars[name]:.1f}" for name in bars if name in images],
             title=f"Samples and their Fréchet distance from test images, d = {size}",
             groups=[len(RUNGS), len(RUNGS) + 1],
         )
-    figure, grid = new_figure(1, len(panels), width=14.0, height=6.4, share_y=True)
+    figure, grid = figures.new_figure(1, len(panels), width=14.0, height=6.4, share_y=True)
     for axes, (size, bars) in zip(grid[0], panels.items(), strict=True):
         emphasised = [name for name in bars if name in RUNGS]
-        bar_chart(bars, "", emphasised=emphasised, value_format="{:.1f}", log_x=True, axes=axes)
+        figures.bar_chart(
+            bars, "", emphasised=emphasised, value_format="{:.1f}", log_x=True, axes=axes
+        )
         axes.set_title(f"d = {size}")
     ends = [end for axes in grid[0] for end in axes.get_xlim()]
     for axes in grid[0]:
@@ -249,8 +249,8 @@ def draw(results: Results) -> Figures:
         f"{numbers['test_images']:,} test images",
         fontsize=17,
     )
-    figures["frechet_distance"] = figure
-    return figures
+    drawn["frechet_distance"] = figure
+    return drawn
 
 
 def captions(results: Results) -> dict[str, Caption]:

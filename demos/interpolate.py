@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder import decode, encode, nearest_neighbours, reconstruct
+from autoencoder import decode, encode, figures, nearest_neighbours, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import OptionError, option
 from autoencoder.lecture.run import Run
@@ -109,12 +109,10 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Each pair's walk in latent space, beneath it the same in pixel space; the distances."""
-    from autoencoder.figures import bar_chart, rows_of_images
-
     arrays, numbers = results.arrays, results.numbers
     pairs = zip(arrays["by_latents"], arrays["by_pixels"], strict=True)
     rows = [row for pair in pairs for row in pair]
-    walks = rows_of_images(
+    walks = figures.rows_of_images(
         rows,
         ["latent space", "pixel space"] * (len(rows) // 2),
         column_titles=["a = 0.0", *(f"{share:.1f}" for share in SHARES[1:])],
@@ -123,7 +121,7 @@ def draw(results: Results) -> Figures:
         groups=range(2, len(rows), 2),
     )
     half_way = "half-way, in latent space", "half-way, in pixel space"
-    distances = bar_chart(
+    distances = figures.bar_chart(
         {
             "reconstructions of test images": numbers["distance_reconstructions"],
             half_way[0]: numbers["distance_latents"],

@@ -12,14 +12,8 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder import (
-    DiagonalGaussian,
-    FullGaussian,
-    decode,
-    energy_distance,
-    nearest_neighbours,
-    reconstruct,
-)
+from autoencoder import decode, energy_distance, figures, nearest_neighbours, reconstruct
+from autoencoder.densities import DiagonalGaussian, FullGaussian
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
@@ -167,18 +161,16 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Latents under the fitted density, samples over their nearest images, the two measures."""
-    from autoencoder.figures import bar_chart, latent_marginals, latent_pairs, rows_of_images
-
     arrays, numbers = results.arrays, results.numbers
     first = numbers["sizes"][0]
     density = DiagonalGaussian(arrays["mean"], arrays["std"])
     worst = pair_divergences(arrays["latents"], density).sum(axis=0).argsort()[-3:]
     what = f"Latents of {len(arrays['latents']):,} test images, d = {first['latent_size']}"
-    figures: Figures = {}
+    drawn: Figures = {}
     if first["latent_size"] > 1:
         worst = sorted(worst.tolist())
-        figures["latent_pairs"] = latent_pairs(arrays["latents"], density, worst, title=what)
-    figures["latent_marginals"] = latent_marginals(arrays["latents"], density, title=what)
+        drawn["latent_pairs"] = figures.latent_pairs(arrays["latents"], density, worst, title=what)
+    drawn["latent_marginals"] = figures.latent_marginals(arrays["latents"], density, title=what)
     images, titles, emphasised = [], [], []
     bars = {"training images": numbers["energy_train"]}
     for size in numbers["sizes"]:
@@ -189,19 +181,19 @@ def draw(results: Results) -> Figures:
         bars[f"samples, full covariance, d = {d}"] = size["energy_full"]
         bars[f"samples, diagonal covariance, d = {d}"] = size["energy_diagonal"]
         emphasised.append(f"samples, diagonal covariance, d = {d}")
-    figures["nearest"] = rows_of_images(
+    drawn["nearest"] = figures.rows_of_images(
         images,
         titles,
         title="Samples, and the training image nearest to each",
         groups=range(2, len(images), 2),
     )
-    figures["energy_distance"] = bar_chart(
+    drawn["energy_distance"] = figures.bar_chart(
         bars,
         f"energy distance to test images ({numbers['compared']:,} of each)",
         emphasised=emphasised,
         value_format="{:.3f}",
     )
-    return figures
+    return drawn
 
 
 def captions(results: Results) -> dict[str, Caption]:

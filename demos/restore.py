@@ -18,6 +18,7 @@ from autoencoder import (
     EraseHalf,
     EraseOneOf,
     ErasePixels,
+    figures,
     psnr,
     reconstruct,
 )
@@ -149,11 +150,9 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Erased and restored digits, a block of rows for each kind; PSNR by kind and by share."""
-    from autoencoder.figures import line_chart, rows_of_images
-
     arrays, names = results.arrays, results.numbers["names"]
     measured = table_of(results, "erased", "filled_by", "psnr_erased_db")
-    figures: Figures = {}
+    drawn: Figures = {}
     for figure, kinds in FIGURES.items():
         rows, titles = [arrays["clean"]], ["original"]
         for kind in kinds:
@@ -162,9 +161,9 @@ def draw(results: Results) -> Figures:
             for way, key in zip(names[-2:], ("pca", "autoencoder"), strict=True):
                 rows.append(arrays[f"{key}/{PLACES[kind]}"])
                 titles.append(f"{way}: {measured[kind, way]:.1f} dB")
-        figures[figure] = rows_of_images(rows, titles)
+        drawn[figure] = figures.rows_of_images(rows, titles)
     percent = [100 * share for share in SHARES]
-    figures["psnr_by_share"] = line_chart(
+    drawn["psnr_by_share"] = figures.line_chart(
         {
             name: (percent, [measured[f"share {share:g}", name] for share in SHARES])
             for name in reversed(names)
@@ -173,7 +172,7 @@ def draw(results: Results) -> Figures:
         "PSNR on the erased pixels (dB)",
         x_ticks=[10, 30, 50, 70, 90],
     )
-    return figures
+    return drawn
 
 
 def captions(results: Results) -> dict[str, Caption]:

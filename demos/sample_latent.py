@@ -9,7 +9,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
 from dataclasses import dataclass
 
-from autoencoder import DiagonalGaussian, decode
+from autoencoder import DiagonalGaussian, decode, figures
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import option
 from autoencoder.lecture.run import Run
@@ -82,8 +82,6 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Test images beside samples at each latent size; each size's samples as a large grid."""
-    from autoencoder.figures import image_grid, image_panels
-
     arrays, numbers = results.arrays, results.numbers
     panels, grids = {"test images": arrays["test"][: PANEL_COLUMNS**2]}, {}
     for fit in numbers["fits"]:
@@ -91,8 +89,8 @@ def draw(results: Results) -> Figures:
         samples = arrays[f"samples/{size}"]
         panels[f"samples, d = {size}"] = samples[: PANEL_COLUMNS**2]
         title = f"Decoded samples of a diagonal Gaussian, d = {size} ({epochs})"
-        grids[f"samples_d{size}"] = image_grid(samples, title=title)
-    return {"samples": image_panels(panels, columns=PANEL_COLUMNS), **grids}
+        grids[f"samples_d{size}"] = figures.image_grid(samples, title=title)
+    return {"samples": figures.image_panels(panels, columns=PANEL_COLUMNS), **grids}
 
 
 def captions(results: Results) -> dict[str, Caption]:

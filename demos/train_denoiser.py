@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder import Denoiser, GaussianNoise, psnr, reconstruct
+from autoencoder import Denoiser, GaussianNoise, figures, psnr, reconstruct
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.command_line import LARGEST, option, positive, positive_number
 from autoencoder.lecture.run import Run
@@ -132,11 +132,9 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Clean, noisy and denoised digits; PSNR after each epoch and at each noise level."""
-    from autoencoder.figures import epoch_chart, line_chart, rows_of_images
-
     arrays, numbers = results.arrays, results.numbers
     noise = f"noise of standard deviation {numbers['noise_std']:g}"
-    digits = rows_of_images(
+    digits = figures.rows_of_images(
         [arrays["clean"], arrays["noisy"], arrays["denoised"]],
         [
             "clean",
@@ -144,7 +142,7 @@ def draw(results: Results) -> Figures:
             f"denoised\n{numbers['denoised_psnr_db']:.1f} dB",
         ],
     )
-    by_epoch = epoch_chart(
+    by_epoch = figures.epoch_chart(
         {"denoised": results.rows},
         "test_psnr_db",
         f"PSNR on {numbers['test_images']:,} test images (dB)",
@@ -152,7 +150,7 @@ def draw(results: Results) -> Figures:
         title=f"Denoising, {noise}",
     )
     levels, measured = arrays["noise_levels"], arrays["psnr_by_level"]
-    by_level = line_chart(
+    by_level = figures.line_chart(
         {"denoised": (levels, measured[:, 1]), "noisy input": (levels, measured[:, 0])},
         "standard deviation of the test noise (pixels in [0, 1])",
         f"PSNR on {numbers['test_images_by_noise']:,} test images (dB)",

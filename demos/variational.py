@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from autoencoder import GaussianMixture, decode, encode, mse_per_pixel, reconstruct
+from autoencoder import GaussianMixture, decode, encode, figures, mse_per_pixel, reconstruct
 from autoencoder.classifier import Classifier, Judge
 from autoencoder.densities.variational import divergences, variational_bound
 from autoencoder.lecture.caption import Caption
@@ -126,25 +126,23 @@ def needs(options: Options, found: Results) -> Needs:
 
 def draw(results: Results) -> Figures:
     """Samples above reconstructions; what each latent tells of an image; the bound by epoch."""
-    from autoencoder.figures import bar_chart, epoch_chart, rows_of_images
-
     arrays, numbers = results.arrays, results.numbers
     told = numpy.sort(arrays["told"])[::-1]
-    of_latents = bar_chart(
+    of_latents = figures.bar_chart(
         {str(place): nats for place, nats in enumerate(told, 1)},
         "KL(q(z | x) || N(0, I)) of each latent in nats, the mean of "
         f"{numbers['test_images']:,} test images",
     )
     of_latents.axes[0].set_ylabel("latent, by rank")
     return {
-        "samples": rows_of_images(
+        "samples": figures.rows_of_images(
             [arrays[name] for name in ROWS],
             list(ROWS.values()),
             title=f"A variational autoencoder, d = {numbers['latent_size']}",
             groups=[2],
         ),
         "told": of_latents,
-        "bound_by_epoch": epoch_chart(
+        "bound_by_epoch": figures.epoch_chart(
             {f"d = {numbers['latent_size']}": results.rows},
             "test_bound",
             "lower bound on log p(x) (nats)",

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 import numpy
 from numpy.typing import ArrayLike
 
-from autoencoder.data.arrays import array_of_numbers, check_sampling
+from autoencoder.data.arrays import array_of_numbers
 from minigrad.backend import Array, is_array, require_number, to_numpy
 
 __all__ = [
     "as_indices",
     "as_points",
-    "check_sampling",
     "finite_mean",
     "full_covariances",
     "points_to_fit",

@@ -29,8 +29,8 @@ from typing import Any
 import numpy
 from numpy.typing import DTypeLike
 
-from autoencoder.data.arrays import require_generator
-from autoencoder.densities.checks import as_points, check_sampling, finite_mean
+from autoencoder.data.arrays import check_sampling, require_generator
+from autoencoder.densities.checks import as_points, finite_mean
 from autoencoder.models import mlp
 from autoencoder.training import TrainingSettings, train
 from minigrad import Tensor, enable_grad, grad, manual_seed, nn, no_grad

@@ -9,11 +9,10 @@ from typing import Any, cast
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencoder.data.arrays import array_of_numbers
+from autoencoder.data.arrays import array_of_numbers, check_sampling
 from autoencoder.densities.checks import (
     as_indices,
     as_points,
-    check_sampling,
     points_to_fit,
     rounding,
     singular,

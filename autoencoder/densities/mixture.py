@@ -9,11 +9,15 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import ArrayLike, DTypeLike
 
-from autoencoder.data.arrays import array_of_numbers, require_generator, require_positive
+from autoencoder.data.arrays import (
+    array_of_numbers,
+    check_sampling,
+    require_generator,
+    require_positive,
+)
 from autoencoder.densities.checks import (
     as_indices,
     as_points,
-    check_sampling,
     full_covariances,
     points_to_fit,
     singular,

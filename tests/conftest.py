@@ -12,7 +12,7 @@ from autoencoder.storage.files import file_lock
 
 HERE = Path(__file__).parent
 # Tests find the helpers beside them, and the demos' packages, by name.
-FOLDERS = ("", "standin", "minigrad", "minigrad/kernels", "mpi", "../demos")
+FOLDERS = ("", "standin", "minigrad", "minigrad/kernels", "mpi", "browser", "../demos")
 sys.path.extend(str((HERE / folder).resolve()) for folder in FOLDERS)
 
 

@@ -17,6 +17,16 @@ def names(folder):
     return sorted(entry.name for entry in folder.iterdir())
 
 
+@pytest.fixture
+def earlier(tmp_path):
+    """A file that is there as it was, and nothing beside it, when the test is over."""
+    path = tmp_path / "file"
+    path.write_bytes(b"earlier")
+    yield path
+    assert path.read_bytes() == b"earlier"
+    assert names(tmp_path) == ["file"]
+
+
 @pytest.mark.parametrize(
     "content",
     [b"\0\xff bytes\r\n", "gr\u00f6\u00dfe\n", b"", bytearray(b"x")],
@@ -32,39 +42,29 @@ def test_writes_and_replaces(tmp_path, content):
 
 
 @pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt()])
-def test_an_exception_in_the_block_passes_and_leaves_the_earlier_file(tmp_path, error):
-    path = tmp_path / "file"
-    path.write_bytes(b"earlier")
-
+def test_an_exception_in_the_block_passes_and_leaves_the_earlier_file(earlier, error):
     def write_half():
-        with atomic_writer(path) as file:
+        with atomic_writer(earlier) as file:
             file.write(b"half of the n")
             raise error
 
     with pytest.raises(type(error)) as raised:
         write_half()
     assert raised.value is error
-    assert path.read_bytes() == b"earlier"
-    assert names(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "open"])
-def test_a_full_disk_at_any_step_is_one_error_with_the_path(tmp_path, monkeypatch, call):
-    path = tmp_path / "file"
-    path.write_bytes(b"earlier")
-
+def test_a_full_disk_at_any_step_is_one_error_with_the_path(earlier, monkeypatch, call):
     def full(*_arguments):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, call, full)
     with pytest.raises(WriteError) as raised:
-        atomic_write(path, b"new")
+        atomic_write(earlier, b"new")
     monkeypatch.undo()
     assert raised.value.errno == errno.ENOSPC
-    assert raised.value.filename == str(path)
-    assert str(raised.value) == f"cannot write {str(path)!r}: No space left on device"
-    assert path.read_bytes() == b"earlier"
-    assert names(tmp_path) == ["file"]
+    assert raised.value.filename == str(earlier)
+    assert str(raised.value) == f"cannot write {str(earlier)!r}: No space left on device"
 
 
 def refusal_of_write(path, content):
@@ -84,13 +84,9 @@ def write_to_a_full_disk(path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX file size limits")
-def test_a_really_full_disk_leaves_the_earlier_file(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"earlier")
-    said = elsewhere(__file__, f"write_to_a_full_disk({str(path)!r})")
-    assert said == f"cannot write {str(path)!r}: File too large"
-    assert path.read_bytes() == b"earlier"
-    assert names(tmp_path) == ["file"]
+def test_a_really_full_disk_leaves_the_earlier_file(earlier):
+    said = elsewhere(__file__, f"write_to_a_full_disk({str(earlier)!r})")
+    assert said == f"cannot write {str(earlier)!r}: File too large"
 
 
 def test_a_vanished_folder_is_named(tmp_path):

@@ -98,6 +98,9 @@ def nan_points(world):
 
 MODELS = [
     (ValueError, "AutoEncoder: latent_size .*0", lambda w: AutoEncoder(0)),
+    *(((TypeError, ValueError), "AutoEncoder: image_size",
+       lambda w, size=size: AutoEncoder(8, size))
+      for size in (15, 129, (16, 200), (28, 28, 28), (), "28")),
     (TypeError, "AutoEncoder: latent_size .*2.5", lambda w: AutoEncoder(2.5)),
     (TypeError, "AutoEncoder: latent_size .*'2'", lambda w: AutoEncoder("2")),
     (ValueError, r"AutoEncoder: expected \(N, 1, 28, 28\), got \(3, 1, 8, 8\)",
@@ -318,6 +321,8 @@ DATA = [
     (IdxError, "text", lambda w: read_idx(w.folder / "text")),
     ((IdxError, OSError), "folder|directory|regular", lambda w: read_idx(w.folder)),
     (ValueError, "did you mean 'mnist'", lambda w: fetch("mnits", w.folder)),
+    *((ValueError, "must be positive", lambda w, name=name: Limits(**{name: 0}))
+      for name in ("timeout", "attempts", "max_bytes")),
     (OSError, "by hand|offline", lambda w: fetch("kmnist", w.folder, offline=True)),
 ]  # fmt: skip
 

@@ -3,15 +3,11 @@
 import json
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from autoencoder import load
 from autoencoder.lecture.browser.laboratory import HERE, shipped_laboratory
-
-sys.path.insert(0, str(Path(__file__).parent))  # for webdriver.py
 
 WITHOUT_A_PAGE = ("network.js", "densities.js", "digit.js")
 

@@ -79,16 +79,15 @@ def library(tmp_path, monkeypatch):
     return library
 
 
-def run(tmp_path, *arguments, extra=()):
+def run(tmp_path, *arguments, extra=(), status=0):
     file = tmp_path / "ratios.json"
     out = ["--out", str(tmp_path / "figures"), "--json", str(file)]
-    status = main([*SHORT, *arguments, *out], extra=extra)
-    return status, json.loads(file.read_text())
+    assert main([*SHORT, *arguments, *out], extra=extra) == status
+    return json.loads(file.read_text())
 
 
 def test_minigrad_beside_itself_gives_ratios_by_case_and_peer(tmp_path, capsys):
-    status, found = run(tmp_path, *MLP)
-    assert status == 0
+    found = run(tmp_path, *MLP)
     ((case, by_name),) = found["ratios"].items()
     ((_, ratios),) = by_name.items()
     assert case == "mlp"
@@ -110,8 +109,7 @@ def test_minigrad_beside_itself_gives_ratios_by_case_and_peer(tmp_path, capsys):
 
 
 def test_planted_difference_is_caught_and_not_timed(tmp_path, library, capsys):
-    status, found = run(tmp_path, *MLP, extra=[library("planted")])
-    assert status == 1
+    found = run(tmp_path, *MLP, extra=[library("planted")], status=1)
     (measurement,) = found["measurements"]
     assert "the gradient of 2.weight differs by 0.0" in measurement["left_out"]["planted"]
     assert "planted" not in measurement["entries"]
@@ -120,8 +118,7 @@ def test_planted_difference_is_caught_and_not_timed(tmp_path, library, capsys):
 
 
 def test_a_peer_that_fails_is_left_out_with_its_own_words(tmp_path, library):
-    status, found = run(tmp_path, *MLP, extra=[library("failing")])
-    assert status == 0
+    found = run(tmp_path, *MLP, extra=[library("failing")])
     (measurement,) = found["measurements"]
     assert measurement["left_out"] == {"failing": "failing: ImportError: no such engine"}
 
@@ -136,8 +133,7 @@ def test_a_library_that_does_not_answer_is_given_up(tmp_path, library, monkeypat
 
 
 def test_a_library_that_dies_between_turns_is_left_out_and_the_others_go_on(tmp_path, library):
-    status, found = run(tmp_path, *MLP, "--rounds", "3", extra=[library("dying")])
-    assert status == 0
+    found = run(tmp_path, *MLP, "--rounds", "3", extra=[library("dying")])
     (measured,) = found["measurements"]
     assert measured["left_out"] == {"dying": "dying: out of memory"}
     assert len(measured["entries"]["dying"]["values"]) == 1
@@ -148,8 +144,7 @@ def test_a_library_that_dies_between_turns_is_left_out_and_the_others_go_on(tmp_
 def test_torch_computes_the_same_in_both_layouts(tmp_path):
     pytest.importorskip("torch")
     cases = ["--case", "autoencoder", "--case", "dense", "--case", "mlp", "--case", "ops"]
-    status, found = run(tmp_path, *cases, "--peer", "torch")
-    assert status == 0
+    found = run(tmp_path, *cases, "--peer", "torch")
     assert not [m["left_out"] for m in found["measurements"] if m["left_out"]]
     step = found["ratios"]["autoencoder"]["train step, batch 128"]
     assert list(step) == ["minigrad / torch", "minigrad / torch channels_last"]
@@ -157,15 +152,13 @@ def test_torch_computes_the_same_in_both_layouts(tmp_path):
 
 def test_torch_computes_the_same_on_points(tmp_path):
     pytest.importorskip("torch")
-    status, found = run(tmp_path, "--case", "mlp", "--peer", "torch")
-    assert status == 0
+    found = run(tmp_path, "--case", "mlp", "--peer", "torch")
     assert found["measurements"][0]["entries"]["torch"]["difference"] < 1e-4
 
 
 def test_import_is_timed_with_a_bytecode_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    status, found = run(tmp_path, "--case", "import", "--peer", "minigrad")
-    assert status == 0
+    found = run(tmp_path, "--case", "import", "--peer", "minigrad")
     entries = found["measurements"][0]["entries"]
     assert all(value > 0 for entry in entries.values() for value in entry["values"])
     assert list(found["ratios"]["import"]["with bytecode cached"]) == ["minigrad / numpy"]

@@ -12,6 +12,7 @@ if __name__ == "__main__":  # first, so that Ctrl-C is quiet while the rest is i
 
     raise SystemExit(start(__file__))
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -50,8 +51,6 @@ from autoencoder.storage.checkpoint import COUNT, FINITE, NOT_NEGATIVE
 from autoencoder.storage.results import Needs, Results
 from autoencoder.training import random_generator
 from minigrad import Tensor, no_grad
-
-__all__ = ["density_at", "negative_log_likelihood", "section"]
 
 blur = load_demo("multimodal")  # the section before: its cases, and its doubtful digits
 
@@ -154,11 +153,9 @@ def _sample_points(
     run: Run[Any], results: Results, case: str, train: numpy.ndarray, rng: numpy.random.Generator
 ) -> None:
     """Sample the clean points that fit the noisy one, and compare with exact samples."""
-    options = run.options
-    name, epochs = case.replace(" ", "-"), options.point_epochs
-    told, rows = told_denoiser(
-        run, name, lambda: VelocityNetwork(2, (128, 128, 128)), train, epochs, 500
-    )
+    options, name = run.options, case.replace(" ", "-")
+    network = functools.partial(VelocityNetwork, 2, (128, 128, 128))
+    told, rows = told_denoiser(run, name, network, train, options.point_epochs, 500)
     results.rows += rows
     posterior, count = blur.posterior_at(case), min(SAMPLED, options.test_points)
     place = numpy.array([blur.CASES[case][1]])
@@ -236,10 +233,8 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     results.keep("digits", mask=mask, answers=images[:SHOWN, :SHOWN_ANSWERS])
     measured = {"real": train, "answers": images, "mean": mean, "squared": squared}
     hidden = {name: hidden_part(each, mask) for name, each in measured.items()}
-    truth, originals = (
-        hidden_part(original, mask),
-        numpy.broadcast_to(original[:, None], images.shape),
-    )
+    truth = hidden_part(original, mask)
+    originals = numpy.broadcast_to(original[:, None], images.shape)
     results.numbers["digits"] = {
         "measured": len(places),
         **options.by_name("answers", "train_images"),

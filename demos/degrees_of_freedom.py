@@ -27,8 +27,6 @@ from autoencoder.storage.checkpoint import COUNT, FINITE, NUMBER, POSITIVE
 from autoencoder.storage.results import Needs, Results
 from minigrad import nn
 
-__all__ = ["Faces", "draw_faces", "drops", "section", "train_on_faces"]
-
 
 @dataclass
 class Options(CommonOptions):

@@ -25,8 +25,6 @@ from autoencoder.storage.results import Needs, Results, epoch_rows
 from autoencoder.training import Row, TrainingSettings, random_generator
 from minigrad import nn
 
-__all__ = ["draw_scores", "grid_within", "noisy_points", "rms", "section", "trained_denoiser"]
-
 
 @dataclass
 class Options(CommonOptions):

@@ -20,8 +20,6 @@ from autoencoder.lecture.shared import DataOptions, spelled_epochs, trained_auto
 from autoencoder.storage.checkpoint import FINITE, POSITIVE
 from autoencoder.storage.results import Needs, Results
 
-__all__ = ["choose_pairs", "interpolate", "section"]
-
 
 @dataclass
 class Options(DataOptions):

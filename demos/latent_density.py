@@ -22,8 +22,6 @@ from autoencoder.lecture.shared import DeepOptions, columns_of, spelled_epochs, 
 from autoencoder.storage.checkpoint import FINITE, NUMBER
 from autoencoder.storage.results import Needs, Results
 
-__all__ = ["pair_divergences", "section"]
-
 
 @dataclass
 class Options(DeepOptions):

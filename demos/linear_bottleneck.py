@@ -29,8 +29,6 @@ from autoencoder.storage.results import Needs, Results, epoch_rows
 from minigrad import Tensor, nn
 from minigrad import functional as F
 
-__all__ = ["BlogAutoEncoder", "cross_entropy", "section"]
-
 
 class BlogAutoEncoder(DenseAutoEncoder):
     """The same two layers as in the Keras blog: ReLU after the first, sigmoid after the second.

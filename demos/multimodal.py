@@ -33,17 +33,6 @@ from autoencoder.storage.results import Needs, Results
 from autoencoder.training import Row, TrainingSettings
 from minigrad import nn
 
-__all__ = [
-    "componentwise_median",
-    "key",
-    "mid_grey",
-    "point_settings",
-    "posterior_at",
-    "section",
-    "trained_on_points",
-    "training_points",
-]
-
 
 @dataclass
 class Options(CommonOptions):
@@ -286,13 +275,12 @@ def _candidates(near: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
 
 
 def needs(options: Options, found: Results) -> Needs:
-    answers = ("mean", "median", "squared", "absolute")
-    images = ("masked", "average", "squared", "absolute")
+    images = ("masked", "average", *LOSSES.values())
     blur = ("mid_grey", "gradient_energy")
     return Needs(
         {
             **{f"{key(case)}/samples": "S 2" for case in CASES},
-            **{f"{key(case)}/{answer}": "2" for case in CASES for answer in answers},
+            **{f"{key(case)}/{answer}": "2" for case in CASES for answer in MARKS},
             **{f"digits/{name}": "N C H W" for name in images},
             "digits/mask": "bool C H W",
             "digits/candidates": "N K C H W",
@@ -304,7 +292,7 @@ def needs(options: Options, found: Results) -> Needs:
                 case: {
                     "noisy": [FINITE, FINITE],
                     "weights": [FINITE, ...],
-                    "relative_density": dict.fromkeys(answers, FINITE),
+                    "relative_density": dict.fromkeys(MARKS, FINITE),
                     **dict.fromkeys(DISTANCES, FINITE),
                 }
                 for case in CASES

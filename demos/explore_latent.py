@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from autoencoder import AutoEncoder, DiagonalGaussian, decode, encode, load_model
+from autoencoder import AutoEncoder, DiagonalGaussian, decode, encode, figures, load_model
 from autoencoder.lecture.command_line import (
     CommonOptions,
     OptionError,
@@ -118,10 +118,8 @@ def _explore(run: Run[Options], headless: bool) -> None:
             return
         pyplot.close(figure)
         print("there is no screen to open a window on: writing contact sheets instead")
-    from autoencoder.figures import save
-
     for name, sheet in contact_sheets(model, test, density, rng).items():
-        save(sheet, run.folder / name)
+        figures.save(sheet, run.folder / name)
     print(f"contact sheets are in {run.folder}")
 
 
@@ -139,8 +137,6 @@ def contact_sheets(
     >>> sorted(contact_sheets(AutoEncoder(2), images, density, rng))
     ['contact_sheet', 'plane']
     """
-    from autoencoder.figures import image_grid, rows_of_images
-
     mean, std = numpy.array(density.mean), numpy.array(density.std)
     rows, titles = [], []
     steps = numpy.linspace(-3.0, 3.0, COLUMNS)
@@ -156,11 +152,11 @@ def contact_sheets(
     rows.append(decode(model, density.sample(COLUMNS, rng)))
     titles.append("samples")
     title = "Latents from -3 to 3 standard deviations; between two images; samples"
-    sheets = {"contact_sheet": rows_of_images(rows, titles, title=title)}
+    sheets = {"contact_sheet": figures.rows_of_images(rows, titles, title=title)}
     if len(mean) == 2:
         ticks = numpy.linspace(-3.0, 3.0, PLANE)
         grid = numpy.array([(x, y) for y in ticks[::-1] for x in ticks])
-        sheets["plane"] = image_grid(
+        sheets["plane"] = figures.image_grid(
             decode(model, mean + grid * std),
             columns=PLANE,
             title="The latent plane, decoded: 3 standard deviations each way",

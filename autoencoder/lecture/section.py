@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from autoencoder import figures
 from autoencoder.data.arrays import DataError
 from autoencoder.data.download import DownloadError
 from autoencoder.lecture.caption import Caption, said_in_text
@@ -163,13 +164,11 @@ class Section:
 
 def write_outputs(section: Section, run: Run[Any], results: Results) -> list[Path]:
     """Write metrics, figures and captions; gives the figures' paths without their suffixes."""
-    from autoencoder.figures import house_style, save  # here: matplotlib takes long to import
-
     write_rows(run.folder / METRICS, results.rows)
     stems = []
-    with house_style():
+    with figures.house_style():
         for name, figure in section.draw(results).items():
-            save(figure, run.folder / name)
+            figures.save(figure, run.folder / name)
             stems.append(run.folder / name)
     said = section.said(results, run.options.preset)
     atomic_write(run.folder / SUMMARY, said_in_text(said))

@@ -232,7 +232,8 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
         results.rows += [{"run": f"digits, {name} loss", **row} for row in rows]
 
     found = find_doubtful(train, labels, test, mask)
-    near, shown, doubtful = found.near, found.shown, found.order[: max(SHOWN, len(test) // 10)]
+    near, shown = found.near, found.order[:SHOWN]
+    doubtful = found.order[: max(SHOWN, len(test) // 10)]
     hidden = train[:, mask]
     average = hidden[near].mean(axis=1)  # (N, hidden pixels)
     candidates = numpy.stack([_candidates(near[i], labels) for i in shown])  # (SHOWN, CANDIDATES)

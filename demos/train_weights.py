@@ -251,11 +251,11 @@ def _compare(old: Path, new: Path, names: Sequence[str]) -> None:
     """Say of each file how far it is from the one that ships."""
     earlier, made = shipped.manifest(old), _files(new, names)
     for name, entry in made["weights"].items():
-        before = old / "weights" / f"{name}.npz"
-        if name not in earlier["weights"] or not before.is_file():
+        files = [folder / "weights" / f"{name}.npz" for folder in (old, new)]
+        if name not in earlier["weights"] or not files[0].is_file():
             print(f"{name}: nothing shipped before")
             continue
-        apart = difference(*(_arrays(folder / "weights" / f"{name}.npz") for folder in (old, new)))
+        apart = difference(*map(_arrays, files))
         known = earlier["weights"][name]["figures"]
         figures = "; ".join(
             f"{key} {value:.5g}, it was {known.get(key, math.nan):.5g}"
@@ -263,11 +263,11 @@ def _compare(old: Path, new: Path, names: Sequence[str]) -> None:
         )
         print(f"{name}: weights differ by {apart:.1e} of their size; {figures}")
     for name in made["results"]:
-        before, after = (folder / "results" / f"{name}.npz" for folder in (old, new))
-        if not before.is_file():
+        files = [folder / "results" / f"{name}.npz" for folder in (old, new)]
+        if not files[0].is_file():
             print(f"results of {name}: nothing shipped before")
             continue
-        first, second = shipped.read_results(before), shipped.read_results(after)
+        first, second = map(shipped.read_results, files)
         apart = difference(first.arrays, second.arrays)
         same = "the same" if first.numbers == second.numbers else "other"
         print(f"results of {name}: arrays differ by {apart:.1e} of their size; {same} numbers")

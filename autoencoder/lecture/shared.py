@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -254,22 +254,12 @@ def tinted(images: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
     return numpy.where(mask, colour, images)
 
 
-@dataclass(frozen=True)
-class Doubtful:
-    """Test images with a half erased, by how open to doubt it is what the half was.
+class Doubtful(NamedTuple):
+    """Test images with a half erased, by how open to doubt it is what the half was."""
 
-    ``near`` are the places (N, NEIGHBOURS) of the training images that match the visible half best,
-    ``entropy`` that of their classes in bits, ``order`` the test images, most doubtful first.
-    """
-
-    near: numpy.ndarray
-    entropy: numpy.ndarray
-    order: numpy.ndarray
-
-    @property
-    def shown(self) -> numpy.ndarray:
-        """The images that figures show."""
-        return self.order[:SHOWN]
+    near: numpy.ndarray  # (N, NEIGHBOURS) training images that match the visible half best
+    entropy: numpy.ndarray  # (N,) that of their classes, in bits
+    order: numpy.ndarray  # (N,) the test images, most doubtful first
 
 
 def find_doubtful(

@@ -94,7 +94,7 @@ __all__ = [
     "train",
 ]
 
-# Searched in this order, by their own lists of public names.
+# Searched in this order.
 _HOMES = (
     "models",
     "pca",
@@ -114,7 +114,7 @@ def looked_up(package: str, names: Sequence[str], homes: Sequence[str]) -> Calla
         if name in names:
             for home in homes:
                 module = importlib.import_module(f"{package}.{home}")
-                if name in module.__all__:
+                if name in vars(module):
                     found = vars(sys.modules[package])[name] = getattr(module, name)
                     return found
         near = difflib.get_close_matches(name, names)

@@ -20,16 +20,6 @@ from minigrad import functional as F
 from minigrad.backend import whole_number
 from minigrad.parallel import Communicator
 
-__all__ = [
-    "Classifier",
-    "Judge",
-    "Shift",
-    "classify",
-    "features",
-    "shipped_classifier",
-    "train_classifier",
-]
-
 WEIGHTS = Path(__file__).with_name("data") / "weights" / "classifier.npz"
 
 

@@ -11,8 +11,6 @@ from minigrad import Tensor, nn
 from minigrad.backend import to_device, to_numpy
 from minigrad.parallel import Communicator, map_shards
 
-__all__ = ["decode", "denoise", "encode", "reconstruct"]
-
 
 def _part(model: nn.Module, name: str) -> Callable[[Tensor], Tensor]:
     if not hasattr(model, name):

@@ -23,18 +23,6 @@ from minigrad.backend import (
 )
 from minigrad.parallel.threads import on_all_cores
 
-__all__ = [
-    "energy_distance",
-    "energy_distance_noise",
-    "frechet_distance",
-    "mse_per_pixel",
-    "nearest_neighbours",
-    "precision_recall",
-    "principal_angles",
-    "psnr",
-    "sum_per_sample",
-]
-
 _CHUNK_VALUES = 2**20  # float64 distances that a thread holds at once: 8 MiB
 
 

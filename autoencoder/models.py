@@ -16,20 +16,6 @@ from autoencoder.data.arrays import require_shape
 from minigrad import Tensor, nn, no_grad
 from minigrad.backend import shown, whole_number, whole_numbers
 
-__all__ = [
-    "AutoEncoder",
-    "DenseAutoEncoder",
-    "Denoiser",
-    "MLPAutoEncoder",
-    "MixtureDensityNetwork",
-    "SmoothAutoEncoder",
-    "count_multiplications",
-    "count_parameters",
-    "list_layers",
-    "mlp",
-    "zero_biases",
-]
-
 IMAGE_SIDES = (16, 128)
 """The shortest and the longest side of an image that an AutoEncoder takes."""
 

@@ -27,8 +27,6 @@ from types import ModuleType
 
 from minigrad.backend import Array, array_module, require_number, whole_number, with_one_blas_thread
 
-__all__ = ["PCA"]
-
 _LARGEST = 1e150  # singular value whose square, summed over all, is a float64
 # Rows at a time, which bounds the float64 copies; the first was measured fastest on 60,000 x 784.
 _ROWS_FITTED = 4096

@@ -19,8 +19,6 @@ from autoencoder.lecture.terminal import command
 from autoencoder.storage.files import atomic_write
 from minigrad import nn
 
-__all__ = ["main"]
-
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,8 +18,6 @@ from autoencoder.models import AutoEncoder, Denoiser
 from autoencoder.storage.files import atomic_write
 from minigrad import nn
 
-__all__ = ["main", "onnx_model", "torch_source"]
-
 OPSET, IR_VERSION = 17, 8  # of 2022: later runtimes read them
 
 

@@ -13,8 +13,6 @@ from autoencoder.storage.files import WriteError
 from autoencoder.training import load_model
 from minigrad import nn
 
-__all__ = ["model_parser", "refuse_or_raise", "trained_model"]
-
 DEMO = "train_denoiser"  # whose last run is used if none is named
 
 

@@ -17,8 +17,6 @@ from autoencoder.storage.checkpoint import ZIP_ERRORS
 from autoencoder.storage.files import open_regular
 from minigrad.backend import shown
 
-__all__ = ["as_images", "as_labels", "read_npy", "read_npz"]
-
 # What people call the arrays of an .npz, by what they are.
 NAMES = {
     "images": ("images", "x", "X", "data", "arr_0"),

@@ -13,17 +13,6 @@ from numpy.typing import ArrayLike
 
 from minigrad.backend import require_number, shown, whole_number
 
-__all__ = [
-    "DataError",
-    "array_of_numbers",
-    "check_sampling",
-    "known_name",
-    "require_generator",
-    "require_memory",
-    "require_positive",
-    "require_shape",
-]
-
 
 class DataError(ValueError):
     """A file or folder of data is not what it should be; the message names it, and what is wrong.

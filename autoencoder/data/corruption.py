@@ -25,15 +25,6 @@ from numpy.typing import ArrayLike
 from autoencoder.data.arrays import array_of_numbers, known_name, require_generator
 from minigrad.backend import require_number, shown, whole_number
 
-__all__ = [
-    "EraseBlock",
-    "EraseHalf",
-    "EraseOneOf",
-    "ErasePixels",
-    "GaussianNoise",
-    "MaskedCorruption",
-]
-
 _SIDES = ("left", "right", "top", "bottom")
 
 

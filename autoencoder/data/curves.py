@@ -12,18 +12,6 @@ from autoencoder.data.arrays import check_sampling
 from autoencoder.densities import GaussianMixture
 from minigrad.backend import require_number, whole_number
 
-__all__ = [
-    "CURVES",
-    "Curve",
-    "circle",
-    "mixture_along",
-    "mixture_ring",
-    "s_curve",
-    "spiral",
-    "two_modes",
-    "two_moons",
-]
-
 _TABLE_SIZE = 4097
 
 

@@ -29,8 +29,6 @@ from autoencoder.storage.checkpoint import digest_of
 from autoencoder.storage.files import open_regular
 from minigrad.backend import require_number, shown, whole_number
 
-__all__ = ["Dataset", "load"]
-
 _PACKAGED = Path(__file__).parent
 
 

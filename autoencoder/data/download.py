@@ -36,15 +36,6 @@ from autoencoder.data.published import FILES, Source, find_source, read_publishe
 from autoencoder.storage.files import WriteError, file_lock, open_regular
 from minigrad.backend import cut, shown
 
-__all__ = [
-    "DownloadError",
-    "Limits",
-    "RefusedError",
-    "cache_folder",
-    "fetch",
-    "transfer",
-]
-
 _CHUNK = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
 _SLOWEST = 512  # bytes a second

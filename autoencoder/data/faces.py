@@ -13,8 +13,6 @@ import numpy
 
 from autoencoder.data.arrays import check_sampling
 
-__all__ = ["FACTORS", "render_faces", "sample_faces"]
-
 FACTORS = (
     "skull_width",
     "skull_height",

@@ -28,8 +28,6 @@ import numpy
 from autoencoder.data.arrays import DataError
 from autoencoder.storage.files import atomic_writer, open_regular
 
-__all__ = ["IdxError", "read_idx", "write_idx"]
-
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 _MAX_DIMENSIONS = 32
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -23,8 +23,6 @@ from autoencoder.storage.files import open_regular
 from autoencoder.storage.streams import Unbreakable
 from minigrad.backend import shown
 
-__all__ = ["find_images", "read_image", "read_images", "resize"]
-
 # Not all that Pillow knows: some formats start other programs.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "TGA", "JPEG2000", "AVIF")
 SUFFIXES = {

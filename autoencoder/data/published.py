@@ -15,8 +15,6 @@ from autoencoder.data.idx import IdxError, read_idx
 from autoencoder.storage.files import open_regular
 from minigrad.backend import shown
 
-__all__ = ["FILES", "SOURCES", "Source", "find_source", "read_published"]
-
 FILES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",

@@ -11,17 +11,6 @@ from numpy.typing import ArrayLike
 from autoencoder.data.arrays import array_of_numbers
 from minigrad.backend import Array, is_array, require_number, to_numpy
 
-__all__ = [
-    "as_indices",
-    "as_points",
-    "finite_mean",
-    "full_covariances",
-    "points_to_fit",
-    "rounding",
-    "singular",
-    "spans_all",
-]
-
 
 def as_points(x: Array, dimension: int | None, caller: str) -> Array:
     """The points (N, dimension) as float64, or an error; None stands for any dimension."""

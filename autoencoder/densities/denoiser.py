@@ -36,14 +36,6 @@ from minigrad import functional as F
 from minigrad.backend import require_number, shown, whole_number
 from minigrad.parallel import Communicator
 
-__all__ = [
-    "NoiseConditionalDenoiser",
-    "VelocityUNet",
-    "conditioned_on",
-    "falling_stds",
-    "follow_flow",
-]
-
 # Levels of noise on the way to a sample, in standard deviations of the data. At the largest the
 # data are next to nothing; below the smallest the network was shown nothing.
 LARGEST, SMALLEST = 100.0, 0.01

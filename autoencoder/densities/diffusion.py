@@ -38,16 +38,6 @@ from minigrad import functional as F
 from minigrad.backend import to_numpy, whole_number, with_one_blas_thread
 from minigrad.parallel.threads import on_all_cores
 
-__all__ = [
-    "FREQUENCIES",
-    "LatentDiffusion",
-    "Mixed",
-    "VelocityNetwork",
-    "velocity_loss",
-    "waves",
-    "with_angle",
-]
-
 SMALLEST_ANGLE = 0.01  # of training: below it next to no noise is left to learn from
 FREQUENCIES = 4
 _CHUNK = 4096  # points moved at once

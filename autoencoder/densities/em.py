@@ -22,8 +22,6 @@ import numpy
 
 from minigrad.backend import Array, array_module, to_numpy
 
-__all__ = ["maximise", "start_at_spread_points"]
-
 _EMPTY = 1e-100  # points; a component of fewer has none
 _CHUNK_VALUES = 2**14  # float64 coordinates of points worked on at once: 128 KiB stay in the cache
 

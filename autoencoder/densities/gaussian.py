@@ -20,8 +20,6 @@ from autoencoder.densities.checks import (
 )
 from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
 
-__all__ = ["DiagonalGaussian", "FullGaussian"]
-
 
 class _Gaussian:
     """What both have, by a factor L of the covariance C = L L' whose diagonal is `_lengths`.

@@ -34,8 +34,6 @@ from minigrad.backend import (
 )
 from minigrad.parallel.threads import on_all_cores
 
-__all__ = ["GaussianMixture", "Posterior"]
-
 # float64 values of an (N, K, d) array worked on at once: 2 MiB, which stay in a core's cache.
 _CHUNK_VALUES = 2**18
 _SINGULAR = 1e-13  # of a singular covariance: an eigenvalue this far below the largest is a zero

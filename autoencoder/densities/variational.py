@@ -41,14 +41,6 @@ from minigrad import functional as F
 from minigrad.backend import default_generator, to_device
 from minigrad.parallel import Communicator
 
-__all__ = [
-    "DenseVariationalAutoEncoder",
-    "VariationalAutoEncoder",
-    "divergences",
-    "negative_bound",
-    "variational_bound",
-]
-
 # The pixels' variance before training, near that of a digit's pixels around their mean.
 START = 0.05
 

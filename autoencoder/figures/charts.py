@@ -17,8 +17,6 @@ from numpy.typing import ArrayLike
 from autoencoder.figures.style import COLOURS, TALLEST, in_house_style, new_figure
 from minigrad.backend import shown
 
-__all__ = ["bar_chart", "epoch_chart", "line_chart", "table"]
-
 _MARKERS = "osD^vP"
 _LINES = ("-", "--", "-.", ":")
 _MOST_MARKERS = 25  # a curve of more points is drawn without markers

@@ -13,8 +13,6 @@ from matplotlib.figure import Figure
 from autoencoder.figures.style import TALLEST, in_house_style, new_figure
 from minigrad.backend import whole_number
 
-__all__ = ["image_grid", "image_panels", "rows_of_images"]
-
 _WIDTH = 12.0  # inches
 _TITLE_WIDTH = 0.155  # inches a character of a row's title takes, roughly
 _MANY_ROWS = 8  # a figure of more is narrow, and so shown larger than others

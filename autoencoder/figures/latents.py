@@ -12,8 +12,6 @@ from matplotlib.ticker import MaxNLocator
 from autoencoder.figures.plane import draw_density, draw_points, shared_legend
 from autoencoder.figures.style import COLOURS, TALLEST, in_house_style, new_figure
 
-__all__ = ["latent_marginals", "latent_pairs"]
-
 _BINS = 50
 _MOST_POINTS = 3000  # of a scatter plot; more only make it black
 _DATA = "latents of the data"

@@ -13,8 +13,6 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 
-__all__ = ["network_diagram"]
-
 # Inches.
 _COLUMN = 2.1  # from a box to the next
 _ROW = 1.1  # from the middle of the latents to the middle of the encoder's and decoder's boxes

@@ -16,16 +16,6 @@ from matplotlib.ticker import MaxNLocator
 
 from autoencoder.figures.style import COLOURS, in_house_style, new_figure
 
-__all__ = [
-    "draw_arrows",
-    "draw_curve",
-    "draw_density",
-    "draw_points",
-    "draw_points_by_value",
-    "plane_figure",
-    "shared_legend",
-]
-
 _MASSES = (0.5, 0.9, 0.99)
 _PICTURE = 2000  # so many dots make a vector file of megabytes: they go in as one picture
 # Okabe and Ito's, none so bright or so dark that it vanishes on white paper or by night on black.

@@ -21,18 +21,6 @@ from PIL import Image
 from autoencoder.figures.description import describe, image_boxes
 from autoencoder.storage.files import atomic_write
 
-__all__ = [
-    "COLOURS",
-    "CYCLE",
-    "IMAGE_BOXES",
-    "TALLEST",
-    "house_style",
-    "in_house_style",
-    "new_figure",
-    "save",
-    "show",
-]
-
 COLOURS = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",

@@ -36,8 +36,6 @@ from autoencoder.storage.files import atomic_writer, open_regular
 from autoencoder.storage.npy import read_npy
 from minigrad.backend import cut, shown
 
-__all__ = ["CheckpointError", "load_checkpoint", "save_checkpoint"]
-
 FORMAT_VERSION = 1
 _METADATA = "metadata.json"
 _DIGEST_SIZE = 64

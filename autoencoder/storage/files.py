@@ -24,8 +24,6 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
     import msvcrt
 
-__all__ = ["WriteError", "atomic_write", "atomic_writer", "file_lock", "open_regular", "read_text"]
-
 _LEFTOVER_SECONDS = 600.0
 _POLL_SECONDS = 0.05
 # What file systems answer that cannot flush a folder; the rename itself is done by then.

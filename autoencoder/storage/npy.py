@@ -10,8 +10,6 @@ from numpy.lib import format as npy_format
 
 from minigrad.backend import shown
 
-__all__ = ["read_npy"]
-
 _LARGEST_HEADER = 10_000
 _HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 

@@ -24,8 +24,6 @@ from autoencoder.storage.checkpoint import (
     save_checkpoint,
 )
 
-__all__ = ["Needs", "Results", "epoch_rows"]
-
 _ORIGIN = Kind("a text", lambda value: isinstance(value, str))
 _LARGEST = 1e30  # of an array's numbers: drawing squares them, in float32 at worst
 

@@ -6,8 +6,6 @@ import contextlib
 import os
 from typing import Any, TextIO
 
-__all__ = ["Unbreakable"]
-
 
 class Unbreakable:
     """A text stream, or none, that drops what cannot be written: what is computed matters more.

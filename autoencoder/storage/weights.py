@@ -11,8 +11,6 @@ import numpy
 from autoencoder.storage.checkpoint import NAMED_VALUES, load_checkpoint, save_checkpoint
 from minigrad import nn
 
-__all__ = ["arguments_of", "load_weights", "save_weights"]
-
 WEIGHTS_KIND = "minigrad weights in half precision"
 
 

@@ -12,8 +12,6 @@ import numpy
 from minigrad import Tensor, detect_anomaly, optim
 from minigrad.backend import Array, array_module
 
-__all__ = ["FiniteWatch", "TrainingDiverged"]
-
 
 class TrainingDiverged(FloatingPointError):
     """A loss, gradient or weight was not finite; the last checkpoint is the last good state.

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-__all__ = ["Interrupted", "StopRequest", "stop_request"]
-
 
 class Interrupted(Exception):
     """Training stopped because a signal asked for it; its state is saved.

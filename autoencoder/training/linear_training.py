@@ -22,8 +22,6 @@ from autoencoder.training import Interrupted, TrainingDiverged, random_generator
 from minigrad import Tensor, optim
 from minigrad.backend import one_blas_thread, to_numpy, use_device, with_one_blas_thread
 
-__all__ = ["reconstruction_loss", "second_moments", "train_linear"]
-
 _CHUNK = 4096  # rows in float64 at once
 
 

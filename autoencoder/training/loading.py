@@ -14,8 +14,6 @@ from minigrad import nn
 from minigrad.backend import shown
 from minigrad.nn.parameter import parameters_up_to
 
-__all__ = ["load_model"]
-
 # The networks that a file can name, and where they are defined.
 NETWORKS = {
     **dict.fromkeys(("AutoEncoder", "Denoiser", "DenseAutoEncoder"), "autoencoder.models"),

@@ -41,8 +41,6 @@ from minigrad.backend import Array, one_blas_thread, to_device, use_device
 from minigrad.parallel import Communicator, shard_gradients, suggest_shard_size
 from minigrad.parallel.ranks import device_of_rank
 
-__all__ = ["train"]
-
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 Corruption = Callable[[numpy.ndarray, numpy.random.Generator], numpy.ndarray]

@@ -11,8 +11,6 @@ from autoencoder.storage.streams import Unbreakable
 from autoencoder.training.settings import TrainingSettings
 from autoencoder.training.state import Row
 
-__all__ = ["Progress"]
-
 
 @dataclass
 class Progress:

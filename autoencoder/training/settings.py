@@ -10,8 +10,6 @@ import numpy
 from autoencoder.data.arrays import known_name
 from minigrad.backend import shown, whole_number
 
-__all__ = ["TrainingSettings", "random_generator"]
-
 # "data" are samples that are drawn, "model" is what a model draws itself.
 _PURPOSES = {"order": 1, "corruption": 2, "evaluation": 3, "data": 4, "model": 5}
 

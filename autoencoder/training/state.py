@@ -40,15 +40,6 @@ from minigrad import nn, optim
 from minigrad.backend import shown
 from minigrad.parallel import Communicator
 
-__all__ = [
-    "CHECKPOINT",
-    "METRICS",
-    "Row",
-    "StateWriter",
-    "TrainingState",
-    "write_rows",
-]
-
 CHECKPOINT = "checkpoint.npz"
 METRICS = "metrics.csv"
 KIND = "minigrad training"

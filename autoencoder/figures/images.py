@@ -80,10 +80,7 @@ def rows_of_images(
 
 @in_house_style
 def image_grid(
-    images: numpy.ndarray,
-    *,
-    columns: int | None = None,
-    title: str | None = None,
+    images: numpy.ndarray, *, columns: int | None = None, title: str | None = None
 ) -> Figure:
     """Images side by side in a grid, filled row by row; by default about as wide as a slide.
 

@@ -77,10 +77,7 @@ def draw_points(
 
 @in_house_style
 def draw_points_by_value(
-    axes: Axes,
-    points: numpy.ndarray,
-    values: numpy.ndarray,
-    value_label: str,
+    axes: Axes, points: numpy.ndarray, values: numpy.ndarray, value_label: str
 ) -> None:
     """Points (N, 2) coloured by a number each (N,), with a labelled colour bar beside them.
 
@@ -88,12 +85,7 @@ def draw_points_by_value(
     >>> draw_points_by_value(axes, numpy.zeros((3, 2)), numpy.arange(3), "latent z")
     """
     dots = axes.scatter(
-        *points.T,
-        s=14.0,
-        c=values,
-        cmap=_BY_VALUE,
-        linewidths=0,
-        rasterized=len(points) > _PICTURE,
+        *points.T, s=14.0, c=values, cmap=_BY_VALUE, linewidths=0, rasterized=len(points) > _PICTURE
     )
     beside = axes.inset_axes((1.03, 0.0, 0.045, 1.0))  # as high as the picture, however square
     beside.set_label("<colorbar>")  # as matplotlib names those that it places itself

@@ -56,18 +56,13 @@ def folder(text: str) -> str:
 
 
 def option(
-    help: str,
-    *,
-    default: Any,
-    type: Callable[[str], Any] = positive,
-    **presets: Any,
+    help: str, *, default: Any, type: Callable[[str], Any] = positive, **presets: Any
 ) -> Any:
     """A field of a demo's options whose value comes from the preset unless it is given.
 
     ``type`` makes a value of what was typed, by default a count, and raises ValueError for what it
-    does not take.
-    ``default`` is the value of every preset that is not named among the keywords ``smoke``,
-    ``lecture`` and ``full``.
+    does not take. ``default`` is the value of every preset that is not named among the keywords
+    ``smoke``, ``lecture`` and ``full``.
 
     >>> @dataclass
     ... class Options(CommonOptions):
@@ -135,10 +130,7 @@ class CommonOptions:
         "trained again"
     )
     out: str | None = setting(
-        None,
-        "where results go (default: a new folder under runs/)",
-        type=folder,
-        metavar="FOLDER",
+        None, "where results go (default: a new folder under runs/)", type=folder, metavar="FOLDER"
     )
     resume: bool = switch("go on with the last run, or that in --out")
     replot: bool = switch("draw the figures of that run again")

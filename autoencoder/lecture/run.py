@@ -19,12 +19,7 @@ from autoencoder.data.arrays import DataError
 from autoencoder.inference import encode
 from autoencoder.lecture.command_line import CommonOptions, OptionError, as_typed
 from autoencoder.lecture.shipped import shipped_rows, shipped_weights
-from autoencoder.models import (
-    IMAGE_SIDES,
-    AutoEncoder,
-    count_multiplications,
-    count_parameters,
-)
+from autoencoder.models import IMAGE_SIDES, AutoEncoder, count_multiplications, count_parameters
 from autoencoder.storage.checkpoint import digest_of
 from autoencoder.storage.files import atomic_write, file_lock
 from autoencoder.training import CHECKPOINT, Row, TrainingSettings, random_generator, train

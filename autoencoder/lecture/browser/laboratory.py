@@ -25,12 +25,7 @@ import numpy
 
 from autoencoder.data.arrays import require_shape
 from autoencoder.data.datasets import Dataset
-from autoencoder.densities import (
-    DiagonalGaussian,
-    FullGaussian,
-    GaussianMixture,
-    LatentDiffusion,
-)
+from autoencoder.densities import DiagonalGaussian, FullGaussian, GaussianMixture, LatentDiffusion
 from autoencoder.densities.diffusion import VelocityNetwork
 from autoencoder.inference import encode
 from autoencoder.lecture import shipped

@@ -112,9 +112,7 @@ def write_images(path: Path, count: int) -> None:
     """The images for every program, as bytes: some for training, and the test images."""
     digits = load("mnist")
     numpy.savez(
-        path,
-        train=digits.train_images[:count],
-        test=digits.test_images[: min(count, TEST_IMAGES)],
+        path, train=digits.train_images[:count], test=digits.test_images[: min(count, TEST_IMAGES)]
     )
 
 

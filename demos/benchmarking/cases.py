@@ -46,12 +46,6 @@ class Comparison(NamedTuple):
     limit: float | None = None
     at_least: bool = False
 
-    def is_reached(self, ratio: float) -> bool | None:
-        """Whether a ratio keeps the limit; None without one."""
-        if self.limit is None:
-            return None
-        return ratio >= self.limit if self.at_least else ratio <= self.limit
-
 
 class Work(NamedTuple):
     """A problem, on so many threads (0: as asked for), in each of so many processes at once."""

@@ -38,13 +38,11 @@ def child_environment(threads: int, bytecode: str | os.PathLike[str]) -> dict[st
     """
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": os.fspath(bytecode)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    path = environment.get("PYTHONPATH")
-    environment["PYTHONPATH"] = os.pathsep.join([str(_DEMOS), *([path] if path else [])])
+    path = filter(None, [str(_DEMOS), environment.get("PYTHONPATH")])
+    environment["PYTHONPATH"] = os.pathsep.join(path)
     blas = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    for library in (*blas, "NPROC", "NUM_CPU_THREADS"):  # the last two: JAX, tinygrad
-        environment[library] = str(threads)
-    environment["JAX_PLATFORMS"] = "cpu"
-    return environment
+    told = (*blas, "NPROC", "NUM_CPU_THREADS")  # the last two: JAX, tinygrad
+    return {**environment, **dict.fromkeys(told, str(threads)), "JAX_PLATFORMS": "cpu"}
 
 
 def last_line(words: str) -> str:

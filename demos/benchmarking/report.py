@@ -56,7 +56,9 @@ def summary(measurement: Measurement) -> dict[str, Any]:
             per_item = under["items_a_call"] / over["items_a_call"]
             pairs = zip(over["values"], under["values"])
             found = {**comparison._asdict(), **quartiles([per_item * a / b for a, b in pairs])}
-            ratios.append({**found, "is_reached": comparison.is_reached(found["median"])})
+            median, limit = found["median"], comparison.limit
+            is_reached = limit and (median >= limit if comparison.at_least else median <= limit)
+            ratios.append({**found, "is_reached": is_reached})  # None without a limit
     return {
         "case": case.name,
         "name": case.title,

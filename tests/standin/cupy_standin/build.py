@@ -80,13 +80,11 @@ def build() -> dict[str, ModuleType]:
             "RawModule": raw.RawModule,
             "AxisError": numpy.exceptions.AxisError,
             "get_default_memory_pool": cuda.get_default_memory_pool,
-            "is_available": cuda.is_available,
             "__version__": state.options.version,
         },
         "cupy.cuda": {
             "Device": cuda.Device,
             "Graph": cuda.Graph,
-            "is_available": cuda.is_available,
             **STREAMS,
             **pool,
         },

@@ -169,18 +169,6 @@ class ndarray:
         host = saturate(self._host, numeric(dtype)).astype(dtype, order=order, copy=copy)
         return self if host is self._host else launch("astype", host)
 
-    def view(self, dtype: Any = None, type: Any = None) -> ndarray:
-        """The same memory, seen as another type."""
-        return self._view(self._host.view() if dtype is None else self._host.view(numeric(dtype)))
-
-    def fill(self, value: Any) -> None:
-        """Set every element; the value is a number, or a NumPy array without dimensions."""
-        if isinstance(value, numpy.ndarray) and value.shape == ():
-            value = value.item()
-        if not isinstance(value, (bool, int, float, complex, numpy.generic)):
-            raise TypeError(f"fill: expected a number, got {type(value)}")
-        self[...] = value
-
 
 def device_array(host: numpy.ndarray) -> ndarray:
     """Put a NumPy array that nobody else holds into device memory, layout and all."""

@@ -79,18 +79,9 @@ def asarray(
 
 def ascontiguousarray(a: Any, dtype: Any = None) -> ndarray:
     """C-contiguous, itself where it is so already."""
-    return _contiguous(a, dtype, "C")
-
-
-def asfortranarray(a: Any, dtype: Any = None) -> ndarray:
-    """Fortran-contiguous, itself where it is so already."""
-    return _contiguous(a, dtype, "F")
-
-
-def _contiguous(a: Any, dtype: Any, order: str) -> ndarray:
     if not isinstance(a, ndarray):
-        return array(a, dtype, order=order)
-    host = numpy.array(a._host, dtype=dtype, order=order, copy=None)
+        return array(a, dtype, order="C")
+    host = numpy.array(a._host, dtype=dtype, order="C", copy=None)
     return a if host is a._host else launch("ascontiguousarray", host)
 
 
@@ -101,10 +92,6 @@ def asnumpy(
     if isinstance(a, ndarray):
         return a.get(stream, order, out, blocking)
     return numpy.asarray(a, order=order)
-
-
-def copy(a: ndarray, order: str = "K") -> ndarray:
-    return a.copy(order=order)
 
 
 def _maker(name: str) -> Callable:
@@ -148,5 +135,5 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> nd
 MADE = ("zeros", "ones", "full", "eye", "empty")
 LIKE = ("zeros_like", "ones_like", "full_like", "empty_like")
 CREATION: dict[str, Callable] = {name: _maker(name) for name in (*MADE, *LIKE)}
-_BY_HAND = (arange, array, asarray, ascontiguousarray, asfortranarray, asnumpy, copy)
+_BY_HAND = (arange, array, asarray, ascontiguousarray, asnumpy)
 CREATION |= {function.__name__: function for function in _BY_HAND}

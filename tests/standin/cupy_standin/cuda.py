@@ -18,18 +18,6 @@ class Device:
             device = state.current.number
         self.id = int(device)
 
-    def __int__(self) -> int:
-        return self.id
-
-    def __repr__(self) -> str:
-        return f"<CUDA Device {self.id}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Device) and other.id == self.id
-
-    def __hash__(self) -> int:
-        return hash(("cupy.cuda.Device", self.id))
-
     def use(self) -> None:
         _check_ordinal(self.id)
         state.current.number = self.id
@@ -91,24 +79,13 @@ def memGetInfo() -> tuple[int, int]:
     return Device().mem_info
 
 
-def deviceSynchronize() -> None:
-    Device().synchronize()
-
-
 RUNTIME = {
     function.__name__: function
     for function in (
         *(getDeviceCount, getDeviceProperties, getDevice, runtimeGetVersion, driverGetVersion),
-        *(memGetInfo, deviceSynchronize, CUDARuntimeError),
+        *(memGetInfo, CUDARuntimeError),
     )
 }
-
-
-def is_available() -> bool:
-    try:
-        return getDeviceCount() > 0
-    except CUDARuntimeError:
-        return False
 
 
 class Stream:

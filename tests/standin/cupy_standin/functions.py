@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from . import tables
-from .core import check_devices, device_array, is_scalar, launch, ndarray, write
+from .core import check_devices, device_array, is_scalar, ndarray, write
 from .counters import counters
 from .memory import check_toolkit, refuse_capture
 from .names import bind, signature
@@ -122,14 +122,6 @@ def deliver_one(name: str, result: Any, inputs: list[ndarray]) -> ndarray:
     return device_array(numpy.array(result, order=order, copy=None))
 
 
-def _take(a: numpy.ndarray, indices: Any, axis: int | None = None, out: Any = None) -> Any:
-    """Out-of-range indices wrap; a list of indices is copied to the device first."""
-    if isinstance(indices, (list, tuple)):
-        indices = numpy.asarray(indices, dtype=int)
-        counters.copy_to_device(indices.nbytes)
-    return numpy.take(a, indices, axis, out, mode="wrap")
-
-
 def _take_along_axis(a: numpy.ndarray, indices: numpy.ndarray, axis: int) -> numpy.ndarray:
     return numpy.take_along_axis(a, indices % a.shape[axis], axis)
 
@@ -147,7 +139,7 @@ def _in_another_order(name: str) -> Callable:
     return reduce
 
 
-ADAPTED = {"take": _take, "take_along_axis": _take_along_axis}
+ADAPTED = {"take_along_axis": _take_along_axis}
 ADAPTED |= {name: _in_another_order(name) for name in ("sum", "mean", "var", "std")}
 
 
@@ -178,12 +170,6 @@ for _name in tables.METHODS:
         ndarray, _name, make("ndarray", _name, ADAPTED.get(_name) or getattr(numpy.ndarray, _name))
     )
 
-
-def _flatten(self: ndarray, order: str = "C") -> ndarray:
-    return launch("flatten", self._host.flatten(order))
-
-
-ndarray.flatten = _flatten
 
 FUNCTIONS: dict[str, Callable] = {
     name: make("cupy", name, ADAPTED.get(name) or getattr(numpy, name)) for name in tables.FUNCTIONS

@@ -15,11 +15,11 @@ def _words(text: str) -> frozenset[str]:
 FUNCTIONS = _words("""
     all any argmax argmin broadcast_to clip concatenate count_nonzero diagonal dot einsum
     expand_dims max mean min nonzero pad prod ravel repeat reshape squeeze stack std sum swapaxes
-    take take_along_axis transpose unravel_index var where
+    take_along_axis transpose unravel_index var where
 """)
 METHODS = _words("""
     all any argmax argmin clip diagonal dot max mean min nonzero prod ravel repeat reshape round
-    squeeze std sum swapaxes take trace transpose var
+    squeeze std sum swapaxes trace transpose var
 """)
 LINALG = _words("cholesky eigh eigvalsh inv norm qr solve svd")
 # functions that answer from shapes and types alone

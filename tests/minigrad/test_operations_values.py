@@ -37,6 +37,7 @@ ELEMENTWISE = {
     "where": (lambda x, y: F.where(x > 0, x, y), lambda x, y: np.where(x > 0, x, y), (X, Y)),
     "matmul": (F.matmul, np.matmul, (normal(5, 2, 3), normal(3, 4))),
     "linear": (F.linear, lambda x, w, b: x @ w.T + b, (normal(5, 4), normal(3, 4), normal(3))),
+    "clone": (F.clone, np.copy, (X,)),
     "eq": (F.eq, np.equal, (np.round(X), np.round(Y))),
     "ne": (F.ne, np.not_equal, (np.round(X), np.round(Y))),
     "lt": (F.lt, np.less, (X, Y)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy
 import pytest
 from scipy import special
@@ -36,59 +38,45 @@ def test_dropout_keeps_the_mean_and_follows_the_seed():
     numpy.testing.assert_array_equal(x.grad.data, y.data)
 
 
-@pytest.mark.parametrize("workers", [2, 3, 5])
-def test_dropout_in_shards_draws_the_same_bits_for_any_number_of_workers(workers):
+def test_dropout_in_shards_draws_the_same_bits_for_any_number_of_workers():
     minigrad.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 20), nn.GELU(), nn.Dropout(0.5), nn.Linear(20, 1))
     x = numpy.random.default_rng(0).normal(size=(40, 6)).astype("float32")
 
-    def gradients(count):
+    def gradients(workers):
         minigrad.manual_seed(7)
         loss, found = shard_gradients(
             lambda inputs: (model(inputs) ** 2).mean(),
             list(model.parameters()),
             [x],
             shard_size=8,
-            workers=count,
+            workers=workers,
         )
-        return loss.data.tobytes(), [each.data.tobytes() for each in found]
+        return loss.data.tobytes(), *(each.data.tobytes() for each in found)
 
-    assert gradients(workers) == gradients(1)
+    assert len({gradients(workers) for workers in (1, 2, 3, 5)}) == 1
 
 
 def test_places_of_extrema_are_numpys():
     x = numpy.random.default_rng(0).integers(0, 4, (3, 4, 5)).astype("float32")
-    for name in ("argmax", "argmin"):
-        for dim in (None, 0, 1, -1):
-            for keepdim in (False, True):
-                found = getattr(Tensor(x), name)(dim, keepdim=keepdim)
-                expected = getattr(x, name)(axis=dim, keepdims=keepdim)
-                numpy.testing.assert_array_equal(found.data, expected)
-                assert found.shape == numpy.shape(expected)
+    for name, dim, keepdim in itertools.product(
+        ("argmax", "argmin"), (None, 0, 1, -1), (False, True)
+    ):
+        found = getattr(Tensor(x), name)(dim, keepdim=keepdim)
+        expected = getattr(x, name)(axis=dim, keepdims=keepdim)
+        numpy.testing.assert_array_equal(found.data, expected)
+        assert found.shape == numpy.shape(expected)
     largest = Tensor(x, requires_grad=True)
     values, indices = largest.max(1)
     numpy.testing.assert_array_equal(indices.data, x.argmax(axis=1))
     values.sum().backward()
     assert largest.grad is not None
     assert (largest.grad.data.sum(axis=1) == 1).all()  # one of equals gets it all
-
-
-def test_the_extrema_of_a_tensor_without_dimensions_are_itself():
-    for name in ("max", "min"):
-        for dim in (0, -1):
-            values, indices = getattr(Tensor(1.5), name)(dim)
-            assert (values.item(), values.shape, indices.item(), indices.shape) == (1.5, (), 0, ())
+    for name, dim in itertools.product(("max", "min"), (0, -1)):  # without dimensions: itself
+        values, indices = getattr(Tensor(1.5), name)(dim)
+        assert (values.item(), values.shape, indices.item(), indices.shape) == (1.5, (), 0, ())
         with pytest.raises(IndexError, match=f"{name}: dim 1 is out of range"):
             getattr(Tensor(1.5), name)(1)
-
-
-def test_a_clone_has_memory_of_its_own_and_passes_gradients_on():
-    x = Tensor([1.0, 2.0], requires_grad=True)
-    y = x.clone()
-    assert not numpy.shares_memory(x.data, y.data)
-    (y * y).sum().backward()
-    assert x.grad is not None
-    assert x.grad.data.tolist() == [2.0, 4.0]
 
 
 def test_losses_as_modules_are_the_functions():

@@ -43,22 +43,16 @@ def test_a_precision_numpy_lacks_is_a_type_error_naming_the_key():
         nn.Linear(3, 2).load_state_dict(theirs.state_dict())
 
 
-def test_the_saved_state_is_a_copy():
-    layer = nn.Linear(2, 1)
-    state = layer.state_dict()
-    before = state["weight"].copy()
-    layer.weight.zero_()
-    numpy.testing.assert_array_equal(state["weight"], before)
-    assert all(type(value) is numpy.ndarray for value in state.values())
-
-
-def test_tensors_and_arrays_both_load_in_place():
+def test_the_saved_state_is_a_copy_and_tensors_and_arrays_load_in_place():
     layer = nn.Linear(2, 1)
     weight, array = layer.weight, layer.weight.data
+    state, before = layer.state_dict(), array.copy()
     layer.load_state_dict({"weight": Tensor([[1.0, 2.0]]), "bias": numpy.zeros(1, "float32")})
     assert layer.weight is weight
     assert weight.data is array
     numpy.testing.assert_array_equal(array, [[1, 2]])
+    numpy.testing.assert_array_equal(state["weight"], before)
+    assert all(type(value) is numpy.ndarray for value in state.values())
 
 
 def test_everything_wrong_is_listed_at_once():

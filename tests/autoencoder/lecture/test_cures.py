@@ -19,11 +19,9 @@ from autoencoder.storage.results import Results
 cures = load_demo("cures")
 
 
-def test_every_figure_has_a_caption_and_no_claim_is_made_that_the_numbers_deny(smoke):
+def test_no_claim_is_made_that_the_numbers_deny(smoke):
     _, results = smoke("cures")
     captions = cures.captions(results)
-    figures = {"restorations", "densities", "posteriors"}
-    assert set(captions) == set(cures.draw(results)) == figures
     assert "as good as the exact posterior" not in captions["densities"].said  # too little training
     learnt = copy.deepcopy(results)
     learnt.numbers["two modes"]["lead"] = learnt.numbers["three modes"]["lead"] = 0.01

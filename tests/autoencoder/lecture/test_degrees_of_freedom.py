@@ -20,18 +20,6 @@ def faces_of_smoke(count, seed=0):
     return freedom.draw_faces(Run("", options, "unused", "unused"), count)
 
 
-def test_both_are_measured_for_every_latent_size(smoke):
-    _, results = smoke("degrees_of_freedom")
-    rows = results.rows
-    tried = {(row["factors"], row["model"], row["d"]) for row in rows}
-    assert tried == {
-        (count, model, d)
-        for count in freedom.COUNTS
-        for model in ("PCA", "deep")
-        for d in range(1, count + freedom.BEYOND + 1)
-    }
-
-
 def test_the_errors_of_pca_are_those_of_its_definition(smoke):
     _, results = smoke("degrees_of_freedom")
     train, test, _, _ = faces_of_smoke(3)

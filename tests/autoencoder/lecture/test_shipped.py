@@ -347,8 +347,6 @@ def test_a_network_that_ships_is_as_good_as_the_manifest_says(name):
     found = train_weights.figure(name, load_model(path), *few_digits())
     for measure, value in found.items():
         few = entry["figures"][f"{measure} of {train_weights.FEW} test images"]
-        print(f"{name}: {measure} {value:.5g} of {train_weights.FEW} test images, stated {few:.5g}")
-        print({key: round(figure, 5) for key, figure in entry["figures"].items()})
         assert value == pytest.approx(few, rel=1e-3)
 
 
@@ -389,9 +387,7 @@ def test_the_manifest_lists_every_file_that_ships_and_its_size_is_kept():
             assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"], name
             assert entry["command"].startswith("python demos/train_weights.py --only ")
             assert entry["versions"].keys() == {"minigrad", "numpy", "python", "processor"}
-        total = sum(path.stat().st_size for path in files.values())
-        print(f"{kind}: {total / 1e6:.2f} MB in {len(files)} files")
-        assert total <= most
+        assert sum(path.stat().st_size for path in files.values()) <= most
 
 
 @pytest.mark.parametrize("name", LISTED["results"])

@@ -283,18 +283,9 @@ class SmoothAutoEncoder(_FlatAutoEncoder):
 def mlp(*sizes: int) -> nn.Sequential:
     """Fully connected layers with ReLU between them, for points in the plane.
 
-    Parameters
-    ----------
-    *sizes : int
-        Features of the input, of each hidden layer, and of the output.
+    The sizes are the features of the input, of each hidden layer, and of the output: ValueError if
+    there are fewer than two.
 
-    Raises
-    ------
-    ValueError
-        If there are fewer than two sizes.
-
-    Examples
-    --------
     >>> mlp(2, 100, 2)
     Sequential(
       (0): Linear(in_features=2, out_features=100, bias=True)

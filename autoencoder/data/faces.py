@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy
 
 from autoencoder.data.arrays import check_sampling
+from minigrad.backend import whole_number
 
 FACTORS = (
     "skull_width",
@@ -77,8 +78,7 @@ def render_faces(
         raise ValueError(f"render_faces: {len(names)} factors need as many columns, {values.shape}")
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError("render_faces: factors must lie in [0, 1]")
-    if size < 8:
-        raise ValueError(f"render_faces: size must be at least 8, got {size}")
+    whole_number("render_faces", "size", size, minimum=8)
     every = numpy.full((len(values), len(FACTORS)), _NEUTRAL, dtype="float32")
     every[:, [FACTORS.index(name) for name in names]] = values
     images = numpy.empty((len(values), 3, size, size), dtype="float32")

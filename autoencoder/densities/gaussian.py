@@ -22,10 +22,7 @@ from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
 
 
 class _Gaussian:
-    """What both have, by a factor L of the covariance C = L L' whose diagonal is `_lengths`.
-
-    With u = L^(-1) (x - mean), log p(x) = -1/2 u'u - sum_i log L_ii - d/2 log(2 pi).
-    """
+    """What both have, by a factor L of the covariance C = L L' whose diagonal is `_lengths`."""
 
     mean: numpy.ndarray | Any = None
     _lengths: numpy.ndarray

@@ -93,12 +93,11 @@ class FiniteWatch:
         for name, parameter in self.parameters.items():
             if not _is_finite(parameter.data):
                 yield f"the parameter {name}"
-        names = {id(parameter): name for name, parameter in self.parameters.items()}
-        improved = self.optimizer.parameters
+        names = list(self.parameters)
         for number, memory in self.optimizer.state_dict()["state"].items():
             for key, value in memory.items():
                 if not numpy.isfinite(value).all():
-                    yield f"the optimiser's {key} of {names[id(improved[number])]}"
+                    yield f"the optimiser's {key} of {names[number]}"
 
     def _what_is_kept(self) -> str:
         if self.checkpoint is None or not self.checkpoint.exists():

@@ -328,18 +328,13 @@ class Learner:
 
         Rank 0 reads it: the others may have no such file.
         """
-        found = checkpoint is not None and self.ranks.decided(checkpoint.exists)
-        if found and checkpoint is not None:
-            self.ranks.decided(lambda: self.load(checkpoint))
+        if checkpoint is not None and self.ranks.decided(checkpoint.exists):
+            run = {"steps": self.steps, "epochs": self.settings.epochs}
+            self.ranks.decided(lambda: self.state.load(checkpoint, self.identity, **run))
         if self.ranks.size > 1:
             self.ranks.require_same("one of the settings", self.settings.decisive)
             self.ranks.require_same("one of the samples", digest_of(self.samples))
             self.state.share(self.ranks)
-
-    def load(self, checkpoint: Path) -> None:
-        """Go on from a checkpoint of the same run."""
-        run = {"steps": self.steps, "epochs": self.settings.epochs}
-        self.state.load(checkpoint, self.identity, **run)
 
     def require_same_weights(self, position: str) -> None:
         """Raise unless all ranks have the same weights, to the bit: on the CPU that is promised."""

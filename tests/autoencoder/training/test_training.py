@@ -249,7 +249,7 @@ def test_sealed_checkpoint_with_any_field_mutated_is_refused_by_file_and_field(
 
 def resume(model, settings, folder):
     """Go on from a checkpoint, but take no step."""
-    Learner(model, POINTS, settings, GaussianNoise(0.1)).load(folder / CHECKPOINT)
+    Learner(model, POINTS, settings, GaussianNoise(0.1)).begin(folder / CHECKPOINT)
 
 
 def test_sealed_checkpoint_with_an_array_mutated_is_refused_by_name(tmp_path):

@@ -59,9 +59,8 @@ def compute(run: Run[Options]) -> Results:
     """Train with d = 1 on each curve; on the first also with fewer points, and with d = 2."""
     results = Results(numbers=run.options.by_name("noise_std", "epochs"))
     results.numbers["layers"] = layer_table(network())
-    (train, test), _ = [
-        _compute_curve(run, curve, number, results) for number, curve in enumerate(CURVES)
-    ]
+    drawn = [_compute_curve(run, curve, number, results) for number, curve in enumerate(CURVES)]
+    train, test = drawn[0]
     _compute_gap(run, train, test, results)
     _compute_trap(run, train, test, results)
     return results

@@ -232,15 +232,16 @@ def _compute_digits(run: Run[Options], results: Results) -> None:
     results.keep("digits", **{name: each[:SHOWN] for name, each in pictures.items()})
     results.keep("digits", mask=mask, answers=images[:SHOWN, :SHOWN_ANSWERS])
     measured = {"real": train, "answers": images, "mean": mean, "squared": squared}
-    hidden = {name: hidden_part(each, mask) for name, each in measured.items()}
+    energies = {n: gradient_energy(hidden_part(each, mask)) for n, each in measured.items()}
     truth = hidden_part(original, mask)
     originals = numpy.broadcast_to(original[:, None], images.shape)
     results.numbers["digits"] = {
         "measured": len(places),
         **options.by_name("answers", "train_images"),
         "several_classes": sum(count > 1 for count in found),
-        **{f"energy_{name}": gradient_energy(each) for name, each in hidden.items()},
-        **{f"error_{name}": mse_per_pixel(hidden[name], truth) for name in ("mean", "squared")},
+        **{f"energy_{name}": energy for name, energy in energies.items()},
+        "error_mean": mse_per_pixel(hidden_part(mean, mask), truth),
+        "error_squared": mse_per_pixel(hidden_part(squared, mask), truth),
         "visible_answers": mse_per_pixel(images, originals, mask=~mask),
         "visible_reconstructed": mse_per_pixel(
             reconstruct(model, original, **run.how), original, mask=~mask

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import stat
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 try:
@@ -118,13 +120,10 @@ def _flush_folder(folder: str) -> None:
 def _remove_leftovers(folder: str, name: str) -> None:
     """Remove what killed writers of this file left; a live one has touched its file recently."""
     newest = time.time() - _LEFTOVER_SECONDS
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if not (entry.name.startswith(f".{name}.") and entry.name.endswith(".tmp")):
-                continue
-            with contextlib.suppress(OSError):
-                if entry.stat(follow_symlinks=False).st_mtime < newest:
-                    os.unlink(entry.path)
+    for leftover in Path(folder).glob(f".{glob.escape(name)}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if leftover.lstat().st_mtime < newest:
+                leftover.unlink()
 
 
 def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> BinaryIO:

@@ -43,8 +43,8 @@ def html(mnist):
         "mixture": GaussianMixture.fit(latents[8], 3, numpy.random.default_rng(0)),
         "diffusion </script>": LatentDiffusion(hidden=(8,)).fit(latents[8], settings),
     }
-    others = AutoEncoder(32), Denoiser(), AutoEncoder(32)
-    parts = Laboratory(networks, *others, 0.5, densities, latents, images, labels)
+    others = {"denoiser": AutoEncoder(32), "denoiser-wide": Denoiser(), "restorer": AutoEncoder(32)}
+    parts = Laboratory(networks, others, densities, latents, images, labels)
     return laboratory_html(parts, "1 < 2.")
 
 

@@ -77,17 +77,15 @@ FILL = 0.5  # what the restorer was trained to see in place of an erased pixel
 class Laboratory:
     """What the reader plays with.
 
-    ``autoencoders`` by their latents, 2 and 8; the ``denoiser`` with a bottleneck, the other
-    without; the ``restorer``, which fills in pixels that were set to ``fill``. The ``densities``
-    are over the latents of the autoencoder of 8. ``images`` (N, 1, 28, 28) are test images, in
-    [0, 1], ``labels`` (N,) their digits, ``latents`` (up to N, d) those of the first ones, by d.
+    ``autoencoders`` by their latents, 2 and 8; ``others`` by name: denoisers with a bottleneck and
+    without, and the restorer, which fills in pixels that were set to :data:`FILL`. The
+    ``densities`` are over the latents of the autoencoder of 8. ``images`` (N, 1, 28, 28) are test
+    images, in [0, 1], ``labels`` (N,) their digits, ``latents`` (up to N, d) those of the first
+    ones, by d.
     """
 
     autoencoders: Mapping[int, AutoEncoder]
-    denoiser: AutoEncoder
-    denoiser_wide: Denoiser
-    restorer: AutoEncoder
-    fill: float
+    others: Mapping[str, AutoEncoder | Denoiser]
     densities: Mapping[str, Density]
     latents: Mapping[int, numpy.ndarray]
     images: numpy.ndarray
@@ -104,10 +102,11 @@ def shipped_laboratory(dataset: Dataset) -> Laboratory:
     images = dataset.images("test", max(SHOWN.values()))
     return Laboratory(
         autoencoders,
-        denoiser=_loaded(AutoEncoder(32), "denoiser-noise-0.5"),
-        denoiser_wide=_loaded(Denoiser(), "denoiser-wide-noise-0.5"),
-        restorer=_loaded(AutoEncoder(32), "restorer"),
-        fill=FILL,
+        others={
+            "denoiser": _loaded(AutoEncoder(32), "denoiser-noise-0.5"),
+            "denoiser-wide": _loaded(Denoiser(), "denoiser-wide-noise-0.5"),
+            "restorer": _loaded(AutoEncoder(32), "restorer"),
+        },
         densities=_read_fitted(autoencoders[SIZE], FITTED),
         latents={size: encode(autoencoders[size], images[:n]) for size, n in SHOWN.items()},
         images=images,
@@ -191,18 +190,14 @@ def _json(value: object) -> str:
 
 def packed(laboratory: Laboratory) -> dict[str, Any]:
     """What `start.js` reads: numbers, names, and arrays in base64."""
-    networks = {
-        **{f"autoencoder {d}": laboratory.autoencoders[d] for d in SHOWN},
-        "denoiser": laboratory.denoiser,
-        "denoiser-wide": laboratory.denoiser_wide,
-        "restorer": laboratory.restorer,
-    }
+    autoencoders = {f"autoencoder {d}": laboratory.autoencoders[d] for d in SHOWN}
+    networks = {**autoencoders, **laboratory.others}
     images, labels = laboratory.images, laboratory.labels
     chosen = _typical(laboratory.latents[max(SHOWN)], labels)
     require_shape("laboratory_html", images, (1, 28, 28))
     pixels = numpy.rint(255 * images[chosen])
     return {
-        "fill": laboratory.fill,
+        "fill": FILL,
         "networks": {name: pack_network(network) for name, network in networks.items()},
         "densities": [
             {"name": name, "density": pack_density(density)}

@@ -159,14 +159,8 @@ def test_trained_in_the_plane_it_samples_what_it_was_trained_on():
     minigrad.manual_seed(0)
     network = VelocityNetwork(2, (64, 64))
     settings = TrainingSettings(epochs=30, batch_size=250, learning_rate=3e-3, schedule="cosine")
-    train(
-        network,
-        ((x - mean) / std).astype("float32"),
-        settings,
-        corruption=Mixed(),
-        loss=velocity_loss,
-        quiet=True,
-    )
+    x = ((x - mean) / std).astype("float32")
+    train(network, x, settings, corruption=Mixed(), loss=velocity_loss, quiet=True)
     denoiser = NoiseConditionalDenoiser(network, mean, std)
     samples = denoiser.sample(4_000, (2,), numpy.random.default_rng(8), steps=30)
     means = mixture_ring(4).means

@@ -72,16 +72,11 @@ def test_the_maximisation_step_is_a_maximum():
 @pytest.mark.parametrize("jitter", [0.0, 1e-3])
 def test_it_agrees_with_scikit_learn_from_the_same_start(x, jitter):
     sklearn_mixture = pytest.importorskip("sklearn.mixture")
-    start = maximise(x, start_at_spread_points(x, 3, generator(5)), jitter)
-    theirs = sklearn_mixture.GaussianMixture(
-        3,
-        tol=1e-4,
-        reg_covar=jitter,
-        max_iter=200,
-        weights_init=start[0],
-        means_init=start[1],
-        precisions_init=numpy.linalg.inv(start[2]),
-    ).fit(x)
+    weights, means, covariances = maximise(x, start_at_spread_points(x, 3, generator(5)), jitter)
+    start = {"weights_init": weights, "means_init": means}
+    start["precisions_init"] = numpy.linalg.inv(covariances)
+    options = {"tol": 1e-4, "reg_covar": jitter, "max_iter": 200}
+    theirs = sklearn_mixture.GaussianMixture(3, **options, **start).fit(x)
     ours = GaussianMixture.fit(x, 3, generator(5), jitter=jitter)
     # It counts a step of its own before it compares, so both may stop a step apart.
     assert abs(len(ours.log_likelihoods) - theirs.n_iter_) <= 1

@@ -121,15 +121,12 @@ def test_the_same_bits_for_any_number_of_workers(workers):
     model = VariationalAutoEncoder(4, 16)
     x = numpy.random.default_rng(0).random((12, 1, 16, 16), dtype="float32")
 
+    def bound(x):
+        return negative_bound(model, x, x)
+
     def found(count):
-        loss, gradients = shard_gradients(
-            lambda x: negative_bound(model, x, x),
-            list(model.parameters()),
-            [x],
-            shard_size=3,
-            workers=count,
-            seed=7,
-        )
+        parameters, how = list(model.parameters()), {"shard_size": 3, "workers": count, "seed": 7}
+        loss, gradients = shard_gradients(bound, parameters, [x], **how)
         return [each.detach().numpy().tobytes() for each in (loss, *gradients)]
 
     assert found(workers) == found(1)

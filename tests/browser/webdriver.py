@@ -97,13 +97,8 @@ class Browser:
 
     def look(self, width, height, dark=False, touch=False):
         """The window's size in CSS pixels, day or night, and whether it is a phone's."""
-        self.chromium(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=touch,
-        )
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
+        self.chromium("Emulation.setDeviceMetricsOverride", **screen)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.chromium("Emulation.setEmulatedMedia", features=[scheme])
         self.chromium("Emulation.setTouchEmulationEnabled", enabled=touch)

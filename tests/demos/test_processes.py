@@ -58,13 +58,8 @@ class Process:
     """A stub demo that is ready to start."""
 
     def __init__(self, *arguments):
-        self.process = start(
-            "-c",
-            PROGRAM,
-            *arguments,
-            stdin=subprocess.PIPE,
-            env=ENVIRONMENT,
-        )
+        streams = {"stdin": subprocess.PIPE, "env": ENVIRONMENT}
+        self.process = start("-c", PROGRAM, *arguments, **streams)
         self.until("ready")
 
     def until(self, line):

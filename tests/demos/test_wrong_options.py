@@ -379,6 +379,8 @@ class OutOfMemoryError(Exception):
 
 
 TO_LOWER = ("--train-images (it is 20)", "--latent-size (it is 32)")
+ON_THE_GPU = "the GPU's memory is full: lower --batch-size (it is 20)"
+ALLOCATION = RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")
 NAMED = {  # the error, the status, how the line begins and what is in it
     "options": (OptionError("they do not go together"), 2, "they do not go together"),
     "data": (IdxError("images: magic number"), 1, "images: magic number"),
@@ -390,19 +392,8 @@ NAMED = {  # the error, the status, how the line begins and what is in it
     "a long text": (CheckpointError("c.npz", "x" * 10**6, "no"), 1, "c.npz: xxx"),
     "memory": (MemoryError(), 1, "the memory is full: lower", *TO_LOWER),
     "so much memory": (MemoryError("cannot give 3 TiB"), 1, "", "cannot give 3 TiB", *TO_LOWER),
-    "a GPU's memory": (
-        OutOfMemoryError("of 80 GiB"),
-        1,
-        "the GPU's memory is full: lower --batch-size (it is 20)",
-        *TO_LOWER,
-    ),
-    "CUBLAS": (
-        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"),
-        1,
-        "",
-        "or use --device cpu",
-        *TO_LOWER,
-    ),
+    "a GPU's memory": (OutOfMemoryError("of 80 GiB"), 1, ON_THE_GPU, *TO_LOWER),
+    "CUBLAS": (ALLOCATION, 1, "", "or use --device cpu", *TO_LOWER),
 }
 
 

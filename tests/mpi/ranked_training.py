@@ -33,17 +33,8 @@ def main(folder: str) -> int:
     minigrad.manual_seed(7)
     status, words = 0, "done"
     try:
-        noise = GaussianNoise(0.1)
-        train(
-            mlp(2, WIDTH, 2),
-            POINTS,
-            SETTINGS,
-            corruption=noise,
-            folder=folder,
-            resume=True,
-            quiet=True,
-            ranks=ranks,
-        )
+        how = {"corruption": GaussianNoise(0.1), "folder": folder, "resume": True, "quiet": True}
+        train(mlp(2, WIDTH, 2), POINTS, SETTINGS, ranks=ranks, **how)
     except Interrupted as stop:
         status, words = 128 + stop.signal_number, str(stop)
     if ranks.rank == 0:

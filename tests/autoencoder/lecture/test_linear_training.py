@@ -82,13 +82,12 @@ def test_descent_on_a_gpu_that_is_not_the_current_one_is_the_hosts(samples, gpu)
 
 def test_observer_is_told_exactly_the_steps_asked_for_and_the_loss_falls(samples):
     seen = []
-    train_linear(
-        second_moments(samples),
-        2,
-        steps=50,
-        observe=lambda step, loss, decoder: seen.append((step, loss, decoder.shape)),
-        observe_at={0, 7, 50},
-    )
+
+    def observe(step, loss, decoder):
+        seen.append((step, loss, decoder.shape))
+
+    moments = second_moments(samples)
+    train_linear(moments, 2, steps=50, observe=observe, observe_at={0, 7, 50})
     assert [step for step, _, _ in seen] == [0, 7, 50]
     assert seen[0][1] > seen[1][1] > seen[2][1]
     assert {shape for _, _, shape in seen} == {(12, 2)}

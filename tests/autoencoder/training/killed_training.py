@@ -33,15 +33,8 @@ def fork_training(folder: Path) -> int:
     status = 1
     try:
         minigrad.manual_seed(7)
-        train(
-            mlp(2, 16, 2),
-            POINTS,
-            SETTINGS,
-            corruption=GaussianNoise(0.1),
-            folder=folder,
-            resume=True,
-            quiet=True,
-        )
+        model, noise = mlp(2, 16, 2), GaussianNoise(0.1)
+        train(model, POINTS, SETTINGS, corruption=noise, folder=folder, resume=True, quiet=True)
         status = 0
     finally:
         os._exit(status)

@@ -74,18 +74,8 @@ def test_another_module_and_a_folder_without_a_checkpoint_are_refused_in_words(t
 @pytest.mark.parametrize(
     "arguments",
     [
-        [10**9, 28, 1],
-        [10**5, 128, 10**5],
-        [3, 28, 2],
-        [3, [28, 28], 1, 1],
-        ["3"],
-        [True],
-        [10**400],
-        [[3]],
-        {"latent_size": 3},
-        7,
-        [3, 10**9],
-        [None],
+        *([10**9, 28, 1], [10**5, 128, 10**5], [3, 28, 2], [3, [28, 28], 1, 1], [3, 10**9]),
+        *(["3"], [True], [None], [10**400], [[3]], {"latent_size": 3}, 7),
     ],
 )
 def test_a_forged_description_builds_nothing_large_and_names_the_field(arguments, trained):

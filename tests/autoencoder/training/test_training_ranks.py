@@ -38,17 +38,11 @@ def trained(folder, size=None, batch_size=129, workers=None, epochs=1):
     settings = TrainingSettings(epochs=epochs, batch_size=batch_size, workers=workers)
 
     def on_rank(ranks=None):
-        is_first = ranks is None or ranks.rank == 0
-        return train(
-            first if is_first else AutoEncoder(2),  # rank 0's is taken
-            images(),
-            settings,
-            corruption=GaussianNoise(0.3),
-            folder=folder if is_first else folder / "none",
-            resume=True,
-            quiet=True,
-            ranks=ranks,
-        )
+        how = {"corruption": GaussianNoise(0.3), "resume": True, "quiet": True, "ranks": ranks}
+        if ranks is None or ranks.rank == 0:
+            return train(first, images(), settings, folder=folder, **how)
+        # Of the others neither the model nor the folder is taken.
+        return train(AutoEncoder(2), images(), settings, folder=folder / "none", **how)
 
     return [on_rank()] if size is None else run_in_threads(on_rank, size)
 

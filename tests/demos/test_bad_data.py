@@ -128,6 +128,15 @@ def terabyte():
     return head.getvalue() + b"\0" * 10**6
 
 
+def npz_of_no_text(place):
+    """A member's name is said to be UTF-8, and is not."""
+    with zipfile.ZipFile(place / "data.npz", "w") as archive:
+        archive.writestr("é.npy", b"")
+    content = (place / "data.npz").read_bytes()
+    (place / "data.npz").write_bytes(content.replace("é".encode(), b"\xff\xff"))
+    return place / "data.npz"
+
+
 def cut_npz(place):
     path = npz(images=BLANK)(place)
     path.write_bytes(path.read_bytes()[:1000])
@@ -209,6 +218,7 @@ BAD = {
     "npz of other names": (npz(pictures=BLANK), "holds 'pictures'; the images must"),
     "too few labels": (npz(images=BLANK, labels=numpy.zeros(4, "i4")), "labels must be 5 whole"),
     "npz bomb": (npz_of(terabyte()), "takes 1,000,000,000,000 bytes, but 1,000,000 are there"),
+    "npz of no text": (npz_of_no_text, "data.npz: is a damaged archive"),
     "damaged npz": (cut_npz, "data.npz: is a damaged archive"),
     "splits of two sizes": (
         npz(train_images=BLANK, test_images=BLANK[:, :16]),

@@ -169,7 +169,6 @@ class ErasePixels(MaskedCorruption):
         self.share = float(share)
 
     def mask(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
-        """Draw which pixels are lost; see `MaskedCorruption.mask`."""
         count, channels, height, width = _image_shape(self, images, rng)
         erased = rng.random((count, 1, height, width), dtype=numpy.float32) < self.share
         return numpy.repeat(erased, channels, axis=1)
@@ -202,7 +201,6 @@ class EraseBlock(MaskedCorruption):
         self.width = self.height if width is None else whole_number("EraseBlock", "width", width)
 
     def mask(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
-        """Draw which pixels are lost; see `MaskedCorruption.mask`."""
         count, channels, height, width = _image_shape(self, images, rng)
         if self.height > height or self.width > width:
             raise ValueError(f"{self!r} does not fit in images of shape {images.shape}")
@@ -317,7 +315,6 @@ class EraseOneOf(MaskedCorruption):
                 raise TypeError(f"EraseOneOf: {shown(way)} has no mask")
 
     def mask(self, images: numpy.ndarray, rng: numpy.random.Generator) -> numpy.ndarray:
-        """Draw which pixels are lost; see `MaskedCorruption.mask`."""
         require_generator("EraseOneOf", rng)
         chosen = rng.integers(0, len(self.ways), size=len(images))
         mask = numpy.empty(images.shape, bool)

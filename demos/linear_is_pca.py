@@ -163,7 +163,8 @@ def _train_in_minibatches(
         return {"ratio": loss.item() / floor, "largest_angle_degrees": angle}
 
     results.numbers["minibatch"] = []
-    for seed in _seeds(run.options):
+    first = run.options.seed
+    for seed in range(first, first + MINIBATCH_RUNS):
         _, rows = run.trained(
             "linear-minibatch",
             lambda: DenseAutoEncoder(MINIBATCH_SIZE, train.shape[1:], bias=False),
@@ -189,13 +190,8 @@ def _train_in_minibatches(
     results.numbers["eigenvalue_gap"] = float(1 - following / kept)
 
 
-def _seeds(options: Options) -> list[int]:
-    """Of the trainings on minibatches."""
-    return [options.seed + i for i in range(MINIBATCH_RUNS)]
-
-
 def needs(options: Options, found: Results) -> Needs:
-    seeds = _seeds(options)
+    seeds = range(options.seed, options.seed + MINIBATCH_RUNS)
     measured = ("loss", "loss_per_sample", "floor", "ratio", "angle")
     sizes = {f"d{d}": d for d in LATENT_SIZES} | {"uncentred": UNCENTRED_SIZE}
     return Needs(
@@ -335,6 +331,7 @@ def captions(results: Results) -> dict[str, Caption]:
         for n in minibatches
         if n["ratio"] > n["early_ratio"]
     ]
+    early, late = spelled_epochs(min(EARLY, epochs)), spelled_epochs(epochs)
     is_slow = epochs > EARLY and any(n["early_angle"] > 5 for n in minibatches)
     to_pca = float(results.arrays["uncentred/angles_to_pca"][0])
     return {
@@ -361,7 +358,7 @@ def captions(results: Results) -> dict[str, Caption]:
             {"It is the same subspace.": shown["angle"] < 1},
         ),
         "failures": Caption(
-            f"Left: steps on minibatches at a constant learning rate, {spelled_epochs(epochs)}. "
+            f"Left: steps on minibatches at a constant learning rate, {late}. "
             "Right: inputs that are not centred, no biases.",
             {
                 "Minibatches are slow: they have PCA's loss long before its subspace. The next "
@@ -380,14 +377,10 @@ def captions(results: Results) -> dict[str, Caption]:
             },
             {
                 "minibatches": [f"seed {n['seed']}" for n in minibatches],
-                **{
-                    f"{what}, {spelled_epochs(count)}": [format(n[key], form) for n in minibatches]
-                    for count, when in ((min(EARLY, epochs), "early_"), (epochs, ""))
-                    for what, key, form in (
-                        ("loss / PCA's", f"{when}ratio", ".4f"),
-                        ("angle in degrees", f"{when}angle", ".1f"),
-                    )
-                },
+                f"loss / PCA's, {early}": [f"{n['early_ratio']:.4f}" for n in minibatches],
+                f"angle in degrees, {early}": [f"{n['early_angle']:.1f}" for n in minibatches],
+                f"loss / PCA's, {late}": [f"{n['ratio']:.4f}" for n in minibatches],
+                f"angle in degrees, {late}": [f"{n['angle']:.1f}" for n in minibatches],
             },
         ),
         "pca_error": Caption("What PCA leaves of test images: the error that others have to beat."),

@@ -61,12 +61,9 @@ def test_the_maximisation_step_is_a_maximum():
     for _ in range(20):
         weights = best[0] * (1 + rng.normal(size=3) * 0.01)
         bend = numpy.eye(2) + rng.normal(size=(3, 2, 2)) * 0.01
-        other = (
-            weights / weights.sum(),
-            best[1] + rng.normal(size=best[1].shape) * 0.01,
-            bend @ best[2] @ bend.transpose(0, 2, 1),
-        )
-        assert bound(*other) < bound(*best)
+        means = best[1] + rng.normal(size=best[1].shape) * 0.01
+        covariances = bend @ best[2] @ bend.transpose(0, 2, 1)
+        assert bound(weights / weights.sum(), means, covariances) < bound(*best)
 
 
 @pytest.mark.parametrize("jitter", [0.0, 1e-3])

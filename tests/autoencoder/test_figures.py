@@ -335,11 +335,7 @@ def test_boxes_are_those_of_the_layout_that_is_drawn(tmp_path):
     height, width = pixels.shape
     for box in text_in(png)[IMAGE_BOXES].split(";"):
         left, top, right, bottom = map(float, box.split(","))
-        x0, x1, y0, y1 = (
-            round(left * width),
-            round(right * width),
-            *(round(side * height) for side in (top, bottom)),
-        )
+        x0, x1, y0, y1 = map(round, (left * width, right * width, top * height, bottom * height))
         assert (pixels[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] == 0).all()
         assert (pixels[y0 - 4 : y0 - 1, x0:x1] == 255).all()
         assert (pixels[y1 + 1 : y1 + 4, x0:x1] == 255).all()

@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 import numpy
 import pytest
 from PIL import Image
+from small_section import small_section
 
 from autoencoder.figures import image_grid, line_chart, save
 from autoencoder.figures.equations import equation_svg, equations_svg
 from autoencoder.lecture.caption import Caption, said_in_text
 from autoencoder.lecture.page import opening_html, page, section_html
 from autoencoder.lecture.page.pictures import in_few_colours
-from autoencoder.lecture.section import Section
 from autoencoder.storage.results import Results
 
 RISES = {"curve": Caption("Rises.")}
@@ -22,23 +22,14 @@ RISES = {"curve": Caption("Rises.")}
 
 @pytest.fixture
 def figure(tmp_path):
-    return save(line_chart({"a": ([1, 2], [3, 4])}, "x", "y"), tmp_path / "curve")[0].with_suffix(
-        ""
-    )
+    save(line_chart({"a": ([1, 2], [3, 4])}, "x", "y"), tmp_path / "curve")
+    return tmp_path / "curve"
 
 
 def a_section(figures, captions):
-    section = Section(
-        name="curve",
-        title="A curve & more",
-        equation="x^2",
-        description="1 < 2",
-        compute=Results,
-        draw=lambda results: {},
-        captions=lambda results: captions,
-        topics=[3],
-        sources=["Somebody & others, 1901"],
-    )
+    texts = {"title": "A curve & more", "description": "1 < 2"}
+    sources = {"topics": [3], "sources": ["Somebody & others, 1901"]}
+    section = small_section("curve", captions=lambda results: captions, **texts, **sources)
     settings = {"train_images": 60_000, "data": None}
     command = 'python demos/curve.py --data "a b"'
     return section_html(section, Results(), figures, captions, command, settings)

@@ -43,11 +43,8 @@ def test_latents_and_pixels_of_an_autoencoder_agree(d, digits, run_node):
           reconstructed: given.images.map((x) => reconstruct(network, Float64Array.from(x))),
         };
     """
-    given = {
-        "network": pack_network(model),
-        "images": digits.reshape(4, -1).tolist(),
-        "latents": latents.tolist(),
-    }
+    given = {"network": pack_network(model), "images": digits.reshape(4, -1).tolist()}
+    given["latents"] = latents.tolist()
     found = {name: numpy.array(value) for name, value in run_node(body, given).items()}
     largest = abs(latents).max()
     assert largest > 0.01

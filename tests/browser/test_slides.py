@@ -6,12 +6,12 @@ import io
 import numpy
 import pytest
 from PIL import Image
+from small_section import small_section
 from webdriver import Browser, missing
 
 from autoencoder.figures import image_grid, line_chart, save
 from autoencoder.lecture.caption import Caption
 from autoencoder.lecture.page import page, section_html
-from autoencoder.lecture.section import Section
 from autoencoder.storage.results import Results
 
 if missing():
@@ -27,27 +27,20 @@ def browser(tmp_path_factory):
         "wide": line_chart({"a": ([1, 2], [3, 4])}, "x", "y"),
         "digits": image_grid(numpy.zeros((12, 28, 28)), columns=6),
     }
-    wide, digits = (save(figure, folder / name)[0] for name, figure in figures.items())
+    for name, figure in figures.items():
+        save(figure, folder / name)
     captions = {
         "wide": Caption("Drawn.", {LONG: True}, {"column": [1.5]}),
         "digits": Caption("Twelve digits. All are black."),
     }
     sections = {}
-    for name, path in (("wide", wide), ("digits", digits)):
-        section = Section(
-            name=name,
-            title=f"About {name}",
-            equation="x=1",
-            description="Described.",
-            compute=Results,
-            draw=lambda results: {},
-            captions=lambda results: captions,
-            topics=[1],
-            sources=["Somebody, 1901"],
+    command = "python demos/some.py"
+    for name in figures:
+        section = small_section(name, topics=[1], sources=["Somebody, 1901"])
+        shown_in_it = [folder / name]
+        sections[name] = section_html(
+            section, Results(), shown_in_it, captions, command, {"seed": 0}
         )
-        figures = [path.with_suffix("")]
-        command = "python demos/some.py"
-        sections[name] = section_html(section, Results(), figures, captions, command, {"seed": 0})
     contents = [(name, f"About {name}") for name in sections]
     (folder / "index.html").write_text(page("Lecture", "Two sections.", contents, sections))
     with Browser() as browser:

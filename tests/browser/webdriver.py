@@ -114,23 +114,15 @@ class Browser:
         self.run(scroll, selector)
         measure = "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()"
         box = self.run(measure, selector)
-        moves = [
-            {
-                "type": "pointerMove",
-                "duration": 20,
-                "x": round(box["x"] + x * box["width"]),
-                "y": round(box["y"] + y * box["height"]),
-            }
-            for x, y in places
-        ]
+        moves = []
+        for x, y in places:
+            x, y = round(box["x"] + x * box["width"]), round(box["y"] + y * box["height"])
+            moves.append({"type": "pointerMove", "duration": 20, "x": x, "y": y})
         down, up = {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}
-        pointer = {
-            "type": "pointer",
-            "id": kind,
-            "parameters": {"pointerType": kind},
-            "actions": [moves[0], down, *moves[1:], up],
-        }
-        self._ask("/actions", {"actions": [pointer]})
+        pointer = {"type": "pointer", "id": kind, "parameters": {"pointerType": kind}}
+        self._ask(
+            "/actions", {"actions": [pointer | {"actions": [moves[0], down, *moves[1:], up]}]}
+        )
 
     def press(self, selector, keys):
         """Give an element the focus, if one is named, and press keys one after another."""

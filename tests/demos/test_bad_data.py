@@ -10,8 +10,10 @@ import zlib
 import numpy
 import pytest
 from PIL import Image
-from running import python
+from running import elsewhere
 
+from autoencoder.data.arrays import DataError
+from autoencoder.data.datasets import load
 from autoencoder.lecture.section import main
 from autoencoder.lecture.sections import SECTIONS, load_section
 
@@ -240,27 +242,27 @@ def test_bad_data_are_one_clear_line_and_status_2_and_nothing_is_written(case, t
     assert words in refused(main, load_section("train_denoiser"), arguments)
 
 
+def refusal_without_rights():
+    """What is said where root's way round permissions is given up."""
+    Image.init()
+    if os.geteuid() == 0:
+        os.setegid(65534)
+        os.seteuid(65534)
+    with pytest.raises(DataError) as caught:
+        load("data")
+    return str(caught.value)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there are no such permissions")
 @pytest.mark.parametrize("place", ["data", "data/sub", "data/sub/good0.png"])
 def test_what_may_not_be_read_is_named(place, tmp_path):
-    """In a process of its own, which gives up root's way round permissions."""
     good(tmp_path / "data")
     good(tmp_path / "data" / "sub")
     (tmp_path / place).chmod(0)
-    code = (
-        "import os\n"
-        "from PIL import Image\n"
-        "from autoencoder.data.datasets import load\n"
-        "from autoencoder.data.arrays import DataError\n"
-        "Image.init()\n"
-        "if os.geteuid() == 0: os.setegid(65534); os.seteuid(65534)\n"
-        "try: load('data')\n"
-        "except DataError as error: print(error)\n"
-    )
     tmp_path.chmod(0o755)
-    said = python("-c", code, cwd=tmp_path).stdout
+    said = elsewhere(__file__, "refusal_without_rights()")
     (tmp_path / place).chmod(0o755)
-    assert said == f"{place}: Permission denied\n"
+    assert said == f"{place}: Permission denied"
 
 
 @pytest.mark.parametrize("name", [*SECTIONS, "train_denoiser"])

@@ -180,6 +180,7 @@ FILES = {
     *("checkpoint.npz", "config.json", "metrics.csv", "results.npz", "summary.txt"),
     *(f"{name}.{end}" for name in ("digits", "error_by_epoch") for end in ("png", "svg")),
 }
+SMOKE = ("--preset", "smoke", "--out", "o")
 CLOSED = {
     "no standard error": "{demo} 2>&-",
     "no standard output": "{demo} >&-",
@@ -197,12 +198,9 @@ CLOSED = {
 def test_a_demo_runs_to_its_end_whatever_becomes_of_its_output(how, tmp_path):
     if "/dev/full" in CLOSED[how] and not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")
-    script = [str(ROOT / "demos" / "linear_bottleneck.py"), "--preset", "smoke", "--out", "o"]
-    line = CLOSED[how].format(
-        demo=shlex.join([sys.executable, *script]),
-        python=shlex.quote(sys.executable),
-        script=shlex.join(script),
-    )
+    script = shlex.join([str(ROOT / "demos" / "linear_bottleneck.py"), *SMOKE])
+    python = shlex.quote(sys.executable)
+    line = CLOSED[how].format(demo=f"{python} {script}", python=python, script=script)
     shell = ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"]
     result = subprocess.run(shell, capture_output=True, text=True, timeout=120)
     assert (result.returncode, result.stderr) == (0, "")

@@ -302,11 +302,7 @@ def forgeries():
         yield "compressed", forged(compression=method), None
 
 
-CHECKS = {
-    "expected": ARRAYS,
-    "expected_metadata": {"model": "small"},
-    "require_finite": True,
-}
+CHECKS = dict(expected=ARRAYS, expected_metadata={"model": "small"}, require_finite=True)
 
 
 def test_an_honest_forgery_is_accepted(tmp_path):

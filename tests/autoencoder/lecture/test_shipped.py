@@ -315,11 +315,10 @@ def test_results_are_packed_as_finely_as_figures_show(tmp_path):
 
 
 def test_arrays_that_captions_are_made_from_are_not_rounded(tmp_path):
-    section = dataclasses.replace(
-        small_section("one"),
-        captions=lambda results: {"weights": Caption(f"{results.arrays['x'][7]:.9f}")},
-        needs=None,
-    )
+    def captions(results):
+        return {"weights": Caption(f"{results.arrays['x'][7]:.9f}")}
+
+    section = small_section("one", captions=captions, needs=None)
     path = tmp_path / "one.npz"
     results = Results({"x": numpy.linspace(0, 1, 100) ** 2})
     shipped.write_results(path, section, results, {"demo": "one"}, None)

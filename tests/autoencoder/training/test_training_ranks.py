@@ -114,10 +114,8 @@ def test_ranks_that_train_something_else_are_refused(what):
         settings = TrainingSettings(epochs=1, seed=int(other and what == "settings"))
         train(mlp(2, 8, 2), samples, settings, quiet=True, ranks=ranks)
 
-    assert (
-        failures(train_another)
-        == [f"RankError: rank 1: one of the {what} differs from rank 0's"] * 3
-    )
+    problem = f"RankError: rank 1: one of the {what} differs from rank 0's"
+    assert failures(train_another) == [problem] * 3
 
 
 def test_what_is_wrong_on_one_rank_is_told_to_all(tmp_path):

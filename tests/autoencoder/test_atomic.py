@@ -91,9 +91,8 @@ def test_a_really_full_disk_leaves_the_earlier_file(earlier):
 
 def test_a_vanished_folder_is_named(tmp_path):
     folder = tmp_path / "gone"
-    with pytest.raises(
-        WriteError, match=r"cannot write .*file': the folder .*gone' does not exist"
-    ):
+    words = r"cannot write .*file': the folder .*gone' does not exist"
+    with pytest.raises(WriteError, match=words):
         atomic_write(folder / "file", b"new")
     folder.mkdir()
 

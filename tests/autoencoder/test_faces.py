@@ -65,10 +65,8 @@ def test_k_factors_make_a_k_dimensional_set_of_images():
     for count in (3, 6):
         centre = numpy.full((1, count), 0.37)
         steps = 1e-2 * numpy.eye(count)
-        derivative = (render_faces(centre + steps) - render_faces(centre - steps)).reshape(
-            count, -1
-        )
-        singular = numpy.linalg.svd(derivative, compute_uv=False)
+        derivative = render_faces(centre + steps) - render_faces(centre - steps)
+        singular = numpy.linalg.svd(derivative.reshape(count, -1), compute_uv=False)
         assert singular[-1] > 0.05 * singular[0]
 
 

@@ -142,9 +142,8 @@ def test_rows_show_each_image_where_its_title_says():
 def test_grids_fill_row_by_row_and_keep_colour_and_range():
     faces = RNG.random((5, 3, 28, 28))
     mosaic = mosaic_of(figures.image_grid(faces, columns=3))
-    numpy.testing.assert_array_equal(
-        mosaic[30:58, 30:58, :3], numpy.rint(255 * faces[4]).astype("uint8").transpose(1, 2, 0)
-    )
+    last = numpy.rint(255 * faces[4]).astype("uint8").transpose(1, 2, 0)
+    numpy.testing.assert_array_equal(mosaic[30:58, 30:58, :3], last)
     assert (mosaic[30:, 60:, 3] == 0).all()  # the sixth place is left blank
     row = numpy.array([[[-3.0, 0.0, 3.0, 9.0]]])
     wide = figures.rows_of_images([row], ["wide"], value_range=(-3.0, 3.0))
@@ -191,9 +190,8 @@ def test_a_table_shows_every_entry_and_rules_where_asked():
 
 
 def test_bars_run_from_top_to_bottom_with_their_values():
-    figure = figures.bar_chart(
-        {"first": 3.0, "second": 1.25}, "distance", emphasised=["second"], value_format="{:.1f}"
-    )
+    bars = {"first": 3.0, "second": 1.25}
+    figure = figures.bar_chart(bars, "distance", emphasised=["second"], value_format="{:.1f}")
     (axes,) = figure.axes
     assert [patch.get_width() for patch in axes.patches] == [3.0, 1.25]
     assert axes.yaxis_inverted()
@@ -207,9 +205,8 @@ def test_panels_hold_the_images_row_by_row():
     figure = figures.image_panels({"one": images, "two": 1 - images}, columns=2)
     assert [axes.get_title() for axes in figure.axes] == ["one", "two"]
     mosaic = mosaic_of(figure)
-    numpy.testing.assert_array_equal(
-        mosaic[30:, :28, 0], numpy.rint(255 * images[2]).astype("uint8")
-    )
+    last = numpy.rint(255 * images[2]).astype("uint8")
+    numpy.testing.assert_array_equal(mosaic[30:, :28, 0], last)
     assert (mosaic[30:, 30:, 3] == 0).all()
 
 
@@ -303,10 +300,8 @@ def test_the_file_says_where_its_images_lie_and_what_they_are(tmp_path, columns)
     words = "A. 5 images in 2 rows."
     assert text_in(png)["Description"] == words
     assert words in svg.read_text()
-    boxes = [
-        [float(share) for share in box.split(",")]
-        for box in text_in(png)[IMAGE_BOXES].replace(" ", ";").split(";")
-    ]
+    said = text_in(png)[IMAGE_BOXES].replace(" ", ";").split(";")
+    boxes = [[float(share) for share in box.split(",")] for box in said]
     assert len(boxes) == len(levels)
     pixels = numpy.asarray(Image.open(png).convert("L")).astype(int)
     height, width = pixels.shape

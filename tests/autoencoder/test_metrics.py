@@ -76,11 +76,8 @@ def test_energy_distance_agrees_with_scipy_once_self_pairs_are_counted(rng):
     x, y = rng.normal(size=30), 0.5 + 2 * rng.normal(size=40)
     within_x = numpy.abs(x[:, None] - x).sum()
     within_y = numpy.abs(y[:, None] - y).sum()
-    biased = (
-        energy_distance(x[:, None], y[:, None])
-        + within_x * (1 / (30 * 29) - 1 / 30**2)
-        + within_y * (1 / (40 * 39) - 1 / 40**2)
-    )
+    biased = energy_distance(x[:, None], y[:, None])
+    biased += within_x * (1 / (30 * 29) - 1 / 30**2) + within_y * (1 / (40 * 39) - 1 / 40**2)
     assert biased == pytest.approx(scipy_energy_distance(x, y) ** 2, rel=1e-10)
 
 

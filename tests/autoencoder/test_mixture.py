@@ -61,9 +61,8 @@ def test_log_prob_and_score_stay_finite_where_the_density_underflows(prior):
 
 
 def test_a_component_of_weight_zero_changes_nothing(prior, x):
-    padded = GaussianMixture(
-        [*WEIGHTS, 0.0], [*MEANS, [0.0, 0.0]], [*COVARIANCES, numpy.eye(2) * 0.01]
-    )
+    covariances = [*COVARIANCES, numpy.eye(2) * 0.01]
+    padded = GaussianMixture([*WEIGHTS, 0.0], [*MEANS, [0.0, 0.0]], covariances)
     numpy.testing.assert_allclose(padded.log_prob(x), prior.log_prob(x))
     numpy.testing.assert_allclose(padded.score(x), prior.score(x))
 
@@ -122,9 +121,8 @@ def test_posterior_samples_follow_the_posterior(prior):
 def test_samples_have_the_moments_of_the_mixture_and_follow_the_seed(prior):
     samples = prior.sample(200_000, numpy.random.default_rng(2))
     mean = WEIGHTS @ MEANS
-    covariance = numpy.einsum("k,kij->ij", WEIGHTS, COVARIANCES) + numpy.cov(
-        MEANS.T, aweights=WEIGHTS, ddof=0
-    )
+    covariance = numpy.einsum("k,kij->ij", WEIGHTS, COVARIANCES)
+    covariance += numpy.cov(MEANS.T, aweights=WEIGHTS, ddof=0)
     numpy.testing.assert_allclose(samples.mean(axis=0), mean, atol=0.01)
     numpy.testing.assert_allclose(numpy.cov(samples.T), covariance, atol=0.02)
     again = prior.sample(200_000, numpy.random.default_rng(2))

@@ -130,10 +130,8 @@ def test_by_night_images_stay_and_all_else_turns_dark(tmp_path, figure):
     shape = [(float(x) / 100 * width, float(y) / 100 * height) for x, y in points]
     space = "{http://www.w3.org/2000/svg}"
     (paper,) = [e for e in root.iter(f"{space}svg") if e.get("class") == "paper"]
-    rectangles = [
-        [float(number) for number in re.findall(r"-?\d+", part)]
-        for part in paper.find(f"{space}path").attrib["d"].split("M")[1:]
-    ]
+    parts = paper.find(f"{space}path").attrib["d"].split("M")[1:]
+    rectangles = [[float(number) for number in re.findall(r"-?\d+", part)] for part in parts]
     seen = {"inverted": 0, "painted": 0, "as it is": 0}
     for y in numpy.arange(5, height, 37) + 0.5:
         for x in numpy.arange(5, width, 41) + 0.5:

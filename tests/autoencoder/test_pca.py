@@ -31,9 +31,8 @@ def test_components_and_variances_are_the_eigenvectors_and_values_of_the_scatter
     numpy.testing.assert_allclose(pca.singular_values_**2, values[:4], rtol=1e-10)
     count = len(points) - 1 if centre else len(points)
     numpy.testing.assert_allclose(pca.explained_variance_, values[:4] / count, rtol=1e-10)
-    numpy.testing.assert_allclose(
-        pca.explained_variance_ratio_, values[:4] / values.sum(), rtol=1e-10
-    )
+    ratios = values[:4] / values.sum()
+    numpy.testing.assert_allclose(pca.explained_variance_ratio_, ratios, rtol=1e-10)
     assert pca.noise_variance_ == pytest.approx(values[4:].mean() / count)
 
 
@@ -123,9 +122,8 @@ def test_filled_entries_are_the_conditional_mean_under_the_model_covariance(poin
     filled = pca.fill_missing(holed, mask)
     for row, missing, result in zip(points, mask, filled, strict=False):
         expected = row.copy()
-        gain = covariance[numpy.ix_(missing, ~missing)] @ numpy.linalg.pinv(
-            covariance[numpy.ix_(~missing, ~missing)]
-        )
+        inverse = numpy.linalg.pinv(covariance[numpy.ix_(~missing, ~missing)])
+        gain = covariance[numpy.ix_(missing, ~missing)] @ inverse
         expected[missing] = pca.mean_[missing] + gain @ (row - pca.mean_)[~missing]
         numpy.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9)
     numpy.testing.assert_allclose(filled[0], pca.mean_)

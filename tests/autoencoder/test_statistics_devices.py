@@ -84,14 +84,12 @@ def neighbours(*, images, others):
 def test_arrays_agree_with_the_host_and_stay_on_the_device(function, arguments, place):
     on_host = function(**arguments)
     on_device = function(**{name: to_device(a, place) for name, a in arguments.items()})
-    tolerance = 1e-4 if any(a.dtype == "float32" for a in arguments.values()) else 1e-9
+    error = 1e-4 if any(a.dtype == "float32" for a in arguments.values()) else 1e-9
     for name, result in on_device.items():
         assert device_of(result) == place, name
         expected = on_host[name]
         assert (result.shape, result.dtype) == (expected.shape, expected.dtype), name
-        numpy.testing.assert_allclose(
-            to_numpy(result), expected, rtol=tolerance, atol=tolerance, err_msg=name
-        )
+        numpy.testing.assert_allclose(to_numpy(result), expected, error, error, err_msg=name)
 
 
 def test_numbers_agree_with_the_host(place):

@@ -154,9 +154,8 @@ def test_a_trained_one_is_read_back_and_has_a_plain_autoencoder_of_the_same_reco
     numpy.testing.assert_array_equal(reconstruct(again, x), reconstruct(model, x))
     plain = model.plain()
     assert type(plain) is AutoEncoder
-    numpy.testing.assert_allclose(
-        reconstruct(plain, x), reconstruct(model, x), rtol=1e-5, atol=1e-6
-    )
+    expected = reconstruct(model, x)
+    numpy.testing.assert_allclose(reconstruct(plain, x), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_reconstruction_takes_the_latents_mean_and_draws_nothing():

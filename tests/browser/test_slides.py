@@ -37,10 +37,8 @@ def browser(tmp_path_factory):
     command = "python demos/some.py"
     for name in figures:
         section = small_section(name, topics=[1], sources=["Somebody, 1901"])
-        shown_in_it = [folder / name]
-        sections[name] = section_html(
-            section, Results(), shown_in_it, captions, command, {"seed": 0}
-        )
+        given = section, Results(), [folder / name], captions, command, {"seed": 0}
+        sections[name] = section_html(*given)
     contents = [(name, f"About {name}") for name in sections]
     (folder / "index.html").write_text(page("Lecture", "Two sections.", contents, sections))
     with Browser() as browser:

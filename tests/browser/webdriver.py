@@ -120,9 +120,8 @@ class Browser:
             moves.append({"type": "pointerMove", "duration": 20, "x": x, "y": y})
         down, up = {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}
         pointer = {"type": "pointer", "id": kind, "parameters": {"pointerType": kind}}
-        self._ask(
-            "/actions", {"actions": [pointer | {"actions": [moves[0], down, *moves[1:], up]}]}
-        )
+        pointer["actions"] = [moves[0], down, *moves[1:], up]
+        self._ask("/actions", {"actions": [pointer]})
 
     def press(self, selector, keys):
         """Give an element the focus, if one is named, and press keys one after another."""

@@ -301,9 +301,8 @@ def test_memory_is_what_a_few_calls_take_and_the_peak_before_them_is_forgotten(t
     problem = Problem("train", "dense", 256)
     with rounds.Rounds(tmp_path, rounds=1, seconds=0.001, device="cpu") as taking_turns:
         entry = Entry("minigrad", MINIGRAD, problem, threads=1)
-        taking_turns.measure(
-            Measurement(Case("memory", "peak", {}, quantity="memory"), [entry], ())
-        )
+        case = Case("memory", "peak", {}, quantity="memory")
+        taking_turns.measure(Measurement(case, [entry], ()))
     assert 0.1e6 < entry.values[0] < 70e6
 
 

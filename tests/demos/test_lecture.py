@@ -27,10 +27,9 @@ def lecture(tmp_path_factory, smoke_run):
     """The lecture made of sections that were computed alone, as their demos are."""
     folder = tmp_path_factory.mktemp("lecture")
     for name in SECTIONS:
-        shutil.copytree(
-            smoke_run(name, folder / name) / "models", folder / "models", dirs_exist_ok=True
-        )
-        shutil.rmtree(folder / name / "models")
+        models = smoke_run(name, folder / name) / "models"
+        shutil.copytree(models, folder / "models", dirs_exist_ok=True)
+        shutil.rmtree(models)
     said = io.StringIO()
     with contextlib.redirect_stdout(said), pytest.MonkeyPatch.context() as monkeypatch:
         forbid_computing(monkeypatch)
@@ -87,9 +86,8 @@ def test_the_page_opens_with_degrees_of_freedom_and_points_to_their_section(lect
     # 32 x 32 pixels of three colours, and the factors that the faces are drawn from
     assert "a picture of 3,072 numbers, and was drawn from 8." in opening.find("p").text
     content = opening.find(".//img").attrib["src"].partition(",")[2]
-    assert Image.open(io.BytesIO(base64.b64decode(content))).size == (
-        Image.open(lecture / "opening.png").size
-    )
+    shown = Image.open(io.BytesIO(base64.b64decode(content)))
+    assert shown.size == Image.open(lecture / "opening.png").size
 
 
 def test_every_topic_of_the_deck_has_its_section_and_its_figures_their_credit():

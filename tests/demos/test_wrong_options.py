@@ -345,10 +345,8 @@ def planted(error):
 
 BUGS = [ValueError, TypeError, KeyError, IndexError, RuntimeError, FloatingPointError, OSError]
 BUGS += [ArithmeticError, AssertionError, RecursionError, numpy.linalg.LinAlgError]
-BUGS = [kind("planted") for kind in BUGS] + [
-    UnicodeDecodeError("utf-8", b"", 0, 1, "planted"),
-    json.JSONDecodeError("planted", "", 0),
-]
+BUGS = [kind("planted") for kind in BUGS]
+BUGS += [UnicodeDecodeError("utf-8", b"", 0, 1, "planted"), json.JSONDecodeError("planted", "", 0)]
 
 
 @pytest.mark.parametrize("error", BUGS, ids=lambda error: type(error).__name__)

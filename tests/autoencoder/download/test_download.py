@@ -143,11 +143,9 @@ def test_a_mirror_that_recovers_serves_the_whole_set(server, tmp_path, behaviour
 
 def test_a_broken_download_is_continued_where_it_ended(server, tmp_path):
     try_fetch(server, tmp_path, "dying")
-    half = len(server.files[f"{FILES[0]}.gz"]) // 2
-    assert server.log[:2] == [
-        ("dying", f"{FILES[0]}.gz", None),
-        ("dying", f"{FILES[0]}.gz", f"bytes={half}-"),
-    ]
+    file = f"{FILES[0]}.gz"
+    half = len(server.files[file]) // 2
+    assert server.log[:2] == [("dying", file, None), ("dying", file, f"bytes={half}-")]
 
 
 def test_an_interrupted_run_is_continued_by_the_next(server, tmp_path):

@@ -27,13 +27,10 @@ from autoencoder.models import (
 from autoencoder.training import load_model, random_generator
 from minigrad import Tensor
 
-SECTIONS = {
-    name: load_section(name)
-    for name in (
-        *("train_autoencoder", "linear_bottleneck", "interpolate"),
-        *("sample_latent", "latent_density", "density_ladder", "variational"),
-    )
-}
+SECTIONS = (
+    *("train_autoencoder", "linear_bottleneck", "interpolate", "sample_latent"),
+    *("latent_density", "density_ladder", "variational"),
+)
 
 interpolate = load_demo("interpolate")
 latent_density = load_demo("latent_density")
@@ -49,7 +46,7 @@ def deep(smoke):
 @pytest.fixture(scope="module")
 def run(deep):
     """A run with the smoke preset's options, its models trained."""
-    section = SECTIONS["sample_latent"]
+    section = load_section("sample_latent")
     options = section.options(preset="smoke", **section.presets["smoke"])
     folder = deep["sample_latent"][0]
     return Run("sample_latent", options, folder, folder / "models", quiet=True)
@@ -180,13 +177,11 @@ def test_the_ends_of_a_walk_are_the_reconstructions_and_the_images(deep, run):
     test = run.images("test")
     start = by_pixels[0, 0]
     assert (test == start).all(axis=(1, 2, 3)).any()
-    numpy.testing.assert_allclose(
-        by_pixels[:, 5], (by_pixels[:, 0] + by_pixels[:, -1]) / 2, atol=1e-6
-    )
+    middle = (by_pixels[:, 0] + by_pixels[:, -1]) / 2
+    numpy.testing.assert_allclose(by_pixels[:, 5], middle, atol=1e-6)
     z = [encode(model, by_pixels[:, end]) for end in (0, -1)]
-    numpy.testing.assert_allclose(
-        by_latents[:, 3], decode(model, (0.7 * z[0] + 0.3 * z[1])), atol=1e-5
-    )
+    expected = decode(model, 0.7 * z[0] + 0.3 * z[1])
+    numpy.testing.assert_allclose(by_latents[:, 3], expected, atol=1e-5)
 
 
 def test_pairs_are_of_different_classes_and_follow_from_the_generator():
@@ -206,9 +201,8 @@ def test_the_gaussian_has_the_mean_and_variance_of_the_training_latents(size, de
     latents = encode(model, run.images("train")).astype("float64")
     numpy.testing.assert_allclose(arrays[f"mean/{size}"], numpy.mean(latents, axis=0), rtol=1e-5)
     numpy.testing.assert_allclose(arrays[f"std/{size}"] ** 2, numpy.var(latents, axis=0), rtol=1e-4)
-    numpy.testing.assert_allclose(
-        arrays[f"samples/{size}"], decode(model, arrays[f"latents/{size}"]), atol=1e-5
-    )
+    decoded = decode(model, arrays[f"latents/{size}"])
+    numpy.testing.assert_allclose(arrays[f"samples/{size}"], decoded, atol=1e-5)
 
 
 def test_held_out_log_likelihoods_are_scipys(deep, run):
@@ -216,9 +210,8 @@ def test_held_out_log_likelihoods_are_scipys(deep, run):
 
     for size in deep["latent_density"][1].numbers["sizes"]:
         model, _ = trained_autoencoder(run, size["latent_size"])
-        z, held_out = (
-            encode(model, run.images(split)).astype("float64") for split in ("train", "test")
-        )
+        images = (run.images(split) for split in ("train", "test"))
+        z, held_out = (encode(model, each).astype("float64") for each in images)
         covariance = numpy.cov(z.T, bias=True)
         full = multivariate_normal(z.mean(axis=0), covariance)
         diagonal = multivariate_normal(z.mean(axis=0), numpy.diag(numpy.diag(covariance)))
@@ -266,9 +259,8 @@ def test_shares_are_means_over_seeds_by_every_classifier(deep):
         "apart": [apart],
     }
     table = load_demo("density_ladder")._table_of_shares(numbers)
-    assert table["density"] == [
-        *("diagonal Gaussian, d = 16", "full Gaussian, d = 16", "variational autoencoder, d = 16"),
-    ]
+    names = ("diagonal Gaussian", "full Gaussian", "variational autoencoder")
+    assert table["density"] == [f"{name}, d = 16" for name in names]
     assert table["share, classifier 1"] == ["1.000 ± 0.000", "0.750 ± 0.354", "0.600"]
     assert table["share, classifier 2"] == ["1.000 ± 0.000", "0.375 ± 0.177", "0.500"]
     assert table["nats"] == ["-2.50 ± 2.12", "-2.00 ± 1.41", ""]
@@ -296,9 +288,8 @@ def test_the_image_under_each_sample_is_its_nearest(deep, run):
     arrays = deep["latent_density"][1].arrays
     train = run.images("train").reshape(300, -1)
     for size in (8, 16):
-        samples, nearest = (
-            arrays[f"{name}/{size}"].reshape(12, -1) for name in ("samples", "nearest")
-        )
+        names = (f"samples/{size}", f"nearest/{size}")
+        samples, nearest = (arrays[name].reshape(12, -1) for name in names)
         every = numpy.linalg.norm(samples[:, None] - train, axis=2)
         found = numpy.linalg.norm(samples - nearest, axis=1)
         numpy.testing.assert_allclose(found, every.min(axis=1), rtol=1e-5)
@@ -315,7 +306,7 @@ def test_pair_divergence_is_near_zero_for_the_density_itself_and_known_for_a_shi
 
 @pytest.mark.parametrize("text", ["", "0", "8,8", "8;16", "2,x"])
 def test_mistyped_latent_sizes_end_in_one_line(text, refused):
-    refused(main, SECTIONS["train_autoencoder"], ["--latent-size", text])
+    refused(main, load_section("train_autoencoder"), ["--latent-size", text])
 
 
 def test_latent_sizes_are_sorted_and_one_of_each_takes_the_first():

@@ -83,9 +83,8 @@ def test_turned_faces_are_compared_with_faces_drawn_from_the_same_factors_but_on
         for step in (0, 4, 8):
             values = factors[start].copy()
             values[k] = 0.05 + 0.9 * step / 8
-            numpy.testing.assert_allclose(
-                drawn[k, step], render_faces(values[None], size=16)[0], atol=1e-5
-            )
+            (expected,) = render_faces(values[None], size=16)
+            numpy.testing.assert_allclose(drawn[k, step], expected, atol=1e-5)
         turned = results.arrays["turned"].reshape(drawn.shape)[k]
         error = results.numbers["turned"][name]["error"]
         assert error == pytest.approx(float(((turned - drawn[k]) ** 2).mean()), rel=1e-4)
@@ -118,10 +117,8 @@ def test_the_elbow_of_the_deep_one_stands_at_the_number_of_factors(count, tmp_pa
     for d in (count - 1, count, count + 1):
         linear = pca.truncate(d)
         model = freedom.train_on_faces(run, faces, d)
-        guesses = {
-            "PCA": linear.inverse_transform(linear.transform(test)),
-            "deep": reconstruct(model, test - mean) + mean,
-        }
+        guesses = {"PCA": linear.inverse_transform(linear.transform(test))}
+        guesses["deep"] = reconstruct(model, test - mean) + mean
         for name, guess in guesses.items():
             error = float(((guess - test) ** 2).mean())
             rows.append({"factors": count, "model": name, "d": d, "test_mse": error})

@@ -115,7 +115,6 @@ def test_minibatches_are_measured_by_the_loss_of_the_whole_set_over_the_least(sm
         rest = x - x @ (decoder @ weights["encoder.weight"].astype("float64")).T
         angle = numpy.rad2deg(principal_angles(decoder, axes[:8].T)[0])
         found.add((round((rest**2).sum() / floor, 5), round(float(angle), 2)))
-    assert {
-        (round(n["ratio"], 5), round(n["angle"], 2)) for n in results.numbers["minibatch"]
-    } == found
+    said = results.numbers["minibatch"]
+    assert {(round(each["ratio"], 5), round(each["angle"], 2)) for each in said} == found
     assert len(found) == 3

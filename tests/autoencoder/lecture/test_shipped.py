@@ -240,9 +240,8 @@ def test_a_section_alone_takes_the_weights_and_says_so(
     monkeypatch.setattr("autoencoder.lecture.run.train", None)
     out = ["--out", str(tmp_path / "alone")]
     assert main(two_sections["first"], out) == 0
-    assert "first: its weights ship with the package (--retrain trains it)" in (
-        capsys.readouterr().out
-    )
+    said = capsys.readouterr().out
+    assert "first: its weights ship with the package (--retrain trains it)" in said
     error = refused(main, two_sections["first"], ["--resume", "--retrain", *out])
     assert "--retrain was False" in error
 
@@ -296,9 +295,8 @@ def test_results_are_packed_as_finely_as_figures_show(tmp_path):
         "labels": rng.integers(10, size=200),
         "exact": numpy.arange(80.0) + 1e-6,
     }
-    section = dataclasses.replace(
-        small_section("one"), needs=lambda options, found: Needs({"exact": arrays["exact"]}, {})
-    )
+    needs = Needs({"exact": arrays["exact"]}, {})
+    section = small_section("one", needs=lambda options, found: needs)
     path = tmp_path / "one.npz"
     results = Results(arrays, {"seed": 3}, [{"epoch": 1}])
     shipped.write_results(path, section, results, {"demo": "one"}, None)

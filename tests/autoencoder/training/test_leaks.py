@@ -32,9 +32,8 @@ def stepper(kept=None):
         return F.mse_loss(model(x), target)
 
     def step():
-        loss, gradients = shard_gradients(
-            loss_function, parameters, [x, target], shard_size=4, workers=2
-        )
+        how = {"shard_size": 4, "workers": 2}
+        loss, gradients = shard_gradients(loss_function, parameters, [x, target], **how)
         for parameter, gradient in zip(parameters, gradients):
             parameter.grad = gradient
         optim.clip_grad_norm_(parameters, 1.0)

@@ -285,9 +285,8 @@ def test_a_parameter_without_dimensions_is_resumed_with_its_memory(tmp_path):
     other = minigrad.optim.Adam(model.parameters())
     TrainingState(model, other).load(tmp_path / "c.npz", {}, steps=3, epochs=1)
     saved, loaded = optimizer.state_dict()["state"], other.state_dict()["state"]
-    assert [s["exp_avg"].tolist() for s in saved.values()] == [
-        s["exp_avg"].tolist() for s in loaded.values()
-    ]
+    saved, loaded = ([s["exp_avg"].tolist() for s in o.values()] for o in (saved, loaded))
+    assert saved == loaded
 
 
 # Targets and a loss of one's own: labels, and noise that the loss knows.

@@ -34,8 +34,7 @@ def rows_of_images(
     Each row is an array (N, H, W), (N, 1, H, W), drawn in grey, or (N, 3, H, W), in colour, with a
     title at its left; there may be a title above each of the N columns. ``value_range`` is drawn
     black and white, values beyond are clipped; an image that is nowhere a number leaves its place
-    empty. ``groups`` are the rows that begin a new group, set
-    apart by more space above them.
+    empty. ``groups`` are the rows that begin a new group, set apart by more space above them.
 
     >>> images = numpy.random.default_rng(0).random((8, 1, 28, 28))
     >>> figure = rows_of_images([images, images], ["original", "reconstruction"])

@@ -138,14 +138,12 @@ class Explorer:
 
     def random_image(self) -> None:
         """Stand at the latents of a random test image, and show it beside what is decoded."""
-        self._leave()
-        self._show_original(self._another())
+        self._choose()
         self.move_to(self.latents[self.index])
 
     def interpolate(self) -> None:
         """Set out from here towards the latents of another test image."""
-        self._leave()
-        self._show_original(self._another())
+        self._choose()
         self.ends = (self.z, self.latents[self.index])
         self.timer = self.figure.canvas.new_timer(interval=FRAME_MILLISECONDS)
         self.timer.add_callback(self.advance)
@@ -167,15 +165,13 @@ class Explorer:
         self.original_axes.set_visible(False)
         self.move_to(self.density.sample(1, self.rng)[0])
 
-    def _another(self) -> int:
-        """A random test image, not the one chosen last."""
+    def _choose(self) -> None:
+        """Show a random test image, not the one chosen last."""
+        self._leave()
         others = [i for i in range(len(self.images)) if i != self.index]
-        return int(self.rng.choice(others))
-
-    def _show_original(self, index: int) -> None:
-        self.index = index
-        self.original.set_data(pixels_of(self.images[index]))
-        self.original_axes.set_title(f"test image: {self.labels[index]}", fontsize=13)
+        self.index = int(self.rng.choice(others))
+        self.original.set_data(pixels_of(self.images[self.index]))
+        self.original_axes.set_title(f"test image: {self.labels[self.index]}", fontsize=13)
         self.original_axes.set_visible(True)
 
     def _leave(self) -> None:

@@ -26,9 +26,7 @@ def digits():
     return load("mnist")
 
 
-def test_the_shipped_classifier_names_98_of_100_test_digits_and_as_many_as_its_file_says(
-    digits,
-):
+def test_the_shipped_classifier_names_98_of_100_digits_and_as_many_as_its_file_says(digits):
     model = Classifier()
     facts = load_weights(WEIGHTS, model)
     accuracy = (classify(model, digits.images("test")) == digits.labels("test")).mean()

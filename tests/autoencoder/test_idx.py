@@ -83,7 +83,7 @@ headers = st.builds(header, st.integers(0, 255), sizes, st.integers(0, 255), st.
 
 @settings(fuzz, max_examples=300)
 @given(content=st.binary(max_size=200) | headers, compress=st.booleans())
-def test_random_bytes_and_headers_are_read_or_refused_without_the_memory_they_claim(
+def test_random_content_is_read_or_refused_without_the_memory_it_claims(
     tmp_path, content, compress
 ):
     path = tmp_path / "some file"
@@ -175,7 +175,7 @@ def test_the_refusal_names_file_and_field(tmp_path, content, field):
         ([2**31 - 1], 3, 0, "elements: 3145728 bytes, but"),  # which might unfold to 3 GB
     ],
 )
-def test_a_bomb_and_a_claim_take_only_the_memory_of_what_arrives(
+def test_bombs_and_claims_take_only_what_arrives_of_memory(
     tmp_path, sizes, megabytes, level, words
 ):
     path = tmp_path / "bomb.gz"
@@ -262,9 +262,7 @@ def test_what_is_no_file_is_refused_at_once_wherever_a_file_is_read(tmp_path, mo
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_set_or_a_run_with_something_else_in_a_files_place_ends_in_one_line(
-    tmp_path, monkeypatch, refused, kind
-):
+def test_what_is_no_file_in_a_set_or_a_run_is_one_line(tmp_path, monkeypatch, refused, kind):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "set").mkdir()
     made(kind, tmp_path / "set" / FILES[0])

@@ -149,9 +149,7 @@ def test_pictures_beside_sub_folders_have_no_labels(tmp_path, capsys):
 @pytest.mark.parametrize("dtype", ["uint8", "float16", ">f4", "float64", "bool"])
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("shape", [(10, 16, 20), (10, 16, 20, 1), (10, 3, 16, 20), (10, 16, 20, 3)])
-def test_arrays_of_every_layout_and_byte_order_are_read_as_numpy_reads_them(
-    tmp_path, dtype, order, shape
-):
+def test_arrays_of_every_layout_and_byte_order_are_read_as_by_numpy(tmp_path, dtype, order, shape):
     values = np.random.default_rng(0).random(shape)
     scaled = values > 0.5 if dtype == "bool" else values * (255 if dtype == "uint8" else 1)
     array = np.asarray(scaled.astype(dtype), order=order)

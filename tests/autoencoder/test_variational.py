@@ -142,9 +142,7 @@ def test_the_bound_and_its_gradients_are_the_same_on_a_gpu(gpu):
         assert model.bound(Tensor(x, device=gpu)).device == gpu
 
 
-def test_a_trained_one_is_read_back_and_has_a_plain_autoencoder_of_the_same_reconstructions(
-    tmp_path,
-):
+def test_a_trained_one_is_read_back_and_has_a_plain_twin_of_the_same_reconstructions(tmp_path):
     x = numpy.random.default_rng(0).random((6, 1, 16, 18), dtype="float32")
     minigrad.manual_seed(0)
     model = VariationalAutoEncoder(4, (16, 18))

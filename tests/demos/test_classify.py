@@ -31,9 +31,7 @@ def test_a_short_run_learns(tmp_path):
         ((32, 32, 3), [0, 1] * 20, "the classifier takes"),
     ],
 )
-def test_data_it_cannot_learn_from_are_refused_before_anything_is_written(
-    shape, labels, words, tmp_path, refused
-):
+def test_data_it_cannot_learn_from_are_refused_first(shape, labels, words, tmp_path, refused):
     arrays = {"images": numpy.random.default_rng(0).random((40, *shape))}
     if labels is not None:
         arrays["labels"] = numpy.array(labels)

@@ -228,7 +228,7 @@ LARGE = 1_000_000
         ({"decoder.9.bias": (LARGE,)}, "decoder.9.bias"),
     ],
 )
-def test_a_forged_checkpoint_is_refused_from_its_shapes_in_bounded_memory(
+def test_a_forged_checkpoint_is_refused_by_its_shapes_in_no_memory(
     changes, field, tmp_path, refused
 ):
     path, model = tmp_path / "forged.npz", AutoEncoder(3)

@@ -129,7 +129,7 @@ def two_sections(monkeypatch):
 
 
 @pytest.mark.parametrize("how", [["--preset", "smoke"], ["--resume"], ["--replot"]])
-def test_a_second_run_computes_nothing_again_and_draws_again_what_is_asked_for(
+def test_a_second_run_computes_nothing_again_and_draws_what_it_is_asked(
     tmp_path, two_sections, how
 ):
     assert main(["--preset", "smoke", "--out", str(tmp_path)]) == 0
@@ -155,9 +155,7 @@ def test_replot_of_a_section_that_was_not_computed_says_so(tmp_path, two_section
 @pytest.mark.parametrize(
     ("stop", "status"), [(Interrupted(15, "epoch 1"), 143), (KeyboardInterrupt(), 130)]
 )
-def test_an_interrupted_lecture_keeps_its_page_and_says_how_to_go_on(
-    tmp_path, two_sections, capsys, stop, status
-):
+def test_an_interrupted_lecture_says_how_to_go_on(tmp_path, two_sections, capsys, stop, status):
     def interrupted(run):
         raise stop
 
@@ -173,7 +171,7 @@ def test_an_interrupted_lecture_keeps_its_page_and_says_how_to_go_on(
     assert "All 2 sections" in (tmp_path / "index.html").read_text()
 
 
-def test_without_a_folder_the_same_command_goes_on_and_another_begins_anew(
+def test_without_a_folder_the_same_command_goes_on_and_another_begins(
     tmp_path, two_sections, capsys
 ):
     assert main(["--preset", "smoke"]) == 0

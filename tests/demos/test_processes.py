@@ -122,9 +122,7 @@ def test_demos_started_at_the_same_instant_get_a_folder_each(kind, tmp_path):
 
 
 @pytest.mark.parametrize("again", [[], ["--resume"], ["--replot"]])
-def test_of_several_in_the_same_folder_one_runs_and_the_others_are_refused_in_a_line(
-    again, tmp_path
-):
+def test_of_several_in_the_same_folder_one_runs_and_the_rest_are_refused_in_a_line(again, tmp_path):
     if again:
         assert [status for status, _, _ in at_once("stub", "--out", "o", count=1)] == [0]
     ends = at_once("stub", *again, "--out", "o")

@@ -35,7 +35,7 @@ def test_cuda_without_a_gpu_is_one_clear_line_and_status_2(refused):
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_saves_says_how_to_go_on_and_the_resumed_run_ends_with_the_same_bits(
+def test_after_a_signal_a_run_says_how_to_go_on_and_ends_with_the_same_bits(
     finished, tmp_path, number
 ):
     folder = tmp_path / "run"
@@ -70,9 +70,7 @@ def said_and_saved(folder, output):
 
 
 @pytest.mark.parametrize("which", [section, interpolate], ids=lambda s: s.name)
-def test_more_images_than_there_are_become_those_there_are_wherever_it_is_said(
-    which, tmp_path, capsys, write_set
-):
+def test_more_images_than_there_are_become_all_wherever_said(which, tmp_path, capsys, write_set):
     data, out = write_set(tmp_path / "set", 20, 13), tmp_path / "o"
     command = ["--preset", "smoke", "--data", str(data), "--out", str(out)]
     command += ["--train-images", ASKED, "--test-images", ASKED, "--batch-size", ASKED]
@@ -90,9 +88,7 @@ def test_more_images_than_there_are_become_those_there_are_wherever_it_is_said(
 
 
 @pytest.mark.parametrize("name", ["restore", "latent_density", "multimodal"])
-def test_presets_and_options_that_follow_from_the_images_are_lowered_with_them(
-    name, tmp_path, capsys, write_set
-):
+def test_options_that_follow_from_the_images_are_lowered_too(name, tmp_path, capsys, write_set):
     which = load_demo(name)
     data, out = write_set(tmp_path / "set", 40, 13), tmp_path / "o"
     assert main(which.section, ["--preset", "smoke", "--data", str(data), "--out", str(out)]) == 0
@@ -114,9 +110,7 @@ def replace(file):
 
 
 @pytest.mark.parametrize("changed", FILES)
-def test_a_run_is_not_resumed_on_other_data_of_the_same_count(
-    changed, tmp_path, refused, write_set
-):
+def test_a_run_is_not_resumed_on_other_data_of_its_count(changed, tmp_path, refused, write_set):
     data, out = write_set(tmp_path / "set", 20, 10), tmp_path / "o"
     command = ["--preset", "smoke", "--data", str(data), "--out", str(out)]
     assert main(section, command) == 0

@@ -167,9 +167,7 @@ def refuses(refused):
     ("words", "line"),
     [pytest.param(words, line, id=words) for words, lines in REFUSED.items() for line in lines],
 )
-def test_a_wrong_command_line_is_one_line_and_status_2_and_writes_nothing(
-    words, line, place, refuses
-):
+def test_a_wrong_command_line_is_one_line_and_changes_nothing(words, line, place, refuses):
     assert words in refuses(line.split() if isinstance(line, str) else line)
 
 
@@ -195,9 +193,7 @@ UNFIT = {  # training images, test images, their size
 
 
 @pytest.mark.parametrize("name", [*SECTIONS, "train_denoiser", "explore_latent", "lecture"])
-def test_every_demo_refuses_data_that_do_not_fit_before_anything_is_written(
-    name, tmp_path, refuses, write_set
-):
+def test_every_demo_refuses_data_that_do_not_fit(name, tmp_path, refuses, write_set):
     for number, (words, form) in enumerate(UNFIT.items()):
         write_set(tmp_path / f"set{number}", *form)
         out = ["--out", "o"] if number else []
@@ -206,9 +202,7 @@ def test_every_demo_refuses_data_that_do_not_fit_before_anything_is_written(
         assert f"set{number}" in error
 
 
-def test_after_data_that_did_not_fit_the_same_command_works_with_good_ones(
-    tmp_path, refuses, write_set
-):
+def test_after_data_that_did_not_fit_the_command_works_with_good_ones(tmp_path, refuses, write_set):
     command = ["--preset", "smoke", "--data", "set", "--out", "o"]
     write_set(tmp_path / "set", 20, 0)
     refuses(command)
@@ -248,9 +242,7 @@ def sized(name, train, test):
 
 
 @pytest.mark.parametrize("name", LEAST)
-def test_too_few_samples_are_refused_before_training_and_nothing_is_written(
-    name, tmp_path, monkeypatch, refuses
-):
+def test_too_few_samples_are_refused_before_training(name, tmp_path, monkeypatch, refuses):
     monkeypatch.setattr("autoencoder.lecture.run.train", None)
     train, test = LEAST[name]
     tried = {(n, 60) for n in (1, train - 1) if 0 < n < train}
@@ -307,9 +299,7 @@ def failed(capsys):
     return failed
 
 
-def test_damaged_checkpoints_and_missing_or_pickled_results_are_one_line_and_status_1(
-    place, failed
-):
+def test_damaged_checkpoints_and_missing_or_pickled_results_are_one_line_status_1(place, failed):
     (place / "run" / "checkpoint.npz").write_bytes(b"PK" + bytes(100))
     error = failed(["--resume", "--out", "run"])
     assert "checkpoint.npz" in error

@@ -91,9 +91,7 @@ CIRCLE["self"] = CIRCLE
         (ValueError, "metadata: Circular", {}, CIRCLE),
     ],
 )
-def test_what_cannot_be_stored_is_refused_before_anything_is_written(
-    tmp_path, error, words, arrays, metadata
-):
+def test_what_cannot_be_stored_is_refused_and_not_written(tmp_path, error, words, arrays, metadata):
     with pytest.raises(error, match=words):
         save_checkpoint(tmp_path / "c", arrays, metadata)
     assert not list(tmp_path.iterdir())

@@ -92,9 +92,7 @@ def test_a_mirror_that_fails_is_named_and_the_next_one_serves(server, tmp_path, 
     assert_complete(server, both)
 
 
-def test_a_handshake_that_trickles_is_given_up_as_a_whole_and_the_lock_is_free_again(
-    server, tmp_path
-):
+def test_a_handshake_that_trickles_is_given_up_as_a_whole_and_the_lock_with_it(server, tmp_path):
     server.slow_handshake = True
     started = time.monotonic()
     with pytest.raises(DownloadError, match="timed out"):

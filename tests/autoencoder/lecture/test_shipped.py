@@ -234,7 +234,7 @@ def test_a_section_whose_options_changed_is_computed(tmp_path, two_sections, mon
     assert "'epochs'" in capsys.readouterr().out
 
 
-def test_a_section_alone_takes_the_weights_and_says_so(
+def test_a_section_takes_the_weights_and_says_so(
     tmp_path, two_sections, capsys, monkeypatch, refused
 ):
     monkeypatch.setattr("autoencoder.lecture.run.train", None)

@@ -71,7 +71,7 @@ def test_another_seed_gives_others(expected):
     ],
     ids=["one BLAS thread", "four BLAS threads"],
 )
-def test_another_process_gives_the_same_bits_whatever_its_hash_seed_and_blas_threads(
+def test_another_process_gives_the_same_bits_for_any_hash_seed_and_blas_threads(
     expected, environment
 ):
     assert elsewhere(__file__, "trained()", **environment) == expected

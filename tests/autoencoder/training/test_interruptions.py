@@ -46,9 +46,7 @@ def expected(tmp_path):
 
 @posix
 @pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_and_resumed_it_ends_with_the_bytes_of_the_run_left_alone(
-    tmp_path, kills
-):
+def test_killed_at_random_and_resumed_it_ends_with_the_bytes_of_the_run_left_alone(tmp_path, kills):
     program = Path(__file__).with_name("killed_training.py")
     expression = f"compare(Path({str(tmp_path)!r}), {kills}, 1)"
     assert elsewhere(program, expression) == kills
@@ -156,9 +154,7 @@ def disk(monkeypatch):
     return disk
 
 
-def test_a_disk_that_is_full_for_a_while_costs_a_report_and_nothing_else(
-    disk, folder, expected, capsys
-):
+def test_a_disk_full_for_a_while_costs_a_report_and_nothing_else(disk, folder, expected, capsys):
     seen = []
 
     def fill():
@@ -236,9 +232,7 @@ def test_a_folder_that_stays_in_trouble_is_one_error_and_the_state_is_elsewhere(
     assert state_in(folder) == expected
 
 
-def test_a_disk_full_everywhere_says_what_is_lost_and_keeps_the_earlier_checkpoint(
-    disk, folder, tmp_path
-):
+def test_a_disk_full_everywhere_says_what_is_lost_and_keeps_what_was_saved(disk, folder, tmp_path):
     seen = []
 
     def fill():

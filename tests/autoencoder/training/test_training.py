@@ -179,9 +179,7 @@ def test_evaluation_runs_after_every_epoch_and_lands_in_the_rows(tmp_path):
     assert [row["test_error"] for row in rows] == [1.0, 2.0, 3.0]
 
 
-def test_gradients_whose_square_overflows_stop_training_before_a_state_nobody_could_resume(
-    tmp_path,
-):
+def test_gradients_whose_square_overflows_stop_training_before_such_a_state_is_saved(tmp_path):
     huge = POINTS.copy()
     huge[:, 0] = 1e15  # the gradient is finite in float32, its square is not
     minigrad.manual_seed(1)
@@ -209,9 +207,7 @@ def mutations(value):
 
 
 @pytest.mark.parametrize(("schedule", "batch"), [("cosine", 9), ("constant", 99)])
-def test_sealed_checkpoint_with_any_field_mutated_is_refused_by_file_and_field(
-    tmp_path, schedule, batch
-):
+def test_sealed_checkpoint_with_a_field_mutated_is_refused_by_its_name(tmp_path, schedule, batch):
     settings = replace(SETTINGS, epochs=2, schedule=schedule)
     with contextlib.suppress(Interrupted):  # within the second epoch, or not at all
         trained(settings, corruption=At(batch, ctrl_c), folder=tmp_path)

@@ -208,15 +208,12 @@ def test_writing_takes_any_byte_order_and_layout_and_is_reproducible(tmp_path):
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
 
 
+OF_NO_TYPE = (np.zeros(3, np.int64), np.zeros(3, bool), np.array(["a"]), np.array([None]))
+
+
 @pytest.mark.parametrize(
     ("array", "field"),
-    [
-        (np.zeros(3, np.int64), "element type"),
-        (np.zeros(3, bool), "element type"),
-        (np.array(["a"]), "element type"),
-        (np.array([None]), "element type"),
-        (np.float32(1), "number of dimensions"),
-    ],
+    [*((array, "element type") for array in OF_NO_TYPE), (np.float32(1), "number of dimensions")],
 )
 def test_arrays_without_a_place_in_the_format_are_refused(tmp_path, array, field):
     with pytest.raises(IdxError, match=field):

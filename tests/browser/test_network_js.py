@@ -92,13 +92,9 @@ def test_other_numbers_are_read_exactly(kind, run_node):
 @pytest.mark.parametrize(
     "layer",
     [
-        nn.Conv2d(1, 2, 3, padding=1),
-        nn.Conv2d(1, 2, (3, 2)),
-        nn.Conv2d(2, 2, 3, groups=2),
-        nn.Conv2d(1, 2, 3, dilation=2),
+        *(nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(1, 2, (3, 2)), nn.Conv2d(2, 2, 3, groups=2)),
+        *(nn.Conv2d(1, 2, 3, dilation=2), nn.Conv2d(1, 2, 3, bias=False), nn.Tanh()),
         nn.ConvTranspose2d(1, 2, 3, stride=2, output_padding=1),
-        nn.Conv2d(1, 2, 3, bias=False),
-        nn.Tanh(),
     ],
     ids=repr,
 )

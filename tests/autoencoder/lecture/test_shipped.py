@@ -397,16 +397,10 @@ def test_the_results_that_ship_are_what_the_section_computes_and_draws_by_now(na
         assert caption.said.endswith(f"--only {name} --write.")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("sample_latent", "restore", "compare_denoisers"),
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("train_autoencoder", "variational")
-        ),
-    ],
-)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("train_autoencoder", "variational")]
+
+
+@pytest.mark.parametrize("name", ["sample_latent", "restore", "compare_denoisers", *SLOW])
 def test_a_section_finds_the_weights_that_ship(name, monkeypatch, tmp_path):
     class Asked(Exception):
         pass

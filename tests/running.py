@@ -1,7 +1,5 @@
 """Python in a process of its own, for the tests: run to its end, and what it says."""
 
-from __future__ import annotations
-
 import ast
 import os
 import subprocess

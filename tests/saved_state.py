@@ -1,7 +1,5 @@
 """What runs leave, but for what a clock says: for tests of runs that must end alike."""
 
-from __future__ import annotations
-
 import csv
 import json
 

@@ -1,7 +1,5 @@
 """A section of the lecture that takes no time, for tests of what becomes of sections."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy

@@ -1,7 +1,5 @@
 """Folders of pictures and NumPy files become sets of images; Pillow and NumPy wrote them."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

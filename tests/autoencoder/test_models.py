@@ -1,7 +1,5 @@
 """The lecture's networks, and their weights in PyTorch and back."""
 
-from __future__ import annotations
-
 import numpy
 import pytest
 

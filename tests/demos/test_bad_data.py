@@ -1,7 +1,5 @@
 """Data that nobody can train on: one clear line, exit status 2, and nothing is written."""
 
-from __future__ import annotations
-
 import io
 import os
 import zipfile

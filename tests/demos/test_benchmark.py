@@ -1,7 +1,5 @@
 """The benchmark: who takes part, what is written, and that different work is never compared."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import mmap

@@ -1,7 +1,5 @@
 """The classifier as a demo: it learns, says what it needs, and reaches what is promised."""
 
-from __future__ import annotations
-
 import numpy
 import pytest
 

@@ -1,7 +1,5 @@
 """Every section on images of 32 x 32 pixels in colour without labels, which nobody foresaw."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy

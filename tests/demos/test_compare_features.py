@@ -1,7 +1,5 @@
 """The command that compares what libraries can do: it tries, and believes nothing."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """The command that compares one job in several libraries: who does another job is not compared."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """From a folder of photographs to a denoised picture, PyTorch and ONNX: one command each."""
 
-from __future__ import annotations
-
 import numpy
 import pytest
 from PIL import Image

@@ -1,7 +1,5 @@
 """The page on many processes and machines, held to what it says."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Programs on several ranks of MPI: where there is none, the tests skip and say why."""
 
-from __future__ import annotations
-
 import pytest
 from mpi_programs import require_mpi
 

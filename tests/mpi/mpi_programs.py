@@ -1,7 +1,5 @@
 """Programs on several MPI ranks, for the tests: started, and their ranks found again."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -4,8 +4,6 @@ Started by ``mpiexec -n R python -m mpi4py ranked_training.py FOLDER``. Rank 0 p
 the ranks' processes when training begins, and in which words it ended.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """The demos under ``mpiexec``: one run, one voice, one process's bits."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

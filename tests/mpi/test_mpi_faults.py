@@ -1,7 +1,5 @@
 """Training on several ranks, killed, stopped or delayed, loses nothing and keeps its bits."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """A trained model is read back from its file alone; what a forged file claims is not built."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from conftest import run_javascript
+from node import run_javascript
 from webdriver import Browser, missing
 
 from autoencoder import encode, load

@@ -32,7 +32,8 @@ def apply_model(
         raise TypeError(f"inference: samples must be a NumPy array of numbers, got {x!r:.60}")
     if not len(x):
         raise ValueError(f"inference: there are no samples in {x.shape}")
-    expected = expected or getattr(model, "sample_shape", None)
+    if expected is None:
+        expected = getattr(model, "sample_shape", None)
     if expected is not None:  # here, where the whole batch is known: the model sees a shard of it
         require_shape(f"{caller}: {type(model).__name__}", x, expected)
     device = next(iter(model.parameters())).device
@@ -111,7 +112,7 @@ def decode(
     (3, 1, 28, 28)
     """
     size = getattr(model, "latent_size", None)
-    expected = numpy.shape(z)[1:] if size is None else (size,)
+    expected = getattr(z, "shape", ())[1:] if size is None else (size,)
     return apply_model("decode", model, _part(model, "decode"), z, workers, ranks, expected)
 
 

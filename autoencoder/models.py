@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy
@@ -359,6 +360,21 @@ def count_multiplications(network: nn.Module, shape: tuple[int, ...]) -> int:
     return sum(layer.multiplications for layer in list_layers(network, shape))
 
 
+def layers_of(module: nn.Module) -> Iterator[nn.Module]:
+    """The layers that a sample passes one after another; one that stands twice comes twice.
+
+    >>> relu = nn.ReLU()
+    >>> list(layers_of(nn.Sequential(relu, nn.Sequential(relu))))
+    [ReLU(), ReLU()]
+    """
+    is_sequence = isinstance(module, nn.Sequential)
+    below = list(module if is_sequence else module.children())
+    if not below and not is_sequence:
+        yield module
+    for each in below:
+        yield from layers_of(each)
+
+
 def list_layers(network: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
     """The layers of a network, found by passing one sample of zeros through it.
 
@@ -368,9 +384,7 @@ def list_layers(network: nn.Module, shape: tuple[int, ...]) -> list[Layer]:
     x = Tensor(numpy.zeros((1, *shape), dtype="float32"))
     layers = []
     with no_grad():
-        for layer in network.modules():
-            if any(True for _ in layer.children()):
-                continue
+        for layer in layers_of(network):
             before, x = x, layer(x)
             products = 0
             if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):

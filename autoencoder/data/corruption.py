@@ -18,11 +18,13 @@ dtype('float32')
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy
 from numpy.typing import ArrayLike
 
 from autoencoder.data.arrays import array_of_numbers, known_name, require_generator
+from autoencoder.storage.checkpoint import digest_of
 from minigrad.backend import require_number, shown, whole_number
 
 _SIDES = ("left", "right", "top", "bottom")
@@ -91,6 +93,8 @@ class MaskedCorruption:
     array([[[[0. , 0.2, 0.5]]]])
     """
 
+    fill: numpy.ndarray = numpy.zeros(())
+
     def __init__(self, fill: ArrayLike = 0.0) -> None:
         self.fill = array_of_numbers(type(self).__name__, "fill", fill)
         if self.fill.ndim > 3:
@@ -132,13 +136,17 @@ class MaskedCorruption:
         return self.apply(images, self.mask(images, rng))
 
     def __repr__(self) -> str:
-        arguments = [
-            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value!r}"
-            for name, value in vars(self).items()
-            if name != "fill"
-        ]
-        fill = f"{self.fill:g}" if self.fill.ndim == 0 else f"<array {self.fill.shape}>"
-        return f"{type(self).__name__}({', '.join([*arguments, f'fill={fill}'])})"
+        others = {name: value for name, value in vars(self).items() if name != "fill"}
+        told = [f"{name}={_told(value)}" for name, value in {**others, "fill": self.fill}.items()]
+        return f"{type(self).__name__}({', '.join(told)})"
+
+
+def _told(value: Any) -> str:
+    """An argument of a corruption, in words that tell it from others: an array by a digest."""
+    if isinstance(value, numpy.ndarray) and value.ndim:
+        return f"<array {value.shape} {digest_of(value)[:8]}>"
+    is_number = isinstance(value, float | numpy.ndarray)
+    return f"{value:g}" if is_number else repr(value)
 
 
 class ErasePixels(MaskedCorruption):

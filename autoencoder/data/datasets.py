@@ -237,7 +237,7 @@ class _Split:
 
     def divided(
         self,
-        where: Path,
+        where: str,
         train: tuple[numpy.ndarray, numpy.ndarray | None],
         test: tuple[numpy.ndarray, numpy.ndarray | None],
         classes: tuple[str, ...] = (),
@@ -304,7 +304,7 @@ def _load_npz(path: Path, split: _Split) -> Dataset:
         return split.divide(*labelled("train_"))
     train, labels, classes = labelled("train_")
     test, test_labels, test_classes = labelled("test_")
-    dataset = split.divided(path, (train, labels), (test, test_labels), classes)
+    dataset = split.divided(str(path), (train, labels), (test, test_labels), classes)
     if classes != test_classes:
         raise DataError(f"{path}: training and test labels name different classes")
     return dataset
@@ -335,7 +335,8 @@ def _load_idx(folder: Path, split: _Split, source: Source | None = None) -> Data
     train = arrays[FILES[0]], arrays.get(FILES[1])
     if FILES[2] not in arrays:
         return split.divide(*train)
-    return split.divided(folder, train, (arrays[FILES[2]], arrays.get(FILES[3])))
+    test = arrays[FILES[2]], arrays.get(FILES[3])
+    return split.divided(f"{paths[FILES[2]]}: dimensions", train, test)
 
 
 def _read_idx(path: Path, what: str, source: Source | None = None, file: str = "") -> numpy.ndarray:

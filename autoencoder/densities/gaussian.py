@@ -22,10 +22,9 @@ from minigrad.backend import Array, array_module, to_numpy, with_one_blas_thread
 
 
 class _Gaussian:
-    """What both have, by a factor L of the covariance C = L L' whose diagonal is `_lengths`."""
+    """What both have, by a factor L of the covariance C = L L'."""
 
     mean: numpy.ndarray | Any = None
-    _lengths: numpy.ndarray
 
     def __init__(self, mean: ArrayLike | None, spread: ArrayLike | None, what: str) -> None:
         name = type(self).__name__
@@ -44,6 +43,10 @@ class _Gaussian:
 
     def _whiten(self, offset: Array) -> Array:
         """L^(-1) times each row."""
+        raise NotImplementedError
+
+    def _lengths(self) -> numpy.ndarray:
+        """The diagonal of L."""
         raise NotImplementedError
 
     def _require_parameters(self, method: str) -> str:
@@ -65,7 +68,7 @@ class _Gaussian:
         caller = self._require_parameters("log_prob")
         d = len(self.mean)
         whitened = self._whiten(as_points(x, d, caller) - array_module(x).asarray(self.mean))
-        normaliser = float(numpy.log(self._lengths).sum()) + 0.5 * d * math.log(2 * math.pi)
+        normaliser = float(numpy.log(self._lengths()).sum()) + 0.5 * d * math.log(2 * math.pi)
         return -0.5 * (whitened**2).sum(axis=1) - normaliser
 
 
@@ -109,13 +112,15 @@ class DiagonalGaussian(_Gaussian):
                 f"{mean[bad[:8]]} and std {spread[bad[:8]]}"
             )
         self.mean, self.std = mean, spread
-        self._lengths = spread
 
     def _colour(self, noise: numpy.ndarray) -> numpy.ndarray:
         return self.std * noise
 
     def _whiten(self, offset: Array) -> Array:
         return offset / array_module(offset).asarray(self.std)
+
+    def _lengths(self) -> numpy.ndarray:
+        return self.std
 
     def fit(self, x: Array, *, jitter: float = 0.0) -> DiagonalGaussian:
         """Fit by maximum likelihood: mean and variance of each coordinate, divided by N.
@@ -196,7 +201,7 @@ class FullGaussian(_Gaussian):
                 f"smallest eigenvalue is {smallest:.3g}"
             )
         self.mean, self.covariance = mean, spread
-        self._factor, self._lengths = factor, numpy.diag(factor)
+        self._factor = factor
         self._whitening = numpy.linalg.inv(factor).T  # (x - mean) @ whitening = u
 
     def _colour(self, noise: numpy.ndarray) -> numpy.ndarray:
@@ -204,6 +209,9 @@ class FullGaussian(_Gaussian):
 
     def _whiten(self, offset: Array) -> Array:
         return offset @ array_module(offset).asarray(self._whitening)
+
+    def _lengths(self) -> numpy.ndarray:
+        return numpy.diag(self._factor)
 
     @with_one_blas_thread
     def fit(self, x: Array, *, jitter: float = 0.0) -> FullGaussian:

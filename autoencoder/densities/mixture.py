@@ -298,8 +298,8 @@ class GaussianMixture:
         v / (v + s^2) and S_k has the eigenvalues v s^2 / (v + s^2).
         """
         require_positive("GaussianMixture.posterior", "std", std)
-        xp = array_module(noisy)
         noisy = self._points(noisy, "posterior")
+        xp = array_module(noisy)
         shrinkage = self.variances / (self.variances + std**2)  # (K, d)
         covariances = (self.axes * (std**2 * shrinkage)[:, None, :]) @ self.axes.transpose(0, 2, 1)
         axes, means = xp.asarray(self.axes), xp.asarray(self.means)
@@ -313,6 +313,7 @@ class GaussianMixture:
         E[x | y] = sum_k r_k(y) [ m_k + C_k (C_k + std^2 I)^(-1) (y - m_k) ]
                  = y + std^2 * score of the noised density at y     (Tweedie's formula)
         """
+        require_positive("GaussianMixture.posterior_mean", "std", std)
         parts = self._parts(noisy, "posterior_mean")
         return array_module(noisy).concatenate([self.posterior(y, std).mean() for y in parts])
 

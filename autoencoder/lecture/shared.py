@@ -17,7 +17,7 @@ from autoencoder.inference import reconstruct
 from autoencoder.lecture.command_line import CommonOptions, option, positive
 from autoencoder.lecture.run import Run
 from autoencoder.metrics import mse_per_pixel, nearest_neighbours, psnr, sum_per_sample
-from autoencoder.models import AutoEncoder, list_layers, zero_biases
+from autoencoder.models import AutoEncoder, layers_of, list_layers, zero_biases
 from autoencoder.pca import PCA
 from autoencoder.storage.results import Results
 from autoencoder.training import Row, random_generator
@@ -203,7 +203,8 @@ def layer_table(model: Any) -> list[dict[str, Any]]:
 
     add("input", "image" if len(shape) == 3 else "point", shape, 0, "")
     for part, network in (("encoder", model.encoder), ("decoder", model.decoder)):
-        for module, layer in zip(network, list_layers(network, tuple(rows[-1]["shape"]))):
+        layers = list_layers(network, tuple(rows[-1]["shape"]))
+        for module, layer in zip(layers_of(network), layers, strict=True):
             brief = type(module).__name__
             if not layer.parameters and list(layer.shape) == rows[-1]["shape"]:
                 rows[-1]["layer"] += f", {layer.description.removesuffix('()')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 from typing import IO
 
 import numpy
@@ -11,6 +12,11 @@ from numpy.lib import format as npy_format
 from minigrad.backend import shown
 
 _LARGEST_HEADER = 10_000
+# NumPy evaluates a header as Python's tokenizer and parser leave it.
+_FROM_A_DAMAGED_HEADER = (
+    *(ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, RecursionError),
+    tokenize.TokenError,
+)
 _HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 
 
@@ -22,8 +28,10 @@ def read_npy(file: IO[bytes], available: int) -> numpy.ndarray:
     """
     try:
         version = npy_format.read_magic(file)
+        if version not in _HEADERS:
+            raise ValueError(f"version {version[0]}.{version[1]}")
         shape, _, dtype = _HEADERS[version](file, max_header_size=_LARGEST_HEADER)
-    except Exception as error:  # a damaged header makes NumPy raise anything, a TokenError too
+    except _FROM_A_DAMAGED_HEADER as error:
         problem = shown(str(error) or type(error).__name__, 80)
         raise ValueError(f"is no NumPy array: {problem}") from None
     if dtype.hasobject:

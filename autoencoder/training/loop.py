@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import functools
+import inspect
 import math
 import os
 import time
@@ -77,8 +78,8 @@ def train(
         (N, ...) float32, on the host.
     settings : TrainingSettings
     corruption : callable, optional
-        ``(samples, rng) -> samples``, drawn afresh for every batch. A checkpoint knows it by its
-        qualified name or, where it has none, by its repr.
+        ``(samples, rng) -> samples``, drawn afresh for every batch. A checkpoint knows a function
+        by its qualified name, a lambda or any other object by its repr.
     targets : numpy.ndarray, optional
         (N, ...) what the model is to give, class labels for example; by default the samples.
     loss : callable, optional
@@ -361,8 +362,14 @@ def map_one_ahead(function: Callable[..., Any], *arguments: Iterable[Any]) -> It
 
 
 def name_of(function: Callable[..., Any] | None) -> str:
-    """What a checkpoint knows a function by, such as a loss or a corruption."""
-    return getattr(function, "__qualname__", None) or repr(function)
+    """What a checkpoint knows a function by, such as a loss or a corruption.
+
+    Its qualified name, if that is enough to find it again: of a method the object decides as well,
+    and functions without a name are told apart by nothing else than where they lie in memory.
+    """
+    name = getattr(function, "__qualname__", "<lambda>")
+    is_named = inspect.isfunction(function) and "<lambda>" not in name
+    return name if is_named else repr(function)
 
 
 def _check_arguments(

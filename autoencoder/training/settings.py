@@ -68,8 +68,8 @@ class TrainingSettings:
         least = {"epochs": 1, "batch_size": 1, "seed": 0, "log_steps": 1, "workers": 1}
         for field, bound in least.items():
             value = getattr(self, field)
-            is_wrong = type(value) is not int or value < bound
-            if is_wrong and (field, value) != ("workers", None):
+            is_whole = isinstance(value, int) and not isinstance(value, bool)
+            if not (is_whole and value >= bound) and not (field == "workers" and value is None):
                 raise ValueError(f"{field} must be a whole number from {bound}, got {shown(value)}")
         for field in ("learning_rate", "save_seconds"):
             if not isinstance(getattr(self, field), (int, float)):

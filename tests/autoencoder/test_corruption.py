@@ -142,7 +142,9 @@ def test_fill_may_be_the_mean_image():
     filled = corruption(x)
     expected = np.broadcast_to(mean[:, :14], (50, 2, 14, 28))
     np.testing.assert_array_equal(filled[:, :, :14], expected)
-    assert repr(corruption) == "EraseHalf(side='top', fill=<array (2, 28, 28)>)"
+    assert repr(corruption).startswith("EraseHalf(side='top', fill=<array (2, 28, 28) ")
+    assert repr(corruption) == repr(EraseHalf("top", fill=mean.copy()))
+    assert repr(corruption) != repr(EraseHalf("top", fill=1 - mean))  # a run is known by it
 
 
 def test_every_image_is_erased_in_one_of_the_ways_about_equally_often():

@@ -34,6 +34,14 @@ def test_log_prob_and_marginals_agree_with_scipy(density, covariance, x):
     numpy.testing.assert_allclose(density.marginal(kept).log_prob(x[:, kept]), expected)
 
 
+def test_the_deviations_that_a_density_has_now_decide():
+    """Of a density whose parameters were set anew."""
+    density = DiagonalGaussian(MEAN, STD)
+    density.std = 2 * density.std
+    wider = DiagonalGaussian(MEAN, 2 * STD)
+    numpy.testing.assert_array_equal(density.log_prob(MEAN[None]), wider.log_prob(MEAN[None]))
+
+
 def test_fits_are_the_moments_divided_by_n(x):
     mean = [sum(row[i] for row in x) / len(x) for i in range(3)]
     covariance = [

@@ -12,10 +12,11 @@ from autoencoder.models import (
     SmoothAutoEncoder,
     count_multiplications,
     count_parameters,
+    list_layers,
     zero_biases,
 )
 from autoencoder.training import TrainingSettings, train
-from minigrad import Tensor, no_grad
+from minigrad import Tensor, nn, no_grad
 
 LISTING = """\
 AutoEncoder(
@@ -138,6 +139,12 @@ def test_a_network_of_128_pixels_learns_1_8_million_numbers_and_costs_39_times_o
     assert count_multiplications(small, small.sample_shape) == by_hand
     ratio = count_multiplications(large, large.sample_shape) / 24_383_488
     assert (round(count_parameters(large) / 1e6, 1), round(ratio)) == (1.8, 39)
+
+
+def test_a_layer_that_stands_twice_is_listed_twice():
+    linear = nn.Linear(4, 4)
+    layers = list_layers(nn.Sequential(linear, nn.Sequential(linear, nn.ReLU())), (4,))
+    assert [layer.parameters for layer in layers] == [20, 20, 0]
 
 
 @pytest.mark.parametrize("size", [(17, 17), (30, 45), (64, 64)])

@@ -143,6 +143,22 @@ def cut_npz(place):
     return path
 
 
+def damaged_npz(place):
+    """A bit of the images is another than the archive's sum of them says."""
+    path = npz(images=BLANK)(place)
+    content = bytearray(path.read_bytes())
+    content[500] ^= 1
+    path.write_bytes(content)
+    return path
+
+
+def idx_of_two_sizes(place):
+    for split, side in (("train", 20), ("t10k", 16)):
+        head = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (5, side, side))
+        (place / f"{split}-images-idx3-ubyte").write_bytes(head + bytes(5 * side * side))
+    return place
+
+
 with_nan = numpy.zeros((5, 20, 20))
 with_nan[3, 4, 5] = numpy.nan
 BLANK = numpy.zeros((5, 20, 20), "uint8")
@@ -219,7 +235,12 @@ BAD = {
     "too few labels": (npz(images=BLANK, labels=numpy.zeros(4, "i4")), "labels must be 5 whole"),
     "npz bomb": (npz_of(terabyte()), "takes 1,000,000,000,000 bytes, but 1,000,000 are there"),
     "npz of no text": (npz_of_no_text, "data.npz: is a damaged archive"),
-    "damaged npz": (cut_npz, "data.npz: is a damaged archive"),
+    "cut npz": (cut_npz, "data.npz: is a damaged archive"),
+    "damaged npz": (damaged_npz, "data.npz: is a damaged archive: Bad CRC-32"),
+    "idx of two sizes": (
+        idx_of_two_sizes,
+        "t10k-images-idx3-ubyte: dimensions: training images are (20, 20), test images (16, 16)",
+    ),
     "splits of two sizes": (
         npz(train_images=BLANK, test_images=BLANK[:, :16]),
         "training images are (20, 20), test images (16, 20)",

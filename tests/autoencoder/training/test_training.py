@@ -145,6 +145,16 @@ def test_a_corruption_that_is_a_function_is_known_again_by_its_name(tmp_path):
     assert weights(again) == weights(model)
 
 
+def test_another_corruption_without_a_name_of_its_own_is_refused(tmp_path):
+    for first, other in (
+        (GaussianNoise(0.1).__call__, GaussianNoise(0.5).__call__),  # a method of another object
+        (lambda x, rng: x, lambda x, rng: 2 * x),
+    ):
+        trained(folder=tmp_path, corruption=first)
+        with pytest.raises(CheckpointError, match="corruption"):
+            trained(folder=tmp_path, corruption=other, resume=True)
+
+
 @pytest.mark.parametrize(
     "change", [{"seed": 6}, {"batch_size": 10}, {"learning_rate": 0.5}, {"loss": "l1"}, {}]
 )

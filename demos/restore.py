@@ -54,6 +54,7 @@ KINDS: dict[str, MaskedCorruption] = {
     "the left half": EraseHalf("left"),
     "the lower half": EraseHalf("bottom"),
 }
+# What fills the erased pixels is the same for all kinds: only their masks are asked for.
 PLACES = {name: place for place, name in enumerate(KINDS)}
 FIGURES = {"scattered": [*KINDS][:2], "block": [*KINDS][2:3], "halves": [*KINDS][3:]}
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -101,7 +102,10 @@ def compute(run: Run[Options]) -> Results:
     rows = []
 
     def fill_in(what: str, mask: numpy.ndarray) -> list[numpy.ndarray]:
-        """The images filled in by each way, whose PSNR on the erased pixels becomes a row."""
+        """The images filled in by each way, whose PSNR on the erased pixels becomes a row.
+
+        PCA is told which pixels are lost. The network is not: it sees them grey.
+        """
         erased = TRAINED_ON.apply(clean, mask)
         guesses = {
             "training mean": numpy.broadcast_to(mean, clean.shape),

@@ -75,7 +75,7 @@ def option(
     if unknown:
         raise TypeError(f"option: there is no preset {min(unknown)!r}")
     values = {name: presets.get(name, default) for name in PRESETS}
-    if default is not None:  # else help says it
+    if default is not None:  # what None means is told by the help itself
         listed = list(map(str, values.values()))
         help += f" (default: {listed[0] if len(set(listed)) == 1 else ' / '.join(listed)})"
     return field(default=default, metadata={"presets": values, "type": type, "help": help})

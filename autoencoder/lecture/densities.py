@@ -68,7 +68,7 @@ def trained_diffusion(
 ) -> tuple[LatentDiffusion, list[Row]]:
     """A diffusion over latents, by what is given with them, and the metrics of its training.
 
-    ``networks`` names those of the run that latents and what is given are by.
+    ``networks`` are the names of the run's models that made the latents and what is given.
     """
     found: list[Row] = []
     origin = " ".join(run.identities[network] for network in networks)

@@ -67,7 +67,7 @@ class Run(Generic[_Options]):
         self.models = Path(models)
         self.quiet = quiet
         self.ranks = ranks or Communicator()
-        self.limited: set[str] = set()
+        self.limited: set[str] = set()  # the options that were lowered to what the data allow
         self.given: set[str] = set()  # the options that were typed
         # The models asked for: by name, the digest of what decides them; and those trained here.
         self.identities: dict[str, str] = {}
@@ -144,11 +144,11 @@ class Run(Generic[_Options]):
         if value < least:
             raise OptionError(f"{as_typed(key)}: {reason} needs at least {least}, not {value}")
 
-    def require_components(self, count: int) -> None:
+    def require_components(self, count: int, key: str = "latent_size") -> None:
         """Refuse images that are too few, or too small, for PCA with so many components."""
         pixels = self.dataset.train_images[0].size
         if count > pixels:
-            raise OptionError(f"--latent-size: PCA of {pixels} pixels has no {count} components")
+            raise OptionError(f"{as_typed(key)}: PCA of {pixels} pixels has no {count} components")
         self.require_images(train=count + 1, reason=f"PCA with {count} components")
         self.require_small(min(pixels, vars(self.options)["train_images"]), "PCA")
 
@@ -198,7 +198,12 @@ class Run(Generic[_Options]):
         return {"workers": self.options.workers, "ranks": self.ranks}
 
     def rng(self, purpose: str, *position: int) -> numpy.random.Generator:
-        """The random numbers of one place in the run, which follow from its seed."""
+        """The random numbers of one place in the run, which follow from its seed.
+
+        The purpose is ``"data"`` for samples that are drawn, ``"evaluation"`` for what they are
+        measured with, or one of training's own: see `random_generator`. Places of one purpose are
+        told apart by whole numbers.
+        """
         return random_generator(self.options.seed, purpose, *position)
 
     def images(self, split: str) -> numpy.ndarray:
@@ -275,9 +280,10 @@ class Run(Generic[_Options]):
         same model share it, and a run that was stopped goes on where it was. The weights are drawn
         from the settings' seed; ``start`` may change them. ``corruption``, ``targets``, ``loss``
         and ``evaluate`` are as for :func:`autoencoder.training.train`. The metrics are kept with
-        the model: one that was ``tested_on`` other samples is another one. An ``own`` model lies in
-        the run's folder rather than among the shared ones. A ``quiet`` training shows no progress:
-        it takes seconds.
+        the model: one that was ``tested_on`` other samples is another one. What ``evaluate`` does
+        is not compared: give a model that is measured otherwise another name. An ``own`` model lies
+        in the run's folder rather than among the shared ones. A ``quiet`` training shows no
+        progress: it takes seconds.
         """
         settings = settings or self.settings()
         manual_seed(settings.seed)

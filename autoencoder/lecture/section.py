@@ -109,12 +109,15 @@ class Section:
     ) -> Section:
         """The section that a demo is, by its module's name: its functions are the module's own."""
         own = vars(sys.modules[demo])
+        parts = ("compute", "draw", "captions", "needs", "Options")
+        if missing := [part for part in parts if part not in own]:
+            raise TypeError(f"{demo}: a section has {', '.join(parts)}; without {missing[0]}")
         return cls(
             demo.rpartition(".")[2],
             title,
             equation,
             description,
-            **{part: own[part] for part in ("compute", "draw", "captions", "needs")},
+            **{part: own[part] for part in parts[:-1]},
             topics=topics,
             sources=sources,
             options=own["Options"],
@@ -285,9 +288,7 @@ def _require_new(folder: Path) -> None:
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
-    """What an earlier run wrote into its ``config.json``; OptionError if it is anything else by
-    now.
-    """
+    """What an earlier run wrote into its ``config.json``; OptionError if it is damaged."""
     try:
         earlier = json.loads(read_text(path, _LARGEST_CONFIGURATION))
         if not isinstance(earlier, dict):
@@ -308,6 +309,7 @@ def _take_over(
         earlier = read_configuration(path)
     except OptionError as error:
         raise OptionError(f"{what}: {error}") from error
+    # A switch that is off is not written.
     switches = [key for key, value in vars(options).items() if isinstance(value, bool)]
     earlier.update({key: False for key in switches if key not in HOW and key not in earlier})
     needed = ["demo", *(key for key in vars(options) if key not in HOW)]
@@ -322,6 +324,7 @@ def _take_over(
             continue
         _require_possible(parser, key, value, f"{what}: {path}")
         typed = getattr(options, key) if key in given else value
+        # A larger number may yet be lowered by what the data allow, and is compared after that.
         is_larger = isinstance(typed, int) and isinstance(value, int) and typed > value
         if key not in needed or (typed != value and not is_larger):
             raise _contradiction(what, key, value, path.parent)

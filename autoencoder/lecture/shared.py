@@ -104,7 +104,7 @@ def trained_autoencoder(
 def trained_variational(
     run: Run[Any], latent_size: int, seed: int | None = None
 ) -> tuple[VariationalAutoEncoder, list[Row]]:
-    """The variational autoencoder of the same layers, likewise.
+    """The variational autoencoder of the same layers, its biases drawn like its weights.
 
     The rows have ``test_bound``, the mean bound on the log density in nats, beside the error of
     reconstructions.
@@ -266,12 +266,13 @@ class Doubtful(NamedTuple):
 def find_doubtful(
     train: numpy.ndarray, labels: numpy.ndarray, test: numpy.ndarray, mask: numpy.ndarray
 ) -> Doubtful:
-    """Order test images by how much the matches of their visible half disagree."""
+    """Order test images by how much the matches of their visible half disagree; mask (C, H, W)."""
     near, distances = nearest_neighbours(test[:, ~mask], train[:, ~mask], NEIGHBOURS)
     hidden = train[:, mask]
     spread = hidden[near].var(axis=1).mean(axis=1)
     entropy = numpy.array([_entropy(labels[row]) for row in near])
-    # Doubt is what classes and pixels of the matches disagree about; a bad match proves none.
+    # Matches that differ in class and in pixels mean doubt, but only if they match well: images
+    # whose matches are among the worse half come last.
     is_matched = distances[:, -1] <= numpy.median(distances[:, -1])
     order = numpy.argsort(numpy.where(is_matched, entropy * spread, -1.0))[::-1]
     return Doubtful(near, entropy, order)

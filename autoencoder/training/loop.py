@@ -66,7 +66,8 @@ def train(
 ) -> list[Row]:
     """Train a model to give back clean samples, from the samples or from corrupted ones.
 
-    Minimises the mean of ``loss(model(corrupt(x)), x)`` over samples and components with Adam.
+    Minimises the error of ``model(corruption(x))`` against x, its mean over samples and components,
+    with Adam.
     The lecture's loss is the sum over a sample's components; it differs by their number, and both
     scales are logged. With targets or a loss of one's own the same loop trains anything else.
 
@@ -268,7 +269,7 @@ class Learner:
     def gradients(self, batch: list[Array]) -> tuple[Tensor, list[Tensor]]:
         """The loss of a batch, which may still be being computed, and each parameter's gradient."""
         at = self.state.epoch, self.state.step
-        drawn = random_generator(self.settings.seed, "model", *at).integers(2**63)
+        seed = random_generator(self.settings.seed, "model", *at).integers(2**63)
         return shard_gradients(
             self.loss,
             list(self.parameters.values()),
@@ -276,7 +277,7 @@ class Learner:
             shard_size=self.shard_size if self.device.type == "cpu" else len(batch[0]),
             workers=self.settings.workers,
             ranks=self.ranks,
-            seed=int(drawn),  # what the model draws: a run that is resumed goes on with the same
+            seed=int(seed),  # what the model draws: a run that is resumed goes on with the same
         )
 
     def update(self, gradients: list[Tensor]) -> None:

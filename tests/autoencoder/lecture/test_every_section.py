@@ -2,6 +2,8 @@
 
 import csv
 import math
+import sys
+import types
 
 import pytest
 from matplotlib.image import imread
@@ -11,7 +13,7 @@ from PIL import Image
 from autoencoder.figures import house_style
 from autoencoder.lecture.caption import said_in_text
 from autoencoder.lecture.run import Run
-from autoencoder.lecture.section import main
+from autoencoder.lecture.section import Section, main
 from autoencoder.lecture.sections import load_demo, load_section
 from autoencoder.storage.results import Results
 
@@ -147,3 +149,11 @@ def test_replot_draws_the_same_bytes_without_computing(finished, monkeypatch):
     monkeypatch.setattr(Run, "images", None)
     assert main(section, ["--replot", "--out", str(folder)]) == 0
     assert [path.read_bytes() for path in drawn] == before
+
+
+def test_a_section_says_which_of_its_parts_is_missing(monkeypatch):
+    demo = types.ModuleType("mine")
+    demo.compute = demo.draw = demo.needs = demo.Options = object
+    monkeypatch.setitem(sys.modules, "mine", demo)
+    with pytest.raises(TypeError, match="mine: a section has .*; without captions"):
+        Section.of("mine", title="Mine", equation="x", description="Mine.")

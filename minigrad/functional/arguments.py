@@ -76,13 +76,14 @@ def is_number(value: object) -> bool:
 
 
 def with_number(name: str, x: Any, number: Any) -> tuple[Tensor, float | int]:
-    """A tensor able to take a number, and the number as Python's.
+    """A tensor in a dtype that can take a number, and the number as Python's.
 
     Whole numbers yield to a floating-point number, booleans to a whole one. An OverflowError says
     that the tensor's whole numbers are too small a kind for the number.
     """
     x = as_tensor(name, x)
     kind = x.data.dtype.kind
+    # Beyond 2**53 not every whole number is a float.
     is_small = type(number) is float or (type(number) is int and abs(number) < 2**53)
     if is_small and kind == "f":  # most calls: nothing to do
         return x, number
@@ -107,7 +108,8 @@ def python_number(name: str, number: Any) -> float | int:
 
 def require_in_range(name: str, number: int, dtype: Any) -> None:
     """Raise an OverflowError naming the operation unless the dtype has the number."""
-    wide = {"f": "float64", "b": "int64"}.get(dtype.kind, dtype)  # beyond float32 is infinity
+    # Beyond float32 a number becomes infinite, as in NumPy; booleans yield to int64.
+    wide = {"f": "float64", "b": "int64"}.get(dtype.kind, dtype)
     try:
         as_host_array(number, wide)
     except OverflowError as error:

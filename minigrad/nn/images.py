@@ -71,7 +71,7 @@ class _Convolution(Module):
         if self.is_transposed:
             first, second = second, first
         shape = (first, second // self.groups, *self.kernel_size)
-        fan_in = math.prod(shape[1:])  # PyTorch's reading, transposed or not
+        fan_in = math.prod(shape[1:])  # PyTorch takes these dimensions, transposed or not
         self.weight = fan_in_uniform(shape, fan_in, generator, dtype, device)
         self.bias = None
         if bias:
@@ -126,7 +126,8 @@ class Conv2d(_Convolution):
     ) -> None:
         sizes = in_channels, out_channels, kernel_size, stride, padding
         options = groups, bias, dilation, padding_mode, device, dtype
-        super().__init__(*sizes, 0, *options, generator=generator)
+        no_output_padding = 0
+        super().__init__(*sizes, no_output_padding, *options, generator=generator)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, in_channels, H, W), or one image without N, to (N, out_channels, P, Q)."""
@@ -138,10 +139,11 @@ class Conv2d(_Convolution):
 class ConvTranspose2d(_Convolution):
     """The transpose of a convolution: what :class:`Conv2d` does to gradients, with learnt weights.
 
-    With the same options it turns the sizes a ``Conv2d`` makes back into those it was given.
-    Parameters and errors are those of :class:`Conv2d`, but that ``padding`` and ``output_padding``
-    are those of :func:`minigrad.functional.conv_transpose2d`, and ``weight`` is (in_channels,
-    out_channels / groups, *kernel_size), with ``out_channels`` in its bound b.
+    With the same options it turns a size that a ``Conv2d`` makes back into the smallest that it is
+    made from; ``output_padding`` says which other. Parameters and errors are those of
+    :class:`Conv2d`, but that ``padding`` and ``output_padding`` are those of
+    :func:`minigrad.functional.conv_transpose2d`, and ``weight`` is (in_channels, out_channels /
+    groups, *kernel_size), with ``b = 1 / sqrt(out_channels / groups * kernel height * width)``.
 
     >>> from minigrad import Tensor, nn
     >>> layer = nn.ConvTranspose2d(8, 32, kernel_size=4, stride=2)
@@ -154,9 +156,9 @@ class ConvTranspose2d(_Convolution):
     is_transposed = True
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        """(N, in_channels, P, Q), or one image without N, to (N, out_channels, H, W).
+        """(N, in_channels, H, W), or one image without N, to (N, out_channels, P, Q).
 
-        ``output_size`` is the H and W wanted, one of those this stride allows, in place of
+        ``output_size`` is the P and Q wanted, one of those this stride allows, in place of
         ``output_padding``.
         """
         extra = self.output_padding

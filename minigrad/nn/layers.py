@@ -95,6 +95,7 @@ class Embedding(Module):
         self.embedding_dim = whole_number("Embedding", "embedding_dim", embedding_dim)
         drawn = (generator or default_generator()).standard_normal((num_embeddings, embedding_dim))
         dtype = parameter_dtype("Embedding", dtype)
+        # Rounded in every dtype: so a seed gives the same weights in both precisions.
         self.weight = Parameter(drawn.astype("float32"), dtype=dtype, device=device)
 
     def forward(self, input: Any) -> Tensor:
@@ -185,15 +186,15 @@ class Tanh(Module):
 
 
 class LayerNorm(Module):
-    """Give each sample mean 0 and variance 1 over its last dimensions, then a learnt scale.
+    """Give each sample mean 0 and variance 1 over its last dimensions, then learnt scale and shift.
 
-    ``y = (x - mean) / sqrt(variance + eps) * weight + bias``, the variance not corrected.
+    ``y = (x - mean) / sqrt(variance + eps) * weight + bias``, the variance divided by the count.
 
     ``normalized_shape`` is the length of the last dimension, or those of several, which are
     normalised together. ``weight`` (ones at first) and ``bias`` (zeros) have this shape. With
     ``elementwise_affine`` False there is neither, with ``bias`` False no bias. ``device`` and
     ``dtype`` are those of the parameters, float32 by default. A TypeError or ValueError says that a
-    length is no whole number from 1, or that there is none.
+    length is no whole number from 1, or that no length is given.
 
     Source: Ba, Kiros and Hinton, "Layer Normalization", 2016.
 
@@ -241,7 +242,7 @@ class GroupNorm(Module):
 
     There is no BatchNorm: its statistics would depend on how a batch is cut into shards. Parameters
     are those of :func:`minigrad.functional.group_norm`; ``weight`` (ones at first) and ``bias``
-    (zeros) are (num_channels,), and not there without ``affine``.
+    (zeros) are (num_channels,); without ``affine`` there is neither, with ``bias`` False no bias.
 
     >>> from minigrad import Tensor, nn
     >>> nn.GroupNorm(1, 2)(Tensor([[[1.0], [3.0]]])).shape
@@ -427,7 +428,7 @@ class CrossEntropyLoss(Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Any, target: Any) -> Tensor:
-        """Scores (N, C, ...) and class numbers (N, ...) to a number."""
+        """Scores (N, C, ...), class numbers (N, ...) to a number, or with "none" to (N, ...)."""
         return functional.cross_entropy(
             input, target, self.reduction, self.ignore_index, self.label_smoothing
         )

@@ -17,7 +17,7 @@ class SGD(Optimizer):
     With gradient g, parameter p, momentum buffer b and the options' letters::
 
         g <- g + weight_decay p
-        b <- momentum b + (1 - dampening) g         (b = g at the first step)
+        b <- momentum b + (1 - dampening) g         (b = g at the first step, and without momentum)
         p <- p - lr b                               (nesterov: p - lr (g + momentum b))
 
     ``params`` and errors are those of :class:`Optimizer`. ``weight_decay`` is the factor of
@@ -136,7 +136,7 @@ class Adam(Optimizer):
         if type(values) is not HostArray:
             numbers = [lr, beta1, beta2, eps, decay]
             if gpu.adam(values, gradient, mean, mean_square, step, numbers, self.decoupled):
-                return  # a kernel has done it in one launch
+                return  # a kernel has done it in one launch; without one, the lines below do
         xp = array_module(values)
         root = math.sqrt(1 - beta2**step)
         if decay:

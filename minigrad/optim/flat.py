@@ -105,8 +105,8 @@ class FlatParameters:
     def advance(self, present: Sequence[bool]) -> Iterator[tuple[slice, int]]:
         """Count a step of every parameter that has a gradient; give what to update together.
 
-        That is runs of neighbours with the same step number, since formulas depend on it, and
-        their number: as a rule one run of everything.
+        That is runs of neighbours at the same step, since formulas depend on its number, which is
+        given too. As a rule it is one run of everything.
         """
         numbers = []  # of this step, for each parameter; 0 without a gradient
         for index, has_gradient in enumerate(present):
@@ -264,6 +264,6 @@ def _length(arrays: list[Array], norm_type: float) -> Array:
     vector = vectors[0] if room is None else _joined(vectors, room)
     if norm_type == math.inf and vector.size:
         return xp.abs(vector).max()
-    if norm_type in (2, math.inf):
+    if norm_type in (2, math.inf):  # infinity here of no elements, whose largest is 0
         return xp.sqrt((vector * vector).sum())
     return (xp.abs(vector) ** norm_type).sum() ** (1 / norm_type)

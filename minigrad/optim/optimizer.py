@@ -1,7 +1,8 @@
 """Optimizer: what all optimisers share. A subclass writes the formula, see ``algorithms.py``.
 
 An optimiser has groups of parameters, each with options of its own (``param_groups``). Of each
-group, values lie in one array for each dtype and device, as all that is remembered: ``flat.py``.
+group, the values lie in one array for each dtype and device. What is remembered of them lies in
+arrays of the same length: ``flat.py``.
 """
 
 from __future__ import annotations

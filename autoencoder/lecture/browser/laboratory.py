@@ -64,8 +64,8 @@ FITTED = HERE / "laboratory.npz"
 KIND = "densities fitted to the latents of a network that ships"
 SIZE = 8  # latents of the network whose densities are sampled
 KINDS: dict[str, tuple[Any, tuple[str, ...]]] = {
-    RUNGS[0]: (DiagonalGaussian, ("mean", "std")),
-    RUNGS[1]: (FullGaussian, ("mean", "covariance")),
+    "diagonal Gaussian": (DiagonalGaussian, ("mean", "std")),
+    "full Gaussian": (FullGaussian, ("mean", "covariance")),
     **dict.fromkeys(COMPONENTS, (GaussianMixture, ("weights", "means", "covariances"))),
 }
 """What each density is made from again: its class, and the names of its parameters."""

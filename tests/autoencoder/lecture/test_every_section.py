@@ -155,5 +155,5 @@ def test_a_section_says_which_of_its_parts_is_missing(monkeypatch):
     demo = types.ModuleType("mine")
     demo.compute = demo.draw = demo.needs = demo.Options = object
     monkeypatch.setitem(sys.modules, "mine", demo)
-    with pytest.raises(TypeError, match="mine: a section has .*; without captions"):
+    with pytest.raises(TypeError, match=r"mine: a section has .*; without captions"):
         Section.of("mine", title="Mine", equation="x", description="Mine.")

@@ -185,7 +185,12 @@ def uninitialised_memory_in_array_code(like, size):
     return images.transpose(1, 3, 0, 2)
 
 
-@plant((unfold, "weight_gradient_of_windows"), **WAITS, has_kernels=False)
+@plant(
+    (unfold, "weight_gradient_of_windows"),
+    error=AssertionError,
+    words="the host waits for the device at test_cuda_planted",
+    has_kernels=False,
+)
 def host_wait_in_array_code(x, y, geometry):
     if not bool(array_module(y).isfinite(y).all()):
         raise FloatingPointError
